@@ -1,0 +1,102 @@
+/**
+ * The test projects. `npm test` runs all of them; `--project NAME` selects.
+ *
+ * unit     test/unit, test/model: fast, in parallel
+ * tidy     test/tidy: rules over the sources and over the emitted wasm
+ * machine  test/machine, test/mutants: the instrumented binary, one thread
+ * threads  test/threads: real Workers, one file at a time, so that tests do not fight for cores
+ * browser  test/browser: Chromium, cross-origin isolated
+ *
+ * Tests import the built package: `slablab` is dist/index.js, `slablab/internal/*` is dist/*. It is
+ * loaded by the runtime itself, not transformed, so a Worker it starts loads the same files.
+ */
+import { resolve } from "node:path";
+import { playwright } from "@vitest/browser-playwright";
+import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
+import { findChromium } from "../.tools/chromium.mjs";
+
+const ROOT = resolve(import.meta.dirname, "..");
+const DIST = resolve(ROOT, "dist");
+const IN_DIST = new RegExp(`^${DIST.replaceAll("\\", "/").replace(/[.*+?^${}()|[\]]/g, "\\$&")}/`);
+const MINUTE_MS = 60_000;
+
+const alias = [
+  { find: /^slablab$/, replacement: `${DIST}/index.js` },
+  { find: /^slablab\/internal\//, replacement: `${DIST}/` },
+];
+
+/** Projects of one group run together, groups one after the other. */
+function nodeProject(
+  name: string,
+  folders: readonly string[],
+  test: TestProjectInlineConfiguration["test"],
+): TestProjectInlineConfiguration {
+  return {
+    root: ROOT,
+    resolve: { alias },
+    test: {
+      name,
+      include: folders.map((folder) => `test/${folder}/**/*.test.ts`),
+      environment: "node",
+      server: { deps: { external: [IN_DIST] } },
+      ...test,
+    },
+  };
+}
+
+async function browserProject(): Promise<TestProjectInlineConfiguration> {
+  const name = "browser";
+  const group = { sequence: { groupOrder: 2 } };
+  try {
+    const launchOptions = await findChromium();
+    return {
+      root: ROOT,
+      resolve: { alias },
+      // What makes SharedArrayBuffer exist in a page.
+      server: {
+        headers: {
+          "Cross-Origin-Opener-Policy": "same-origin",
+          "Cross-Origin-Embedder-Policy": "require-corp",
+        },
+      },
+      test: {
+        name,
+        include: ["test/browser/**/*.test.ts"],
+        testTimeout: MINUTE_MS,
+        browser: {
+          enabled: true,
+          headless: true,
+          screenshotFailures: false,
+          provider: playwright({ launchOptions }),
+          instances: [{ browser: "chromium" }],
+        },
+        ...group,
+      },
+    };
+  } catch (error) {
+    // One failing test with the reason, so that the other projects still run.
+    const env = { SLABLAB_NO_BROWSER: error instanceof Error ? error.message : String(error) };
+    return { root: ROOT, test: { name, include: [".config/no-browser.test.ts"], env, ...group } };
+  }
+}
+
+export default defineConfig({
+  root: ROOT,
+  test: {
+    projects: [
+      nodeProject("unit", ["unit", "model"], { sequence: { groupOrder: 0 } }),
+      nodeProject("tidy", ["tidy"], { sequence: { groupOrder: 0 }, testTimeout: MINUTE_MS }),
+      nodeProject("machine", ["machine", "mutants"], {
+        sequence: { groupOrder: 0 },
+        testTimeout: 5 * MINUTE_MS,
+      }),
+      nodeProject("threads", ["threads"], {
+        sequence: { groupOrder: 1 },
+        maxWorkers: 1,
+        fileParallelism: false,
+        testTimeout: 2 * MINUTE_MS,
+      }),
+      await browserProject(),
+    ],
+  },
+});

@@ -1,0 +1,270 @@
+/**
+ * Makes the working tree ready to run: installs what package-lock.json names, then builds what is
+ * stale. Runs before `npm start`, `npm test` and `npm run check`, so it is quiet and fast when
+ * there is nothing to do, and has no dependency of its own.
+ *
+ *   node .tools/prepare.mjs [--force] [--only asc|tsc] [--target NAME]...
+ *
+ * Steps: 1. `npm ci` if the lock file is newer than what is installed. 2. Every target of
+ * asconfig.json into build/NAME.{wasm,wat}, two compilers at a time. 3. harness/ into dist/ by tsc.
+ * 4. build/*.wasm into dist/wasm/. A step is stale when the hash over its inputs differs from the
+ * stamp it left in build/.stamps. Two runs at once are safe: the second waits for the first.
+ */
+import { spawn } from "node:child_process";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { hashFiles, listFiles } from "./files.mjs";
+import { withLock } from "./lock.mjs";
+
+const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "..");
+const STAMPS = join(ROOT, "build", ".stamps");
+const LOCK_FILE = join(ROOT, "package-lock.json");
+const PARALLEL_COMPILERS = 2;
+
+/** Entries that a target has besides assembly/index.ts (asconfig.json cannot say so per target). */
+const EXTRA_ENTRIES = {
+  bench: ["assembly/workload/index.ts"],
+  "bench-stats": ["assembly/workload/index.ts"],
+};
+
+class BuildError extends Error {}
+
+async function main() {
+  const options = readOptions();
+  if (isInstallStale()) await withLock(join(ROOT, ".slablab", "install.lock"), install);
+  await withLock(
+    join(ROOT, ".slablab", "build.lock"),
+    async () => {
+      mkdirSync(STAMPS, { recursive: true });
+      // Both, even if the first fails: who works on one tree is not blocked by the other.
+      const failures = [];
+      if (options.only !== "tsc") failures.push(...(await buildTargets(options)));
+      if (options.only !== "asc") failures.push(...(await buildHarness(options)));
+      copyWasm();
+      if (failures.length > 0) throw new BuildError(failures.join("\n"));
+    },
+    { onWait: (pid) => console.error(`prepare: waiting for another build (process ${pid})`) },
+  );
+}
+
+function readOptions() {
+  const { values } = parseArgs({
+    options: {
+      force: { type: "boolean", default: false },
+      only: { type: "string" },
+      target: { type: "string", multiple: true },
+    },
+  });
+  if (values.only !== undefined && values.only !== "asc" && values.only !== "tsc") {
+    throw new BuildError(`expected --only asc or --only tsc, got --only ${values.only}`);
+  }
+  const known = Object.keys(readJson(join(ROOT, "asconfig.json")).targets);
+  const targets = values.target ?? known;
+  const unknown = targets.find((target) => !known.includes(target));
+  if (unknown !== undefined) {
+    throw new BuildError(`expected --target to be one of ${known.join(", ")}, got ${unknown}`);
+  }
+  return { force: values.force, only: values.only, targets };
+}
+
+// ------------------------------------------------------------------------------ install
+
+function isInstallStale() {
+  const installed = join(ROOT, "node_modules", ".package-lock.json");
+  return !existsSync(installed) || statSync(LOCK_FILE).mtimeMs > statSync(installed).mtimeMs;
+}
+
+async function install() {
+  if (!isInstallStale()) return;
+  console.error("prepare: installing dependencies (npm ci)");
+  // npm is a script on Windows, and only a shell starts those.
+  const { code, output } = await run("npm", ["ci", "--include=dev", "--no-audit", "--no-fund"], {
+    shell: process.platform === "win32",
+  });
+  if (code !== 0) {
+    throw new BuildError(
+      `npm ci failed:\n${output}\n` +
+        'try: check the network, that "node --version" is at least 20.19, ' +
+        "and that package.json and package-lock.json were changed together",
+    );
+  }
+}
+
+// -------------------------------------------------------------------------------- wasm
+
+/** Compiles the stale targets; returns what failed, one text each. */
+async function buildTargets({ force, targets }) {
+  const inputs = [
+    ...listFiles(ROOT, "assembly", (path) => path.endsWith(".ts") || path.endsWith(".json")),
+    "asconfig.json",
+    "package-lock.json",
+    ".tools/prepare.mjs",
+  ];
+  const hash = hashFiles(ROOT, inputs);
+  const queue = targets.filter((target) => force || !isTargetFresh(target, hash));
+  const didCompile = queue.length > 0;
+  if (didCompile) console.error(`prepare: compiling assembly/ (${queue.join(", ")})`);
+  const failures = [];
+  const compilers = Array.from({ length: PARALLEL_COMPILERS }, async () => {
+    for (let target = queue.shift(); target !== undefined; target = queue.shift()) {
+      const failure = await buildTarget(target, hash);
+      if (failure !== null) failures.push(failure);
+    }
+  });
+  await Promise.all(compilers);
+  // Targets share their sources, and so most warnings.
+  const warnings = targets.flatMap((target) => readStamp(`asc-${target}`)?.warnings ?? []);
+  if (didCompile) for (const warning of new Set(warnings)) console.error(`${warning}\n`);
+  return failures;
+}
+
+function isTargetFresh(target, hash) {
+  const stamp = readStamp(`asc-${target}`);
+  return stamp?.hash === hash && stamp.outputs.every((path) => existsSync(join(ROOT, path)));
+}
+
+/** Compiles one target; returns null, or what failed and what to try. */
+async function buildTarget(target, hash) {
+  const outputs = outputsOf(target);
+  rmSync(join(STAMPS, `asc-${target}.json`), { force: true });
+  const compiler = join(ROOT, "node_modules", "assemblyscript", "bin", "asc.js");
+  const extra = (EXTRA_ENTRIES[target] ?? []).filter((entry) => existsSync(join(ROOT, entry)));
+  const args = [...extra, "--target", target];
+  const { code, output } = await run(process.execPath, [compiler, ...args]);
+  if (code !== 0) {
+    return `asc failed on target ${target}:\n${output}\ntry: npx asc ${args.join(" ")}`;
+  }
+  // asc exits 0 on warnings: kept in the stamp, so that `npm run check` can refuse them.
+  writeStamp(`asc-${target}`, { hash, outputs, warnings: warningsIn(output) });
+  return null;
+}
+
+/** The warnings in what asc printed, one text each; its other remarks are no warnings. */
+function warningsIn(output) {
+  return output
+    .split(/\n(?=WARNING|ERROR)|\n\n/)
+    .map((part) => part.trim())
+    .filter((part) => part.startsWith("WARNING"));
+}
+
+function outputsOf(target) {
+  const base = `build/${target}`;
+  const { bindings } = readJson(join(ROOT, "asconfig.json")).targets[target];
+  const extensions = bindings === undefined ? ["wasm", "wat"] : ["wasm", "wat", "js", "d.ts"];
+  return extensions.map((extension) => `${base}.${extension}`);
+}
+
+// ----------------------------------------------------------------------------- harness
+
+/** Compiles harness/ if it is stale; returns what failed. */
+async function buildHarness({ force }) {
+  exposeBindings();
+  const isSource = (path) => /\.tsx?$/.test(path) && !path.endsWith(".d.ts");
+  const sources = listFiles(ROOT, "harness", isSource);
+  const inputs = [...listFiles(ROOT, "harness"), ...listFiles(ROOT, "build/types")];
+  const hash = hashFiles(ROOT, [...inputs, "tsconfig.json", "package.json", "package-lock.json"]);
+  const outputs = sources.map((path) =>
+    path.replace("harness/", "dist/").replace(/\.tsx?$/, ".js"),
+  );
+  removeOrphans(outputs);
+  const isComplete = outputs.every((path) => existsSync(join(ROOT, path)));
+  if (!force && isComplete && readStamp("tsc")?.hash === hash) return [];
+
+  console.error("prepare: compiling harness/ (tsc)");
+  if (force || !isComplete) rmSync(join(ROOT, "build", "tsc.tsbuildinfo"), { force: true });
+  const compiler = join(ROOT, "node_modules", "typescript", "bin", "tsc");
+  const { code, output } = await run(process.execPath, [compiler, "-p", "tsconfig.json"]);
+  makeExecutable(join(ROOT, "dist", "cli", "main.js"));
+  if (code !== 0) return [`tsc failed:\n${output}\ntry: npx tsc -p tsconfig.json`];
+  writeStamp("tsc", { hash });
+  return [];
+}
+
+/**
+ * Puts the generated types of the exports where harness/ and the published package both find them
+ * as `../wasm/release.js`: build/types is a second root of harness/ (tsconfig `rootDirs`).
+ */
+function exposeBindings() {
+  copyIfChanged(join(ROOT, "build/release.d.ts"), join(ROOT, "build/types/wasm/release.d.ts"));
+  copyIfChanged(join(ROOT, "build/release.d.ts"), join(ROOT, "dist/wasm/release.d.ts"));
+}
+
+/**
+ * Removes what tsc once made from a source that is gone, so that nobody imports a ghost. tsc always
+ * writes a pair of .js and .d.ts; what comes without a .d.ts was made by somebody else.
+ */
+function removeOrphans(outputs) {
+  const expected = new Set(outputs.map((path) => path.replace(/\.js$/, ".d.ts")));
+  for (const path of listFiles(ROOT, "dist", (name) => name.endsWith(".d.ts"))) {
+    if (expected.has(path) || path.startsWith("dist/wasm/")) continue;
+    rmSync(join(ROOT, path));
+    rmSync(join(ROOT, path.replace(/\.d\.ts$/, ".js")), { force: true });
+  }
+}
+
+function copyWasm() {
+  for (const path of listFiles(ROOT, "build", (name) => /^build\/[^/]+\.wasm$/.test(name))) {
+    copyIfChanged(join(ROOT, path), join(ROOT, path.replace("build/", "dist/wasm/")));
+  }
+}
+
+// ----------------------------------------------------------------------------- helpers
+
+function makeExecutable(path) {
+  if (existsSync(path)) chmodSync(path, 0o755);
+}
+
+function copyIfChanged(from, to) {
+  if (!existsSync(from)) return;
+  if (existsSync(to) && readFileSync(from).equals(readFileSync(to))) return;
+  mkdirSync(dirname(to), { recursive: true });
+  copyFileSync(from, to);
+}
+
+function readStamp(name) {
+  const path = join(STAMPS, `${name}.json`);
+  return existsSync(path) ? readJson(path) : null;
+}
+
+function writeStamp(name, stamp) {
+  writeFileSync(join(STAMPS, `${name}.json`), `${JSON.stringify(stamp, null, 2)}\n`);
+}
+
+function readJson(path) {
+  return JSON.parse(readFileSync(path, "utf8"));
+}
+
+/** Runs a command in the project folder; resolves to its exit code and everything it printed. */
+function run(command, args, options = {}) {
+  return new Promise((done, fail) => {
+    const child = spawn(command, args, {
+      cwd: ROOT,
+      stdio: ["ignore", "pipe", "pipe"],
+      ...options,
+    });
+    let output = "";
+    child.stdout.on("data", (chunk) => (output += chunk));
+    child.stderr.on("data", (chunk) => (output += chunk));
+    child.on("error", fail);
+    child.on("close", (code) => done({ code, output }));
+  });
+}
+
+try {
+  await main();
+} catch (error) {
+  if (!(error instanceof BuildError)) throw error;
+  console.error(`prepare: ${error.message}`);
+  process.exitCode = 1;
+}

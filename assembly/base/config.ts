@@ -1,0 +1,84 @@
+/**
+ * Compile-time constants: the sizes and limits that every layer shares.
+ *
+ * Glossary: a *page* is 4 KiB and has one 64-byte descriptor; a *wasm page* is 64 KiB, the unit
+ * of `memory.grow`; a *block* is 4 MiB, the largest buddy; a *slab* is one run of pages cut into
+ * objects; a *cache* hands out objects of one size; a *CPU* is one wasm instance; a *node* is the
+ * set of blocks whose number is the same modulo the number of nodes.
+ *
+ * Build flags (asc `--use NAME=1`): SLUB_STATS counts on the fast paths too; SLUB_DEBUG stamps
+ * free objects and checks more; SLUB_MODEL makes this_cpu operations single instructions.
+ */
+
+/** Changes with every change of the memory layout or of an export's meaning. */
+export const ABI_VERSION: u32 = 1;
+/** "SLABLAB" and a version byte, little endian: the first eight bytes of a heap header. */
+export const HEAP_MAGIC: u64 = 0x0142_414c_4241_4c53;
+
+export const PAGE_SHIFT: u32 = 12;
+export const PAGE_SIZE: usize = 1 << PAGE_SHIFT;
+/** 4 KiB pages in a wasm page. */
+export const PAGES_PER_WASM_PAGE: u32 = 16;
+/** log2 of the largest buddy, in pages: a block of 4 MiB. */
+export const MAX_PAGE_ORDER: u32 = 10;
+export const BLOCK_PAGES: u32 = 1 << MAX_PAGE_ORDER;
+/** Blocks in the whole of a 4 GiB memory. */
+export const MAX_BLOCKS: u32 = 1024;
+/** Orders 0..3 are cached by each CPU (kernel: PAGE_ALLOC_COSTLY_ORDER). */
+export const PCP_ORDERS: u32 = 4;
+
+/** What a cache line is taken to be, in bytes. */
+export const CACHE_LINE: usize = 64;
+export const MAX_CPUS: u32 = 256;
+export const MAX_NODES: u32 = 8;
+export const NUMA_NO_NODE: i32 = -1;
+
+/** Preferred slabs are at most this order (kernel: slub_max_order). */
+export const SLUB_MAX_ORDER: u32 = 3;
+export const MAX_OBJS_PER_PAGE: u32 = 32767;
+export const MIN_PARTIAL: u32 = 5;
+export const MAX_PARTIAL: u32 = 10;
+/** Largest size with a cache of its own; above it whole pages are given out. */
+export const KMALLOC_MAX_CACHE_SIZE: usize = 8192;
+/** kmalloc caches sit at kernel indices 1 (96), 2 (192), 3 (8) .. 13 (8192); 0 is never used. */
+export const NR_KMALLOC_CACHES: u32 = 14;
+/** Smallest alignment a cache gives: objects hold i64 values. */
+export const ARCH_KMALLOC_MINALIGN: usize = 8;
+/** kmalloc(0): not NULL, not memory, freed for nothing. */
+export const ZERO_SIZE_PTR: usize = 16;
+
+/** tid advances by this, so that tid modulo TID_STEP is the CPU (1.2 of the SLUB facts). */
+export const TID_STEP: u32 = 256;
+
+/** Bytes of a cache's name, the closing NUL included. */
+export const NAME_BYTES: u32 = 32;
+
+// GFP flags, kernel names; the values are ours.
+export const GFP_KERNEL: u32 = 0;
+export const GFP_ZERO: u32 = 0x1;
+export const GFP_ACCOUNT: u32 = 0x2;
+
+// Cache flags, kernel names; the values are ours.
+export const SLAB_HWCACHE_ALIGN: u32 = 0x1;
+/** Set by the allocator for the kmalloc caches. */
+export const SLAB_KMALLOC: u32 = 0x2;
+
+// Arms of deferral: where a nolock free waits, and who drains it (slab/defer.ts).
+export const DEFER_NONE: u32 = 0;
+export const DEFER_GLOBAL: u32 = 1;
+export const DEFER_GLOBAL_LINE: u32 = 2;
+export const DEFER_NODE: u32 = 3;
+export const DEFER_PERCPU_SLOW_FREE: u32 = 4;
+export const DEFER_PERCPU_DEACTIVATE: u32 = 5;
+export const DEFER_PERCPU_SWITCH: u32 = 6;
+export const DEFER_IRQ_WORK: u32 = 7;
+export const DEFER_DIRECT: u32 = 8;
+export const NR_DEFER_ARMS: u32 = 9;
+
+// How hard a caller may try for a lock.
+/** One try: nolock calls, irq, NMI. Never grows the memory. */
+export const LOCK_TRY: u32 = 0;
+/** A bounded spin: tasks on a CPU that was made with `mayWait: false`. */
+export const LOCK_BOUNDED: u32 = 1;
+/** Spin, then `memory.atomic.wait32`. */
+export const LOCK_WAIT: u32 = 2;

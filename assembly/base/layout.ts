@@ -1,0 +1,465 @@
+/**
+ * The memory map: the only file that writes an address or an offset.
+ *
+ * ```
+ * heap_base          HeapHeader, zones, size_index           2 pages
+ * + 8192             KmemCache[max_caches]                   256 bytes each
+ * node_table         KmemCacheNode[max_caches * nr_nodes]    64 bytes each
+ * cpu_areas          CpuArea[nr_cpu_ids]                     page-aligned, cpu_area_size apart
+ *                      header 1024 bytes, then KmemCacheCpu[max_caches], 64 bytes each
+ * mem_map            Page[maximum_pages]                     64 bytes a 4 KiB page
+ * first_page         pages
+ * ```
+ * Law: a 64-byte line is written either by one CPU, or under one lock, or by anybody through
+ * atomics; the comment of each struct says which. Words that other CPUs may touch at the same
+ * time are read and written only through sync/atomic.ts; the rest are plain.
+ * All addresses are computed from `heap_base`, so one memory can hold other programs below it.
+ */
+import { CACHE_LINE, PAGE_SHIFT, PAGE_SIZE } from "./config";
+
+/** Boot states of HeapHeader.boot. */
+export const BOOT_NONE: u32 = 0;
+export const BOOT_RUNNING: u32 = 1;
+export const BOOT_READY: u32 = 2;
+export const BOOT_FAILED: u32 = 3;
+
+/** Constants after boot, then three written lines, each with its own lock. */
+@unmanaged
+export class HeapHeader {
+  /** HEAP_MAGIC, written last by boot. */
+  magic: u64;
+  /** Address of this header: a copy of a heap elsewhere in memory is no heap. */
+  self: u32;
+  abi_version: u32;
+  /** BOOT_*: atomic, any CPU; CPUs that come early wait on it. */
+  boot: u32;
+  nr_cpu_ids: u32;
+  nr_nodes: u32;
+  max_caches: u32;
+  /** 4 KiB pages of the whole memory when fully grown. */
+  maximum_pages: u32;
+  /** DEFER_*: read on slow paths only. */
+  defer_arm: u32;
+  /** Address of the first KmemCacheNode. */
+  node_table: u32;
+  cpu_areas: u32;
+  cpu_area_size: u32;
+  mem_map: u32;
+  /** Page frame number of the first page the allocator may hand out. */
+  first_pfn: u32;
+  /** Bytes below the heap that belong to other modules. */
+  reserve_bytes: u32;
+
+  // --- line 1: growth; under grow_lock, the request word by any CPU through atomics.
+  grow_lock: u32;
+  /** Page frame number after the last page the heap owns. */
+  end_pfn: u32;
+  /** Pages (a count) that a nolock caller missed; 0 = no request. */
+  grow_request: u32;
+  /** Times memory.grow said no. */
+  grow_failures: u32;
+  /** Times memory.grow said yes. */
+  grows: u32;
+  growReserved0: u32;
+  growReserved1: u64;
+  growReserved2: u64;
+  growReserved3: u64;
+  growReserved4: u64;
+  growReserved5: u64;
+
+  // --- line 2: the cache table; under slab_mutex.
+  slab_mutex: u32;
+  /** Table entries in use, destroyed ones included. */
+  nr_caches: u32;
+}
+if (offsetof<HeapHeader>("grow_lock") !== 64) ERROR("growth must start its own line");
+if (offsetof<HeapHeader>("slab_mutex") !== 128) ERROR("slab_mutex must start its own line");
+
+/** Offset of Zone[MAX_NODES] from heap_base. */
+export const ZONES: usize = 1024;
+/** Offset of the table size class by (size + 7) / 8, one byte each, 1025 entries. */
+export const SIZE_INDEX: usize = 4096;
+/** Offset of KmemCache[0] from heap_base. */
+export const CACHE_TABLE: usize = 8192;
+
+/**
+ * The buddy allocator of one node. Written under `lock`; `deferred` by any CPU through atomics.
+ * Law: bit o of free_mask is set exactly when free_area[o] is not empty, and bit b of the block
+ * map exactly when block b lies in free_area[MAX_PAGE_ORDER].
+ */
+@unmanaged
+export class Zone {
+  /** Owner CPU + 1, or 0. */
+  lock: u32;
+  free_mask: u32;
+  /** Free pages in the buddy lists. */
+  nr_free: u32;
+  /** Pages given to this zone, for ever. */
+  nr_managed: u32;
+  /** llist of pages whose free found the zone locked (kernel: trylock_free_pages). */
+  deferred: u32;
+  pad: u32;
+  pad1: u64;
+  /** First page of each order's list, 11 words; then padding to 128 bytes. */
+  free_area: u32;
+}
+if (offsetof<Zone>("free_area") !== 32) ERROR("free_area moved");
+/** Offset of the 1024-bit map of wholly free blocks inside a Zone. */
+export const ZONE_BLOCK_MAP: usize = 128;
+export const ZONE_SIZE: usize = 256;
+
+/**
+ * A cache. Line 0 is read by every operation of every CPU and written only at creation, except
+ * `defer_free_objects`: the arm `global` puts its list right there, after `oo`, as version 1 of
+ * the kernel patch did, and that is the line the mail thread argues about.
+ */
+@unmanaged
+export class KmemCache {
+  flags: u32;
+  /** Slabs a node keeps although they are empty. */
+  min_partial: u32;
+  /** Bytes from one object to the next, metadata and alignment included. */
+  size: u32;
+  /** Bytes the user asked for. */
+  object_size: u32;
+  /** ceil(2^44 / size): object index = offset * reciprocal_size >> 44. */
+  reciprocal_size: u64;
+  /** Where the free pointer lies inside a free object, in bytes. */
+  offset: u32;
+  /** Free objects wanted on a CPU's partial list; 0 = no such list. */
+  cpu_partial: u32;
+  /** The same in slabs: what is enforced. */
+  cpu_partial_slabs: u32;
+  /** order << 16 | objects, of the preferred slab. */
+  oo: u32;
+  /** llist of deferred objects, arm `global` only. */
+  defer_free_objects: u32;
+  /** order << 16 | objects, of the smallest slab that holds one object. */
+  min: u32;
+  /** Nonzero when objects are constructed: the host calls the function (base/host.ts). */
+  ctor: u32;
+  /** Offset at which metadata starts: the end of the usable object. */
+  inuse: u32;
+  align: u32;
+  /** Address of the statistics block: nr_cpu_ids * STAT_STRIDE bytes. */
+  stat_base: u32;
+
+  // --- line 1: creation and lookup; under slab_mutex.
+  /** CACHE_*: atomic, any CPU. */
+  state: u32;
+  index: u32;
+  refcount: u32;
+  red_left_pad: u32;
+  /** Secret of hardened freelists. */
+  random: u32;
+  sheaf_capacity: u32;
+  remote_node_defrag_ratio: u32;
+  reserved: u32;
+  name: u64;
+  name1: u64;
+  name2: u64;
+  name3: u64;
+
+  // --- line 2: the deferred list on a line of its own, arm `global-line`; atomics.
+  defer_own_line: u32;
+  /** Clock at the list's last empty-to-non-empty edge (builds that count). */
+  defer_stamp: u32;
+}
+if (offsetof<KmemCache>("oo") !== 36) ERROR("oo moved");
+if (offsetof<KmemCache>("defer_free_objects") !== 40) ERROR("v1's list must follow oo");
+if (offsetof<KmemCache>("state") !== 64) ERROR("the hot line of KmemCache must be 64 bytes");
+if (offsetof<KmemCache>("defer_own_line") !== 128) ERROR("defer_own_line must start a line");
+export const KMEM_CACHE_SIZE: usize = 256;
+export const KMEM_CACHE_SHIFT: u32 = 8;
+
+export const CACHE_FREE: u32 = 0;
+export const CACHE_LIVE: u32 = 1;
+
+/** Partial slabs of one cache on one node. Under list_lock; the llist head through atomics. */
+@unmanaged
+export class KmemCacheNode {
+  /** Owner CPU + 1, or 0. */
+  list_lock: u32;
+  /** Length of the partial list; written under the lock, read early without it. */
+  nr_partial: u32;
+  /** First slab of the partial list, or 0. */
+  partial: u32;
+  /** Last slab of it, or 0. */
+  partial_tail: u32;
+  /** llist of deferred objects, arm `node` only. */
+  defer_free_objects: u32;
+  defer_stamp: u32;
+  /** Slabs this node has, in any state. Atomic. */
+  nr_slabs: u32;
+  /** Objects in them. Atomic. */
+  total_objects: u32;
+}
+export const KMEM_CACHE_NODE_SIZE: usize = 64;
+
+/**
+ * What one CPU holds of one cache. Written by its CPU only, except `defer_free_objects`.
+ *
+ * ```
+ *  63            32 31             0
+ * |      tid       |    freelist    |   one i64: sync/percpu.ts this_cpu_cmpxchg_double()
+ * ```
+ * Law: slab == 0 implies freelist == 0; every object on freelist lies in slab.
+ */
+@unmanaged
+export class KmemCacheCpu {
+  freelist: u32;
+  tid: u32;
+  /** Descriptor of the cpu slab (frozen), or 0. */
+  slab: u32;
+  /** First of the percpu partial slabs, linked by Page.next; Page.slabs of it is the length. */
+  partial: u32;
+  /** Local lock: owner CPU + 1, or 0. Guards everything here. */
+  lock: u32;
+  /** What other CPUs ask for, honoured at the next slow path (reserved for shrink). */
+  request: u32;
+  /** llist of deferred objects, arms `percpu-*` only. Atomic. */
+  defer_free_objects: u32;
+  defer_stamp: u32;
+}
+if (offsetof<KmemCacheCpu>("slab") !== 8) ERROR("freelist and tid must be one i64");
+export const KMEM_CACHE_CPU_SIZE: usize = 64;
+/** KmemCacheCpu follows from KmemCache by a shift: 256 / 64. */
+export const CACHE_TO_CPU_SHIFT: u32 = 2;
+
+/** CPU_* states of CpuArea.state. */
+export const CPU_FREE: u32 = 0;
+export const CPU_TAKEN: u32 = 1;
+
+/** One CPU: registers that must survive it, lists, and then KmemCacheCpu[max_caches]. */
+@unmanaged
+export class CpuArea {
+  // --- line 0: own CPU only, read on every fast path.
+  /**
+   * Context of this CPU; 0 = a task, outside every section (sync/context.ts has the bits).
+   */
+  preempt_count: u32;
+  cpu: u32;
+  /** LOCK_WAIT, or LOCK_BOUNDED for a CPU made with `mayWait: false`. */
+  task_mode: u32;
+  node: u32;
+  /** Operations of this CPU, modulo 2^32 (builds that count): the clock of ages. */
+  ops: u32;
+  /**
+   * CPU + 1 whose deferred list the next deferral goes to, as if the task had been moved between
+   * looking up the list and adding to it; 0 = this CPU's. Set by experiments, cleared by use.
+   */
+  migrate_to: u32;
+  line0: u64;
+  line0a: u64;
+  line0b: u64;
+  line0c: u64;
+  line0d: u64;
+
+  // --- line 1: any CPU, atomics.
+  /** CPU_*: passes by cmpxchg. */
+  state: u32;
+  /** Drains this CPU has finished: destroy waits until it moves or drain_depth is 0. */
+  drain_seq: u32;
+  /** Drains this CPU is in the middle of: objects are in its hands. */
+  drain_depth: u32;
+  line1pad: u32;
+  line1a: u64;
+  line1b: u64;
+  line1c: u64;
+  line1d: u64;
+  line1e: u64;
+  line1f: u64;
+
+  // --- line 2: deferral (kernel: struct defer_free). Any CPU, atomics.
+  /** llist of objects, arms `irq-work` and `direct`. */
+  defer_objects: u32;
+  /** llist of slabs by Page.llnode, every arm. */
+  defer_slabs: u32;
+  /** 1 when irq_work was raised and has not run yet. */
+  irq_pending: u32;
+  defer_stamp: u32;
+  line2: u64;
+  line2a: u64;
+  line2b: u64;
+  line2c: u64;
+  line2d: u64;
+  line2e: u64;
+
+  // --- line 3: intent of the multi-step change in progress; own CPU, read by who recovers it.
+  /** INTENT_*; 0 = none. */
+  intent: u32;
+  intent_slab: u32;
+  intent_page: u32;
+  intent_order: u32;
+  line3: u64;
+  line3a: u64;
+  line3b: u64;
+  line3c: u64;
+  line3d: u64;
+  line3e: u64;
+
+  // --- line 4: per-CPU pages (kernel: struct per_cpu_pages). Under pcp_lock.
+  /** Owner CPU + 1, or 0: another CPU takes it when memory runs out. */
+  pcp_lock: u32;
+  pcp_pad: u32;
+  /** First page of each order 0..3. */
+  pcp_list: u32;
+  pcp_list1: u32;
+  pcp_list2: u32;
+  pcp_list3: u32;
+  /** Blocks on each list. */
+  pcp_count: u32;
+  pcp_count1: u32;
+  pcp_count2: u32;
+  pcp_count3: u32;
+  line4: u64;
+  line4a: u64;
+  line4b: u64;
+
+  // --- line 5: the last refusal, read by the host to write its report. Own CPU.
+  bug_code: u32;
+  bug_cache: u32;
+  bug_slab: u32;
+  bug_object: u32;
+  line5: u64;
+  line5a: u64;
+  line5b: u64;
+  line5c: u64;
+  line5d: u64;
+  line5e: u64;
+
+  // --- lines 6 to 9: lengths of deferred lists at drain, log2 buckets of u64 (builds that count).
+  defer_lengths: u64;
+}
+if (offsetof<CpuArea>("state") !== 64) ERROR("CpuArea line 1");
+if (offsetof<CpuArea>("defer_objects") !== 128) ERROR("CpuArea line 2");
+if (offsetof<CpuArea>("intent") !== 192) ERROR("CpuArea line 3");
+if (offsetof<CpuArea>("pcp_lock") !== 256) ERROR("CpuArea line 4");
+if (offsetof<CpuArea>("bug_code") !== 320) ERROR("CpuArea line 5");
+if (offsetof<CpuArea>("defer_lengths") !== 384) ERROR("CpuArea line 6");
+/** Buckets of defer_lengths: bucket b counts lists of 2^b .. 2^(b+1)-1 objects. */
+export const DEFER_LENGTH_BUCKETS: u32 = 32;
+/** Offset of 64 bytes the host writes a cache's name to. */
+export const CPU_SCRATCH: usize = 640;
+/** Offset of KmemCacheCpu[0] inside a CpuArea. */
+export const CPU_CACHES: usize = 1024;
+
+/**
+ * One page, or the first page of a slab or block (kernel: struct page, struct slab).
+ *
+ * ```
+ *  63     62        48 47      32 31             0
+ * | frozen |  objects  |  inuse   |    freelist    |   one i64, only ever touched by i64 atomics
+ * ```
+ * Law: inuse + length of freelist == objects; while the slab is frozen, what lies on its CPU's
+ * own freelist counts as in use.
+ */
+@unmanaged
+export class Page {
+  freelist: u32;
+  counters: u32;
+  /** Address of the KmemCache this slab belongs to. */
+  slab_cache: u32;
+  /** PG_*: what this page heads; 0 for the inner pages of a block. */
+  kind: u32;
+  /** Descriptor of the slab this page is part of, in each of its pages; 0 elsewhere. */
+  head: u32;
+  /** List links: buddy and pcp lists, node partial list, percpu partial list. */
+  next: u32;
+  prev: u32;
+  /** Length of the percpu partial list that starts here. */
+  slabs: u32;
+  /** Link of CpuArea.defer_slabs and Zone.deferred. */
+  llnode: u32;
+  /** Detached cpu freelist of a slab on defer_slabs. */
+  flush_freelist: u32;
+  /** CPU + 1 that holds a slab which is on no list; 0 otherwise. */
+  in_hand: u32;
+  order: u32;
+  /** Pages of a large allocation above MAX_PAGE_ORDER; 0 otherwise. */
+  nr_pages: u32;
+  node: u32;
+  /** SL_*: under list_lock. */
+  flags: u32;
+  reserved: u32;
+}
+if (offsetof<Page>("slab_cache") !== 8) ERROR("freelist and counters must be one i64");
+if (offsetof<Page>() !== 64) ERROR("a page descriptor is one line");
+export const PAGE_DESC_SHIFT: u32 = 6;
+/** A slab's descriptor is its first page's (kernel: struct slab overlays struct page). */
+export type Slab = Page;
+
+export const PG_NONE: u32 = 0;
+export const PG_BUDDY: u32 = 1;
+export const PG_PCP: u32 = 2;
+export const PG_SLAB: u32 = 3;
+export const PG_LARGE: u32 = 4;
+/** The allocator's own: statistics. */
+export const PG_TABLE: u32 = 5;
+/** Handed out by the page allocator, owner not yet known. */
+export const PG_INFLIGHT: u32 = 6;
+/** Free, on Zone.deferred. */
+export const PG_DEFERRED: u32 = 7;
+/** Wasm pages that another module grew for itself; nr_pages of them. */
+export const PG_HOLE: u32 = 8;
+
+/** Slab is on its node's partial list (kernel: SL_partial). */
+export const SL_PARTIAL: u32 = 1;
+
+// Intents: what a dead CPU was doing, for whoever recovers it.
+export const INTENT_NONE: u32 = 0;
+export const INTENT_FREE_TO_PARTIAL: u32 = 1;
+export const INTENT_TAKE_PARTIAL: u32 = 2;
+export const INTENT_NEW_SLAB: u32 = 3;
+export const INTENT_DEACTIVATE: u32 = 4;
+export const INTENT_DISCARD: u32 = 5;
+export const INTENT_ALLOC_PAGES: u32 = 6;
+export const INTENT_FREE_PAGES: u32 = 7;
+export const INTENT_PUT_PARTIALS: u32 = 8;
+
+/** Bytes of one CPU's statistics of one cache: 64 counters of eight bytes (sync/stat.ts). */
+export const STAT_STRIDE: usize = 512;
+
+/** @returns `bytes` rounded up to a multiple of `align`, a power of two. */
+export function align_up(bytes: usize, align: usize): usize {
+  return (bytes + align - 1) & ~(align - 1);
+}
+
+/** @returns bytes of one CpuArea for `max_caches` caches. */
+export function cpu_area_bytes(max_caches: u32): usize {
+  return align_up(CPU_CACHES + <usize>max_caches * KMEM_CACHE_CPU_SIZE, PAGE_SIZE);
+}
+
+/** @returns offset of the node table from heap_base. */
+export function node_table_offset(max_caches: u32): usize {
+  return CACHE_TABLE + ((<usize>max_caches) << KMEM_CACHE_SHIFT);
+}
+
+/** @returns offset of the first CpuArea from heap_base. */
+export function cpu_areas_offset(max_caches: u32, nodes: u32): usize {
+  const table = <usize>max_caches * <usize>nodes * KMEM_CACHE_NODE_SIZE;
+  return align_up(node_table_offset(max_caches) + table, PAGE_SIZE);
+}
+
+/** @returns offset of mem_map from heap_base; 64-bit, because bad options may overflow. */
+export function mem_map_offset(max_caches: u32, nodes: u32, cpus: u32): u64 {
+  return <u64>cpu_areas_offset(max_caches, nodes) + <u64>cpus * <u64>cpu_area_bytes(max_caches);
+}
+
+/** @returns bytes of the page descriptors of `pages` pages. */
+export function mem_map_bytes(pages: u32): u64 {
+  return (<u64>pages) << PAGE_DESC_SHIFT;
+}
+
+/** @returns where a heap starts that leaves `reserve_bytes` below it: never in the null page. */
+export function heap_base_for(reserve_bytes: usize): usize {
+  const base = align_up(reserve_bytes, PAGE_SIZE);
+  return base < PAGE_SIZE ? PAGE_SIZE : base;
+}
+
+/** @returns the page frame number of an address. */
+export function pfn_of(address: usize): u32 {
+  return <u32>(address >> PAGE_SHIFT);
+}
+
+if (CACHE_LINE !== 64) ERROR("the layout is made for lines of 64 bytes");

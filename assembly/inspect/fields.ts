@@ -1,0 +1,195 @@
+/**
+ * The field table: every field of every structure, exported as constants, so that a tool which
+ * has only the module and the memory can read the heap and say which field an address is.
+ *
+ * `struct$field` = offset | size << 16 (bytes); `const$NAME` = the value. Constants are immutable
+ * globals: no data, no code. A test compares the list with base/layout.ts; counters are numbered
+ * in sync/stat.ts, in the order of their definition.
+ */
+import {
+  ABI_VERSION,
+  GFP_ACCOUNT,
+  GFP_ZERO,
+  MAX_PAGE_ORDER,
+  NAME_BYTES,
+  NR_DEFER_ARMS,
+  NR_KMALLOC_CACHES,
+  PAGE_SHIFT,
+  PCP_ORDERS,
+  SLAB_HWCACHE_ALIGN,
+} from "../base/config";
+import {
+  CACHE_TABLE,
+  CPU_CACHES,
+  CPU_SCRATCH,
+  CpuArea,
+  DEFER_LENGTH_BUCKETS,
+  HeapHeader,
+  KMEM_CACHE_CPU_SIZE,
+  KMEM_CACHE_NODE_SIZE,
+  KMEM_CACHE_SIZE,
+  KmemCache,
+  KmemCacheCpu,
+  KmemCacheNode,
+  Page,
+  STAT_STRIDE,
+  ZONES,
+  ZONE_BLOCK_MAP,
+  ZONE_SIZE,
+  Zone,
+} from "../base/layout";
+
+// HeapHeader
+export const heap_header$magic: u32 = <u32>offsetof<HeapHeader>("magic") | (8 << 16);
+export const heap_header$self: u32 = <u32>offsetof<HeapHeader>("self") | (4 << 16);
+export const heap_header$abi_version: u32 = <u32>offsetof<HeapHeader>("abi_version") | (4 << 16);
+export const heap_header$boot: u32 = <u32>offsetof<HeapHeader>("boot") | (4 << 16);
+export const heap_header$nr_cpu_ids: u32 = <u32>offsetof<HeapHeader>("nr_cpu_ids") | (4 << 16);
+export const heap_header$nr_nodes: u32 = <u32>offsetof<HeapHeader>("nr_nodes") | (4 << 16);
+export const heap_header$max_caches: u32 = <u32>offsetof<HeapHeader>("max_caches") | (4 << 16);
+export const heap_header$maximum_pages: u32 = <u32>offsetof<HeapHeader>("maximum_pages") | (4 << 16);
+export const heap_header$defer_arm: u32 = <u32>offsetof<HeapHeader>("defer_arm") | (4 << 16);
+export const heap_header$node_table: u32 = <u32>offsetof<HeapHeader>("node_table") | (4 << 16);
+export const heap_header$cpu_areas: u32 = <u32>offsetof<HeapHeader>("cpu_areas") | (4 << 16);
+export const heap_header$cpu_area_size: u32 = <u32>offsetof<HeapHeader>("cpu_area_size") | (4 << 16);
+export const heap_header$mem_map: u32 = <u32>offsetof<HeapHeader>("mem_map") | (4 << 16);
+export const heap_header$first_pfn: u32 = <u32>offsetof<HeapHeader>("first_pfn") | (4 << 16);
+export const heap_header$reserve_bytes: u32 = <u32>offsetof<HeapHeader>("reserve_bytes") | (4 << 16);
+export const heap_header$grow_lock: u32 = <u32>offsetof<HeapHeader>("grow_lock") | (4 << 16);
+export const heap_header$end_pfn: u32 = <u32>offsetof<HeapHeader>("end_pfn") | (4 << 16);
+export const heap_header$grow_request: u32 = <u32>offsetof<HeapHeader>("grow_request") | (4 << 16);
+export const heap_header$grow_failures: u32 = <u32>offsetof<HeapHeader>("grow_failures") | (4 << 16);
+export const heap_header$grows: u32 = <u32>offsetof<HeapHeader>("grows") | (4 << 16);
+export const heap_header$slab_mutex: u32 = <u32>offsetof<HeapHeader>("slab_mutex") | (4 << 16);
+export const heap_header$nr_caches: u32 = <u32>offsetof<HeapHeader>("nr_caches") | (4 << 16);
+
+// Zone
+export const zone$lock: u32 = <u32>offsetof<Zone>("lock") | (4 << 16);
+export const zone$free_mask: u32 = <u32>offsetof<Zone>("free_mask") | (4 << 16);
+export const zone$nr_free: u32 = <u32>offsetof<Zone>("nr_free") | (4 << 16);
+export const zone$nr_managed: u32 = <u32>offsetof<Zone>("nr_managed") | (4 << 16);
+export const zone$deferred: u32 = <u32>offsetof<Zone>("deferred") | (4 << 16);
+export const zone$free_area: u32 = <u32>offsetof<Zone>("free_area") | (4 << 16);
+
+// KmemCache
+export const kmem_cache$flags: u32 = <u32>offsetof<KmemCache>("flags") | (4 << 16);
+export const kmem_cache$min_partial: u32 = <u32>offsetof<KmemCache>("min_partial") | (4 << 16);
+export const kmem_cache$size: u32 = <u32>offsetof<KmemCache>("size") | (4 << 16);
+export const kmem_cache$object_size: u32 = <u32>offsetof<KmemCache>("object_size") | (4 << 16);
+export const kmem_cache$reciprocal_size: u32 = <u32>offsetof<KmemCache>("reciprocal_size") | (8 << 16);
+export const kmem_cache$offset: u32 = <u32>offsetof<KmemCache>("offset") | (4 << 16);
+export const kmem_cache$cpu_partial: u32 = <u32>offsetof<KmemCache>("cpu_partial") | (4 << 16);
+export const kmem_cache$cpu_partial_slabs: u32 = <u32>offsetof<KmemCache>("cpu_partial_slabs") | (4 << 16);
+export const kmem_cache$oo: u32 = <u32>offsetof<KmemCache>("oo") | (4 << 16);
+export const kmem_cache$defer_free_objects: u32 = <u32>offsetof<KmemCache>("defer_free_objects") | (4 << 16);
+export const kmem_cache$min: u32 = <u32>offsetof<KmemCache>("min") | (4 << 16);
+export const kmem_cache$ctor: u32 = <u32>offsetof<KmemCache>("ctor") | (4 << 16);
+export const kmem_cache$inuse: u32 = <u32>offsetof<KmemCache>("inuse") | (4 << 16);
+export const kmem_cache$align: u32 = <u32>offsetof<KmemCache>("align") | (4 << 16);
+export const kmem_cache$stat_base: u32 = <u32>offsetof<KmemCache>("stat_base") | (4 << 16);
+export const kmem_cache$state: u32 = <u32>offsetof<KmemCache>("state") | (4 << 16);
+export const kmem_cache$index: u32 = <u32>offsetof<KmemCache>("index") | (4 << 16);
+export const kmem_cache$refcount: u32 = <u32>offsetof<KmemCache>("refcount") | (4 << 16);
+export const kmem_cache$red_left_pad: u32 = <u32>offsetof<KmemCache>("red_left_pad") | (4 << 16);
+export const kmem_cache$random: u32 = <u32>offsetof<KmemCache>("random") | (4 << 16);
+export const kmem_cache$sheaf_capacity: u32 = <u32>offsetof<KmemCache>("sheaf_capacity") | (4 << 16);
+export const kmem_cache$remote_node_defrag_ratio: u32 = <u32>offsetof<KmemCache>("remote_node_defrag_ratio") | (4 << 16);
+export const kmem_cache$name: u32 = <u32>offsetof<KmemCache>("name") | (8 << 16);
+export const kmem_cache$name1: u32 = <u32>offsetof<KmemCache>("name1") | (8 << 16);
+export const kmem_cache$name2: u32 = <u32>offsetof<KmemCache>("name2") | (8 << 16);
+export const kmem_cache$name3: u32 = <u32>offsetof<KmemCache>("name3") | (8 << 16);
+export const kmem_cache$defer_own_line: u32 = <u32>offsetof<KmemCache>("defer_own_line") | (4 << 16);
+export const kmem_cache$defer_stamp: u32 = <u32>offsetof<KmemCache>("defer_stamp") | (4 << 16);
+
+// KmemCacheNode
+export const kmem_cache_node$list_lock: u32 = <u32>offsetof<KmemCacheNode>("list_lock") | (4 << 16);
+export const kmem_cache_node$nr_partial: u32 = <u32>offsetof<KmemCacheNode>("nr_partial") | (4 << 16);
+export const kmem_cache_node$partial: u32 = <u32>offsetof<KmemCacheNode>("partial") | (4 << 16);
+export const kmem_cache_node$partial_tail: u32 = <u32>offsetof<KmemCacheNode>("partial_tail") | (4 << 16);
+export const kmem_cache_node$defer_free_objects: u32 = <u32>offsetof<KmemCacheNode>("defer_free_objects") | (4 << 16);
+export const kmem_cache_node$defer_stamp: u32 = <u32>offsetof<KmemCacheNode>("defer_stamp") | (4 << 16);
+export const kmem_cache_node$nr_slabs: u32 = <u32>offsetof<KmemCacheNode>("nr_slabs") | (4 << 16);
+export const kmem_cache_node$total_objects: u32 = <u32>offsetof<KmemCacheNode>("total_objects") | (4 << 16);
+
+// KmemCacheCpu
+export const kmem_cache_cpu$freelist: u32 = <u32>offsetof<KmemCacheCpu>("freelist") | (4 << 16);
+export const kmem_cache_cpu$tid: u32 = <u32>offsetof<KmemCacheCpu>("tid") | (4 << 16);
+export const kmem_cache_cpu$slab: u32 = <u32>offsetof<KmemCacheCpu>("slab") | (4 << 16);
+export const kmem_cache_cpu$partial: u32 = <u32>offsetof<KmemCacheCpu>("partial") | (4 << 16);
+export const kmem_cache_cpu$lock: u32 = <u32>offsetof<KmemCacheCpu>("lock") | (4 << 16);
+export const kmem_cache_cpu$request: u32 = <u32>offsetof<KmemCacheCpu>("request") | (4 << 16);
+export const kmem_cache_cpu$defer_free_objects: u32 = <u32>offsetof<KmemCacheCpu>("defer_free_objects") | (4 << 16);
+export const kmem_cache_cpu$defer_stamp: u32 = <u32>offsetof<KmemCacheCpu>("defer_stamp") | (4 << 16);
+
+// CpuArea
+export const cpu_area$preempt_count: u32 = <u32>offsetof<CpuArea>("preempt_count") | (4 << 16);
+export const cpu_area$cpu: u32 = <u32>offsetof<CpuArea>("cpu") | (4 << 16);
+export const cpu_area$task_mode: u32 = <u32>offsetof<CpuArea>("task_mode") | (4 << 16);
+export const cpu_area$node: u32 = <u32>offsetof<CpuArea>("node") | (4 << 16);
+export const cpu_area$ops: u32 = <u32>offsetof<CpuArea>("ops") | (4 << 16);
+export const cpu_area$migrate_to: u32 = <u32>offsetof<CpuArea>("migrate_to") | (4 << 16);
+export const cpu_area$state: u32 = <u32>offsetof<CpuArea>("state") | (4 << 16);
+export const cpu_area$drain_seq: u32 = <u32>offsetof<CpuArea>("drain_seq") | (4 << 16);
+export const cpu_area$drain_depth: u32 = <u32>offsetof<CpuArea>("drain_depth") | (4 << 16);
+export const cpu_area$defer_objects: u32 = <u32>offsetof<CpuArea>("defer_objects") | (4 << 16);
+export const cpu_area$defer_slabs: u32 = <u32>offsetof<CpuArea>("defer_slabs") | (4 << 16);
+export const cpu_area$irq_pending: u32 = <u32>offsetof<CpuArea>("irq_pending") | (4 << 16);
+export const cpu_area$defer_stamp: u32 = <u32>offsetof<CpuArea>("defer_stamp") | (4 << 16);
+export const cpu_area$intent: u32 = <u32>offsetof<CpuArea>("intent") | (4 << 16);
+export const cpu_area$intent_slab: u32 = <u32>offsetof<CpuArea>("intent_slab") | (4 << 16);
+export const cpu_area$intent_page: u32 = <u32>offsetof<CpuArea>("intent_page") | (4 << 16);
+export const cpu_area$intent_order: u32 = <u32>offsetof<CpuArea>("intent_order") | (4 << 16);
+export const cpu_area$pcp_lock: u32 = <u32>offsetof<CpuArea>("pcp_lock") | (4 << 16);
+export const cpu_area$pcp_list: u32 = <u32>offsetof<CpuArea>("pcp_list") | (4 << 16);
+export const cpu_area$pcp_list1: u32 = <u32>offsetof<CpuArea>("pcp_list1") | (4 << 16);
+export const cpu_area$pcp_list2: u32 = <u32>offsetof<CpuArea>("pcp_list2") | (4 << 16);
+export const cpu_area$pcp_list3: u32 = <u32>offsetof<CpuArea>("pcp_list3") | (4 << 16);
+export const cpu_area$pcp_count: u32 = <u32>offsetof<CpuArea>("pcp_count") | (4 << 16);
+export const cpu_area$pcp_count1: u32 = <u32>offsetof<CpuArea>("pcp_count1") | (4 << 16);
+export const cpu_area$pcp_count2: u32 = <u32>offsetof<CpuArea>("pcp_count2") | (4 << 16);
+export const cpu_area$pcp_count3: u32 = <u32>offsetof<CpuArea>("pcp_count3") | (4 << 16);
+export const cpu_area$bug_code: u32 = <u32>offsetof<CpuArea>("bug_code") | (4 << 16);
+export const cpu_area$bug_cache: u32 = <u32>offsetof<CpuArea>("bug_cache") | (4 << 16);
+export const cpu_area$bug_slab: u32 = <u32>offsetof<CpuArea>("bug_slab") | (4 << 16);
+export const cpu_area$bug_object: u32 = <u32>offsetof<CpuArea>("bug_object") | (4 << 16);
+export const cpu_area$defer_lengths: u32 = <u32>offsetof<CpuArea>("defer_lengths") | (8 << 16);
+
+// Page
+export const page$freelist: u32 = <u32>offsetof<Page>("freelist") | (4 << 16);
+export const page$counters: u32 = <u32>offsetof<Page>("counters") | (4 << 16);
+export const page$slab_cache: u32 = <u32>offsetof<Page>("slab_cache") | (4 << 16);
+export const page$kind: u32 = <u32>offsetof<Page>("kind") | (4 << 16);
+export const page$head: u32 = <u32>offsetof<Page>("head") | (4 << 16);
+export const page$next: u32 = <u32>offsetof<Page>("next") | (4 << 16);
+export const page$prev: u32 = <u32>offsetof<Page>("prev") | (4 << 16);
+export const page$slabs: u32 = <u32>offsetof<Page>("slabs") | (4 << 16);
+export const page$llnode: u32 = <u32>offsetof<Page>("llnode") | (4 << 16);
+export const page$flush_freelist: u32 = <u32>offsetof<Page>("flush_freelist") | (4 << 16);
+export const page$in_hand: u32 = <u32>offsetof<Page>("in_hand") | (4 << 16);
+export const page$order: u32 = <u32>offsetof<Page>("order") | (4 << 16);
+export const page$nr_pages: u32 = <u32>offsetof<Page>("nr_pages") | (4 << 16);
+export const page$node: u32 = <u32>offsetof<Page>("node") | (4 << 16);
+export const page$flags: u32 = <u32>offsetof<Page>("flags") | (4 << 16);
+
+// Sizes, places and limits.
+export const const$ABI_VERSION: u32 = <u32>ABI_VERSION;
+export const const$PAGE_SHIFT: u32 = <u32>PAGE_SHIFT;
+export const const$MAX_PAGE_ORDER: u32 = <u32>MAX_PAGE_ORDER;
+export const const$PCP_ORDERS: u32 = <u32>PCP_ORDERS;
+export const const$NR_KMALLOC_CACHES: u32 = <u32>NR_KMALLOC_CACHES;
+export const const$NAME_BYTES: u32 = <u32>NAME_BYTES;
+export const const$GFP_ZERO: u32 = <u32>GFP_ZERO;
+export const const$GFP_ACCOUNT: u32 = <u32>GFP_ACCOUNT;
+export const const$SLAB_HWCACHE_ALIGN: u32 = <u32>SLAB_HWCACHE_ALIGN;
+export const const$NR_DEFER_ARMS: u32 = <u32>NR_DEFER_ARMS;
+export const const$ZONES: u32 = <u32>ZONES;
+export const const$ZONE_SIZE: u32 = <u32>ZONE_SIZE;
+export const const$ZONE_BLOCK_MAP: u32 = <u32>ZONE_BLOCK_MAP;
+export const const$CACHE_TABLE: u32 = <u32>CACHE_TABLE;
+export const const$KMEM_CACHE_SIZE: u32 = <u32>KMEM_CACHE_SIZE;
+export const const$KMEM_CACHE_NODE_SIZE: u32 = <u32>KMEM_CACHE_NODE_SIZE;
+export const const$KMEM_CACHE_CPU_SIZE: u32 = <u32>KMEM_CACHE_CPU_SIZE;
+export const const$CPU_SCRATCH: u32 = <u32>CPU_SCRATCH;
+export const const$CPU_CACHES: u32 = <u32>CPU_CACHES;
+export const const$STAT_STRIDE: u32 = <u32>STAT_STRIDE;
+export const const$DEFER_LENGTH_BUCKETS: u32 = <u32>DEFER_LENGTH_BUCKETS;

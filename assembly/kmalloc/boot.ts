@@ -1,0 +1,209 @@
+/**
+ * From a bare memory to a heap: by whichever CPU comes first; the others wait for it.
+ *
+ * The boot word passes NONE, RUNNING, READY (or FAILED) by cmpxchg, and everything else is
+ * written between RUNNING and READY by one CPU, which borrows area 0 for its locks meanwhile.
+ */
+import {
+  ABI_VERSION,
+  HEAP_MAGIC,
+  LOCK_WAIT,
+  MAX_CPUS,
+  MAX_NODES,
+  NR_DEFER_ARMS,
+  NR_KMALLOC_CACHES,
+  PAGES_PER_WASM_PAGE,
+  PAGE_SHIFT,
+  PAGE_SIZE,
+} from "../base/config";
+import {
+  BOOT_FAILED,
+  BOOT_NONE,
+  BOOT_READY,
+  BOOT_RUNNING,
+  CPU_FREE,
+  CPU_TAKEN,
+  CpuArea,
+  HeapHeader,
+  cpu_area_bytes,
+  cpu_areas_offset,
+  heap_base_for,
+  mem_map_bytes,
+  mem_map_offset,
+  node_table_offset,
+} from "../base/layout";
+import { cmpxchg, cpu_relax, read_once, write_once, write_once64 } from "../sync/atomic";
+import { header, per_cpu, set_registers, this_cpu } from "../sync/percpu";
+import { preempt_count } from "../sync/context";
+import { BUG_ON } from "../base/bug";
+import { flush_everything_here } from "../slab/barrier";
+import { add_pages } from "../page/grow";
+import { drain_pages } from "../page/pcp";
+import { cpu_area } from "../sync/percpu";
+import { create_kmalloc_caches, init_size_index } from "./size_class";
+
+/** Pages every new heap has at once, so that first allocations need not grow it: 256 KiB. */
+const FIRST_PAGES: u64 = 64;
+
+/** @returns 4 KiB pages the memory has now. */
+function current_pages(): u32 {
+  return <u32>memory.size() * PAGES_PER_WASM_PAGE;
+}
+
+/** Make the memory at least `pages` pages long. */
+function ensure_pages(pages: u32): bool {
+  const now = current_pages();
+  if (now >= pages) return true;
+  const wanted = (pages - now + PAGES_PER_WASM_PAGE - 1) / PAGES_PER_WASM_PAGE;
+  return memory.grow(<i32>wanted) >= 0;
+}
+
+/** Fill in the header's constants. */
+function init_header(head: HeapHeader, reserve_bytes: u32, maximum_pages: u32, cpus: u32): void {
+  const base = changetype<usize>(head);
+  head.self = <u32>base;
+  head.abi_version = ABI_VERSION;
+  head.nr_cpu_ids = cpus;
+  head.maximum_pages = maximum_pages;
+  head.reserve_bytes = reserve_bytes;
+  head.node_table = <u32>(base + node_table_offset(head.max_caches));
+  head.cpu_areas = <u32>(base + cpu_areas_offset(head.max_caches, head.nr_nodes));
+  head.cpu_area_size = <u32>cpu_area_bytes(head.max_caches);
+  const map = mem_map_offset(head.max_caches, head.nr_nodes, cpus);
+  head.mem_map = <u32>(base + <usize>map);
+  const first = <u64>base + map + mem_map_bytes(maximum_pages);
+  head.first_pfn = <u32>((first + PAGE_SIZE - 1) >> PAGE_SHIFT);
+  head.nr_caches = NR_KMALLOC_CACHES;
+}
+
+/** Everything between RUNNING and READY. @returns false if the memory is too small. */
+function boot(
+  base: usize,
+  reserve_bytes: u32,
+  maximum_pages: u32,
+  cpus: u32,
+  nodes: u32,
+  max_caches: u32,
+  defer_arm: u32,
+): bool {
+  const tables = mem_map_offset(max_caches, nodes, cpus) + mem_map_bytes(maximum_pages);
+  const needed = ((<u64>base + tables + PAGE_SIZE - 1) >> PAGE_SHIFT) + FIRST_PAGES;
+  if (needed > maximum_pages || !ensure_pages(<u32>needed)) return false;
+  const head = changetype<HeapHeader>(base);
+  head.max_caches = max_caches;
+  head.nr_nodes = nodes;
+  head.defer_arm = defer_arm;
+  init_header(head, reserve_bytes, maximum_pages, cpus);
+  set_registers(head.cpu_areas, base, head.mem_map);
+  for (let cpu: u32 = 0; cpu < cpus; cpu++) {
+    const area = per_cpu(cpu);
+    area.cpu = cpu;
+    area.node = cpu % nodes;
+  }
+  per_cpu(0).task_mode = LOCK_WAIT;
+  init_size_index(base);
+  const end = min(current_pages(), maximum_pages);
+  write_once(base + offsetof<HeapHeader>("end_pfn"), end);
+  add_pages(head.first_pfn, end);
+  if (!create_kmalloc_caches(LOCK_WAIT)) return false;
+  drain_pages(per_cpu(0), LOCK_WAIT);
+  return true;
+}
+
+/** @returns false for arguments that no heap can have. */
+function arguments_fit(cpus: u32, nodes: u32, max_caches: u32, defer_arm: u32): bool {
+  return (
+    cpus - 1 < MAX_CPUS &&
+    nodes - 1 < MAX_NODES &&
+    max_caches >= NR_KMALLOC_CACHES &&
+    max_caches <= 65536 &&
+    defer_arm < NR_DEFER_ARMS
+  );
+}
+
+/**
+ * Make a heap in this memory, or find the one that is there.
+ *
+ * Any number of threads may call it at once with the same arguments: one boots, the others spin
+ * until it has (a few milliseconds at most; they may be unable to sleep).
+ *
+ * @param reserve_bytes bytes from address 0 that stay with other modules
+ * @param maximum_pages 4 KiB pages of the memory's maximum
+ * @param cpus 1 .. 256, @param nodes 1 .. 8, @param max_caches 14 .. 65536
+ * @param defer_arm DEFER_*
+ * @returns heap_base; 0 if the tables do not fit or an argument is impossible. Context: any.
+ */
+export function heap_init(
+  reserve_bytes: usize,
+  maximum_pages: u32,
+  cpus: u32,
+  nodes: u32,
+  max_caches: u32,
+  defer_arm: u32,
+): usize {
+  if (!arguments_fit(cpus, nodes, max_caches, defer_arm)) return 0;
+  const base = heap_base_for(reserve_bytes);
+  if ((base >> PAGE_SHIFT) + 2 > maximum_pages) return 0;
+  if (!ensure_pages(<u32>(base >> PAGE_SHIFT) + 2)) return 0;
+  const word = base + offsetof<HeapHeader>("boot");
+  if (cmpxchg(word, BOOT_NONE, BOOT_RUNNING) === BOOT_NONE) {
+    const done = boot(base, <u32>reserve_bytes, maximum_pages, cpus, nodes, max_caches, defer_arm);
+    set_registers(0, 0, 0);
+    if (done) write_once64(base, HEAP_MAGIC);
+    write_once(word, done ? BOOT_READY : BOOT_FAILED);
+  }
+  while (read_once(word) === BOOT_RUNNING) cpu_relax(word);
+  return read_once(word) === BOOT_READY ? base : 0;
+}
+
+/** Become CPU `cpu`. @returns false if somebody is. */
+function claim(cpu: u32): bool {
+  const word = changetype<usize>(per_cpu(cpu)) + offsetof<CpuArea>("state");
+  return cmpxchg(word, CPU_FREE, CPU_TAKEN) === CPU_FREE;
+}
+
+/**
+ * Make this instance a CPU of the heap at `base`.
+ *
+ * @param wanted its number, or -1 for the lowest that is free
+ * @param task_mode LOCK_WAIT, or LOCK_BOUNDED where this thread must not sleep
+ * @returns the number; -1 if it is taken or none is free, -2 if the heap has no such CPU.
+ * Context: an instance that is no CPU yet, after heap_init() or a check of the header.
+ */
+export function cpu_attach(base: usize, wanted: i32, task_mode: u32): i32 {
+  const head = changetype<HeapHeader>(base);
+  set_registers(0, base, head.mem_map);
+  let cpu: u32 = 0;
+  let mine = false;
+  if (wanted >= 0) {
+    if (<u32>wanted >= head.nr_cpu_ids) return -2;
+    cpu = <u32>wanted;
+    mine = claim(cpu);
+  } else {
+    while (cpu < head.nr_cpu_ids && !mine) {
+      mine = claim(cpu);
+      if (!mine) cpu++;
+    }
+  }
+  if (!mine) return -1;
+  const area = per_cpu(cpu);
+  set_registers(changetype<usize>(area), base, head.mem_map);
+  area.preempt_count = 0;
+  area.task_mode = task_mode;
+  return <i32>cpu;
+}
+
+/**
+ * Stop being a CPU: give back what it holds, drain what waits for it, free its number.
+ *
+ * Traps inside a section, an interrupt or a callback. Context: task.
+ */
+export function cpu_offline(): void {
+  BUG_ON(preempt_count() !== 0);
+  flush_everything_here();
+  drain_pages(cpu_area(), cpu_area().task_mode);
+  const state = this_cpu + offsetof<CpuArea>("state");
+  const head = header();
+  set_registers(0, changetype<usize>(head), head.mem_map);
+  write_once(state, CPU_FREE);
+}

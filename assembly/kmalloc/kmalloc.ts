@@ -1,0 +1,143 @@
+/**
+ * kmalloc() and its relatives: the C allocator of this heap.
+ *
+ * The fast path of an allocation is: size to cache by one table look-up, one test of the
+ * context, pop the cpu freelist. That of a free: page descriptor, its cache, one comparison,
+ * push. Everything else is in functions of their own.
+ * Kernel: include/linux/slab.h, mm/slub.c kmalloc(), kfree(), krealloc(), ksize(); 6.18.
+ */
+import {
+  ARCH_KMALLOC_MINALIGN,
+  GFP_ZERO,
+  KMALLOC_MAX_CACHE_SIZE,
+  NUMA_NO_NODE,
+  PAGE_SIZE,
+  ZERO_SIZE_PTR,
+} from "../base/config";
+import { KmemCache, Slab } from "../base/layout";
+import { page_slab, virt_to_page } from "../page/page";
+import { slab_alloc } from "../slab/alloc";
+import { zero_or_null } from "../slab/check";
+import { slab_free } from "../slab/free";
+import { lock_mode, preempt_count } from "../sync/context";
+import { free_large, kmalloc_large, large_size } from "./large";
+import { kmalloc_nolock } from "./nolock";
+import { kmalloc_slab } from "./size_class";
+
+/** What has no cache: size 0, large sizes, and callers in a context that may not wait. */
+function kmalloc_slow(size: usize, gfp: u32, node: i32): usize {
+  if (size === 0) return ZERO_SIZE_PTR;
+  if (size <= KMALLOC_MAX_CACHE_SIZE) return kmalloc_nolock(size, gfp, node);
+  const p = kmalloc_large(size, node, lock_mode());
+  if (p !== 0 && (gfp & GFP_ZERO) !== 0) memory.fill(p, 0, size);
+  return p;
+}
+
+/**
+ * Allocate `size` bytes, aligned to the largest power of two that divides the bucket's size,
+ * at least 8.
+ *
+ * @param size bytes; 0 gives ZERO_SIZE_PTR
+ * @param gfp GFP_KERNEL or __GFP_ZERO
+ * @returns the address, or 0 when out of memory. Context: any; outside a plain task as
+ * kmalloc_nolock(), which gives at most 8192 bytes.
+ */
+export function kmalloc(size: usize, gfp: u32): usize {
+  return kmalloc_node(size, gfp, NUMA_NO_NODE);
+}
+
+/** kmalloc() with a preferred node (NUMA_NO_NODE: none). */
+export function kmalloc_node(size: usize, gfp: u32, node: i32): usize {
+  if (size - 1 >= KMALLOC_MAX_CACHE_SIZE || preempt_count() !== 0) {
+    return kmalloc_slow(size, gfp, node);
+  }
+  const cache = kmalloc_slab(size);
+  const object = slab_alloc(cache, node);
+  if ((gfp & GFP_ZERO) !== 0 && object !== 0) memory.fill(object, 0, cache.object_size);
+  return object;
+}
+
+/** kmalloc() of zeroed memory: the whole bucket is zero. */
+export function kzalloc(size: usize): usize {
+  return kmalloc(size, GFP_ZERO);
+}
+
+/** Zeroed array of `count` elements. @returns 0 if count * size overflows. Context: kmalloc(). */
+export function kcalloc(count: usize, size: usize): usize {
+  const bytes = <u64>count * <u64>size;
+  return bytes >> 32 !== 0 ? 0 : kzalloc(<usize>bytes);
+}
+
+/** Free what is no slab object: nothing, or a large allocation. */
+function kfree_slow(p: usize): void {
+  if (zero_or_null(p)) return;
+  free_large(virt_to_page(p), lock_mode());
+}
+
+/**
+ * Free what any allocation of this heap gave. NULL and ZERO_SIZE_PTR are freed for nothing.
+ *
+ * `p` is trusted: check_free() asks first where it may be anything. Context: any; outside a plain
+ * task it behaves as kfree_nolock().
+ */
+export function kfree(p: usize): void {
+  const address = <usize>virt_to_page(p).head;
+  if (address === 0) {
+    kfree_slow(p);
+    return;
+  }
+  const slab = changetype<Slab>(address);
+  slab_free(changetype<KmemCache>(<usize>slab.slab_cache), slab, p);
+}
+
+/** @returns bytes usable at `p`; 0 for NULL and ZERO_SIZE_PTR. Context: any. */
+export function ksize(p: usize): usize {
+  if (zero_or_null(p)) return 0;
+  const page = virt_to_page(p);
+  const slab = page_slab(page);
+  if (slab === 0) return large_size(page);
+  const cache = changetype<KmemCache>(<usize>changetype<Slab>(slab).slab_cache);
+  return cache.ctor !== 0 ? cache.inuse : cache.size;
+}
+
+/**
+ * Change the size of an allocation; the content stays up to the smaller size.
+ *
+ * @param size new bytes; 0 frees and returns ZERO_SIZE_PTR
+ * @param gfp with __GFP_ZERO bytes beyond the old usable size are zero
+ * @returns the address, the same where it still fits; 0 when out of memory, then `p` stays valid.
+ * Context: kmalloc().
+ */
+export function krealloc(p: usize, size: usize, gfp: u32): usize {
+  if (zero_or_null(p)) return kmalloc(size, gfp);
+  if (size === 0) {
+    kfree(p);
+    return ZERO_SIZE_PTR;
+  }
+  const old = ksize(p);
+  if (size <= old) {
+    if ((gfp & GFP_ZERO) !== 0) memory.fill(p + size, 0, old - size);
+    return p;
+  }
+  const fresh = kmalloc(size, gfp);
+  if (fresh === 0) return 0;
+  memory.copy(fresh, p, old);
+  kfree(p);
+  return fresh;
+}
+
+/**
+ * Allocate with a stricter alignment.
+ *
+ * @param align a power of two up to 4 MiB
+ * @returns the address, or 0: out of memory, or no such alignment. Context: kmalloc().
+ */
+export function aligned_alloc(align: usize, size: usize): usize {
+  if (align === 0 || (align & (align - 1)) !== 0) return 0;
+  if (align <= ARCH_KMALLOC_MINALIGN) return kmalloc(size, 0);
+  // Buckets of a power of two are aligned to it, and so are blocks of pages.
+  const wanted = max(size, align);
+  if (wanted > <usize>PAGE_SIZE << 10) return align <= <usize>PAGE_SIZE << 10 ? kmalloc(wanted, 0) : 0;
+  const rounded: usize = 1 << (32 - clz<u32>(<u32>wanted - 1));
+  return kmalloc(rounded, 0);
+}

@@ -1,0 +1,41 @@
+/**
+ * Allocations above 8 KiB: whole pages, straight from the page allocator.
+ *
+ * Up to 4 MiB a block of the next order, which is aligned to its size; above that a run of
+ * blocks. Kernel: mm/slub.c ___kmalloc_large_node(), free_large_kmalloc(); 6.18.
+ */
+import { get_order } from "../base/bits";
+import { MAX_PAGE_ORDER, PAGE_SHIFT, PAGE_SIZE } from "../base/config";
+import { PG_LARGE, Page } from "../base/layout";
+import { page_address, set_page_kind } from "../page/page";
+import { alloc_large_run, alloc_pages, free_pages } from "../page/page_alloc";
+
+/** No request above this can ever be met: it would overflow when rounded up to blocks. */
+const LARGEST: usize = 0xffc0_0000;
+
+/**
+ * @param size bytes, more than 0
+ * @returns page-aligned memory, content undefined; 0 when out of memory or `size` is absurd.
+ * Context: as alloc_pages().
+ */
+export function kmalloc_large(size: usize, node: i32, mode: u32): usize {
+  if (size > LARGEST) return 0;
+  const order = get_order(size);
+  const pages = <u32>((size + PAGE_SIZE - 1) >> PAGE_SHIFT);
+  const address = order <= MAX_PAGE_ORDER ? alloc_pages(order, node, mode) : alloc_large_run(pages, mode);
+  if (address === 0) return 0;
+  const page = changetype<Page>(address);
+  set_page_kind(page, PG_LARGE);
+  return page_address(page);
+}
+
+/** Free what kmalloc_large() gave. Context: any with LOCK_TRY. */
+export function free_large(page: Page, mode: u32): void {
+  free_pages(page, mode);
+}
+
+/** @returns usable bytes of a large allocation. */
+export function large_size(page: Page): usize {
+  const pages = page.nr_pages !== 0 ? page.nr_pages : (<u32>1) << page.order;
+  return (<usize>pages) << PAGE_SHIFT;
+}

@@ -1,0 +1,65 @@
+/**
+ * kmalloc_nolock() and kfree_nolock(): callable where nobody may wait.
+ *
+ * One retry: if this CPU is inside the section of the bucket that fits, the next larger bucket is
+ * tried, because its section is almost certainly free; 8192 has no next, and NULL then means what
+ * it always means here: do not ask again now. Kernel: mm/slub.c kmalloc_nolock_noprof(),
+ * kfree_nolock(); 6.18 - differs: the busy check does not depend on the context (slab/nolock.ts).
+ */
+import { GFP_ZERO, KMALLOC_MAX_CACHE_SIZE, ZERO_SIZE_PTR } from "../base/config";
+import { KmemCache, Slab } from "../base/layout";
+import { virt_to_page } from "../page/page";
+import { zero_or_null } from "../slab/check";
+import { debug_free } from "../slab/debug";
+import { nolock_busy, slab_alloc_nolock, slab_free_nolock } from "../slab/nolock";
+import { NOLOCK_BUSY_FIRST, NOLOCK_BUSY_SECOND, NOLOCK_NULL, stat } from "../sync/stat";
+import { kmalloc_slab } from "./size_class";
+
+/**
+ * Allocate without waiting and without growing the memory.
+ *
+ * @param size bytes; 0 gives ZERO_SIZE_PTR, more than 8192 gives 0
+ * @param gfp __GFP_ZERO or 0
+ * @param node a hint, or NUMA_NO_NODE
+ * @returns the address or 0. Context: any, NMI included.
+ */
+export function kmalloc_nolock(size: usize, gfp: u32, node: i32): usize {
+  if (size === 0) return ZERO_SIZE_PTR;
+  if (size > KMALLOC_MAX_CACHE_SIZE) return 0;
+  let cache = kmalloc_slab(size);
+  if (nolock_busy(cache)) {
+    stat(cache, NOLOCK_BUSY_FIRST);
+    const larger = <usize>cache.object_size + 1;
+    if (larger > KMALLOC_MAX_CACHE_SIZE) return refuse(cache);
+    cache = kmalloc_slab(larger);
+    if (nolock_busy(cache)) {
+      stat(cache, NOLOCK_BUSY_SECOND);
+      return refuse(cache);
+    }
+  }
+  const object = slab_alloc_nolock(cache, node);
+  if (object === 0) return refuse(cache);
+  if ((gfp & GFP_ZERO) !== 0) memory.fill(object, 0, cache.object_size);
+  return object;
+}
+
+function refuse(cache: KmemCache): usize {
+  stat(cache, NOLOCK_NULL);
+  return 0;
+}
+
+/**
+ * Free a slab object without waiting: at once where that takes no lock, else deferred.
+ *
+ * NULL and ZERO_SIZE_PTR are freed for nothing. A large allocation is left alone, as the kernel
+ * leaves it after its warning; check_free() tells beforehand. Context: any, NMI included.
+ */
+export function kfree_nolock(p: usize): void {
+  if (zero_or_null(p)) return;
+  const address = <usize>virt_to_page(p).head;
+  if (address === 0) return;
+  const slab = changetype<Slab>(address);
+  const cache = changetype<KmemCache>(<usize>slab.slab_cache);
+  debug_free(cache, p);
+  slab_free_nolock(cache, slab, p);
+}

@@ -1,0 +1,79 @@
+/**
+ * From a size to a kmalloc cache, by a table of one byte per eight bytes of size.
+ *
+ * Kernel indices: 1 = 96, 2 = 192, otherwise log2 of the bucket, 3 (8) to 13 (8192). Size 0 maps
+ * to entry 0 of the cache table, which no CPU ever has a slab of: the fast path needs no test for
+ * it, it misses, and the slow path knows. Kernel: mm/slab_common.c kmalloc_slab(),
+ * kmalloc_size_roundup(); 6.18.
+ */
+import { fls } from "../base/bits";
+import { KMALLOC_MAX_CACHE_SIZE, NAME_BYTES, NR_KMALLOC_CACHES, SLAB_KMALLOC } from "../base/config";
+import { CACHE_TABLE, KMEM_CACHE_SHIFT, KmemCache, SIZE_INDEX } from "../base/layout";
+import { heap_base } from "../sync/percpu";
+import { cache_at, init_cache } from "../slab/kmem_cache";
+import { kmalloc_alignment } from "../slab/size";
+
+/** @returns the index of the bucket for `size`, 1 .. 8192, computed. */
+function bucket_index(size: u32): u32 {
+  if (size <= 8) return 3;
+  if (size > 64 && size <= 96) return 1;
+  if (size > 128 && size <= 192) return 2;
+  return fls(size - 1);
+}
+
+/** @returns the object size of bucket `index`, 1 .. 13. */
+export function bucket_size(index: u32): u32 {
+  if (index === 1) return 96;
+  if (index === 2) return 192;
+  return 1 << index;
+}
+
+/** @returns the cache that serves `size`, at most KMALLOC_MAX_CACHE_SIZE; entry 0 for 0. */
+export function kmalloc_slab(size: usize): KmemCache {
+  const index = <usize>load<u8>(heap_base + ((size + 7) >> 3), SIZE_INDEX);
+  return changetype<KmemCache>(heap_base + CACHE_TABLE + (index << KMEM_CACHE_SHIFT));
+}
+
+/** Fill the size table. Context: boot. */
+export function init_size_index(base: usize): void {
+  const table = base + SIZE_INDEX;
+  store<u8>(table, 0);
+  for (let size: u32 = 8; size <= <u32>KMALLOC_MAX_CACHE_SIZE; size += 8) {
+    store<u8>(table + (size >> 3), <u8>bucket_index(size));
+  }
+}
+
+/** Append `value` in decimal. @returns the address after it. */
+function put_decimal(at: usize, value: u32): usize {
+  let unit: u32 = 1;
+  while (value / unit >= 10) unit *= 10;
+  for (; unit > 0; unit /= 10) {
+    store<u8>(at, <u8>(48 + ((value / unit) % 10)));
+    at++;
+  }
+  return at;
+}
+
+/** Write the kernel's name of a bucket: kmalloc-64, kmalloc-1k. */
+function put_name(at: usize, size: u32): void {
+  // "kmalloc-", little endian: no string may lie in the module's data.
+  store<u64>(at, 0x2d63_6f6c_6c61_6d6b);
+  if (size < 1024) {
+    put_decimal(at + 8, size);
+  } else {
+    store<u8>(put_decimal(at + 8, size >> 10), 0x6b);
+  }
+}
+
+/** Create the thirteen kmalloc caches. @returns false if memory is out. Context: boot. */
+export function create_kmalloc_caches(mode: u32): bool {
+  for (let index: u32 = 1; index < NR_KMALLOC_CACHES; index++) {
+    const size = bucket_size(index);
+    const cache = cache_at(index);
+    put_name(changetype<usize>(cache) + offsetof<KmemCache>("name"), size);
+    if (!init_cache(cache, index, size, kmalloc_alignment(size), SLAB_KMALLOC, 0, mode)) return false;
+  }
+  return true;
+}
+
+if (NAME_BYTES !== 32) ERROR("names are four words of KmemCache");

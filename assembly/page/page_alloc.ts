@@ -1,0 +1,168 @@
+/**
+ * The page allocator's two calls: alloc_pages() and free_pages().
+ *
+ * Orders 0..3 go over the CPU's own lists, 4..10 to the zone, more to runs of blocks. A caller
+ * that may not wait tries each lock once (kernel: alloc_pages_nolock(), free_pages_nolock()): an
+ * allocation that misses returns 0 and leaves a growth request; a free that misses leaves the
+ * block on the zone's deferred list, which the next ordinary free takes in.
+ */
+import { LOCK_TRY, MAX_PAGE_ORDER, NUMA_NO_NODE, PCP_ORDERS } from "../base/config";
+import {
+  INTENT_ALLOC_PAGES,
+  INTENT_FREE_PAGES,
+  PG_DEFERRED,
+  PG_INFLIGHT,
+  PG_NONE,
+  Page,
+  Zone,
+} from "../base/layout";
+import { intent_clear, intent_set } from "../sync/intent";
+import { llist_add, llist_del_all, llist_empty, llist_next } from "../sync/llist";
+import { cpu_area, header } from "../sync/percpu";
+import { spin_lock, spin_unlock } from "../sync/spinlock";
+import { free_one_page, node_zone, pfn_to_nid, rmqueue } from "./buddy";
+import { end_pfn, grow_memory, request_growth } from "./grow";
+import { page_to_pfn, set_page_kind } from "./page";
+import { drain_all_pages, pcp_alloc, pcp_free } from "./pcp";
+import { alloc_run, free_run } from "./run";
+
+/** One attempt in one zone. @returns a page of kind PG_NONE, or 0. */
+function alloc_from_zone(zone: Zone, order: u32, mode: u32): usize {
+  if (order < PCP_ORDERS) return pcp_alloc(order, zone, mode);
+  const lock = changetype<usize>(zone) + offsetof<Zone>("lock");
+  if (!spin_lock(lock, mode)) return 0;
+  const page = rmqueue(zone, order);
+  spin_unlock(lock);
+  return page;
+}
+
+/** One attempt in every zone, the wanted node's first. */
+function alloc_from_zones(node: i32, order: u32, mode: u32): usize {
+  const nodes = header().nr_nodes;
+  const first = node === NUMA_NO_NODE ? cpu_area().node : <u32>node;
+  for (let i: u32 = 0; i < nodes; i++) {
+    const page = alloc_from_zone(node_zone((first + i) % nodes), order, mode);
+    if (page !== 0) return page;
+  }
+  return 0;
+}
+
+/** @returns a page of kind PG_INFLIGHT with its order and node set. */
+function prepare_page(address: usize, order: u32): usize {
+  const page = changetype<Page>(address);
+  page.order = order;
+  page.nr_pages = 0;
+  page.node = pfn_to_nid(page_to_pfn(page));
+  set_page_kind(page, PG_INFLIGHT);
+  return address;
+}
+
+/**
+ * Take 2^order pages, order 0..10.
+ *
+ * @param node preferred node, or NUMA_NO_NODE
+ * @param mode LOCK_*: LOCK_TRY never waits and never grows the memory
+ * @returns the first page's descriptor, kind PG_INFLIGHT, content undefined; 0 if there is none.
+ * Context: no zone, pcp or grow lock held, unless LOCK_TRY.
+ */
+export function alloc_pages(order: u32, node: i32, mode: u32): usize {
+  const noted = intent_set(INTENT_ALLOC_PAGES, 0, 0, order);
+  let page: usize = 0;
+  while (true) {
+    const seen_end = end_pfn();
+    page = alloc_from_zones(node, order, mode);
+    if (page !== 0) break;
+    if (mode === LOCK_TRY) {
+      request_growth(1 << order);
+      break;
+    }
+    // Ends: each turn either grew the memory, which has a maximum, or is the last.
+    if (grow_memory(1 << order, seen_end, mode)) continue;
+    drain_all_pages(mode);
+    page = alloc_from_zones(node, order, mode);
+    break;
+  }
+  if (page !== 0) page = prepare_page(page, order);
+  intent_clear(noted);
+  return page;
+}
+
+/**
+ * Take a run of whole blocks for more than 2^10 pages.
+ *
+ * @returns as alloc_pages(); `nr_pages` is the length of the run. Context: the same.
+ */
+export function alloc_large_run(pages: u32, mode: u32): usize {
+  let page: usize = 0;
+  while (true) {
+    const seen_end = end_pfn();
+    page = alloc_run(pages, mode);
+    if (page !== 0 || mode === LOCK_TRY) break;
+    if (grow_memory(pages, seen_end, mode)) continue;
+    drain_all_pages(mode);
+    page = alloc_run(pages, mode);
+    break;
+  }
+  if (page !== 0) {
+    const first = changetype<Page>(page);
+    first.node = pfn_to_nid(page_to_pfn(first));
+  }
+  return page;
+}
+
+/** Take in what frees left on the zone's deferred list. Context: zone lock. */
+function drain_deferred_pages(zone: Zone): void {
+  let node = llist_del_all(changetype<usize>(zone) + offsetof<Zone>("deferred"));
+  while (node !== 0) {
+    const page = changetype<Page>(node - offsetof<Page>("llnode"));
+    node = llist_next(node);
+    page.llnode = 0;
+    free_one_page(zone, page, page.order);
+  }
+}
+
+/** Free to the zone, or leave the block on its deferred list. */
+function free_to_zone(page: Page, order: u32, mode: u32): void {
+  const zone = node_zone(pfn_to_nid(page_to_pfn(page)));
+  const lock = changetype<usize>(zone) + offsetof<Zone>("lock");
+  const deferred = changetype<usize>(zone) + offsetof<Zone>("deferred");
+  if (!spin_lock(lock, mode)) {
+    page.order = order;
+    set_page_kind(page, PG_DEFERRED);
+    llist_add(changetype<usize>(page) + offsetof<Page>("llnode"), deferred);
+    return;
+  }
+  if (mode !== LOCK_TRY && !llist_empty(deferred)) drain_deferred_pages(zone);
+  free_one_page(zone, page, order);
+  spin_unlock(lock);
+}
+
+/** Free a run that could not be freed at once: each block by itself. */
+function free_run_by_blocks(first: Page, pfn: u32): void {
+  const pages = first.nr_pages;
+  first.nr_pages = 0;
+  const size: u32 = 1 << MAX_PAGE_ORDER;
+  for (let at: u32 = 0; at < pages; at += size) {
+    const page = changetype<Page>(changetype<usize>(first) + (<usize>at) * offsetof<Page>());
+    free_to_zone(page, MAX_PAGE_ORDER, LOCK_TRY);
+  }
+}
+
+/**
+ * Give back what alloc_pages() or alloc_large_run() gave out. Always succeeds.
+ *
+ * Context: any with LOCK_TRY; otherwise no zone, pcp or grow lock held.
+ */
+export function free_pages(page: Page, mode: u32): void {
+  const order = page.order;
+  const noted = intent_set(INTENT_FREE_PAGES, 0, changetype<usize>(page), order);
+  if (page.nr_pages !== 0) {
+    const pfn = page_to_pfn(page);
+    set_page_kind(page, PG_NONE);
+    if (!free_run(page, pfn, mode)) free_run_by_blocks(page, pfn);
+  } else {
+    set_page_kind(page, PG_NONE);
+    if (order >= PCP_ORDERS || !pcp_free(page, order, mode)) free_to_zone(page, order, mode);
+  }
+  intent_clear(noted);
+}

@@ -1,0 +1,317 @@
+/**
+ * Allocation: the fast path from the cpu freelist, and the slow path that refills it.
+ *
+ * The slow path looks, in this order, at: the cpu slab (objects freed to it remotely), the
+ * percpu partial list, the node's partial list, the page allocator. Whatever it finds becomes
+ * the cpu slab. With LOCK_TRY nothing is waited for; a slab that cannot be put away then is
+ * deferred. Kernel: mm/slub.c __slab_alloc_node(), ___slab_alloc(), get_partial_node(); 6.18.
+ */
+import { LOCK_TRY, NUMA_NO_NODE } from "../base/config";
+import { BUG_ON } from "../base/bug";
+import {
+  INTENT_NEW_SLAB,
+  INTENT_TAKE_PARTIAL,
+  KmemCache,
+  KmemCacheCpu,
+  KmemCacheNode,
+  Slab,
+} from "../base/layout";
+import { serve_growth } from "../page/grow";
+import { lock_mode, preempt_count } from "../sync/context";
+import { intent_clear, intent_set } from "../sync/intent";
+import { local_lock_irqsave } from "../sync/local_lock";
+import {
+  cpu_area,
+  cpu_offset,
+  header,
+  next_word,
+  this_cpu,
+  this_cpu_cache,
+  this_cpu_cmpxchg_double,
+} from "../sync/percpu";
+import {
+  ALLOC_FASTPATH,
+  ALLOC_FROM_PARTIAL,
+  ALLOC_NODE_MISMATCH,
+  ALLOC_REFILL,
+  ALLOC_SLAB,
+  ALLOC_SLOWPATH,
+  CMPXCHG_DOUBLE_CPU_FAIL,
+  CPUSLAB_FLUSH,
+  CPU_PARTIAL_ALLOC,
+  CPU_PARTIAL_NODE,
+  DEACTIVATE_BYPASS,
+  stat,
+  stat_fast,
+  tick,
+} from "../sync/stat";
+import { deactivate_slab, detach_freelist, flush_slab } from "./deactivate";
+import { debug_alloc } from "./debug";
+import { defer_slab, drain_on_switch } from "./defer";
+import { put_cpu_partial, put_partial_slab } from "./kmem_cache_cpu";
+import { get_node, nr_partial, remove_partial } from "./kmem_cache_node";
+import { allocate_slab } from "./new_slab";
+import { nolock_busy, slab_alloc_nolock } from "./nolock";
+import { get_freepointer } from "./object";
+import { list_lock, list_unlock, local_unlock_irqrestore } from "./section";
+import {
+  freeze_slab,
+  get_freelist,
+  make_word,
+  set_slab_word,
+  slab_word,
+  word_freelist,
+  word_objects,
+} from "./slab";
+
+/** What the steps below return instead of an object when things changed under them. */
+const LOOK_AGAIN: usize = 1;
+
+/**
+ * Pop the cpu freelist.
+ *
+ * The word is read once, tid and list together; `next` is read from an object that may already
+ * be somebody's if this CPU was interrupted in between, so it is only trusted once the cmpxchg
+ * has shown that nothing happened. Retries only when interrupted.
+ *
+ * @returns an object, or 0 if the list is empty. Context: any, local lock free.
+ */
+export function alloc_from_cpu_freelist(cache: KmemCache): usize {
+  const offset = cpu_offset(cache);
+  while (true) {
+    const word = load<u64>(this_cpu + offset);
+    const object = <usize>(<u32>word);
+    if (object === 0) return 0;
+    const next = get_freepointer(cache, object);
+    if (this_cpu_cmpxchg_double(offset, word, next_word(word, next))) return object;
+    stat(cache, CMPXCHG_DOUBLE_CPU_FAIL);
+  }
+}
+
+/**
+ * Allocate one object, content undefined.
+ *
+ * @param node preferred node, or NUMA_NO_NODE
+ * @returns its address, or 0 when out of memory. Context: any; outside a plain task it behaves
+ * as slab_alloc_nolock() and returns 0 where that would be busy.
+ */
+export function slab_alloc(cache: KmemCache, node: i32): usize {
+  if (preempt_count() !== 0) {
+    return nolock_busy(cache) ? 0 : slab_alloc_nolock(cache, node);
+  }
+  let object = node === NUMA_NO_NODE ? alloc_from_cpu_freelist(cache) : 0;
+  if (object !== 0) {
+    stat_fast(cache, ALLOC_FASTPATH);
+  } else {
+    tick();
+    object = slab_alloc_slow(cache, node, lock_mode());
+  }
+  debug_alloc(cache, object);
+  return object;
+}
+
+/** Hand out the first object of a list and keep the rest. Context: local lock of `c`. */
+export function load_freelist(cache: KmemCache, c: KmemCacheCpu, freelist: usize): void {
+  const address = changetype<usize>(c);
+  const next = get_freepointer(cache, freelist);
+  store<u64>(address, next_word(load<u64>(address), next));
+}
+
+/** @returns true if `slab` may serve a caller that asked for `node`. */
+function node_match(slab: Slab, node: i32): bool {
+  return node === NUMA_NO_NODE || slab.node === <u32>node;
+}
+
+/**
+ * Take from the cpu slab: its list if an interruption filled it, or what was freed remotely.
+ *
+ * @returns an object; 0 if there is no cpu slab, or no longer; LOOK_AGAIN if it changed.
+ */
+function alloc_from_cpu_slab(cache: KmemCache, node: i32, mode: u32): usize {
+  const c = this_cpu_cache(cache);
+  const slab = <usize>c.slab;
+  if (slab === 0) return 0;
+  // A nolock caller's node is a hint: it takes what is there.
+  if (mode !== LOCK_TRY && !node_match(changetype<Slab>(slab), node)) {
+    stat(cache, ALLOC_NODE_MISMATCH);
+    flush_slab(cache, c, mode);
+    return 0;
+  }
+  local_lock_irqsave(c);
+  if (<usize>c.slab !== slab) {
+    local_unlock_irqrestore(c);
+    return LOOK_AGAIN;
+  }
+  let freelist = <usize>c.freelist;
+  if (freelist === 0) {
+    freelist = get_freelist(cache, changetype<Slab>(slab));
+    if (freelist === 0) {
+      // Full and thawed: it belongs to nobody until one of its objects is freed.
+      c.slab = 0;
+      detach_freelist(c);
+      changetype<Slab>(slab).in_hand = 0;
+      local_unlock_irqrestore(c);
+      stat(cache, DEACTIVATE_BYPASS);
+      return 0;
+    }
+    stat(cache, ALLOC_REFILL);
+  }
+  load_freelist(cache, c, freelist);
+  local_unlock_irqrestore(c);
+  return freelist;
+}
+
+/**
+ * Make the first percpu partial slab that suits the cpu slab.
+ *
+ * @returns an object; 0 if there is none; LOOK_AGAIN if a cpu slab appeared meanwhile.
+ */
+function alloc_from_cpu_partial(cache: KmemCache, node: i32, mode: u32): usize {
+  // Ends: each turn takes a slab off a list that only this CPU fills.
+  while (true) {
+    const c = this_cpu_cache(cache);
+    if (c.partial === 0) return 0;
+    local_lock_irqsave(c);
+    if (c.slab !== 0 || c.partial === 0) {
+      const again = c.slab !== 0;
+      local_unlock_irqrestore(c);
+      return again ? LOOK_AGAIN : 0;
+    }
+    const slab = changetype<Slab>(<usize>c.partial);
+    c.partial = slab.next;
+    slab.next = 0;
+    if (mode === LOCK_TRY || node_match(slab, node)) {
+      c.slab = <u32>changetype<usize>(slab);
+      const freelist = get_freelist(cache, slab);
+      BUG_ON(freelist === 0);
+      load_freelist(cache, c, freelist);
+      local_unlock_irqrestore(c);
+      stat(cache, CPU_PARTIAL_ALLOC);
+      return freelist;
+    }
+    local_unlock_irqrestore(c);
+    if (!put_partial_slab(cache, slab, mode)) defer_slab(cache, slab, 0);
+  }
+}
+
+/**
+ * Take slabs off a node's partial list: the first for the caller, more for this CPU's list, until
+ * that has got more than half of what it may hold.
+ *
+ * @returns the first slab, in this CPU's hand, not frozen; 0 if there is none or the lock was
+ * missed. Context: no list_lock held. Kernel: get_partial_node(), 6.18.
+ */
+function get_partial_node(cache: KmemCache, node: KmemCacheNode, mode: u32): usize {
+  // Without the lock this is a guess; a wrong one costs a new slab, nothing else.
+  if (nr_partial(node) === 0 || !list_lock(node, mode)) return 0;
+  const noted = intent_set(INTENT_TAKE_PARTIAL, 0, 0, 0);
+  const enough = cache.cpu_partial_slabs >> 1;
+  let kept: usize = 0;
+  let moved: u32 = 0;
+  while (node.partial !== 0 && moved <= enough) {
+    const slab = changetype<Slab>(<usize>node.partial);
+    remove_partial(node, slab);
+    if (kept === 0) {
+      kept = changetype<usize>(slab);
+      stat(cache, ALLOC_FROM_PARTIAL);
+      if (cache.cpu_partial_slabs === 0) break;
+    } else {
+      put_cpu_partial(cache, slab, false, mode);
+      stat(cache, CPU_PARTIAL_NODE);
+      moved++;
+    }
+  }
+  intent_clear(noted);
+  list_unlock(node);
+  return kept;
+}
+
+/** @returns a partial slab of the wanted node, else of any. Kernel: get_partial(), 6.18. */
+function get_partial(cache: KmemCache, node: i32, mode: u32): usize {
+  const nodes = header().nr_nodes;
+  const first = node === NUMA_NO_NODE ? cpu_area().node : <u32>node;
+  for (let i: u32 = 0; i < nodes; i++) {
+    const slab = get_partial_node(cache, get_node(cache, (first + i) % nodes), mode);
+    if (slab !== 0) return slab;
+  }
+  return 0;
+}
+
+/** A new slab, frozen, its list still in its descriptor's hands. @returns 0 if there is none. */
+function get_new_slab(cache: KmemCache, node: i32, mode: u32): usize {
+  const slab = allocate_slab(cache, node, mode);
+  if (slab !== 0) stat(cache, ALLOC_SLAB);
+  return slab;
+}
+
+/** Freeze a slab nobody else knows. @returns its whole list. */
+function freeze_new_slab(slab: Slab): usize {
+  const word = slab_word(slab);
+  const objects = word_objects(word);
+  set_slab_word(slab, make_word(0, objects, objects, true));
+  return word_freelist(word);
+}
+
+/**
+ * Make a frozen slab the cpu slab and hand out its first object.
+ *
+ * A constructor, or an NMI, may have installed another meanwhile; that one is put away, because
+ * this one is not on any list yet. Ends: nothing can nest inside the section.
+ */
+function install_slab(cache: KmemCache, slab: Slab, freelist: usize, mode: u32): usize {
+  while (true) {
+    const c = this_cpu_cache(cache);
+    local_lock_irqsave(c);
+    const other = <usize>c.slab;
+    if (other === 0) {
+      c.slab = <u32>changetype<usize>(slab);
+      load_freelist(cache, c, freelist);
+      local_unlock_irqrestore(c);
+      return freelist;
+    }
+    c.slab = 0;
+    const flushed = detach_freelist(c);
+    local_unlock_irqrestore(c);
+    stat(cache, CPUSLAB_FLUSH);
+    if (mode === LOCK_TRY) defer_slab(cache, changetype<Slab>(other), flushed);
+    else deactivate_slab(cache, changetype<Slab>(other), flushed, mode);
+  }
+}
+
+/**
+ * The slow path: refill the cpu slab and take one object.
+ *
+ * @param mode LOCK_TRY for nolock callers; then the local lock must be free
+ * @returns an object, or 0: out of memory, or nothing to be had without waiting.
+ * Context: local lock free, no list_lock held. Kernel: ___slab_alloc(), 6.18.
+ */
+export function slab_alloc_slow(cache: KmemCache, node: i32, mode: u32): usize {
+  stat(cache, ALLOC_SLOWPATH);
+  if (mode !== LOCK_TRY) serve_growth(mode);
+  const before = this_cpu_cache(cache).slab;
+  // Ends: LOOK_AGAIN means that somebody nested in this call allocated or freed here.
+  while (true) {
+    let object = alloc_from_cpu_slab(cache, node, mode);
+    if (object === 0) object = alloc_from_cpu_partial(cache, node, mode);
+    if (object === LOOK_AGAIN) continue;
+    if (object === 0) object = alloc_from_new_cpu_slab(cache, node, mode);
+    if (this_cpu_cache(cache).slab !== before) drain_on_switch(cache, mode);
+    return object;
+  }
+}
+
+/** From a slab that was not this CPU's: partial on a node, or new. */
+function alloc_from_new_cpu_slab(cache: KmemCache, node: i32, mode: u32): usize {
+  const noted = intent_set(INTENT_NEW_SLAB, 0, 0, 0);
+  let freelist: usize = 0;
+  let slab = get_partial(cache, node, mode);
+  if (slab !== 0) {
+    freelist = freeze_slab(cache, changetype<Slab>(slab));
+  } else {
+    slab = get_new_slab(cache, node, mode);
+    if (slab !== 0) freelist = freeze_new_slab(changetype<Slab>(slab));
+  }
+  const object = slab === 0 ? <usize>0 : install_slab(cache, changetype<Slab>(slab), freelist, mode);
+  intent_clear(noted);
+  return object;
+}

@@ -1,0 +1,87 @@
+/**
+ * Making sure that nothing waits any more: barriers, and emptying CPUs that go or stand still.
+ *
+ * A Worker that is idle reaches no safe point, so nobody ever waits for one to drain: its lists
+ * are taken by exchange from here, which is safe for any number of takers, and only drains that
+ * another CPU is in the middle of are waited for.
+ * Kernel: mm/slub.c defer_free_barrier(), flush_all(), slub_cpu_dead(); 6.18.
+ */
+import { CACHE_LIVE, CACHE_TABLE, CpuArea, KMEM_CACHE_SHIFT, KmemCache, Slab } from "../base/layout";
+import { read_once, cpu_relax } from "../sync/atomic";
+import { lock_mode } from "../sync/context";
+import { cpu_area, cpu_cache_of, header, heap_base, per_cpu } from "../sync/percpu";
+import { CPUSLAB_FLUSH, DEFER_DRAIN_BARRIER, stat } from "../sync/stat";
+import { deactivate_slab, detach_freelist, flush_partials } from "./deactivate";
+import { drain_cache, drain_cache_here, drain_cpu } from "./defer";
+
+/** Wait until the drain that `area`'s CPU is in the middle of, if any, is over. */
+function wait_for_drain(area: CpuArea): void {
+  const base = changetype<usize>(area);
+  if (area.cpu === cpu_area().cpu) return;
+  const seen = read_once(base + offsetof<CpuArea>("drain_seq"));
+  // Ends: the other CPU finishes a bounded list, and each drain it finishes moves the sequence.
+  while (read_once(base + offsetof<CpuArea>("drain_depth")) !== 0) {
+    if (read_once(base + offsetof<CpuArea>("drain_seq")) !== seen) return;
+    cpu_relax(base + offsetof<CpuArea>("drain_depth"));
+  }
+}
+
+/** @returns entry `index` of the cache table if it is live, else 0. */
+function live_cache(index: u32): usize {
+  const cache = heap_base + CACHE_TABLE + ((<usize>index) << KMEM_CACHE_SHIFT);
+  return read_once(cache + offsetof<KmemCache>("state")) === CACHE_LIVE ? cache : 0;
+}
+
+/**
+ * Free everything that was deferred before this call, on whatever list of whatever CPU.
+ *
+ * Context: task, no lock held. Other CPUs may go on; what they defer meanwhile may stay.
+ * Kernel: defer_free_barrier(), 6.18 - differs: does their work instead of waiting for it.
+ */
+export function defer_free_barrier(): void {
+  const mode = lock_mode();
+  const head = header();
+  for (let cpu: u32 = 0; cpu < head.nr_cpu_ids; cpu++) {
+    drain_cpu(per_cpu(cpu), DEFER_DRAIN_BARRIER, mode);
+  }
+  for (let index: u32 = 1; index < head.nr_caches; index++) {
+    const cache = live_cache(index);
+    if (cache !== 0) drain_cache(changetype<KmemCache>(cache), DEFER_DRAIN_BARRIER, mode);
+  }
+  for (let cpu: u32 = 0; cpu < head.nr_cpu_ids; cpu++) wait_for_drain(per_cpu(cpu));
+}
+
+/**
+ * Take away what the CPU of `area` holds of `cache`.
+ *
+ * Context: task; that CPU is in no call on this cache, and will not be.
+ */
+export function flush_cpu_of(area: CpuArea, cache: KmemCache, mode: u32): void {
+  const c = cpu_cache_of(area, cache);
+  const slab = <usize>c.slab;
+  c.slab = 0;
+  const freelist = detach_freelist(c);
+  if (slab !== 0) {
+    deactivate_slab(cache, changetype<Slab>(slab), freelist, mode);
+    stat(cache, CPUSLAB_FLUSH);
+  }
+  flush_partials(cache, c, mode);
+}
+
+/** Drain and flush everything this CPU holds. Context: task, no lock held. */
+export function flush_everything_here(): void {
+  const mode = lock_mode();
+  const area = cpu_area();
+  drain_cpu(area, DEFER_DRAIN_BARRIER, mode);
+  const count = header().nr_caches;
+  for (let index: u32 = 1; index < count; index++) {
+    const address = live_cache(index);
+    if (address === 0) continue;
+    const cache = changetype<KmemCache>(address);
+    drain_cache_here(cache, DEFER_DRAIN_BARRIER, mode);
+    flush_cpu_of(area, cache, mode);
+  }
+  // What the flushes could not put away at once was deferred; once more, and nothing is left
+  // that a bounded number of tries could not place.
+  drain_cpu(area, DEFER_DRAIN_BARRIER, mode);
+}

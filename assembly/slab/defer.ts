@@ -1,0 +1,349 @@
+/**
+ * Deferral: objects and slabs that could not be freed at once, where they wait, who drains them.
+ *
+ * | arm | where an object waits | who drains |
+ * |---|---|---|
+ * | global, global-line | one llist per cache | every ordinary slow free of the cache |
+ * | node | one llist per cache and node | ordinary slow frees to that node |
+ * | percpu-slow-free | one per cache and CPU | that CPU's ordinary slow frees |
+ * | percpu-deactivate | the same | deactivate_slab() |
+ * | percpu-switch | the same | an ordinary call that replaced the cpu slab |
+ * | irq-work | one per CPU | irq_work |
+ * | direct | nowhere if it can be helped (slab/direct.ts) | irq_work |
+ *
+ * The link is the object's own free pointer slot, so constructed objects stay constructed. Slabs
+ * always wait for irq_work, whatever the arm. irq_work is raised by whoever found its list empty:
+ * one raise a batch. Kernel: defer_free(), defer_deactivate_slab(), free_deferred_objects(), 6.18;
+ * global: version 1 of the patch.
+ */
+import {
+  DEFER_GLOBAL,
+  DEFER_GLOBAL_LINE,
+  DEFER_NODE,
+  DEFER_NONE,
+  DEFER_PERCPU_DEACTIVATE,
+  DEFER_PERCPU_SLOW_FREE,
+  DEFER_PERCPU_SWITCH,
+  LOCK_TRY,
+} from "../base/config";
+import { CpuArea, KmemCache, KmemCacheCpu, KmemCacheNode, Slab } from "../base/layout";
+import { virt_to_page, page_slab } from "../page/page";
+import { fetch_add, fetch_sub, read_once, write_once, xchg } from "../sync/atomic";
+import {
+  HARDIRQ,
+  context_enter,
+  context_exit,
+  in_interrupt,
+  irq_work_mode,
+  irqs_disabled,
+} from "../sync/context";
+import { llist_add, llist_del_all, llist_empty, llist_next } from "../sync/llist";
+import { cpu_area, cpu_cache_of, header, per_cpu } from "../sync/percpu";
+import {
+  CPU_PARTIAL_FREE,
+  DEFER_ADD,
+  DEFER_ADD_REMOTE,
+  DEFER_DRAIN_DEACTIVATE,
+  DEFER_DRAIN_IRQ_WORK,
+  DEFER_DRAIN_SLOW_FREE,
+  DEFER_DRAIN_SWITCH,
+  DEFER_LOOK_EMPTY,
+  DEFER_RAISE,
+  DEFER_REQUEUE,
+  DEFER_SLAB,
+  stamp_deferred,
+  stat,
+  stat_drained,
+  stat_verbose,
+} from "../sync/stat";
+import { deactivate_slab } from "./deactivate";
+import { free_to_slab } from "./free";
+import { kmem_cache_has_cpu_partial, put_cpu_partial, put_partial_slab } from "./kmem_cache_cpu";
+import { get_node, slab_node } from "./kmem_cache_node";
+import { get_freepointer, set_freepointer } from "./object";
+import { slab_word, word_frozen } from "./slab";
+
+function cache_list(cache: KmemCache): usize {
+  return changetype<usize>(cache) + offsetof<KmemCache>("defer_free_objects");
+}
+
+function cache_line_list(cache: KmemCache): usize {
+  return changetype<usize>(cache) + offsetof<KmemCache>("defer_own_line");
+}
+
+function cache_stamp(cache: KmemCache): usize {
+  return changetype<usize>(cache) + offsetof<KmemCache>("defer_stamp");
+}
+
+function node_list(node: KmemCacheNode): usize {
+  return changetype<usize>(node) + offsetof<KmemCacheNode>("defer_free_objects");
+}
+
+function node_stamp(node: KmemCacheNode): usize {
+  return changetype<usize>(node) + offsetof<KmemCacheNode>("defer_stamp");
+}
+
+function cpu_cache_list(c: KmemCacheCpu): usize {
+  return changetype<usize>(c) + offsetof<KmemCacheCpu>("defer_free_objects");
+}
+
+function cpu_cache_stamp(c: KmemCacheCpu): usize {
+  return changetype<usize>(c) + offsetof<KmemCacheCpu>("defer_stamp");
+}
+
+function cpu_objects(area: CpuArea): usize {
+  return changetype<usize>(area) + offsetof<CpuArea>("defer_objects");
+}
+
+function cpu_slabs(area: CpuArea): usize {
+  return changetype<usize>(area) + offsetof<CpuArea>("defer_slabs");
+}
+
+function cpu_stamp(area: CpuArea): usize {
+  return changetype<usize>(area) + offsetof<CpuArea>("defer_stamp");
+}
+
+/** @returns the CPU whose list the next deferral goes to; see CpuArea.migrate_to. */
+function target_cpu(cache: KmemCache): CpuArea {
+  const area = cpu_area();
+  const to = area.migrate_to;
+  if (to === 0) return area;
+  area.migrate_to = 0;
+  if (to - 1 !== area.cpu) stat(cache, DEFER_ADD_REMOTE);
+  return per_cpu(to - 1);
+}
+
+/** Ask `area`'s CPU to run irq_work at its next safe point. */
+function irq_work_raise(cache: KmemCache, area: CpuArea): void {
+  stat(cache, DEFER_RAISE);
+  write_once(changetype<usize>(area) + offsetof<CpuArea>("irq_pending"), 1);
+}
+
+/** Put one object on the list of the heap's arm. */
+function defer_add(cache: KmemCache, slab: Slab, object: usize): void {
+  const link = object + cache.offset;
+  const arm = header().defer_arm;
+  if (arm === DEFER_GLOBAL) {
+    if (llist_add(link, cache_list(cache))) stamp_deferred(cache_stamp(cache));
+  } else if (arm === DEFER_GLOBAL_LINE) {
+    if (llist_add(link, cache_line_list(cache))) stamp_deferred(cache_stamp(cache));
+  } else if (arm === DEFER_NODE) {
+    const node = slab_node(cache, slab);
+    if (llist_add(link, node_list(node))) stamp_deferred(node_stamp(node));
+  } else if (arm >= DEFER_PERCPU_SLOW_FREE && arm <= DEFER_PERCPU_SWITCH) {
+    const c = cpu_cache_of(target_cpu(cache), cache);
+    if (llist_add(link, cpu_cache_list(c))) stamp_deferred(cpu_cache_stamp(c));
+  } else {
+    // irq-work and direct; and none, where an ordinary free was impossible. List and raise go to
+    // the same CPU, whatever happens to the task in between.
+    const area = target_cpu(cache);
+    if (llist_add(link, cpu_objects(area))) {
+      stamp_deferred(cpu_stamp(area));
+      irq_work_raise(cache, area);
+    }
+  }
+}
+
+/**
+ * Defer one object that cannot be freed now. Never fails, never waits.
+ *
+ * Context: any. Kernel: defer_free(), 6.18.
+ */
+export function defer_free(cache: KmemCache, slab: Slab, object: usize): void {
+  stat(cache, DEFER_ADD);
+  defer_add(cache, slab, object);
+}
+
+/** Defer every object of a detached chain of `count`. Context: any. */
+export function defer_chain(cache: KmemCache, slab: Slab, head: usize, count: u32): void {
+  let object = head;
+  for (let i: u32 = 0; i < count; i++) {
+    const next = get_freepointer(cache, object);
+    defer_free(cache, slab, object);
+    object = next;
+  }
+}
+
+/**
+ * Defer a slab that is on no list, to be put away by irq_work: frozen with the cpu freelist that
+ * was detached from it, or thawed with 0.
+ *
+ * Context: any. Kernel: defer_deactivate_slab(), 6.18.
+ */
+export function defer_slab(cache: KmemCache, slab: Slab, freelist: usize): void {
+  stat(cache, DEFER_SLAB);
+  slab.flush_freelist = <u32>freelist;
+  const area = cpu_area();
+  slab.in_hand = area.cpu + 1;
+  const link = changetype<usize>(slab) + offsetof<Slab>("llnode");
+  if (llist_add(link, cpu_slabs(area))) irq_work_raise(cache, area);
+}
+
+/** Free one taken object, or let it wait once more. */
+function free_deferred(link: usize, mode: u32): KmemCache {
+  const slab = changetype<Slab>(page_slab(virt_to_page(link)));
+  const cache = changetype<KmemCache>(<usize>slab.slab_cache);
+  const object = link - cache.offset;
+  // The link was the free pointer: clear it, or a check would follow it into another slab.
+  set_freepointer(cache, object, 0);
+  if (!free_to_slab(cache, slab, object, object, 1, mode)) {
+    stat(cache, DEFER_REQUEUE);
+    defer_add(cache, slab, object);
+  }
+  return cache;
+}
+
+/**
+ * Take a list and free all of it, inside this CPU's drain sequence, so that destroy can tell
+ * whether objects are still in somebody's hands.
+ *
+ * The whole list is accounted to the cache of its last object. @returns false if it was empty.
+ */
+export function drain_objects(list: usize, stamp: usize, trigger: u32, mode: u32): bool {
+  if (llist_empty(list)) return false;
+  const drain = drain_begin();
+  const since = read_once(stamp);
+  let link = llist_del_all(list);
+  if (link !== 0) {
+    let length: u32 = 0;
+    let cache = changetype<KmemCache>(0);
+    while (link !== 0) {
+      const next = llist_next(link);
+      cache = free_deferred(link, mode);
+      length++;
+      link = next;
+    }
+    stat(cache, trigger);
+    stat_drained(cache, length, since);
+  }
+  drain_end(drain);
+  return true;
+}
+
+/** Put away all slabs that wait on `list`. */
+export function drain_slabs(list: usize, mode: u32): void {
+  if (llist_empty(list)) return;
+  const drain = drain_begin();
+  let link = llist_del_all(list);
+  while (link !== 0) {
+    const next = llist_next(link);
+    const slab = changetype<Slab>(link - offsetof<Slab>("llnode"));
+    slab.llnode = 0;
+    put_away(changetype<KmemCache>(<usize>slab.slab_cache), slab, mode);
+    link = next;
+  }
+  drain_end(drain);
+}
+
+/** Deactivate a deferred cpu slab, or list a slab that a direct free made partial. */
+function put_away(cache: KmemCache, slab: Slab, mode: u32): void {
+  const freelist = <usize>slab.flush_freelist;
+  slab.flush_freelist = 0;
+  if (word_frozen(slab_word(slab))) {
+    deactivate_slab(cache, slab, freelist, mode);
+  } else if (kmem_cache_has_cpu_partial(cache)) {
+    put_cpu_partial(cache, slab, true, mode);
+    stat(cache, CPU_PARTIAL_FREE);
+  } else if (!put_partial_slab(cache, slab, mode)) {
+    defer_slab(cache, slab, 0);
+  }
+}
+
+/** From here on objects may be in this CPU's hands and on no list; drains nest. */
+function drain_begin(): usize {
+  const area = changetype<usize>(cpu_area());
+  fetch_add(area + offsetof<CpuArea>("drain_depth"), 1);
+  return area;
+}
+
+/** End what drain_begin() began, on the CPU it began on. */
+function drain_end(area: usize): void {
+  fetch_add(area + offsetof<CpuArea>("drain_seq"), 1);
+  fetch_sub(area + offsetof<CpuArea>("drain_depth"), 1);
+}
+
+/**
+ * What an ordinary slow free drains before it frees its own: the arms that check here.
+ *
+ * Context: task, no lock held. Kernel: version 1 of the patch, do_slab_free().
+ */
+export function drain_on_slow_free(cache: KmemCache, slab: Slab, mode: u32): void {
+  const arm = header().defer_arm;
+  if (arm > DEFER_PERCPU_SLOW_FREE || arm === DEFER_NONE) return;
+  let found = false;
+  if (arm === DEFER_GLOBAL) {
+    found = drain_objects(cache_list(cache), cache_stamp(cache), DEFER_DRAIN_SLOW_FREE, mode);
+  } else if (arm === DEFER_GLOBAL_LINE) {
+    found = drain_objects(cache_line_list(cache), cache_stamp(cache), DEFER_DRAIN_SLOW_FREE, mode);
+  } else if (arm === DEFER_NODE) {
+    const node = slab_node(cache, slab);
+    found = drain_objects(node_list(node), node_stamp(node), DEFER_DRAIN_SLOW_FREE, mode);
+  } else {
+    const c = cpu_cache_of(cpu_area(), cache);
+    found = drain_objects(cpu_cache_list(c), cpu_cache_stamp(c), DEFER_DRAIN_SLOW_FREE, mode);
+  }
+  if (!found) stat_verbose(cache, DEFER_LOOK_EMPTY);
+}
+
+/** What deactivate_slab() drains: the arm that its reviewer proposed. Context: as above. */
+export function drain_on_deactivate(cache: KmemCache, mode: u32): void {
+  if (mode === LOCK_TRY || header().defer_arm !== DEFER_PERCPU_DEACTIVATE) return;
+  const c = cpu_cache_of(cpu_area(), cache);
+  drain_objects(cpu_cache_list(c), cpu_cache_stamp(c), DEFER_DRAIN_DEACTIVATE, mode);
+}
+
+/** What an ordinary call drains after it replaced the cpu slab. Context: as above. */
+export function drain_on_switch(cache: KmemCache, mode: u32): void {
+  if (mode === LOCK_TRY || header().defer_arm !== DEFER_PERCPU_SWITCH) return;
+  const c = cpu_cache_of(cpu_area(), cache);
+  drain_objects(cpu_cache_list(c), cpu_cache_stamp(c), DEFER_DRAIN_SWITCH, mode);
+}
+
+/** Drain everything that waits for `area`'s irq_work, on this CPU. */
+export function drain_cpu(area: CpuArea, trigger: u32, mode: u32): void {
+  drain_objects(cpu_objects(area), cpu_stamp(area), trigger, mode);
+  drain_slabs(cpu_slabs(area), mode);
+}
+
+/** Drain the lists of one cache, of its nodes and of every CPU. Context: task. */
+export function drain_cache(cache: KmemCache, trigger: u32, mode: u32): void {
+  const head = header();
+  drain_objects(cache_list(cache), cache_stamp(cache), trigger, mode);
+  drain_objects(cache_line_list(cache), cache_stamp(cache), trigger, mode);
+  for (let i: u32 = 0; i < head.nr_nodes; i++) {
+    const node = get_node(cache, i);
+    drain_objects(node_list(node), node_stamp(node), trigger, mode);
+  }
+  for (let cpu: u32 = 0; cpu < head.nr_cpu_ids; cpu++) {
+    const c = cpu_cache_of(per_cpu(cpu), cache);
+    drain_objects(cpu_cache_list(c), cpu_cache_stamp(c), trigger, mode);
+  }
+}
+
+/** Drain this CPU's list of one cache. Context: task. */
+export function drain_cache_here(cache: KmemCache, trigger: u32, mode: u32): void {
+  const c = cpu_cache_of(cpu_area(), cache);
+  drain_objects(cpu_cache_list(c), cpu_cache_stamp(c), trigger, mode);
+}
+
+/**
+ * Run what was raised on this CPU.
+ *
+ * It runs with the hardirq bit held, so that it does not nest and the task cannot be moved; what
+ * it defers again waits for the next safe point, so it ends. Kernel: free_deferred_objects().
+ */
+function irq_work_run(area: CpuArea): void {
+  xchg(changetype<usize>(area) + offsetof<CpuArea>("irq_pending"), 0);
+  const mode = irq_work_mode();
+  context_enter(HARDIRQ);
+  drain_cpu(area, DEFER_DRAIN_IRQ_WORK, mode);
+  context_exit(HARDIRQ);
+}
+
+/** A safe point: run irq_work if it was raised and nothing forbids it. Context: any. */
+export function irq_work_check(): void {
+  const area = cpu_area();
+  if (read_once(changetype<usize>(area) + offsetof<CpuArea>("irq_pending")) === 0) return;
+  if (irqs_disabled() || in_interrupt()) return;
+  irq_work_run(area);
+}

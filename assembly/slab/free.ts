@@ -1,0 +1,211 @@
+/**
+ * Freeing: the fast path to the cpu slab, and the slow path to any other.
+ *
+ * Kernel: mm/slub.c do_slab_free(), __slab_free(); 6.18.
+ */
+import { INTENT_FREE_TO_PARTIAL, KmemCache, KmemCacheNode, Slab } from "../base/layout";
+import { preempt_count } from "../sync/context";
+import { intent_clear, intent_set } from "../sync/intent";
+import {
+  cpu_area,
+  cpu_offset,
+  next_word,
+  this_cpu,
+  this_cpu_cmpxchg_double,
+  this_cpu_cache,
+} from "../sync/percpu";
+import {
+  CMPXCHG_DOUBLE_CPU_FAIL,
+  CPU_PARTIAL_FREE,
+  DEACTIVATE_TO_TAIL,
+  FREE_ADD_PARTIAL,
+  FREE_FASTPATH,
+  FREE_FROZEN,
+  FREE_REMOVE_PARTIAL,
+  FREE_SLAB,
+  FREE_SLOWPATH,
+  stat,
+  stat_fast,
+  tick,
+} from "../sync/stat";
+import { debug_free } from "./debug";
+import { defer_chain, drain_on_slow_free } from "./defer";
+import { kmem_cache_has_cpu_partial, put_cpu_partial } from "./kmem_cache_cpu";
+import {
+  add_partial,
+  nr_partial,
+  remove_partial,
+  slab_node,
+  slab_test_node_partial,
+} from "./kmem_cache_node";
+import { discard_slab } from "./new_slab";
+import { slab_free_nolock } from "./nolock";
+import { set_freepointer } from "./object";
+import { list_lock, list_unlock } from "./section";
+import {
+  make_word,
+  slab_update_freelist,
+  slab_word,
+  word_freelist,
+  word_frozen,
+  word_inuse,
+  word_objects,
+} from "./slab";
+
+/**
+ * Push the chain `head` .. `tail` onto this CPU's freelist if `slab` is its cpu slab.
+ *
+ * The word is read before `slab`, so that a tid that still matches proves that no section ran
+ * in between and `slab` belongs to the freelist. Retries only when this very CPU was interrupted.
+ *
+ * @returns false if another slab is the cpu slab. Context: any, local lock free.
+ */
+export function free_to_cpu_slab(cache: KmemCache, slab: Slab, head: usize, tail: usize): bool {
+  const offset = cpu_offset(cache);
+  while (true) {
+    const word = load<u64>(this_cpu + offset);
+    if (<usize>this_cpu_cache(cache).slab !== changetype<usize>(slab)) return false;
+    set_freepointer(cache, tail, <usize>(<u32>word));
+    if (this_cpu_cmpxchg_double(offset, word, next_word(word, head))) return true;
+    stat(cache, CMPXCHG_DOUBLE_CPU_FAIL);
+  }
+}
+
+/**
+ * Free one object of `slab`. The fast path is a handful of plain loads and stores.
+ *
+ * Context: any; outside a plain task it behaves as slab_free_nolock().
+ */
+export function slab_free(cache: KmemCache, slab: Slab, object: usize): void {
+  debug_free(cache, object);
+  if (preempt_count() !== 0) {
+    slab_free_nolock(cache, slab, object);
+  } else if (free_to_cpu_slab(cache, slab, object, object)) {
+    stat_fast(cache, FREE_FASTPATH);
+  } else {
+    slab_free_slow(cache, slab, object, object, 1);
+  }
+}
+
+/** Free a detached chain of `count` objects of one slab. Context: as slab_free(). */
+export function slab_free_chain(
+  cache: KmemCache,
+  slab: Slab,
+  head: usize,
+  tail: usize,
+  count: u32,
+): void {
+  if (preempt_count() !== 0) {
+    defer_chain(cache, slab, head, count);
+  } else if (free_to_cpu_slab(cache, slab, head, tail)) {
+    for (let i: u32 = 0; i < count; i++) stat_fast(cache, FREE_FASTPATH);
+  } else {
+    slab_free_slow(cache, slab, head, tail, count);
+  }
+}
+
+/** The slow half of an ordinary free: first what the arm wants drained here, then our own. */
+function slab_free_slow(
+  cache: KmemCache,
+  slab: Slab,
+  head: usize,
+  tail: usize,
+  count: u32,
+): void {
+  tick();
+  const mode = cpu_area().task_mode;
+  drain_on_slow_free(cache, slab, mode);
+  if (!free_to_slab(cache, slab, head, tail, count, mode)) defer_chain(cache, slab, head, count);
+}
+
+/** Does this free need list_lock before its cmpxchg? */
+function needs_list_lock(cache: KmemCache, prior: usize, inuse: u32, frozen: bool): bool {
+  if (frozen || (inuse !== 0 && prior !== 0)) return false;
+  return prior !== 0 || !kmem_cache_has_cpu_partial(cache);
+}
+
+/**
+ * Put a chain of `count` objects onto the freelist of its slab, which may be anybody's.
+ *
+ * - Publishes: the free pointers of the chain; `tail` points at the list that the cmpxchg replaces.
+ * - Races with: frees by other CPUs, and the freezing or thawing of the slab; then all is
+ *   computed again, list_lock included.
+ * - Ends: a retry means that somebody else got through.
+ * - list_lock is taken before the cmpxchg whenever the slab might have to change lists, so that
+ *   "empty" or "no longer full" and the list move are one step to whoever holds the lock.
+ *
+ * @returns false, with nothing changed, if list_lock was not to be had (not with LOCK_WAIT).
+ * Context: local lock free, no list_lock held. Kernel: __slab_free(), 6.18.
+ */
+export function free_to_slab(
+  cache: KmemCache,
+  slab: Slab,
+  head: usize,
+  tail: usize,
+  count: u32,
+  mode: u32,
+): bool {
+  stat(cache, FREE_SLOWPATH);
+  const node = slab_node(cache, slab);
+  while (true) {
+    const old = slab_word(slab);
+    const prior = word_freelist(old);
+    const inuse = word_inuse(old) - count;
+    const frozen = word_frozen(old);
+    const locked = needs_list_lock(cache, prior, inuse, frozen);
+    if (locked && !list_lock(node, mode)) return false;
+    const to_partial = prior === 0 && !frozen && !locked;
+    const noted = to_partial && intent_set(INTENT_FREE_TO_PARTIAL, changetype<usize>(slab), 0, 0);
+    set_freepointer(cache, tail, prior);
+    const word = make_word(head, inuse, word_objects(old), frozen);
+    if (!slab_update_freelist(cache, slab, old, word)) {
+      intent_clear(noted);
+      if (locked) list_unlock(node);
+      continue;
+    }
+    if (locked) {
+      settle_locked(cache, slab, node, prior, inuse, mode);
+    } else if (frozen) {
+      stat(cache, FREE_FROZEN);
+    } else if (to_partial) {
+      // It was full and on no list. Now it is ours: whoever frees next finds it partial and
+      // leaves it alone.
+      put_cpu_partial(cache, slab, true, mode);
+      stat(cache, CPU_PARTIAL_FREE);
+      intent_clear(noted);
+    }
+    return true;
+  }
+}
+
+/** The list moves after a free that took list_lock; releases it. */
+function settle_locked(
+  cache: KmemCache,
+  slab: Slab,
+  node: KmemCacheNode,
+  prior: usize,
+  inuse: u32,
+  mode: u32,
+): void {
+  // A partly free slab that is not on the node's list is some CPU's percpu partial slab, or
+  // waits to be put away: its holder will see that it is empty.
+  if (prior !== 0 && !slab_test_node_partial(slab)) {
+    list_unlock(node);
+    return;
+  }
+  if (inuse === 0 && nr_partial(node) >= cache.min_partial) {
+    if (prior !== 0) {
+      remove_partial(node, slab);
+      stat(cache, FREE_REMOVE_PARTIAL);
+    }
+    list_unlock(node);
+    stat(cache, FREE_SLAB);
+    discard_slab(cache, slab, mode);
+    return;
+  }
+  if (prior === 0) {
+    add_partial(node, slab, DEACTIVATE_TO_TAIL);
+    stat(cache, FREE_ADD_PARTIAL);
+  }
+  list_unlock(node);
+}

@@ -1,0 +1,245 @@
+/**
+ * The cache table: create, open, destroy.
+ *
+ * Entries 1 to 13 are the kmalloc caches; users' follow. slab_mutex guards the table and is never
+ * taken on an allocation path. Names are unique; opening a cache is finding its name.
+ * Kernel: mm/slab_common.c __kmem_cache_create_args(), kmem_cache_destroy(); mm/slub.c
+ * __kmem_cache_shutdown(), free_partial(); 6.18 - differs: caches are never merged, and a cache
+ * that still has objects stays usable, so that they can be freed and destroy called again.
+ */
+import { get_order } from "../base/bits";
+import {
+  NAME_BYTES,
+  NR_KMALLOC_CACHES,
+  NUMA_NO_NODE,
+} from "../base/config";
+import {
+  CACHE_FREE,
+  CACHE_LIVE,
+  CACHE_TABLE,
+  HeapHeader,
+  KMEM_CACHE_CPU_SIZE,
+  KMEM_CACHE_NODE_SIZE,
+  KMEM_CACHE_SHIFT,
+  KMEM_CACHE_SIZE,
+  KmemCache,
+  KmemCacheNode,
+  PG_TABLE,
+  Page,
+  STAT_STRIDE,
+  Slab,
+} from "../base/layout";
+import { page_address, set_page_kind, virt_to_page } from "../page/page";
+import { alloc_pages, free_pages } from "../page/page_alloc";
+import { read_once, write_once } from "../sync/atomic";
+import { lock_mode } from "../sync/context";
+import { cpu_cache_of, header, heap_base, per_cpu } from "../sync/percpu";
+import { spin_lock, spin_unlock } from "../sync/spinlock";
+import { defer_free_barrier, flush_cpu_of } from "./barrier";
+import { get_node, node_nr_slabs, remove_partial } from "./kmem_cache_node";
+import { discard_slab } from "./new_slab";
+import { list_lock, list_unlock } from "./section";
+import { calculate_alignment, calculate_sizes } from "./size";
+import { slab_word, word_inuse } from "./slab";
+
+/** @returns entry `index` of the table. */
+export function cache_at(index: u32): KmemCache {
+  return changetype<KmemCache>(heap_base + CACHE_TABLE + ((<usize>index) << KMEM_CACHE_SHIFT));
+}
+
+/** @returns CACHE_*. Context: any. */
+export function cache_state(cache: KmemCache): u32 {
+  return read_once(changetype<usize>(cache) + offsetof<KmemCache>("state"));
+}
+
+function set_cache_state(cache: KmemCache, state: u32): void {
+  write_once(changetype<usize>(cache) + offsetof<KmemCache>("state"), state);
+}
+
+function mutex(): usize {
+  return heap_base + offsetof<HeapHeader>("slab_mutex");
+}
+
+function name_of(cache: KmemCache): usize {
+  return changetype<usize>(cache) + offsetof<KmemCache>("name");
+}
+
+/** @returns true if two NUL-terminated names are equal in their first NAME_BYTES bytes. */
+function same_name(a: usize, b: usize): bool {
+  for (let i: usize = 0; i < NAME_BYTES; i++) {
+    const left = load<u8>(a + i);
+    if (left !== load<u8>(b + i)) return false;
+    if (left === 0) return true;
+  }
+  return true;
+}
+
+/** @returns the live cache of that name, or 0. Context: slab_mutex. */
+function find_cache(name: usize): usize {
+  const count = header().nr_caches;
+  for (let index: u32 = 1; index < count; index++) {
+    const cache = cache_at(index);
+    if (cache_state(cache) !== CACHE_FREE && same_name(name_of(cache), name)) {
+      return changetype<usize>(cache);
+    }
+  }
+  return 0;
+}
+
+/** @returns an unused entry, or 0 when the table is full. Context: slab_mutex. */
+function find_free_entry(): usize {
+  const head = header();
+  for (let index = NR_KMALLOC_CACHES; index < head.nr_caches; index++) {
+    const cache = cache_at(index);
+    if (cache_state(cache) === CACHE_FREE) return changetype<usize>(cache);
+  }
+  if (head.nr_caches >= head.max_caches) return 0;
+  head.nr_caches = head.nr_caches + 1;
+  return changetype<usize>(cache_at(head.nr_caches - 1));
+}
+
+/** Pages for the statistics of all CPUs, zeroed. @returns false if there are none. */
+function alloc_stats(cache: KmemCache, mode: u32): bool {
+  const bytes = <usize>header().nr_cpu_ids * STAT_STRIDE;
+  const page = alloc_pages(get_order(bytes), NUMA_NO_NODE, mode);
+  if (page === 0) return false;
+  const first = changetype<Page>(page);
+  set_page_kind(first, PG_TABLE);
+  const address = page_address(first);
+  memory.fill(address, 0, bytes);
+  cache.stat_base = <u32>address;
+  return true;
+}
+
+/** A clean KmemCacheCpu on every CPU. tid starts at the CPU number and never goes back. */
+function init_cpu_caches(cache: KmemCache): void {
+  const cpus = header().nr_cpu_ids;
+  for (let cpu: u32 = 0; cpu < cpus; cpu++) {
+    const c = cpu_cache_of(per_cpu(cpu), cache);
+    const tid = c.tid === 0 ? cpu : c.tid;
+    memory.fill(changetype<usize>(c), 0, KMEM_CACHE_CPU_SIZE);
+    c.tid = tid;
+  }
+}
+
+/**
+ * Fill an entry in and make it live.
+ *
+ * @returns false, with the entry still free, if the size is impossible or memory is out.
+ */
+export function init_cache(
+  cache: KmemCache,
+  index: u32,
+  size: u32,
+  align: u32,
+  flags: u32,
+  ctor: u32,
+  mode: u32,
+): bool {
+  cache.index = index;
+  cache.object_size = size;
+  cache.flags = flags;
+  cache.ctor = ctor;
+  cache.align = calculate_alignment(flags, align, size);
+  if (!calculate_sizes(cache, header().nr_cpu_ids) || !alloc_stats(cache, mode)) return false;
+  cache.refcount = 1;
+  const nodes = header().nr_nodes;
+  const first = changetype<usize>(get_node(cache, 0));
+  memory.fill(first, 0, <usize>nodes * KMEM_CACHE_NODE_SIZE);
+  init_cpu_caches(cache);
+  set_cache_state(cache, CACHE_LIVE);
+  return true;
+}
+
+/**
+ * Create a cache.
+ *
+ * @param name address of a NUL-terminated name of 1 to 31 bytes, not in use
+ * @param size bytes of an object, 1 to 4 MiB
+ * @param align a power of two up to 4096, or 0
+ * @param flags SLAB_HWCACHE_ALIGN or 0
+ * @param ctor nonzero if the host has a constructor for it
+ * @returns the cache, or 0: name taken, table full, size impossible, out of memory.
+ * Context: task.
+ */
+export function kmem_cache_create(
+  name: usize,
+  size: u32,
+  align: u32,
+  flags: u32,
+  ctor: u32,
+): usize {
+  const mode = lock_mode();
+  if (size === 0 || (align & (align - 1)) !== 0) return 0;
+  if (!spin_lock(mutex(), mode)) return 0;
+  let address = find_cache(name) === 0 ? find_free_entry() : 0;
+  if (address !== 0) {
+    const cache = changetype<KmemCache>(address);
+    const index = <u32>((address - heap_base - CACHE_TABLE) >> KMEM_CACHE_SHIFT);
+    memory.fill(address, 0, KMEM_CACHE_SIZE);
+    copy_name(name_of(cache), name);
+    if (!init_cache(cache, index, size, align, flags, ctor, mode)) address = 0;
+  }
+  spin_unlock(mutex());
+  return address;
+}
+
+function copy_name(to: usize, from: usize): void {
+  for (let i: usize = 0; i < NAME_BYTES - 1; i++) {
+    const byte = load<u8>(from + i);
+    store<u8>(to + i, byte);
+    if (byte === 0) return;
+  }
+}
+
+/** @returns the live cache called `name` (NUL-terminated), or 0. Context: task. */
+export function kmem_cache_open(name: usize): usize {
+  if (!spin_lock(mutex(), lock_mode())) return 0;
+  const cache = find_cache(name);
+  spin_unlock(mutex());
+  return cache;
+}
+
+/** Give the empty slabs of a node's partial list back; keep those with objects. */
+function free_partial(cache: KmemCache, node: KmemCacheNode, mode: u32): void {
+  // Emptied one by one: a discard takes other locks than list_lock.
+  while (list_lock(node, mode)) {
+    let slab = <usize>node.partial;
+    while (slab !== 0 && word_inuse(slab_word(changetype<Slab>(slab))) !== 0) {
+      slab = <usize>changetype<Slab>(slab).next;
+    }
+    if (slab !== 0) remove_partial(node, changetype<Slab>(slab));
+    list_unlock(node);
+    if (slab === 0) return;
+    discard_slab(cache, changetype<Slab>(slab), mode);
+  }
+}
+
+/**
+ * Destroy a cache that nobody uses any more. First waits for every deferred free.
+ *
+ * @returns slabs that still hold objects: 0 = released; otherwise the cache stays as it is.
+ * Context: task; no other CPU is in a call on this cache. A CPU that may not sleep spins.
+ */
+export function kmem_cache_destroy(cache: KmemCache): u32 {
+  const mode = lock_mode();
+  // An idle CPU never reaches a safe point: its lists are taken from here, and what it holds of
+  // this cache is flushed from here too, since nobody else may use the cache now.
+  defer_free_barrier();
+  const head = header();
+  for (let cpu: u32 = 0; cpu < head.nr_cpu_ids; cpu++) flush_cpu_of(per_cpu(cpu), cache, mode);
+  let left: u32 = 0;
+  for (let i: u32 = 0; i < head.nr_nodes; i++) {
+    const node = get_node(cache, i);
+    free_partial(cache, node, mode);
+    left += node_nr_slabs(node);
+  }
+  if (left !== 0) return left;
+  while (!spin_lock(mutex(), mode)) {}
+  free_pages(virt_to_page(<usize>cache.stat_base), mode);
+  cache.stat_base = 0;
+  set_cache_state(cache, CACHE_FREE);
+  spin_unlock(mutex());
+  return 0;
+}
+

@@ -1,0 +1,92 @@
+/**
+ * A cache's partial slabs on one node, and its slab counts.
+ *
+ * Law: nr_partial is the length of the list; a slab on it carries SL_PARTIAL, is not frozen and
+ * is in nobody's hand. Everything here needs list_lock except get_node() and the counts.
+ * Kernel: mm/slub.c struct kmem_cache_node, add_partial(), remove_partial(); 6.18.
+ */
+import { KMEM_CACHE_NODE_SIZE, KmemCache, KmemCacheNode, SL_PARTIAL, Slab } from "../base/layout";
+import { fetch_add, fetch_sub, read_once, write_once } from "../sync/atomic";
+import { cpu_token, header } from "../sync/percpu";
+import { DEACTIVATE_TO_TAIL } from "../sync/stat";
+
+/** @returns the partial lists of `cache` on `node`. */
+export function get_node(cache: KmemCache, node: u32): KmemCacheNode {
+  const head = header();
+  const index = <usize>cache.index * head.nr_nodes + node;
+  return changetype<KmemCacheNode>(<usize>head.node_table + index * KMEM_CACHE_NODE_SIZE);
+}
+
+/** @returns the partial lists that a slab belongs to. */
+export function slab_node(cache: KmemCache, slab: Slab): KmemCacheNode {
+  return get_node(cache, slab.node);
+}
+
+/** @returns nr_partial; a hint unless list_lock is held. */
+export function nr_partial(node: KmemCacheNode): u32 {
+  return read_once(changetype<usize>(node) + offsetof<KmemCacheNode>("nr_partial"));
+}
+
+function set_nr_partial(node: KmemCacheNode, count: u32): void {
+  write_once(changetype<usize>(node) + offsetof<KmemCacheNode>("nr_partial"), count);
+}
+
+/** @returns true if the slab is on its node's partial list. Context: list_lock. */
+export function slab_test_node_partial(slab: Slab): bool {
+  return (slab.flags & SL_PARTIAL) !== 0;
+}
+
+/** Put a slab on the list: at the tail for DEACTIVATE_TO_TAIL, else at the head. */
+export function add_partial(node: KmemCacheNode, slab: Slab, where: u32): void {
+  const address = <u32>changetype<usize>(slab);
+  if (where === DEACTIVATE_TO_TAIL) {
+    const last = node.partial_tail;
+    slab.prev = last;
+    slab.next = 0;
+    if (last !== 0) changetype<Slab>(<usize>last).next = address;
+    else node.partial = address;
+    node.partial_tail = address;
+  } else {
+    const first = node.partial;
+    slab.next = first;
+    slab.prev = 0;
+    if (first !== 0) changetype<Slab>(<usize>first).prev = address;
+    else node.partial_tail = address;
+    node.partial = address;
+  }
+  slab.flags = slab.flags | SL_PARTIAL;
+  slab.in_hand = 0;
+  set_nr_partial(node, node.nr_partial + 1);
+}
+
+/** Take a slab off the list, into this CPU's hand. */
+export function remove_partial(node: KmemCacheNode, slab: Slab): void {
+  slab.in_hand = cpu_token();
+  const next = slab.next;
+  const prev = slab.prev;
+  if (prev !== 0) changetype<Slab>(<usize>prev).next = next;
+  else node.partial = next;
+  if (next !== 0) changetype<Slab>(<usize>next).prev = prev;
+  else node.partial_tail = prev;
+  slab.next = 0;
+  slab.prev = 0;
+  slab.flags = slab.flags & ~SL_PARTIAL;
+  set_nr_partial(node, node.nr_partial - 1);
+}
+
+/** A slab of `objects` objects came into being. Context: any. */
+export function inc_slabs_node(node: KmemCacheNode, objects: u32): void {
+  fetch_add(changetype<usize>(node) + offsetof<KmemCacheNode>("nr_slabs"), 1);
+  fetch_add(changetype<usize>(node) + offsetof<KmemCacheNode>("total_objects"), objects);
+}
+
+/** A slab of `objects` objects is given back. Context: any. */
+export function dec_slabs_node(node: KmemCacheNode, objects: u32): void {
+  fetch_sub(changetype<usize>(node) + offsetof<KmemCacheNode>("nr_slabs"), 1);
+  fetch_sub(changetype<usize>(node) + offsetof<KmemCacheNode>("total_objects"), objects);
+}
+
+/** @returns slabs of this cache on the node, in any state. */
+export function node_nr_slabs(node: KmemCacheNode): u32 {
+  return read_once(changetype<usize>(node) + offsetof<KmemCacheNode>("nr_slabs"));
+}

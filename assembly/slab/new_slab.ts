@@ -1,0 +1,107 @@
+/**
+ * Slabs come from the page allocator here, and go back.
+ *
+ * A new slab is in the CPU's hand, reachable by nobody else: its word is written without races.
+ * Kernel: mm/slub.c allocate_slab(), setup_object(), __free_slab(), discard_slab(); 6.18.
+ */
+import { call_ctor } from "../base/host";
+import { INTENT_DISCARD, INTENT_NEW_SLAB, KmemCache, PG_SLAB, Slab } from "../base/layout";
+import { page_address, set_page_heads, set_page_kind } from "../page/page";
+import { alloc_pages, free_pages } from "../page/page_alloc";
+import { CALLBACK, context_enter, context_exit } from "../sync/context";
+import { intent_clear, intent_set } from "../sync/intent";
+import { cpu_token } from "../sync/percpu";
+import { ORDER_FALLBACK, stat } from "../sync/stat";
+import { debug_free } from "./debug";
+import { dec_slabs_node, inc_slabs_node, slab_node } from "./kmem_cache_node";
+import { set_freepointer } from "./object";
+import { make_word, set_slab_word, slab_word, word_objects } from "./slab";
+
+/** Pages of the preferred order, or of the smallest that holds one object. */
+function alloc_slab_page(cache: KmemCache, node: i32, mode: u32): usize {
+  const page = alloc_pages(cache.oo >> 16, node, mode);
+  if (page !== 0 || cache.oo === cache.min) return page;
+  const smaller = alloc_pages(cache.min >> 16, node, mode);
+  if (smaller !== 0) stat(cache, ORDER_FALLBACK);
+  return smaller;
+}
+
+/** Run the constructor on every object. @returns false if one of them threw. */
+function construct(cache: KmemCache, start: usize, objects: u32): bool {
+  context_enter(CALLBACK);
+  let done = true;
+  for (let i: u32 = 0; i < objects && done; i++) {
+    done = call_ctor(cache.index, start + <usize>i * cache.size) === 0;
+  }
+  context_exit(CALLBACK);
+  return done;
+}
+
+/** Link all objects in order of address. @returns the first. */
+function build_freelist(cache: KmemCache, start: usize, objects: u32): usize {
+  const size = <usize>cache.size;
+  let object = start;
+  for (let i: u32 = 1; i < objects; i++) {
+    set_freepointer(cache, object, object + size);
+    debug_free(cache, object);
+    object += size;
+  }
+  set_freepointer(cache, object, 0);
+  debug_free(cache, object);
+  return start;
+}
+
+function give_pages_back(slab: Slab, mode: u32): void {
+  set_page_heads(slab, slab.order, 0);
+  slab.slab_cache = 0;
+  slab.in_hand = 0;
+  set_slab_word(slab, 0);
+  free_pages(slab, mode);
+}
+
+/**
+ * Make a slab: in this CPU's hand, not frozen, all its objects on its own freelist.
+ *
+ * @returns its descriptor, or 0: no memory, or a constructor threw.
+ * Context: no lock held unless LOCK_TRY; may call the host's constructor.
+ */
+export function allocate_slab(cache: KmemCache, node: i32, mode: u32): usize {
+  const address = alloc_slab_page(cache, node, mode);
+  if (address === 0) return 0;
+  const slab = changetype<Slab>(address);
+  const noted = intent_set(INTENT_NEW_SLAB, address, address, slab.order);
+  const oo = slab.order === cache.oo >> 16 ? cache.oo : cache.min;
+  const objects = oo & 0xffff;
+  const start = page_address(slab);
+  slab.slab_cache = <u32>changetype<usize>(cache);
+  slab.flags = 0;
+  slab.next = 0;
+  slab.prev = 0;
+  slab.slabs = 0;
+  slab.flush_freelist = 0;
+  slab.in_hand = cpu_token();
+  const made = cache.ctor === 0 || construct(cache, start, objects);
+  if (!made) {
+    give_pages_back(slab, mode);
+    intent_clear(noted);
+    return 0;
+  }
+  set_slab_word(slab, make_word(build_freelist(cache, start, objects), 0, objects, false));
+  set_page_kind(slab, PG_SLAB);
+  set_page_heads(slab, slab.order, address);
+  inc_slabs_node(slab_node(cache, slab), objects);
+  intent_clear(noted);
+  return address;
+}
+
+/**
+ * Give an empty slab back. Law: inuse is 0, no list has it, nobody froze it.
+ *
+ * Context: any with LOCK_TRY; otherwise no zone or pcp lock held.
+ */
+export function discard_slab(cache: KmemCache, slab: Slab, mode: u32): void {
+  const noted = intent_set(INTENT_DISCARD, changetype<usize>(slab), 0, slab.order);
+  dec_slabs_node(slab_node(cache, slab), word_objects(slab_word(slab)));
+  give_pages_back(slab, mode);
+  intent_clear(noted);
+}

@@ -1,0 +1,97 @@
+/**
+ * The slab word: freelist and counters of a slab, always read and changed as one i64.
+ *
+ * ```
+ *  63     62        48 47      32 31             0
+ * | frozen |  objects  |  inuse   |    freelist    |
+ * ```
+ * Why cmpxchg without a tag is safe (ABA): a slab's objects are taken only as a whole list, by
+ * the one CPU that freezes the slab or already has it frozen; frees only add. So if freelist and
+ * counters are what they were, every object below the head is what it was too.
+ *
+ * Kernel: mm/slub.c struct slab, slab_update_freelist(); 6.18.
+ */
+import { KmemCache, Slab } from "../base/layout";
+import { cmpxchg_double, read_once64, write_once64 } from "../sync/atomic";
+import { CMPXCHG_DOUBLE_FAIL, stat } from "../sync/stat";
+
+/** @returns the slab's word as it is now. Context: any. */
+export function slab_word(slab: Slab): u64 {
+  return read_once64(changetype<usize>(slab));
+}
+
+/** Set the word of a slab that nobody else can reach. */
+export function set_slab_word(slab: Slab, word: u64): void {
+  write_once64(changetype<usize>(slab), word);
+}
+
+/** @returns the first free object, or 0. */
+export function word_freelist(word: u64): usize {
+  return <usize>(<u32>word);
+}
+
+/** @returns objects in use. */
+export function word_inuse(word: u64): u32 {
+  return <u32>(word >> 32) & 0xffff;
+}
+
+/** @returns objects in the slab. */
+export function word_objects(word: u64): u32 {
+  return <u32>(word >> 48) & 0x7fff;
+}
+
+/** @returns true while the slab is a cpu slab. */
+export function word_frozen(word: u64): bool {
+  return word >> 63 !== 0;
+}
+
+/** @returns the packed word. */
+export function make_word(freelist: usize, inuse: u32, objects: u32, frozen: bool): u64 {
+  const counters = inuse | (objects << 16) | ((<u32>frozen) << 31);
+  return ((<u64>counters) << 32) | (<u64>freelist);
+}
+
+/**
+ * Replace the word if it is still `old`; count a miss.
+ *
+ * Publishes: the free pointers that were written into the objects of the new list before.
+ */
+export function slab_update_freelist(cache: KmemCache, slab: Slab, old: u64, word: u64): bool {
+  if (cmpxchg_double(changetype<usize>(slab), old, word) === old) return true;
+  stat(cache, CMPXCHG_DOUBLE_FAIL);
+  return false;
+}
+
+/**
+ * Take everything that is free in a frozen slab, and thaw it if nothing is.
+ *
+ * - Races with: remote frees to this slab, which add one object each; then retry.
+ * - Ends: a retry means that a free got through, and there are at most `objects` of them.
+ *
+ * @returns the list, or 0: then the slab is full and no longer a cpu slab.
+ * Context: local lock of the CPU whose cpu slab this is (or is about to be).
+ * Kernel: get_freelist(), 6.18.
+ */
+export function get_freelist(cache: KmemCache, slab: Slab): usize {
+  while (true) {
+    const old = slab_word(slab);
+    const freelist = word_freelist(old);
+    const objects = word_objects(old);
+    const word = make_word(0, objects, objects, freelist !== 0);
+    if (slab_update_freelist(cache, slab, old, word)) return freelist;
+  }
+}
+
+/**
+ * Make a slab that this CPU took off a partial list its cpu slab: freeze it and take its list.
+ *
+ * Races with remote frees only, as get_freelist(). Kernel: freeze_slab(), 6.18.
+ */
+export function freeze_slab(cache: KmemCache, slab: Slab): usize {
+  while (true) {
+    const old = slab_word(slab);
+    const objects = word_objects(old);
+    const word = make_word(0, objects, objects, true);
+    if (slab_update_freelist(cache, slab, old, word)) return word_freelist(old);
+  }
+}

@@ -1,0 +1,73 @@
+/**
+ * What this CPU is in the middle of (kernel: preempt_count, in_nmi(), irqs_disabled()).
+ *
+ * ```
+ *  31       24 23       20 19       16 15     12 11      8 7        0
+ * |  unused   |  nolock   | callback  |   nmi   | hardirq | irqs off |   CpuArea.preempt_count
+ * ```
+ * - irqs off: sections held by local lock or spinlock; irq_work waits for the outermost to end.
+ * - hardirq, nmi: entered by the host through irq_enter(), nmi_enter().
+ * - callback: the host runs a constructor in the middle of one of our calls.
+ * - nolock: a nolock call is on its slow path.
+ *
+ * 0 is a task outside everything: the only state in which an ordinary call may wait. In all
+ * others an ordinary call behaves as its nolock twin.
+ */
+import { LOCK_TRY, LOCK_WAIT } from "../base/config";
+import { cpu_area } from "./percpu";
+
+export const IRQ_OFF: u32 = 1;
+export const IRQ_OFF_MASK: u32 = 0xff;
+export const HARDIRQ: u32 = 1 << 8;
+export const HARDIRQ_MASK: u32 = 0xf << 8;
+export const NMI: u32 = 1 << 12;
+export const NMI_MASK: u32 = 0xf << 12;
+export const CALLBACK: u32 = 1 << 16;
+export const NOLOCK: u32 = 1 << 20;
+export const NOLOCK_MASK: u32 = 0xf << 20;
+
+/** @returns the whole context word. */
+export function preempt_count(): u32 {
+  return cpu_area().preempt_count;
+}
+
+/** Enter one more level of `what`: one of the units above. */
+export function context_enter(what: u32): void {
+  const area = cpu_area();
+  area.preempt_count = area.preempt_count + what;
+}
+
+/** Leave one level of `what`. */
+export function context_exit(what: u32): void {
+  const area = cpu_area();
+  area.preempt_count = area.preempt_count - what;
+}
+
+/** @returns true inside an irq-off section of this CPU. */
+export function irqs_disabled(): bool {
+  return (preempt_count() & IRQ_OFF_MASK) !== 0;
+}
+
+/** @returns true in an irq or NMI handler. */
+export function in_interrupt(): bool {
+  return (preempt_count() & (HARDIRQ_MASK | NMI_MASK)) !== 0;
+}
+
+/** @returns how hard the code that runs now may try for a lock: LOCK_*. */
+export function lock_mode(): u32 {
+  return preempt_count() === 0 ? cpu_area().task_mode : LOCK_TRY;
+}
+
+/**
+ * @returns the same at the end of a section: what irq_work may do there. The section itself is
+ * over, so only an interrupt, a callback or a nolock call still forbids waiting.
+ */
+export function irq_work_mode(): u32 {
+  const outside = preempt_count() & ~IRQ_OFF_MASK;
+  return outside === 0 ? cpu_area().task_mode : LOCK_TRY;
+}
+
+/** @returns true when a task on this CPU may sleep. */
+export function may_wait(): bool {
+  return lock_mode() === LOCK_WAIT;
+}

@@ -1,0 +1,92 @@
+/**
+ * The CPU's registers, and the one instruction that works on its own memory.
+ *
+ * A CPU is a wasm instance, and a mutable global is private to it: `this_cpu` is to this heap
+ * what %gs is to x86. Nothing else in the allocator is a mutable global. Every per-CPU address
+ * is computed from `this_cpu` each time it is used, because a simulated machine may move a task
+ * to another CPU between any two accesses.
+ */
+import { TID_STEP } from "../base/config";
+import {
+  CACHE_TABLE,
+  CACHE_TO_CPU_SHIFT,
+  CPU_CACHES,
+  CpuArea,
+  HeapHeader,
+  KmemCache,
+  KmemCacheCpu,
+} from "../base/layout";
+import { cmpxchg_double } from "./atomic";
+
+/** Address of this CPU's CpuArea; 0 before cpu_attach(). */
+export let this_cpu: usize = 0;
+/** Address of the HeapHeader; constant once attached. */
+export let heap_base: usize = 0;
+/** Address of the descriptor of page 0; constant once attached. */
+export let mem_map: usize = 0;
+
+/** Set this instance's registers. Context: cpu_attach() and cpu_offline() only. */
+export function set_registers(area: usize, base: usize, map: usize): void {
+  this_cpu = area;
+  heap_base = base;
+  mem_map = map;
+}
+
+/** @returns the header of the attached heap. */
+export function header(): HeapHeader {
+  return changetype<HeapHeader>(heap_base);
+}
+
+/** @returns this CPU's area. */
+export function cpu_area(): CpuArea {
+  return changetype<CpuArea>(this_cpu);
+}
+
+/** @returns CPU `cpu`'s area; cpu below nr_cpu_ids. */
+export function per_cpu(cpu: u32): CpuArea {
+  const head = header();
+  return changetype<CpuArea>(<usize>head.cpu_areas + <usize>cpu * head.cpu_area_size);
+}
+
+/** @returns this CPU's number + 1: what lock words and `in_hand` hold. */
+export function cpu_token(): u32 {
+  return cpu_area().cpu + 1;
+}
+
+/** @returns offset of a cache's KmemCacheCpu inside any CpuArea. */
+export function cpu_offset(cache: KmemCache): usize {
+  const index = changetype<usize>(cache) - heap_base - CACHE_TABLE;
+  return CPU_CACHES + (index >> CACHE_TO_CPU_SHIFT);
+}
+
+/** @returns what this CPU holds of `cache`. */
+export function this_cpu_cache(cache: KmemCache): KmemCacheCpu {
+  return changetype<KmemCacheCpu>(this_cpu + cpu_offset(cache));
+}
+
+/** @returns what the CPU of `area` holds of `cache`. */
+export function cpu_cache_of(area: CpuArea, cache: KmemCache): KmemCacheCpu {
+  return changetype<KmemCacheCpu>(changetype<usize>(area) + cpu_offset(cache));
+}
+
+/** @returns the freelist|tid word after one event, with `object` as the list's new head. */
+export function next_word(word: u64, object: usize): u64 {
+  return ((word & 0xffff_ffff_0000_0000) + ((<u64>TID_STEP) << 32)) | (<u64>object);
+}
+
+/**
+ * If this CPU's word at `offset` in its area is `expected`, make it `desired`.
+ *
+ * Kernel: this_cpu_try_cmpxchg_freelist(), cmpxchg16b without lock prefix. In the ordinary
+ * builds it is a load, a compare and a store: nothing interrupts a Worker between two
+ * instructions, and no other CPU writes the word. In the model build it is one instruction, and
+ * `this_cpu` is read inside, after the point where the machine may move the task; the build
+ * keeps this function out of line for that reason.
+ */
+export function this_cpu_cmpxchg_double(offset: usize, expected: u64, desired: u64): bool {
+  if (isDefined(SLUB_MODEL)) return cmpxchg_double(this_cpu + offset, expected, desired) === expected;
+  const address = this_cpu + offset;
+  if (load<u64>(address) !== expected) return false;
+  store<u64>(address, desired);
+  return true;
+}

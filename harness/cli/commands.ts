@@ -1,0 +1,16 @@
+/**
+ * The list of commands, in the order that help shows them.
+ *
+ * A command is one file that exports `register(program)`: it adds its subcommand, with options and
+ * an action, through `program.command(name)`. What only the action needs it imports inside the
+ * action, so that `--help` and `--version` stay fast.
+ */
+import type { Command } from "commander";
+import * as doctor from "./doctor.js";
+
+export interface CommandModule {
+  /** Adds one subcommand, with its `description`, to `program`. */
+  register(program: Command): void;
+}
+
+export const COMMANDS: readonly CommandModule[] = [doctor];

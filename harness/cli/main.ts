@@ -1,0 +1,73 @@
+#!/usr/bin/env node
+/**
+ * The `slablab` command: builds the program from the command modules, runs it, sets the exit code.
+ *
+ * Results go to standard output, everything else to standard error. Exit codes are in exit.ts.
+ */
+import { Command, CommanderError } from "commander";
+import { packageVersion } from "../measure/environment.js";
+import { COMMANDS } from "./commands.js";
+import { CliError, EXIT, type ExitStatus } from "./exit.js";
+
+/** Commands that the bare `slablab` offers to copy. */
+const OFFER_COUNT = 4;
+
+function createProgram(): Command {
+  const program = new Command("slablab")
+    .description("A SLUB-style slab allocator on shared memory, measured, broken and explained.")
+    .version(packageVersion() ?? "unknown", "-V, --version")
+    .showHelpAfterError("(--help shows what is possible)")
+    .exitOverride()
+    .configureOutput({
+      outputError: (text, write) => write(text.replace(/^error: /, "slablab: ")),
+    });
+  for (const command of COMMANDS) command.register(program);
+  return program;
+}
+
+async function main(args: readonly string[]): Promise<ExitStatus | undefined> {
+  const program = createProgram();
+  if (args.length === 0) {
+    process.stdout.write(welcome(program));
+    return EXIT.fine;
+  }
+  try {
+    await program.parseAsync(args, { from: "user" });
+    return undefined;
+  } catch (error) {
+    return statusOf(error);
+  }
+}
+
+/** What the bare command prints: a sentence and a few commands to copy. */
+function welcome(program: Command): string {
+  const offers = program.commands.slice(0, OFFER_COUNT);
+  const width = Math.max(0, ...offers.map((command) => command.name().length));
+  const lines = offers.map(
+    (command) => `  npx slablab ${command.name().padEnd(width)}   ${command.description()}`,
+  );
+  return [program.description(), "", ...lines, `  npx slablab ${"--help".padEnd(width)}`, ""].join(
+    "\n",
+  );
+}
+
+/** Reports an error once and says which exit status it stands for. */
+function statusOf(error: unknown): ExitStatus {
+  // commander has printed its message already; --help and --version also arrive here.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.fine : EXIT.usage;
+  if (error instanceof CliError) {
+    console.error(`slablab: ${error.message}`);
+    return error.status;
+  }
+  console.error(error);
+  return EXIT.finding;
+}
+
+// `slablab bench | head` closes the pipe early: not a failure, and nothing more to write.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(EXIT.fine);
+  throw error;
+});
+
+const status = await main(process.argv.slice(2));
+if (status !== undefined) process.exitCode = status;

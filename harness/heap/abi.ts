@@ -1,0 +1,176 @@
+/**
+ * The border to the wasm: the one file that knows its imports and exports by name.
+ *
+ * wasm hands out addresses as signed 32-bit numbers; `unsigned()` is the one place that makes
+ * them what they are. `HeapCalls` holds the exports the library calls, picked into a plain object
+ * of fixed shape: the namespace object of an instance has hundreds of entries (the field table is
+ * in it) and would make every call a dictionary lookup.
+ */
+import { instantiateSync } from "@assemblyscript/loader";
+
+/** What a constructor import gets; nonzero means that the constructor threw. */
+export type CallCtor = (cacheIndex: number, object: number) => number;
+
+/** Everything an instance exports, C names included, as it came out of the wasm. */
+export type RawExports = Readonly<Record<string, WebAssembly.ExportValue>>;
+
+/** Addresses, sizes, counts and results are 32 bits, signed where the wasm returns them. */
+export interface HeapCalls {
+  /** Lay out or find the heap; returns heap_base, 0 when the tables do not fit. Idempotent. */
+  heap_init(
+    reserveBytes: number,
+    maximumPages: number,
+    cpus: number,
+    nodes: number,
+    maxCaches: number,
+    deferArm: number,
+  ): number;
+  /** Become CPU `cpu` (-1: next free); returns its number, -1 taken or none free, -2 no such. */
+  cpu_attach(heapBase: number, cpu: number, taskMode: number): number;
+  /** Flush what the CPU holds and give its number back. Traps inside a section. */
+  cpu_offline(): number;
+
+  kmalloc(size: number, gfp: number): number;
+  kmalloc_node(size: number, gfp: number, node: number): number;
+  kzalloc(size: number): number;
+  kcalloc(count: number, size: number): number;
+  krealloc(object: number, size: number, gfp: number): number;
+  ksize(object: number): number;
+  kmalloc_nolock(size: number, gfp: number, node: number): number;
+  /** Fills `count` words at `array`; returns count, or 0 with nothing allocated. */
+  kmalloc_bulk(size: number, gfp: number, count: number, array: number): number;
+  kfree_bulk(count: number, array: number): void;
+  aligned_alloc(align: number, size: number): number;
+  /** The checked twins return REFUSED_*; refused means that nothing was done. */
+  kfree_checked(object: number): number;
+  kfree_nolock_checked(object: number): number;
+  check_object(object: number): number;
+
+  /** Returns the cache's address, 0 when refused. */
+  kmem_cache_create(
+    name: number,
+    size: number,
+    align: number,
+    flags: number,
+    hasCtor: number,
+  ): number;
+  kmem_cache_open(name: number): number;
+  kmem_cache_alloc(cache: number, gfp: number): number;
+  kmem_cache_alloc_nolock(cache: number, gfp: number, node: number): number;
+  kmem_cache_free_checked(cache: number, object: number): number;
+  kmem_cache_free_nolock_checked(cache: number, object: number): number;
+  kmem_cache_alloc_bulk(cache: number, gfp: number, count: number, array: number): number;
+  kmem_cache_free_bulk(cache: number, count: number, array: number): void;
+  /** Returns how many objects are still live; 0 = released. */
+  kmem_cache_destroy(cache: number): number;
+
+  nmi_enter(): void;
+  nmi_exit(): void;
+  preempt_count(): number;
+  set_preempt_count(count: number): void;
+  poll(): void;
+}
+
+/** One instance of the allocator on one memory: a CPU, once it is attached. */
+export interface HeapInstance {
+  readonly exports: RawExports;
+  readonly calls: HeapCalls;
+  /** Address of this CPU's CpuArea; 0 before cpu_attach(). */
+  readonly cpuArea: () => number;
+}
+
+/** Whether `value` is an integer in 0..2^32-1. Cheap enough for every call; -0 counts as 0. */
+export function isUnsigned(value: number): boolean {
+  return value >>> 0 === value;
+}
+
+/** A 32-bit number from the wasm as what it means: an address, a size or a count. */
+export function unsigned(value: number): number {
+  return value >>> 0;
+}
+
+/**
+ * Make an instance of `module` on `memory`.
+ *
+ * @param callCtor runs constructors; it must not throw
+ * @throws TypeError if the module is no build of this allocator
+ */
+export function instantiateHeap(
+  module: WebAssembly.Module,
+  memory: WebAssembly.Memory,
+  callCtor: CallCtor,
+): HeapInstance {
+  const host = {
+    call_ctor: (cacheIndex: number, object: number) =>
+      callCtor(unsigned(cacheIndex), unsigned(object)),
+  };
+  let exports: RawExports;
+  try {
+    // The loader adds to the object it is given, so each instance gets a fresh one.
+    exports = instantiateSync(module, { env: { memory }, host }).instance.exports;
+  } catch (error) {
+    if (!(error instanceof WebAssembly.LinkError)) throw error;
+    throw new TypeError(`${NOT_OURS}, got one with other imports (${error.message}); ${TRY}`);
+  }
+  const area = exports["this_cpu"] as WebAssembly.Global<"i32"> | undefined;
+  const cpuArea = () => unsigned(area?.value ?? 0);
+  return { exports, calls: pickCalls(exports), cpuArea };
+}
+
+const NOT_OURS = "options.module: expected a build of slablab's allocator";
+const TRY = "try options.build, or the .wasm files of this very version of slablab";
+
+function pickCalls(exports: RawExports): HeapCalls {
+  const from = exports as unknown as HeapCalls;
+  const calls: HeapCalls = {
+    heap_init: from.heap_init,
+    cpu_attach: from.cpu_attach,
+    cpu_offline: from.cpu_offline,
+    kmalloc: from.kmalloc,
+    kmalloc_node: from.kmalloc_node,
+    kzalloc: from.kzalloc,
+    kcalloc: from.kcalloc,
+    krealloc: from.krealloc,
+    ksize: from.ksize,
+    kmalloc_nolock: from.kmalloc_nolock,
+    kmalloc_bulk: from.kmalloc_bulk,
+    kfree_bulk: from.kfree_bulk,
+    aligned_alloc: from.aligned_alloc,
+    kfree_checked: from.kfree_checked,
+    kfree_nolock_checked: from.kfree_nolock_checked,
+    check_object: from.check_object,
+    kmem_cache_create: from.kmem_cache_create,
+    kmem_cache_open: from.kmem_cache_open,
+    kmem_cache_alloc: from.kmem_cache_alloc,
+    kmem_cache_alloc_nolock: from.kmem_cache_alloc_nolock,
+    kmem_cache_free_checked: from.kmem_cache_free_checked,
+    kmem_cache_free_nolock_checked: from.kmem_cache_free_nolock_checked,
+    kmem_cache_alloc_bulk: from.kmem_cache_alloc_bulk,
+    kmem_cache_free_bulk: from.kmem_cache_free_bulk,
+    kmem_cache_destroy: from.kmem_cache_destroy,
+    nmi_enter: from.nmi_enter,
+    nmi_exit: from.nmi_exit,
+    preempt_count: from.preempt_count,
+    set_preempt_count: from.set_preempt_count,
+    poll: from.poll,
+  };
+  const missing = Object.entries(calls).filter(([, call]) => typeof call !== "function");
+  if (missing.length === 0) return calls;
+  const names = missing.map(([name]) => name).join(", ");
+  throw new TypeError(`${NOT_OURS}, got one without the exports ${names}; ${TRY}`);
+}
+
+/** Exports of the same names that throw what `makeError` returns: those of a CPU that is gone. */
+export function throwingExports(exports: RawExports, makeError: () => Error): RawExports {
+  const thrower = () => {
+    throw makeError();
+  };
+  const replace = ([name, value]: [string, WebAssembly.ExportValue]) =>
+    [name, typeof value === "function" ? thrower : value] as const;
+  return Object.freeze(Object.fromEntries(Object.entries(exports).map(replace)));
+}
+
+/** The calls of such exports. */
+export function throwingCalls(exports: RawExports): HeapCalls {
+  return pickCalls(exports);
+}

@@ -1,0 +1,88 @@
+/**
+ * The allocator's enumerations, as the checkers and reports read them.
+ *
+ * Offsets and sizes come from the field table of the module at hand (heap/fields.ts); these are
+ * the values that stand in those fields. A test compares each with the constant that the wasm
+ * exports, so a value that moves there cannot go unnoticed here.
+ */
+
+/** Most CPUs and nodes a heap can have. */
+export const MAX_CPUS = 256;
+export const MAX_NODES = 8;
+/** 4 MiB blocks in 4 GiB. */
+export const MAX_BLOCKS = 1024;
+/** A page descriptor has 2^6 bytes. */
+export const PAGE_DESC_SHIFT = 6;
+/** tid advances by this, so that tid modulo it is the CPU. */
+export const TID_STEP = 256;
+/** The kmalloc caches are entries 1..13 of the cache table; entry 0 is never used. */
+export const NR_KMALLOC_CACHES = 14;
+
+export const BOOT_NONE = 0;
+export const BOOT_RUNNING = 1;
+export const BOOT_READY = 2;
+export const BOOT_FAILED = 3;
+
+export const CACHE_FREE = 0;
+export const CACHE_LIVE = 1;
+/** Destroyed while objects were live, by an allocator that does not let such caches go on. */
+export const CACHE_LEAKED = 2;
+
+export const CPU_FREE = 0;
+export const CPU_TAKEN = 1;
+
+// Page.kind: what the page that heads a block is.
+export const PG_NONE = 0;
+export const PG_BUDDY = 1;
+export const PG_PCP = 2;
+export const PG_SLAB = 3;
+export const PG_LARGE = 4;
+export const PG_TABLE = 5;
+export const PG_INFLIGHT = 6;
+export const PG_DEFERRED = 7;
+export const PG_HOLE = 8;
+/** Page.kind by name, for reports. */
+export const PAGE_KINDS = [
+  "plain",
+  "buddy",
+  "pcp",
+  "slab",
+  "large",
+  "table",
+  "inflight",
+  "deferred",
+  "hole",
+] as const;
+
+/** Page.flags: the slab is on its node's partial list. */
+export const SL_PARTIAL = 1;
+
+/** KmemCache.flags: one of the allocator's own kmalloc caches. */
+export const SLAB_KMALLOC = 0x2;
+
+// Why a pointer was refused.
+export const REFUSED_NONE = 0;
+export const REFUSED_WILD = 1;
+export const REFUSED_FREE_PAGE = 2;
+export const REFUSED_INTERIOR = 3;
+export const REFUSED_FOREIGN = 4;
+export const REFUSED_DOUBLE = 5;
+export const REFUSED_LARGE_NOLOCK = 6;
+
+// How hard a CPU may try for a lock: CpuArea.task_mode.
+export const LOCK_BOUNDED = 1;
+export const LOCK_WAIT = 2;
+
+/** The arms of deferral by their public names; the index is what the heap header holds. */
+export const DEFER_ARMS = [
+  "none",
+  "global",
+  "global-line",
+  "node",
+  "percpu-slow-free",
+  "percpu-deactivate",
+  "percpu-switch",
+  "irq-work",
+  "direct",
+] as const;
+export type DeferArm = (typeof DEFER_ARMS)[number];

@@ -1,0 +1,128 @@
+/**
+ * The layout as data: where each field of each struct lies, read from the module itself.
+ *
+ * Every build exports an immutable global `struct$field` per field, whose value is
+ * `offset | size << 16`, and `const$NAME` per constant. So a tool can say which field a line
+ * bounced for, and reads a heap of any build without a copy of the layout that could go stale.
+ * A table is plain data: it can be cloned to a Worker.
+ */
+import type { RawExports } from "./abi.js";
+
+/** The fields the library itself reads; a module that lacks one is not of this version. */
+const STRUCTS = {
+  heap_header: [
+    ...["magic", "self", "abi_version", "boot", "nr_cpu_ids", "nr_nodes", "max_caches"],
+    ...["maximum_pages", "defer_arm", "node_table", "cpu_areas", "cpu_area_size", "mem_map"],
+    ...["first_pfn", "reserve_bytes", "grow_lock", "end_pfn", "slab_mutex", "nr_caches"],
+  ],
+  zone: ["lock", "free_mask", "nr_free", "nr_managed", "deferred", "free_area"],
+  kmem_cache: [
+    ...["flags", "min_partial", "size", "object_size", "reciprocal_size", "offset"],
+    ...["cpu_partial", "cpu_partial_slabs", "oo", "defer_free_objects", "min", "ctor", "inuse"],
+    ...["align", "stat_base", "state", "index", "refcount", "name", "defer_own_line"],
+  ],
+  kmem_cache_node: [
+    ...["list_lock", "nr_partial", "partial", "partial_tail", "defer_free_objects"],
+    ...["nr_slabs", "total_objects"],
+  ],
+  kmem_cache_cpu: ["freelist", "tid", "slab", "partial", "lock", "defer_free_objects"],
+  cpu_area: [
+    ...["preempt_count", "cpu", "task_mode", "node", "state", "drain_depth"],
+    ...["defer_objects", "defer_slabs", "irq_pending", "intent", "pcp_lock", "pcp_list"],
+    ...["pcp_count", "bug_code", "bug_cache", "bug_slab", "bug_object"],
+  ],
+  page: [
+    ...["freelist", "counters", "slab_cache", "kind", "head", "next", "prev", "slabs", "llnode"],
+    ...["flush_freelist", "in_hand", "order", "nr_pages", "node", "flags"],
+  ],
+} as const;
+
+const CONSTANTS = [
+  ...["ABI_VERSION", "PAGE_SHIFT", "MAX_PAGE_ORDER", "PCP_ORDERS", "NAME_BYTES", "STAT_STRIDE"],
+  ...["ZONES", "ZONE_SIZE", "ZONE_BLOCK_MAP", "CACHE_TABLE", "KMEM_CACHE_SIZE"],
+  ...["KMEM_CACHE_NODE_SIZE", "KMEM_CACHE_CPU_SIZE", "CPU_SCRATCH", "CPU_CACHES"],
+] as const;
+
+export type StructName = keyof typeof STRUCTS;
+export type FieldName<S extends StructName> = (typeof STRUCTS)[S][number];
+export type ConstantName = (typeof CONSTANTS)[number];
+
+/** One field of one struct. */
+export interface Field {
+  readonly struct: string;
+  readonly name: string;
+  /** Bytes from the struct's start. */
+  readonly offset: number;
+  readonly sizeBytes: number;
+}
+
+/** Byte offsets of the fields the library reads, by struct and name. */
+export type Offsets = {
+  readonly [S in StructName]: { readonly [F in FieldName<S>]: number };
+};
+
+export interface FieldTable {
+  /** Every field of every struct, in the order of structs and offsets. */
+  readonly fields: readonly Field[];
+  readonly offsets: Offsets;
+  readonly constants: Readonly<Record<ConstantName, number>>;
+  /** The constants that say what the build does; one that is absent is off. */
+  readonly build: { readonly counts: boolean; readonly debugs: boolean; readonly models: boolean };
+}
+
+/**
+ * Read the table from the exports of an instance.
+ *
+ * @throws TypeError if the module has none, or lacks a field or constant that the library reads
+ */
+export function readFieldTable(exports: RawExports): FieldTable {
+  const fields: Field[] = [];
+  const constants: Record<string, number> = {};
+  for (const [key, value] of Object.entries(exports)) {
+    const [struct = "", name = ""] = key.split("$");
+    if (name === "" || !(value instanceof WebAssembly.Global)) continue;
+    const number = Number(value.value);
+    if (struct === "const") constants[name] = number;
+    else fields.push({ struct, name, offset: number & 0xffff, sizeBytes: number >> 16 });
+  }
+  fields.sort((a, b) => (a.struct === b.struct ? a.offset - b.offset : compare(a, b)));
+  const missing: string[] = CONSTANTS.filter((name) => constants[name] === undefined);
+  const offsets = pickOffsets(fields, missing);
+  if (missing.length > 0) throw new TypeError(describeMissing(missing));
+  const isOn = (flag: string) => (constants[flag] ?? 0) !== 0;
+  const build = {
+    counts: isOn("SLUB_STATS"),
+    debugs: isOn("SLUB_DEBUG"),
+    models: isOn("SLUB_MODEL"),
+  };
+  return { fields, offsets, constants: constants as FieldTable["constants"], build };
+}
+
+function compare(a: Field, b: Field): number {
+  return a.struct < b.struct ? -1 : 1;
+}
+
+/** Offsets of the fields in STRUCTS; what is not there is added to `missing`. */
+function pickOffsets(fields: readonly Field[], missing: string[]): Offsets {
+  const byName = new Map(fields.map((field) => [`${field.struct}$${field.name}`, field.offset]));
+  const offsets: Record<string, Record<string, number>> = {};
+  for (const [struct, names] of Object.entries(STRUCTS)) {
+    const picked: Record<string, number> = {};
+    for (const name of names) {
+      const offset = byName.get(`${struct}$${name}`);
+      if (offset === undefined) missing.push(`${struct}$${name}`);
+      else picked[name] = offset;
+    }
+    offsets[struct] = picked;
+  }
+  return offsets as unknown as Offsets;
+}
+
+function describeMissing(missing: readonly string[]): string {
+  const shown = missing.slice(0, 5).join(", ");
+  const more = missing.length > 5 ? ` and ${missing.length - 5} more` : "";
+  return (
+    `the wasm module: expected a table of fields among its exports, got none of ${shown}${more}; ` +
+    "try options.build, or the .wasm files of this very version of slablab"
+  );
+}

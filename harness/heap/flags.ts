@@ -1,0 +1,25 @@
+/**
+ * Flags and special values under their kernel names; the values are the allocator's own.
+ *
+ * A test compares each with the constant that the wasm exports.
+ * Kernel: include/linux/gfp_types.h, include/linux/slab.h.
+ */
+
+/** An ordinary allocation: may wait and may grow the memory. The default. */
+export const GFP_KERNEL = 0;
+/** Clear the object before handing it out. */
+export const __GFP_ZERO = 0x1;
+/** Charge the object to the memory control group of the CPU, if it has one. */
+export const __GFP_ACCOUNT = 0x2;
+/** Every flag an allocation takes. */
+export const GFP_MASK = __GFP_ZERO | __GFP_ACCOUNT;
+
+/** Align objects to cache lines: larger objects, no false sharing between CPUs. */
+export const SLAB_HWCACHE_ALIGN = 0x1;
+/** Every flag `kmemCacheCreate()` takes. */
+export const SLAB_MASK = SLAB_HWCACHE_ALIGN;
+
+/** As a node: whichever is nearest. */
+export const NUMA_NO_NODE = -1;
+/** What an allocation of 0 bytes returns: no memory, freed for nothing. 0 itself is NULL. */
+export const ZERO_SIZE_PTR = 16;

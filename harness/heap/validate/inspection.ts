@@ -1,0 +1,121 @@
+/**
+ * What one validation knows and has found so far; the checks beside this file share it.
+ *
+ * The page walk fills in the slabs and the blocks; the list walks then mark what they meet, so
+ * that whatever is met twice or never shows. Everything is linear in the size of the heap.
+ */
+import { PAGE_KINDS } from "../constants.js";
+import { hex } from "../errors.js";
+import type { CacheView, HeapView, PageView } from "../view.js";
+import { objectIndex } from "../walk.js";
+import type { Finding, InvariantId } from "./invariants.js";
+
+/** Findings beyond this many are counted, not kept: one broken counter can break every slab. */
+const FINDINGS_MAX = 1000;
+
+/** Where an object was met. */
+export type Place = "slab freelist" | "cpu freelist" | "detached freelist" | "deferred list";
+const PLACES: readonly Place[] = [
+  "slab freelist",
+  "cpu freelist",
+  "detached freelist",
+  "deferred list",
+];
+
+/** Where a slab was met. */
+export interface Home {
+  readonly kind: "node list" | "percpu partial list" | "cpu slab" | "deferred slabs";
+  /** The CPU or node it is of. */
+  readonly of: number;
+}
+
+export interface SlabRecord {
+  readonly page: PageView;
+  readonly cache: CacheView;
+  readonly homes: Home[];
+  /** Objects met on the slab's own freelist. */
+  freeCount: number;
+  /** For each object 0, or 1 + the index in PLACES of where it was met. */
+  readonly marks: Uint8Array;
+}
+
+export class Inspection {
+  readonly view: HeapView;
+  readonly findings: Finding[] = [];
+  /** Every slab of a known cache, by address of its descriptor. */
+  readonly slabs = new Map<number, SlabRecord>();
+  /** Free blocks, pcp blocks and deferred blocks by first page: order. Lists take entries out. */
+  readonly buddies = new Map<number, number>();
+  readonly pcpBlocks = new Map<number, number>();
+  readonly deferredBlocks = new Map<number, number>();
+  /** Pages of each zone that belong to the heap, holes not included. */
+  readonly zonePages: number[];
+  #dropped = 0;
+
+  constructor(view: HeapView) {
+    this.view = view;
+    this.zonePages = Array.from({ length: view.nodeCount }, () => 0);
+  }
+
+  report(invariant: InvariantId, where: string, address: number, message: string): void {
+    if (this.findings.length < FINDINGS_MAX) {
+      this.findings.push({ invariant, where, address, message });
+    } else {
+      this.#dropped++;
+    }
+  }
+
+  /** The findings, with a word about those that were too many. */
+  result(): Finding[] {
+    if (this.#dropped === 0) return this.findings;
+    const message = `${this.#dropped} more findings were dropped`;
+    return [...this.findings, { invariant: "Q0-checker", where: "heap", address: 0, message }];
+  }
+
+  /** Node of a page frame: its 4 MiB block's number modulo the number of nodes. */
+  nodeOf(pfn: number): number {
+    const block = Math.floor(pfn / 2 ** this.view.table.constants.MAX_PAGE_ORDER);
+    return block % Math.max(1, this.view.nodeCount);
+  }
+
+  /**
+   * Note that `object` of `slab` was met in `place`, and report it if it cannot be there.
+   *
+   * @returns false if it was met before, or is no object of the slab
+   */
+  mark(slab: SlabRecord, object: number, place: Place): boolean {
+    const index = objectIndex(slab.cache, slab.page, object);
+    const where = describeSlab(slab);
+    if (index < 0) {
+      const message = `the ${place} holds ${hex(object)}, which is no object of this slab`;
+      this.report(place === "deferred list" ? "A23-deferred" : "O5-freelist", where, object, message);
+      return false;
+    }
+    const before = slab.marks[index] ?? 0;
+    if (before === 0) {
+      slab.marks[index] = 1 + PLACES.indexOf(place);
+      return true;
+    }
+    const other = PLACES[before - 1] ?? "slab freelist";
+    const message = `object ${hex(object)} is on the ${place} and on the ${other}`;
+    this.report(invariantOfPair(place, other), where, object, message);
+    return false;
+  }
+}
+
+function invariantOfPair(a: Place, b: Place): InvariantId {
+  const pair = [a, b];
+  if (a === b) return a === "deferred list" ? "A23-deferred" : "O5-freelist";
+  if (pair.includes("slab freelist") && pair.includes("cpu freelist")) return "O6-disjoint";
+  return "Q1-census";
+}
+
+/** `page 1044 (kmalloc-64)`. */
+export function describeSlab(slab: SlabRecord): string {
+  return `page ${slab.page.pfn} (${slab.cache.name})`;
+}
+
+/** `page 1044 (buddy)`. */
+export function describePage(page: PageView): string {
+  return `page ${page.pfn} (${PAGE_KINDS[page.kind] ?? `kind ${page.kind}`})`;
+}

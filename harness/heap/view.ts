@@ -1,0 +1,236 @@
+/**
+ * A heap as data: read-only, typed, through the field table of the module it was made by.
+ *
+ * Works on a live memory and on a copy of one (`memory.buffer.slice(0)`), and on heaps that are
+ * damaged: an address outside the memory reads as 0, every count that bounds a loop is clamped,
+ * no method throws, none loops for ever. Fields keep their kernel names. Readings of a live heap
+ * are plain loads: whoever needs them to agree with each other reads a quiescent heap or a copy.
+ */
+import { CACHE_FREE, MAX_CPUS, MAX_NODES, PAGE_DESC_SHIFT, PG_SLAB } from "./constants.js";
+import type { FieldName, FieldTable, StructName } from "./fields.js";
+
+/** The 32-bit fields of a struct by name. */
+export type StructView<S extends StructName> = { readonly [F in FieldName<S>]: number };
+
+export interface CacheView extends Omit<StructView<"kmem_cache">, "name"> {
+  readonly address: number;
+  /** Its place in the table, whatever its own `index` field says. */
+  readonly index: number;
+  readonly name: string;
+  /** Objects in a slab of the preferred order, and that order in log2 pages. */
+  readonly objects: number;
+  readonly order: number;
+  /** The same of the smallest slab. */
+  readonly minObjects: number;
+  readonly minOrder: number;
+}
+
+export interface PageView extends StructView<"page"> {
+  /** Address of the descriptor. */
+  readonly address: number;
+  /** Page frame number. */
+  readonly pfn: number;
+  /** Address of the page's first byte. */
+  readonly start: number;
+  /** The three parts of `counters`. */
+  readonly inuse: number;
+  readonly objects: number;
+  readonly frozen: boolean;
+}
+
+export type ZoneView = StructView<"zone"> & { readonly address: number };
+export type NodeView = StructView<"kmem_cache_node"> & { readonly address: number };
+export type CpuView = StructView<"cpu_area"> & { readonly address: number };
+export type CpuCacheView = StructView<"kmem_cache_cpu"> & { readonly address: number };
+
+/** A memory, or the bytes of one. */
+export type HeapSource = WebAssembly.Memory | ArrayBuffer | SharedArrayBuffer;
+
+export class HeapView {
+  readonly table: FieldTable;
+  /** Address of the heap's header. */
+  readonly base: number;
+  readonly #source: HeapSource;
+  #words: Uint32Array<ArrayBufferLike> = new Uint32Array(0);
+  #header!: StructView<"heap_header">;
+
+  /** @param base address of the header, as `findHeap()` returns it */
+  constructor(source: HeapSource, table: FieldTable, base: number) {
+    this.#source = source;
+    this.table = table;
+    this.base = base;
+    this.refresh();
+  }
+
+  /** See the memory as it is now, its growth and its header included. */
+  refresh(): void {
+    const source = this.#source;
+    const buffer = "buffer" in source ? source.buffer : source;
+    this.#words = new Uint32Array(buffer, 0, buffer.byteLength >> 2);
+    this.#header = this.struct("heap_header", this.base);
+  }
+
+  /** Bytes of the memory. */
+  get byteLength(): number {
+    return this.#words.length * 4;
+  }
+
+  /** The word at `address`, rounded down to a multiple of 4; 0 outside the memory. */
+  u32(address: number): number {
+    return this.#words[Math.floor(address / 4)] ?? 0;
+  }
+
+  /** Two words as one number, exact up to 2^53. */
+  u64(address: number): number {
+    return this.u32(address) + this.u32(address + 4) * 2 ** 32;
+  }
+
+  /** The UTF-8 text at `address` up to its NUL, at most `bytes` bytes. */
+  text(address: number, bytes: number): string {
+    const all = Array.from({ length: bytes }, (_, i) => this.#byte(address + i));
+    const end = all.indexOf(0);
+    return new TextDecoder().decode(new Uint8Array(end < 0 ? all : all.slice(0, end)));
+  }
+
+  /** All fields of the struct at `address`. */
+  struct<S extends StructName>(struct: S, address: number): StructView<S> {
+    const offsets: Readonly<Record<string, number>> = this.table.offsets[struct];
+    const fields: Record<string, number> = {};
+    for (const name in offsets) fields[name] = this.u32(address + (offsets[name] ?? 0));
+    return fields as StructView<S>;
+  }
+
+  header(): StructView<"heap_header"> {
+    return this.#header;
+  }
+
+  /** CPUs the heap was made for, at most as many as there can be. */
+  get cpuCount(): number {
+    return Math.min(this.#header.nr_cpu_ids, MAX_CPUS);
+  }
+
+  get nodeCount(): number {
+    return Math.min(this.#header.nr_nodes, MAX_NODES);
+  }
+
+  /** Cache table entries ever used. */
+  get cacheCount(): number {
+    const { KMEM_CACHE_SIZE } = this.table.constants;
+    const room = Math.floor(this.byteLength / KMEM_CACHE_SIZE);
+    return Math.min(this.u32(this.base + this.table.offsets.heap_header.nr_caches), room);
+  }
+
+  /** The page frame after the last that is both the heap's and in this memory. */
+  get endPfn(): number {
+    const end = this.u32(this.base + this.table.offsets.heap_header.end_pfn);
+    return Math.min(end, this.byteLength >>> this.table.constants.PAGE_SHIFT);
+  }
+
+  zone(node: number): ZoneView {
+    const { ZONES, ZONE_SIZE } = this.table.constants;
+    const address = this.base + ZONES + node * ZONE_SIZE;
+    return { ...this.struct("zone", address), address };
+  }
+
+  cache(index: number): CacheView {
+    const { CACHE_TABLE, KMEM_CACHE_SIZE, NAME_BYTES } = this.table.constants;
+    const address = this.base + CACHE_TABLE + index * KMEM_CACHE_SIZE;
+    const fields = this.struct("kmem_cache", address);
+    return {
+      ...fields,
+      address,
+      index,
+      name: this.text(address + this.table.offsets.kmem_cache.name, NAME_BYTES),
+      objects: fields.oo & 0xffff,
+      order: fields.oo >>> 16,
+      minObjects: fields.min & 0xffff,
+      minOrder: fields.min >>> 16,
+    };
+  }
+
+  /** Caches that exist, leaked ones included, in the order of the table. */
+  *caches(): Generator<CacheView> {
+    for (let index = 0; index < this.cacheCount; index++) {
+      const cache = this.cache(index);
+      if (cache.state !== CACHE_FREE) yield cache;
+    }
+  }
+
+  /** Index of the cache at `address`, or -1 if no cache can be there. */
+  cacheIndexOf(address: number): number {
+    const { CACHE_TABLE, KMEM_CACHE_SIZE } = this.table.constants;
+    const index = (address - this.base - CACHE_TABLE) / KMEM_CACHE_SIZE;
+    return Number.isInteger(index) && index >= 0 && index < this.cacheCount ? index : -1;
+  }
+
+  /** What a cache has on a node. */
+  node(cacheIndex: number, node: number): NodeView {
+    const entry = cacheIndex * this.nodeCount + node;
+    const address = this.#header.node_table + entry * this.table.constants.KMEM_CACHE_NODE_SIZE;
+    return { ...this.struct("kmem_cache_node", address), address };
+  }
+
+  cpu(cpu: number): CpuView {
+    const address = this.#header.cpu_areas + cpu * this.#header.cpu_area_size;
+    return { ...this.struct("cpu_area", address), address };
+  }
+
+  /** What a CPU has of a cache. */
+  cpuCache(cpu: number, cacheIndex: number): CpuCacheView {
+    const { CPU_CACHES, KMEM_CACHE_CPU_SIZE } = this.table.constants;
+    const area = this.#header.cpu_areas + cpu * this.#header.cpu_area_size;
+    const address = area + CPU_CACHES + cacheIndex * KMEM_CACHE_CPU_SIZE;
+    return { ...this.struct("kmem_cache_cpu", address), address };
+  }
+
+  /** Address of the descriptor of page frame `pfn`. */
+  descriptor(pfn: number): number {
+    return this.#header.mem_map + pfn * 2 ** PAGE_DESC_SHIFT;
+  }
+
+  /** Page frame of the descriptor at `address`, or -1 if no page of the heap has it. */
+  pfnOf(address: number): number {
+    const pfn = (address - this.#header.mem_map) / 2 ** PAGE_DESC_SHIFT;
+    const isPage = Number.isInteger(pfn) && pfn >= this.#header.first_pfn && pfn < this.endPfn;
+    return isPage ? pfn : -1;
+  }
+
+  /** Page frame that `address` lies in, or -1 if that is no page of the heap. */
+  pfnAt(address: number): number {
+    const pfn = Math.floor(address / 2 ** this.table.constants.PAGE_SHIFT);
+    return pfn >= this.#header.first_pfn && pfn < this.endPfn ? pfn : -1;
+  }
+
+  page(pfn: number): PageView {
+    const address = this.descriptor(pfn);
+    const fields = this.struct("page", address);
+    const { counters } = fields;
+    return {
+      ...fields,
+      address,
+      pfn,
+      start: pfn * 2 ** this.table.constants.PAGE_SHIFT,
+      inuse: counters & 0xffff,
+      objects: (counters >>> 16) & 0x7fff,
+      frozen: counters >>> 31 !== 0,
+    };
+  }
+
+  /** `Page.kind` alone: what a walk over all pages asks first. */
+  kind(pfn: number): number {
+    return this.u32(this.descriptor(pfn) + this.table.offsets.page.kind);
+  }
+
+  /** Slabs, those of one cache if given its address; pages are looked at one by one. */
+  *slabs(cache?: number): Generator<PageView> {
+    for (let pfn = this.#header.first_pfn; pfn < this.endPfn; pfn++) {
+      if (this.kind(pfn) !== PG_SLAB) continue;
+      const page = this.page(pfn);
+      if (cache === undefined || page.slab_cache === cache) yield page;
+    }
+  }
+
+  #byte(address: number): number {
+    return (this.u32(address) >>> ((address % 4) * 8)) & 0xff;
+  }
+}

@@ -1,0 +1,220 @@
+/**
+ * Who may import whom: the layers of both trees, as lists that are read from left to right.
+ *
+ * A layer imports itself and what stands left of it. Layers of one cell stand side by side; in
+ * assembly no cell has two. The exceptions are named here, each with its reason.
+ */
+import { builtinModules } from "node:module";
+import { posix } from "node:path";
+import ts from "typescript";
+import { type Finding, parse, type Rule, type SourceFile } from "./rule.js";
+
+/** assembly/, lowest first. `index` is assembly/index.ts, the ABI. */
+const ASSEMBLY_LAYERS = [
+  ["base"],
+  ["sync"],
+  ["page"],
+  ["slab"],
+  ["kmalloc"],
+  ["inspect"],
+  ["workload"],
+  ["index"],
+];
+
+/** harness/, lowest first. `index` is harness/index.ts, which commands and the page may use. */
+const HARNESS_LAYERS = [
+  ["heap"],
+  ["cpu", "workload", "machine", "measure", "report"],
+  ["index"],
+  ["cli", "lab"],
+];
+
+/** What the published library may pull in; everything else belongs to commands and the page. */
+const LIBRARY_PACKAGES = ["@assemblyscript/loader"];
+
+interface Import {
+  readonly from: SourceFile;
+  readonly line: number;
+  readonly specifier: string;
+  /** The imported file inside the project, or null for a package. */
+  readonly target: string | null;
+  readonly isTypeOnly: boolean;
+}
+
+export const IMPORT_RULES: readonly Rule[] = [
+  {
+    claim: "assembly imports only from its own layer and the layers below it",
+    check: (files) => layerFindings(files, "assembly", ASSEMBLY_LAYERS),
+    planted: [
+      { path: "assembly/sync/llist.ts", text: 'import { oo } from "../slab/slab";' },
+      { path: "assembly/workload/pair.ts", text: 'export { f } from "../index";' },
+    ],
+    accepted: [{ path: "assembly/slab/free.ts", text: 'import { a } from "../sync/atomic";' }],
+  },
+  {
+    claim: "harness imports only from its own layer and the layers below it",
+    check: (files) => layerFindings(files, "harness", HARNESS_LAYERS),
+    planted: [
+      { path: "harness/heap/heap.ts", text: 'import { pool } from "../cpu/pool.js";' },
+      { path: "harness/measure/runs.ts", text: 'const m = await import("../cli/main.js");' },
+      { path: "harness/cpu/pool.ts", text: 'import type { Heap } from "../index.js";' },
+    ],
+    accepted: [{ path: "harness/report/table.ts", text: 'import "../measure/statistics.js";' }],
+  },
+  {
+    claim: "the commands and the page never import each other",
+    check: (files) =>
+      importsOf(files)
+        .filter((found) => isBetween(found, "harness/cli/", "harness/lab/"))
+        .map((found) => finding(found, "cli and lab share code below both of them: move it there")),
+    planted: [
+      { path: "harness/cli/lab.ts", text: 'import { page } from "../lab/page.js";' },
+      { path: "harness/lab/page.ts", text: 'import { parseCpus } from "../cli/options.js";' },
+    ],
+  },
+  {
+    claim: "reports read the heap through heap/view alone",
+    check: (files) =>
+      importsOf(files)
+        .filter(({ from }) => from.path.startsWith("harness/report/"))
+        .filter(({ target }) => target?.startsWith("harness/heap/"))
+        .filter(({ target }) => target !== "harness/heap/view.ts")
+        .map((found) => finding(found, "a report never writes the heap: import heap/view instead")),
+    planted: [{ path: "harness/report/html.ts", text: 'import { kfree } from "../heap/heap.js";' }],
+    accepted: [{ path: "harness/report/html.ts", text: 'import { view } from "../heap/view.js";' }],
+  },
+  {
+    claim: "harness imports nothing of assembly or of its build outside heap/abi.ts",
+    check: (files) =>
+      importsOf(files)
+        .filter(({ from }) => from.path.startsWith("harness/"))
+        .filter(({ from }) => from.path !== "harness/heap/abi.ts")
+        .filter(({ target }) => /^(assembly|build|harness\/wasm)\//.test(target ?? ""))
+        .map((found) => finding(found, "heap/abi.ts alone knows the exports: add yours there")),
+    planted: [
+      { path: "harness/heap/heap.ts", text: 'import type { f } from "../wasm/release.js";' },
+      { path: "harness/cpu/pool.ts", text: 'import type { f } from "../../build/release.js";' },
+    ],
+    accepted: [
+      { path: "harness/heap/abi.ts", text: 'import type { f } from "../wasm/release.js";' },
+    ],
+  },
+  {
+    claim: "the library entry needs no package but the loader",
+    check: libraryFindings,
+    planted: [
+      { path: "harness/index.ts", text: 'import Table from "cli-table3";' },
+      [
+        { path: "harness/index.ts", text: 'export { createHeap } from "./heap/heap.js";' },
+        { path: "harness/heap/heap.ts", text: 'import { Command } from "commander";' },
+      ],
+    ],
+    accepted: [
+      { path: "harness/index.ts", text: 'import { Worker } from "node:worker_threads";' },
+      { path: "harness/cli/main.ts", text: 'import { Command } from "commander";' },
+    ],
+  },
+];
+
+function layerFindings(
+  files: readonly SourceFile[],
+  tree: string,
+  layers: readonly (readonly string[])[],
+): Finding[] {
+  const layerOf = (path: string) => path.slice(tree.length + 1).split(/[/.]/)[0] as string;
+  const rankOf = (path: string) => layers.findIndex((cell) => cell.includes(layerOf(path)));
+  const inTree = files.filter(({ path }) => path.startsWith(`${tree}/`) && !path.endsWith(".d.ts"));
+  const order = layers.map((cell) => cell.join(", ")).join(" < ");
+  const homeless = inTree
+    .filter(({ path }) => rankOf(path) === -1)
+    .map(({ path }) => ({ path, line: 1, message: `no layer has this name; there are ${order}` }));
+  const upward = importsOf(inTree)
+    .filter(({ target }) => target?.startsWith(`${tree}/`))
+    .filter(({ from, target }) => rankOf(target as string) > rankOf(from.path))
+    .map((found) => finding(found, `imports upward (${order}): move what is shared down`));
+  return [...homeless, ...upward];
+}
+
+/** Follows the imports of harness/index.ts and reports every package on the way. */
+function libraryFindings(files: readonly SourceFile[]): Finding[] {
+  const byPath = new Map(files.map((file) => [file.path, file]));
+  const queue = ["harness/index.ts"];
+  const seen = new Set(queue);
+  const findings: Finding[] = [];
+  for (let path = queue.shift(); path !== undefined; path = queue.shift()) {
+    const file = byPath.get(path);
+    if (file === undefined) continue;
+    for (const found of importsOf([file]).filter(({ isTypeOnly }) => !isTypeOnly)) {
+      if (found.target === null && !isLibraryPackage(found.specifier)) {
+        findings.push(finding(found, "the library pulls this package in: move it to a command"));
+      }
+      if (found.target === null || seen.has(found.target)) continue;
+      seen.add(found.target);
+      queue.push(found.target);
+    }
+  }
+  return findings;
+}
+
+function isLibraryPackage(specifier: string): boolean {
+  if (specifier.startsWith("node:") || specifier.startsWith("#")) return true;
+  return LIBRARY_PACKAGES.includes(specifier) || builtinModules.includes(specifier);
+}
+
+function isBetween({ from, target }: Import, left: string, right: string): boolean {
+  const to = target ?? "";
+  return (
+    (from.path.startsWith(left) && to.startsWith(right)) ||
+    (from.path.startsWith(right) && to.startsWith(left))
+  );
+}
+
+function finding({ from, line, specifier }: Import, message: string): Finding {
+  return { path: from.path, line, message: `"${specifier}": ${message}` };
+}
+
+/** Every import, re-export, dynamic import and `import("...")` type. */
+function importsOf(files: readonly SourceFile[]): Import[] {
+  return files.flatMap((file) => {
+    const tree = parse(file);
+    const found: Import[] = [];
+    const visit = (node: ts.Node): void => {
+      const specifier = specifierOf(node);
+      if (specifier !== undefined) {
+        const line = tree.getLineAndCharacterOfPosition(node.getStart(tree)).line + 1;
+        const target = resolveTarget(file.path, specifier);
+        found.push({ from: file, line, specifier, target, isTypeOnly: isTypeOnly(node) });
+      }
+      ts.forEachChild(node, visit);
+    };
+    visit(tree);
+    return found;
+  });
+}
+
+function specifierOf(node: ts.Node): string | undefined {
+  let specifier: ts.Node | undefined;
+  if (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) {
+    specifier = node.moduleSpecifier;
+  } else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) {
+    specifier = node.argument.literal;
+  } else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
+    specifier = node.arguments[0];
+  }
+  return specifier !== undefined && ts.isStringLiteralLike(specifier) ? specifier.text : undefined;
+}
+
+function isTypeOnly(node: ts.Node): boolean {
+  if (ts.isImportDeclaration(node)) {
+    return node.importClause?.phaseModifier === ts.SyntaxKind.TypeKeyword;
+  }
+  return ts.isImportTypeNode(node) || (ts.isExportDeclaration(node) && node.isTypeOnly);
+}
+
+/** The source file that a relative specifier means; AssemblyScript leaves the extension out. */
+function resolveTarget(from: string, specifier: string): string | null {
+  if (!specifier.startsWith(".")) return null;
+  const path = posix.join(posix.dirname(from), specifier);
+  if (path.endsWith(".js")) return path.replace(/\.js$/, ".ts");
+  return /\.[a-z]+$/.test(path) ? path : `${path}.ts`;
+}

@@ -1,0 +1,67 @@
+/**
+ * The gate over every emitted module, build/*.wasm.
+ *
+ * Goal: many instances can share one memory. Method: test/tidy/rules/wasm.ts holds the laws; each
+ * is checked on every module, and on a planted text that it must refuse.
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { ROOT } from "./rules/rule.js";
+import {
+  ALLOWED_IMPORTS,
+  CPU_REGISTERS,
+  mutableGlobalsOf,
+  RELEASE_BYTES_MAX,
+  readModules,
+  sectionsOf,
+  WASM_LAWS,
+} from "./rules/wasm.js";
+
+const EMPTY = { name: "planted", wat: "", binary: new Uint8Array(8) };
+const modules = readModules();
+const release = modules.find(({ name }) => name === "release");
+const source = (path: string) => readFileSync(join(ROOT, path), "utf8");
+
+test("every target of asconfig.json has been built", () => {
+  const { targets } = JSON.parse(source("asconfig.json")) as { targets: object };
+  expect(modules.map(({ name }) => name).sort()).toEqual(Object.keys(targets).sort());
+});
+
+for (const { claim, check, planted } of WASM_LAWS) {
+  for (const module of modules) {
+    test(`${module.name}.wasm ${claim}`, () => {
+      expect(check(module).join("\n")).toBe("");
+    });
+  }
+
+  test(`a planted module is refused by: ${claim}`, () => {
+    expect(check({ ...EMPTY, ...planted })).not.toEqual([]);
+  });
+}
+
+test("release.wasm stays within 25 KB", () => {
+  expect(release?.binary.length).toBeLessThanOrEqual(RELEASE_BYTES_MAX);
+});
+
+test("release.wasm has exactly the CPU registers as mutable globals", () => {
+  const names = mutableGlobalsOf(release?.wat ?? "").map((name) => name.split("/").at(-1));
+  expect(names.sort()).toEqual([...CPU_REGISTERS].sort());
+});
+
+test("the CPU registers are the variables that sync/percpu.ts declares", () => {
+  const declared = [...source("assembly/sync/percpu.ts").matchAll(/^export let (\w+)/gm)];
+  expect(declared.map(([, name]) => name).sort()).toEqual([...CPU_REGISTERS].sort());
+});
+
+test("the allowed imports are the memory and what base/host.ts declares", () => {
+  const declared = [
+    ...source("assembly/base/host.ts").matchAll(/^export declare function (\w+)/gm),
+  ];
+  const names = declared.map(([, name]) => `host.${name}`);
+  expect(["env.memory", ...names].sort()).toEqual([...ALLOWED_IMPORTS].sort());
+});
+
+test("the section reader finds the code section of release.wasm", () => {
+  expect(sectionsOf(release?.binary ?? EMPTY.binary)).toContain(10);
+});

@@ -1,0 +1,65 @@
+/**
+ * Goal: the command behaves as a command should: status, streams, advice. Method: the real binary
+ * in a process of its own.
+ */
+import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { expect, test } from "vitest";
+
+const ROOT = resolve(import.meta.dirname, "../..");
+const BINARY = resolve(ROOT, "dist/cli/main.js");
+
+interface Outcome {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function slablab(...args: string[]): Promise<Outcome> {
+  return new Promise((done) => {
+    const child = execFile(process.execPath, [BINARY, ...args], (_error, stdout, stderr) =>
+      done({ status: child.exitCode, stdout, stderr }),
+    );
+  });
+}
+
+test("the bare command offers commands to copy and is fine", async () => {
+  const { status, stdout, stderr } = await slablab();
+  expect(status).toBe(0);
+  expect(stdout).toMatch(/^ {2}npx slablab \w+/m);
+  expect(stderr).toBe("");
+});
+
+test("--version prints the package's version alone", async () => {
+  const { version } = JSON.parse(readFileSync(resolve(ROOT, "package.json"), "utf8"));
+  expect(await slablab("--version")).toEqual({ status: 0, stdout: `${version}\n`, stderr: "" });
+});
+
+test("--help lists every command on standard output", async () => {
+  const { status, stdout } = await slablab("--help");
+  expect(status).toBe(0);
+  expect(stdout).toContain("doctor");
+});
+
+test("an unknown command is a usage error with a suggestion", async () => {
+  const { status, stdout, stderr } = await slablab("docter");
+  expect(status).toBe(2);
+  expect(stdout).toBe("");
+  expect(stderr).toContain("unknown command 'docter'");
+  expect(stderr).toContain("Did you mean doctor?");
+});
+
+test("an unknown option is a usage error", async () => {
+  const { status, stderr } = await slablab("doctor", "--jsno");
+  expect(status).toBe(2);
+  expect(stderr).toContain("Did you mean --json?");
+});
+
+test("doctor --json prints exactly one document", async () => {
+  const { status, stdout } = await slablab("doctor", "--json");
+  expect(status).toBe(0);
+  const report = JSON.parse(stdout);
+  expect(report).toMatchObject({ schema: "slablab/doctor/v1", command: "doctor" });
+  expect(report.environment.cpu.cores).toBeGreaterThan(0);
+});
