@@ -373,7 +373,11 @@ export class Page {
   llnode: u32;
   /** Detached cpu freelist of a slab on defer_slabs. */
   flush_freelist: u32;
-  /** CPU + 1 that holds a slab which is on no list; 0 otherwise. */
+  /**
+   * CPU + 1 that holds this slab, where no list and no KmemCacheCpu.slab says so: on a percpu
+   * partial list, on defer_slabs, or between two places. 0 for cpu slabs, full slabs and slabs on
+   * a node's list. Written by whoever holds it, before it lets go.
+   */
   in_hand: u32;
   order: u32;
   /** Pages of a large allocation above MAX_PAGE_ORDER; 0 otherwise. */

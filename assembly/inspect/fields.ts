@@ -193,3 +193,8 @@ export const const$CPU_SCRATCH: u32 = <u32>CPU_SCRATCH;
 export const const$CPU_CACHES: u32 = <u32>CPU_CACHES;
 export const const$STAT_STRIDE: u32 = <u32>STAT_STRIDE;
 export const const$DEFER_LENGTH_BUCKETS: u32 = <u32>DEFER_LENGTH_BUCKETS;
+
+// Which build this is: 1 where the flag was set.
+export const const$SLUB_STATS: u32 = isDefined(SLUB_STATS) ? 1 : 0;
+export const const$SLUB_DEBUG: u32 = isDefined(SLUB_DEBUG) ? 1 : 0;
+export const const$SLUB_MODEL: u32 = isDefined(SLUB_MODEL) ? 1 : 0;

@@ -201,7 +201,8 @@ export function cpu_attach(base: usize, wanted: i32, task_mode: u32): i32 {
 export function cpu_offline(): void {
   BUG_ON(preempt_count() !== 0);
   flush_everything_here();
-  drain_pages(cpu_area(), cpu_area().task_mode);
+  // A missed lock is tried again: pages must not stay with a number that nobody has.
+  while (!drain_pages(cpu_area(), cpu_area().task_mode)) {}
   const state = this_cpu + offsetof<CpuArea>("state");
   const head = header();
   set_registers(0, changetype<usize>(head), head.mem_map);

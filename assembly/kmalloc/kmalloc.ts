@@ -18,19 +18,27 @@ import { KmemCache, Slab } from "../base/layout";
 import { page_slab, virt_to_page } from "../page/page";
 import { slab_alloc } from "../slab/alloc";
 import { zero_or_null } from "../slab/check";
+import { try_pop, try_push } from "../slab/fast";
 import { slab_free } from "../slab/free";
 import { lock_mode, preempt_count } from "../sync/context";
 import { free_large, kmalloc_large, large_size } from "./large";
 import { kmalloc_nolock } from "./nolock";
 import { kmalloc_slab } from "./size_class";
 
-/** What has no cache: size 0, large sizes, and callers in a context that may not wait. */
+/** Everything but the fast path: other sizes, flags, nodes and contexts, and an empty freelist. */
 function kmalloc_slow(size: usize, gfp: u32, node: i32): usize {
   if (size === 0) return ZERO_SIZE_PTR;
-  if (size <= KMALLOC_MAX_CACHE_SIZE) return kmalloc_nolock(size, gfp, node);
-  const p = kmalloc_large(size, node, lock_mode());
-  if (p !== 0 && (gfp & GFP_ZERO) !== 0) memory.fill(p, 0, size);
-  return p;
+  if (size > KMALLOC_MAX_CACHE_SIZE) {
+    if (preempt_count() !== 0) return 0;
+    const p = kmalloc_large(size, node, lock_mode());
+    if (p !== 0 && (gfp & GFP_ZERO) !== 0) memory.fill(p, 0, size);
+    return p;
+  }
+  if (preempt_count() !== 0) return kmalloc_nolock(size, gfp, node);
+  const cache = kmalloc_slab(size);
+  const object = slab_alloc(cache, node);
+  if ((gfp & GFP_ZERO) !== 0 && object !== 0) memory.fill(object, 0, cache.object_size);
+  return object;
 }
 
 /**
@@ -43,18 +51,18 @@ function kmalloc_slow(size: usize, gfp: u32, node: i32): usize {
  * kmalloc_nolock(), which gives at most 8192 bytes.
  */
 export function kmalloc(size: usize, gfp: u32): usize {
-  return kmalloc_node(size, gfp, NUMA_NO_NODE);
+  // One test for "a plain task that wants nothing special"; size 0 finds the empty entry 0.
+  if (size <= KMALLOC_MAX_CACHE_SIZE && (preempt_count() | gfp) === 0) {
+    const cache = kmalloc_slab(size);
+    const object = try_pop(cache);
+    if (object !== 0) return object;
+  }
+  return kmalloc_slow(size, gfp, NUMA_NO_NODE);
 }
 
 /** kmalloc() with a preferred node (NUMA_NO_NODE: none). */
 export function kmalloc_node(size: usize, gfp: u32, node: i32): usize {
-  if (size - 1 >= KMALLOC_MAX_CACHE_SIZE || preempt_count() !== 0) {
-    return kmalloc_slow(size, gfp, node);
-  }
-  const cache = kmalloc_slab(size);
-  const object = slab_alloc(cache, node);
-  if ((gfp & GFP_ZERO) !== 0 && object !== 0) memory.fill(object, 0, cache.object_size);
-  return object;
+  return kmalloc_slow(size, gfp, node);
 }
 
 /** kmalloc() of zeroed memory: the whole bucket is zero. */
@@ -68,10 +76,15 @@ export function kcalloc(count: usize, size: usize): usize {
   return bytes >> 32 !== 0 ? 0 : kzalloc(<usize>bytes);
 }
 
-/** Free what is no slab object: nothing, or a large allocation. */
+/** Everything but the fast path: large allocations, NULL, other slabs, other contexts. */
 function kfree_slow(p: usize): void {
-  if (zero_or_null(p)) return;
-  free_large(virt_to_page(p), lock_mode());
+  const address = <usize>virt_to_page(p).head;
+  if (address !== 0) {
+    const slab = changetype<Slab>(address);
+    slab_free(changetype<KmemCache>(<usize>slab.slab_cache), slab, p);
+  } else if (!zero_or_null(p)) {
+    free_large(virt_to_page(p), lock_mode());
+  }
 }
 
 /**
@@ -82,12 +95,11 @@ function kfree_slow(p: usize): void {
  */
 export function kfree(p: usize): void {
   const address = <usize>virt_to_page(p).head;
-  if (address === 0) {
-    kfree_slow(p);
-    return;
+  if (address !== 0 && preempt_count() === 0) {
+    const slab = changetype<Slab>(address);
+    if (try_push(changetype<KmemCache>(<usize>slab.slab_cache), address, p)) return;
   }
-  const slab = changetype<Slab>(address);
-  slab_free(changetype<KmemCache>(<usize>slab.slab_cache), slab, p);
+  kfree_slow(p);
 }
 
 /** @returns bytes usable at `p`; 0 for NULL and ZERO_SIZE_PTR. Context: any. */

@@ -58,6 +58,15 @@ function grow_by(head: HeapHeader, pages: u32): u32 {
   return end - start;
 }
 
+/** @returns false if not even all free pages and all growth together would be enough. */
+function within_reach(head: HeapHeader, pages: u32): bool {
+  let free = head.maximum_pages - head.end_pfn;
+  for (let node: u32 = 0; node < head.nr_nodes; node++) {
+    free += read_once(changetype<usize>(node_zone(node)) + offsetof<Zone>("nr_free"));
+  }
+  return pages <= free;
+}
+
 /**
  * Grow the memory so that a block of `pages` pages can be had, if the maximum allows.
  *
@@ -70,7 +79,7 @@ export function grow_memory(pages: u32, seen_end: u32, mode: u32): bool {
   if (!spin_lock(lock, mode)) return false;
   const head = header();
   let grown = head.end_pfn !== seen_end;
-  if (!grown) {
+  if (!grown && within_reach(head, pages)) {
     // A block of n pages may need n - 1 more to be aligned; whole blocks as many as they are.
     const slack = pages >= BLOCK_PAGES ? BLOCK_PAGES : pages;
     const wanted = max(head.end_pfn >> 3, MIN_GROWTH_PAGES);

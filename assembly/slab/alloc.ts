@@ -48,7 +48,7 @@ import {
 import { deactivate_slab, detach_freelist, flush_slab } from "./deactivate";
 import { debug_alloc } from "./debug";
 import { defer_slab, drain_on_switch } from "./defer";
-import { put_cpu_partial, put_partial_slab } from "./kmem_cache_cpu";
+import { put_cpu_partial, unfreeze_partial } from "./kmem_cache_cpu";
 import { get_node, nr_partial, remove_partial } from "./kmem_cache_node";
 import { allocate_slab } from "./new_slab";
 import { nolock_busy, slab_alloc_nolock } from "./nolock";
@@ -149,7 +149,6 @@ function alloc_from_cpu_slab(cache: KmemCache, node: i32, mode: u32): usize {
       // Full and thawed: it belongs to nobody until one of its objects is freed.
       c.slab = 0;
       detach_freelist(c);
-      changetype<Slab>(slab).in_hand = 0;
       local_unlock_irqrestore(c);
       stat(cache, DEACTIVATE_BYPASS);
       return 0;
@@ -182,6 +181,7 @@ function alloc_from_cpu_partial(cache: KmemCache, node: i32, mode: u32): usize {
     slab.next = 0;
     if (mode === LOCK_TRY || node_match(slab, node)) {
       c.slab = <u32>changetype<usize>(slab);
+      slab.in_hand = 0;
       const freelist = get_freelist(cache, slab);
       BUG_ON(freelist === 0);
       load_freelist(cache, c, freelist);
@@ -190,7 +190,7 @@ function alloc_from_cpu_partial(cache: KmemCache, node: i32, mode: u32): usize {
       return freelist;
     }
     local_unlock_irqrestore(c);
-    if (!put_partial_slab(cache, slab, mode)) defer_slab(cache, slab, 0);
+    if (!unfreeze_partial(cache, slab, mode)) defer_slab(cache, slab, 0);
   }
 }
 
@@ -265,6 +265,7 @@ function install_slab(cache: KmemCache, slab: Slab, freelist: usize, mode: u32):
     const other = <usize>c.slab;
     if (other === 0) {
       c.slab = <u32>changetype<usize>(slab);
+      slab.in_hand = 0;
       load_freelist(cache, c, freelist);
       local_unlock_irqrestore(c);
       return freelist;

@@ -12,7 +12,7 @@ import { lock_mode } from "../sync/context";
 import { cpu_area, cpu_cache_of, header, heap_base, per_cpu } from "../sync/percpu";
 import { CPUSLAB_FLUSH, DEFER_DRAIN_BARRIER, stat } from "../sync/stat";
 import { deactivate_slab, detach_freelist, flush_partials } from "./deactivate";
-import { drain_cache, drain_cache_here, drain_cpu } from "./defer";
+import { drain_cache, drain_cache_here, drain_cpu, waits_for_irq_work } from "./defer";
 
 /** Wait until the drain that `area`'s CPU is in the middle of, if any, is over. */
 function wait_for_drain(area: CpuArea): void {
@@ -72,7 +72,15 @@ export function flush_cpu_of(area: CpuArea, cache: KmemCache, mode: u32): void {
 export function flush_everything_here(): void {
   const mode = lock_mode();
   const area = cpu_area();
-  drain_cpu(area, DEFER_DRAIN_BARRIER, mode);
+  // What a missed lock deferred again is drained again: ends, because each turn places what it
+  // can and holders of those locks are short. Then no slab may stay with a number nobody has.
+  do {
+    drain_cpu(area, DEFER_DRAIN_BARRIER, mode);
+    flush_caches_here(area, mode);
+  } while (waits_for_irq_work(area));
+}
+
+function flush_caches_here(area: CpuArea, mode: u32): void {
   const count = header().nr_caches;
   for (let index: u32 = 1; index < count; index++) {
     const address = live_cache(index);
@@ -81,7 +89,4 @@ export function flush_everything_here(): void {
     drain_cache_here(cache, DEFER_DRAIN_BARRIER, mode);
     flush_cpu_of(area, cache, mode);
   }
-  // What the flushes could not put away at once was deferred; once more, and nothing is left
-  // that a bounded number of tries could not place.
-  drain_cpu(area, DEFER_DRAIN_BARRIER, mode);
 }

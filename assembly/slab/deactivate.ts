@@ -9,20 +9,16 @@ import { local_lock_irqsave } from "../sync/local_lock";
 import { cpu_token, next_word } from "../sync/percpu";
 import {
   CPUSLAB_FLUSH,
-  DEACTIVATE_EMPTY,
   DEACTIVATE_FULL,
   DEACTIVATE_REMOTE_FREES,
   DEACTIVATE_TO_HEAD,
   DEACTIVATE_TO_TAIL,
-  FREE_SLAB,
   stat,
 } from "../sync/stat";
 import { defer_slab, drain_on_deactivate } from "./defer";
-import { put_partials } from "./kmem_cache_cpu";
-import { add_partial, nr_partial, slab_node } from "./kmem_cache_node";
-import { discard_slab } from "./new_slab";
+import { put_partial_slab, put_partials } from "./kmem_cache_cpu";
 import { get_freepointer, set_freepointer } from "./object";
-import { list_lock, list_unlock, local_unlock_irqrestore } from "./section";
+import { local_unlock_irqrestore } from "./section";
 import {
   make_word,
   slab_update_freelist,
@@ -61,6 +57,8 @@ function thaw(cache: KmemCache, slab: Slab, freelist: usize): u64 {
     const list = tail === 0 ? word_freelist(old) : freelist;
     if (tail !== 0) set_freepointer(cache, tail, word_freelist(old));
     const word = make_word(list, word_inuse(old) - count, word_objects(old), false);
+    // A full slab is let go by this very cmpxchg: the next free, anywhere, may take it in hand.
+    slab.in_hand = list === 0 ? 0 : cpu_token();
     if (slab_update_freelist(cache, slab, old, word)) return word;
   }
 }
@@ -70,34 +68,19 @@ function thaw(cache: KmemCache, slab: Slab, freelist: usize): u64 {
  * or, full, to nobody.
  *
  * Context: the slab is detached, local lock free; a missed list_lock defers the slab.
- * Kernel: deactivate_slab(), 6.18 - differs: the arm `percpu-deactivate` drains here.
+ * Kernel: deactivate_slab(), 6.18 - differs: "empty" is decided under list_lock, so that a free
+ * that comes in between is not missed; the arm `percpu-deactivate` drains here.
  */
 export function deactivate_slab(cache: KmemCache, slab: Slab, freelist: usize, mode: u32): void {
   const noted = intent_set(INTENT_DEACTIVATE, changetype<usize>(slab), 0, 0);
-  slab.in_hand = cpu_token();
   let where = DEACTIVATE_TO_HEAD;
   if (word_freelist(slab_word(slab)) !== 0) {
     stat(cache, DEACTIVATE_REMOTE_FREES);
     where = DEACTIVATE_TO_TAIL;
   }
   const word = thaw(cache, slab, freelist);
-  const node = slab_node(cache, slab);
-  if (word_inuse(word) === 0 && nr_partial(node) >= cache.min_partial) {
-    stat(cache, DEACTIVATE_EMPTY);
-    discard_slab(cache, slab, mode);
-    stat(cache, FREE_SLAB);
-  } else if (word_freelist(word) !== 0) {
-    if (list_lock(node, mode)) {
-      add_partial(node, slab, where);
-      list_unlock(node);
-      stat(cache, where);
-    } else {
-      defer_slab(cache, slab, 0);
-    }
-  } else {
-    slab.in_hand = 0;
-    stat(cache, DEACTIVATE_FULL);
-  }
+  if (word_freelist(word) === 0) stat(cache, DEACTIVATE_FULL);
+  else if (!put_partial_slab(cache, slab, where, where, mode)) defer_slab(cache, slab, 0);
   intent_clear(noted);
   drain_on_deactivate(cache, mode);
 }

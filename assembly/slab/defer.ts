@@ -58,7 +58,7 @@ import {
 } from "../sync/stat";
 import { deactivate_slab } from "./deactivate";
 import { free_to_slab } from "./free";
-import { kmem_cache_has_cpu_partial, put_cpu_partial, put_partial_slab } from "./kmem_cache_cpu";
+import { kmem_cache_has_cpu_partial, put_cpu_partial, unfreeze_partial } from "./kmem_cache_cpu";
 import { get_node, slab_node } from "./kmem_cache_node";
 import { get_freepointer, set_freepointer } from "./object";
 import { slab_word, word_frozen } from "./slab";
@@ -117,6 +117,23 @@ function target_cpu(cache: KmemCache): CpuArea {
 function irq_work_raise(cache: KmemCache, area: CpuArea): void {
   stat(cache, DEFER_RAISE);
   write_once(changetype<usize>(area) + offsetof<CpuArea>("irq_pending"), 1);
+}
+
+/**
+ * @returns true if `object` is the one deferred last on the list that this CPU would use: the
+ * immediate double free that check_free() must see, because adding a node twice makes a circle.
+ * Context: any.
+ */
+export function is_deferred_last(cache: KmemCache, slab: Slab, object: usize): bool {
+  const arm = header().defer_arm;
+  let list = cpu_objects(cpu_area());
+  if (arm === DEFER_GLOBAL) list = cache_list(cache);
+  else if (arm === DEFER_GLOBAL_LINE) list = cache_line_list(cache);
+  else if (arm === DEFER_NODE) list = node_list(slab_node(cache, slab));
+  else if (arm >= DEFER_PERCPU_SLOW_FREE && arm <= DEFER_PERCPU_SWITCH) {
+    list = cpu_cache_list(cpu_cache_of(cpu_area(), cache));
+  }
+  return <usize>read_once(list) === object + cache.offset;
 }
 
 /** Put one object on the list of the heap's arm. */
@@ -244,7 +261,7 @@ function put_away(cache: KmemCache, slab: Slab, mode: u32): void {
   } else if (kmem_cache_has_cpu_partial(cache)) {
     put_cpu_partial(cache, slab, true, mode);
     stat(cache, CPU_PARTIAL_FREE);
-  } else if (!put_partial_slab(cache, slab, mode)) {
+  } else if (!unfreeze_partial(cache, slab, mode)) {
     defer_slab(cache, slab, 0);
   }
 }
@@ -303,6 +320,11 @@ export function drain_on_switch(cache: KmemCache, mode: u32): void {
 export function drain_cpu(area: CpuArea, trigger: u32, mode: u32): void {
   drain_objects(cpu_objects(area), cpu_stamp(area), trigger, mode);
   drain_slabs(cpu_slabs(area), mode);
+}
+
+/** @returns true if anything waits for `area`'s irq_work. */
+export function waits_for_irq_work(area: CpuArea): bool {
+  return !llist_empty(cpu_objects(area)) || !llist_empty(cpu_slabs(area));
 }
 
 /** Drain the lists of one cache, of its nodes and of every CPU. Context: task. */

@@ -41,9 +41,17 @@ function push_partial(c: KmemCacheCpu, slab: Slab): void {
  * Put a slab that has free objects and is on no list into its node's hands: onto the partial
  * list, or back to the page allocator if it is empty and the node keeps enough.
  *
+ * @param where DEACTIVATE_TO_HEAD or DEACTIVATE_TO_TAIL of the list
+ * @param counter what is counted when it is listed
  * @returns false, with nothing changed, if list_lock was not to be had.
  */
-export function put_partial_slab(cache: KmemCache, slab: Slab, mode: u32): bool {
+export function put_partial_slab(
+  cache: KmemCache,
+  slab: Slab,
+  where: u32,
+  counter: u32,
+  mode: u32,
+): bool {
   const node = slab_node(cache, slab);
   if (!list_lock(node, mode)) return false;
   // Empty is final under the lock: nobody can allocate from a slab that is in our hand.
@@ -54,10 +62,15 @@ export function put_partial_slab(cache: KmemCache, slab: Slab, mode: u32): bool 
     stat(cache, FREE_SLAB);
     return true;
   }
-  add_partial(node, slab, DEACTIVATE_TO_TAIL);
-  stat(cache, FREE_ADD_PARTIAL);
+  add_partial(node, slab, where);
+  stat(cache, counter);
   list_unlock(node);
   return true;
+}
+
+/** The same for a slab that comes from a percpu partial list, or would have gone there. */
+export function unfreeze_partial(cache: KmemCache, slab: Slab, mode: u32): bool {
+  return put_partial_slab(cache, slab, DEACTIVATE_TO_TAIL, FREE_ADD_PARTIAL, mode);
 }
 
 /**
@@ -70,7 +83,7 @@ export function put_partials(cache: KmemCache, first: usize, mode: u32): usize {
   while (first !== 0) {
     const slab = changetype<Slab>(first);
     const next = <usize>slab.next;
-    if (!put_partial_slab(cache, slab, mode)) break;
+    if (!unfreeze_partial(cache, slab, mode)) break;
     first = next;
   }
   intent_clear(noted);

@@ -1,0 +1,73 @@
+/**
+ * Allocation from a cache by its address, one object or many.
+ *
+ * The cache is trusted: it came from kmem_cache_create() or kmem_cache_open() of this heap.
+ * Kernel: mm/slub.c kmem_cache_alloc(), kmem_cache_free(), kmem_cache_alloc_bulk(); 6.18.
+ */
+import { GFP_ZERO, NUMA_NO_NODE } from "../base/config";
+import { KmemCache } from "../base/layout";
+import { slab_alloc } from "../slab/alloc";
+import { free_bulk, slab_alloc_bulk } from "../slab/bulk";
+import { nolock_busy, slab_alloc_nolock } from "../slab/nolock";
+import { kfree } from "./kmalloc";
+import { kfree_nolock } from "./nolock";
+import { kmalloc_slab } from "./size_class";
+
+function zeroed(cache: usize, object: usize, gfp: u32): usize {
+  if (object !== 0 && (gfp & GFP_ZERO) !== 0) {
+    memory.fill(object, 0, changetype<KmemCache>(cache).object_size);
+  }
+  return object;
+}
+
+/** Allocate one object. @returns 0 when out of memory. Context: any. */
+export function kmem_cache_alloc(cache: usize, gfp: u32): usize {
+  return zeroed(cache, slab_alloc(changetype<KmemCache>(cache), NUMA_NO_NODE), gfp);
+}
+
+/** The same without waiting. @returns 0 also where this CPU is changing that very cache. */
+export function kmem_cache_alloc_nolock(cache: usize, gfp: u32, node: i32): usize {
+  const s = changetype<KmemCache>(cache);
+  return nolock_busy(s) ? 0 : zeroed(cache, slab_alloc_nolock(s, node), gfp);
+}
+
+/** Free to a cache. `p` is trusted. Context: any. */
+export function kmem_cache_free(_cache: usize, p: usize): void {
+  kfree(p);
+}
+
+/** The same without waiting. */
+export function kmem_cache_free_nolock(_cache: usize, p: usize): void {
+  kfree_nolock(p);
+}
+
+/**
+ * Allocate `count` objects, all or none.
+ *
+ * @param array where their addresses go: count * 4 bytes
+ * @returns count, or 0 with nothing allocated. Context: any.
+ */
+export function kmem_cache_alloc_bulk(cache: usize, gfp: u32, count: u32, array: usize): u32 {
+  const done = slab_alloc_bulk(changetype<KmemCache>(cache), count, array);
+  if ((gfp & GFP_ZERO) !== 0) {
+    for (let i: u32 = 0; i < done; i++) {
+      zeroed(cache, <usize>load<u32>(array + ((<usize>i) << 2)), gfp);
+    }
+  }
+  return done;
+}
+
+/** Free `count` slab objects; NULL and ZERO_SIZE_PTR are skipped. Context: any. */
+export function kmem_cache_free_bulk(_cache: usize, count: u32, array: usize): void {
+  free_bulk(count, array);
+}
+
+/** Allocate `count` objects of `size` bytes, 1 .. 8192, all or none. As above. */
+export function kmalloc_bulk(size: usize, gfp: u32, count: u32, array: usize): u32 {
+  return kmem_cache_alloc_bulk(changetype<usize>(kmalloc_slab(size)), gfp, count, array);
+}
+
+/** Free `count` slab objects of any caches. As above. */
+export function kfree_bulk(count: u32, array: usize): void {
+  free_bulk(count, array);
+}

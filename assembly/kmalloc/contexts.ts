@@ -1,0 +1,52 @@
+/**
+ * Contexts as the host enters them, and the explicit safe points.
+ *
+ * Nothing interrupts a Worker: an NMI is what the host calls one. Kernel: nmi_enter(),
+ * irq_enter(), irq_work_sync().
+ */
+import { LOCK_TRY } from "../base/config";
+import { CpuArea } from "../base/layout";
+import { serve_growth } from "../page/grow";
+import { irq_work_check } from "../slab/defer";
+import { HARDIRQ, NMI, context_enter, context_exit, lock_mode } from "../sync/context";
+import { cpu_area } from "../sync/percpu";
+
+/** Begin an NMI on this CPU: until nmi_exit() nothing waits. Nests up to 15 deep. */
+export function nmi_enter(): void {
+  context_enter(NMI);
+}
+
+/** End it; irq_work runs here if this was the outermost and no section was interrupted. */
+export function nmi_exit(): void {
+  context_exit(NMI);
+  irq_work_check();
+}
+
+/** Begin an interrupt handler on this CPU. Nests up to 15 deep. */
+export function irq_enter(): void {
+  context_enter(HARDIRQ);
+}
+
+/** End it, as nmi_exit(). */
+export function irq_exit(): void {
+  context_exit(HARDIRQ);
+  irq_work_check();
+}
+
+/** Put the context word back: what a host does after its handler threw. */
+export function set_preempt_count(value: u32): void {
+  cpu_area().preempt_count = value;
+  irq_work_check();
+}
+
+/** A safe point: run irq_work if it was raised, and grow if a nolock caller asked for it. */
+export function poll(): void {
+  irq_work_check();
+  const mode = lock_mode();
+  if (mode !== LOCK_TRY) serve_growth(mode);
+}
+
+/** Send the next deferral of this CPU to CPU `cpu`'s list (experiments: a migrated task). */
+export function migrate_next_defer(cpu: u32): void {
+  store<u32>(changetype<usize>(cpu_area()), cpu + 1, offsetof<CpuArea>("migrate_to"));
+}
