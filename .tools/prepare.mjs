@@ -110,6 +110,7 @@ async function buildTargets({ force, targets }) {
     "asconfig.json",
     "package-lock.json",
     ".tools/prepare.mjs",
+    ".tools/keep-out-of-line.mjs",
   ];
   const hash = hashFiles(ROOT, inputs);
   const queue = targets.filter((target) => force || !isTargetFresh(target, hash));
@@ -140,7 +141,8 @@ async function buildTarget(target, hash) {
   rmSync(join(STAMPS, `asc-${target}.json`), { force: true });
   const compiler = join(ROOT, "node_modules", "assemblyscript", "bin", "asc.js");
   const extra = (EXTRA_ENTRIES[target] ?? []).filter((entry) => existsSync(join(ROOT, entry)));
-  const args = [...extra, "--target", target];
+  // Not in asconfig.json, which would lose the "./" that makes asc look for a file.
+  const args = [...extra, "--target", target, "--transform", "./.tools/keep-out-of-line.mjs"];
   const { code, output } = await run(process.execPath, [compiler, ...args]);
   if (code !== 0) {
     return `asc failed on target ${target}:\n${output}\ntry: npx asc ${args.join(" ")}`;
@@ -158,18 +160,20 @@ function warningsIn(output) {
     .filter((part) => part.startsWith("WARNING"));
 }
 
+/**
+ * `types` exists for the declarations alone: raw bindings drag the runtime into their module, which
+ * may be in none that runs.
+ */
 function outputsOf(target) {
-  const base = `build/${target}`;
-  const { bindings } = readJson(join(ROOT, "asconfig.json")).targets[target];
-  const extensions = bindings === undefined ? ["wasm", "wat"] : ["wasm", "wat", "js", "d.ts"];
-  return extensions.map((extension) => `${base}.${extension}`);
+  if (target === "types") return ["build/types/wasm/release.d.ts"];
+  return ["wasm", "wat"].map((extension) => `build/${target}.${extension}`);
 }
 
 // ----------------------------------------------------------------------------- harness
 
 /** Compiles harness/ if it is stale; returns what failed. */
 async function buildHarness({ force }) {
-  exposeBindings();
+  exposeTypes();
   const isSource = (path) => /\.tsx?$/.test(path) && !path.endsWith(".d.ts");
   const sources = listFiles(ROOT, "harness", isSource);
   const inputs = [...listFiles(ROOT, "harness"), ...listFiles(ROOT, "build/types")];
@@ -191,13 +195,11 @@ async function buildHarness({ force }) {
   return [];
 }
 
-/**
- * Puts the generated types of the exports where harness/ and the published package both find them
- * as `../wasm/release.js`: build/types is a second root of harness/ (tsconfig `rootDirs`).
- */
-function exposeBindings() {
-  copyIfChanged(join(ROOT, "build/release.d.ts"), join(ROOT, "build/types/wasm/release.d.ts"));
-  copyIfChanged(join(ROOT, "build/release.d.ts"), join(ROOT, "dist/wasm/release.d.ts"));
+/** Puts the generated types of the exports where the published package finds them. */
+function exposeTypes() {
+  const types = "build/types/wasm/release.d.ts";
+  mkdirSync(join(ROOT, "dist", "wasm"), { recursive: true });
+  copyIfChanged(join(ROOT, types), join(ROOT, "dist/wasm/release.d.ts"));
 }
 
 /**

@@ -47,18 +47,22 @@ export const heap_header$boot: u32 = <u32>offsetof<HeapHeader>("boot") | (4 << 1
 export const heap_header$nr_cpu_ids: u32 = <u32>offsetof<HeapHeader>("nr_cpu_ids") | (4 << 16);
 export const heap_header$nr_nodes: u32 = <u32>offsetof<HeapHeader>("nr_nodes") | (4 << 16);
 export const heap_header$max_caches: u32 = <u32>offsetof<HeapHeader>("max_caches") | (4 << 16);
-export const heap_header$maximum_pages: u32 = <u32>offsetof<HeapHeader>("maximum_pages") | (4 << 16);
+export const heap_header$maximum_pages: u32 =
+  <u32>offsetof<HeapHeader>("maximum_pages") | (4 << 16);
 export const heap_header$defer_arm: u32 = <u32>offsetof<HeapHeader>("defer_arm") | (4 << 16);
 export const heap_header$node_table: u32 = <u32>offsetof<HeapHeader>("node_table") | (4 << 16);
 export const heap_header$cpu_areas: u32 = <u32>offsetof<HeapHeader>("cpu_areas") | (4 << 16);
-export const heap_header$cpu_area_size: u32 = <u32>offsetof<HeapHeader>("cpu_area_size") | (4 << 16);
+export const heap_header$cpu_area_size: u32 =
+  <u32>offsetof<HeapHeader>("cpu_area_size") | (4 << 16);
 export const heap_header$mem_map: u32 = <u32>offsetof<HeapHeader>("mem_map") | (4 << 16);
 export const heap_header$first_pfn: u32 = <u32>offsetof<HeapHeader>("first_pfn") | (4 << 16);
-export const heap_header$reserve_bytes: u32 = <u32>offsetof<HeapHeader>("reserve_bytes") | (4 << 16);
+export const heap_header$reserve_bytes: u32 =
+  <u32>offsetof<HeapHeader>("reserve_bytes") | (4 << 16);
 export const heap_header$grow_lock: u32 = <u32>offsetof<HeapHeader>("grow_lock") | (4 << 16);
 export const heap_header$end_pfn: u32 = <u32>offsetof<HeapHeader>("end_pfn") | (4 << 16);
 export const heap_header$grow_request: u32 = <u32>offsetof<HeapHeader>("grow_request") | (4 << 16);
-export const heap_header$grow_failures: u32 = <u32>offsetof<HeapHeader>("grow_failures") | (4 << 16);
+export const heap_header$grow_failures: u32 =
+  <u32>offsetof<HeapHeader>("grow_failures") | (4 << 16);
 export const heap_header$grows: u32 = <u32>offsetof<HeapHeader>("grows") | (4 << 16);
 export const heap_header$slab_mutex: u32 = <u32>offsetof<HeapHeader>("slab_mutex") | (4 << 16);
 export const heap_header$nr_caches: u32 = <u32>offsetof<HeapHeader>("nr_caches") | (4 << 16);
@@ -76,12 +80,15 @@ export const kmem_cache$flags: u32 = <u32>offsetof<KmemCache>("flags") | (4 << 1
 export const kmem_cache$min_partial: u32 = <u32>offsetof<KmemCache>("min_partial") | (4 << 16);
 export const kmem_cache$size: u32 = <u32>offsetof<KmemCache>("size") | (4 << 16);
 export const kmem_cache$object_size: u32 = <u32>offsetof<KmemCache>("object_size") | (4 << 16);
-export const kmem_cache$reciprocal_size: u32 = <u32>offsetof<KmemCache>("reciprocal_size") | (8 << 16);
+export const kmem_cache$reciprocal_size: u32 =
+  <u32>offsetof<KmemCache>("reciprocal_size") | (8 << 16);
 export const kmem_cache$offset: u32 = <u32>offsetof<KmemCache>("offset") | (4 << 16);
 export const kmem_cache$cpu_partial: u32 = <u32>offsetof<KmemCache>("cpu_partial") | (4 << 16);
-export const kmem_cache$cpu_partial_slabs: u32 = <u32>offsetof<KmemCache>("cpu_partial_slabs") | (4 << 16);
+export const kmem_cache$cpu_partial_slabs: u32 =
+  <u32>offsetof<KmemCache>("cpu_partial_slabs") | (4 << 16);
 export const kmem_cache$oo: u32 = <u32>offsetof<KmemCache>("oo") | (4 << 16);
-export const kmem_cache$defer_free_objects: u32 = <u32>offsetof<KmemCache>("defer_free_objects") | (4 << 16);
+export const kmem_cache$defer_free_objects: u32 =
+  <u32>offsetof<KmemCache>("defer_free_objects") | (4 << 16);
 export const kmem_cache$min: u32 = <u32>offsetof<KmemCache>("min") | (4 << 16);
 export const kmem_cache$ctor: u32 = <u32>offsetof<KmemCache>("ctor") | (4 << 16);
 export const kmem_cache$inuse: u32 = <u32>offsetof<KmemCache>("inuse") | (4 << 16);
@@ -92,24 +99,32 @@ export const kmem_cache$index: u32 = <u32>offsetof<KmemCache>("index") | (4 << 1
 export const kmem_cache$refcount: u32 = <u32>offsetof<KmemCache>("refcount") | (4 << 16);
 export const kmem_cache$red_left_pad: u32 = <u32>offsetof<KmemCache>("red_left_pad") | (4 << 16);
 export const kmem_cache$random: u32 = <u32>offsetof<KmemCache>("random") | (4 << 16);
-export const kmem_cache$sheaf_capacity: u32 = <u32>offsetof<KmemCache>("sheaf_capacity") | (4 << 16);
-export const kmem_cache$remote_node_defrag_ratio: u32 = <u32>offsetof<KmemCache>("remote_node_defrag_ratio") | (4 << 16);
+export const kmem_cache$sheaf_capacity: u32 =
+  <u32>offsetof<KmemCache>("sheaf_capacity") | (4 << 16);
+export const kmem_cache$remote_node_defrag_ratio: u32 =
+  <u32>offsetof<KmemCache>("remote_node_defrag_ratio") | (4 << 16);
 export const kmem_cache$name: u32 = <u32>offsetof<KmemCache>("name") | (8 << 16);
 export const kmem_cache$name1: u32 = <u32>offsetof<KmemCache>("name1") | (8 << 16);
 export const kmem_cache$name2: u32 = <u32>offsetof<KmemCache>("name2") | (8 << 16);
 export const kmem_cache$name3: u32 = <u32>offsetof<KmemCache>("name3") | (8 << 16);
-export const kmem_cache$defer_own_line: u32 = <u32>offsetof<KmemCache>("defer_own_line") | (4 << 16);
+export const kmem_cache$defer_own_line: u32 =
+  <u32>offsetof<KmemCache>("defer_own_line") | (4 << 16);
 export const kmem_cache$defer_stamp: u32 = <u32>offsetof<KmemCache>("defer_stamp") | (4 << 16);
 
 // KmemCacheNode
 export const kmem_cache_node$list_lock: u32 = <u32>offsetof<KmemCacheNode>("list_lock") | (4 << 16);
-export const kmem_cache_node$nr_partial: u32 = <u32>offsetof<KmemCacheNode>("nr_partial") | (4 << 16);
+export const kmem_cache_node$nr_partial: u32 =
+  <u32>offsetof<KmemCacheNode>("nr_partial") | (4 << 16);
 export const kmem_cache_node$partial: u32 = <u32>offsetof<KmemCacheNode>("partial") | (4 << 16);
-export const kmem_cache_node$partial_tail: u32 = <u32>offsetof<KmemCacheNode>("partial_tail") | (4 << 16);
-export const kmem_cache_node$defer_free_objects: u32 = <u32>offsetof<KmemCacheNode>("defer_free_objects") | (4 << 16);
-export const kmem_cache_node$defer_stamp: u32 = <u32>offsetof<KmemCacheNode>("defer_stamp") | (4 << 16);
+export const kmem_cache_node$partial_tail: u32 =
+  <u32>offsetof<KmemCacheNode>("partial_tail") | (4 << 16);
+export const kmem_cache_node$defer_free_objects: u32 =
+  <u32>offsetof<KmemCacheNode>("defer_free_objects") | (4 << 16);
+export const kmem_cache_node$defer_stamp: u32 =
+  <u32>offsetof<KmemCacheNode>("defer_stamp") | (4 << 16);
 export const kmem_cache_node$nr_slabs: u32 = <u32>offsetof<KmemCacheNode>("nr_slabs") | (4 << 16);
-export const kmem_cache_node$total_objects: u32 = <u32>offsetof<KmemCacheNode>("total_objects") | (4 << 16);
+export const kmem_cache_node$total_objects: u32 =
+  <u32>offsetof<KmemCacheNode>("total_objects") | (4 << 16);
 
 // KmemCacheCpu
 export const kmem_cache_cpu$freelist: u32 = <u32>offsetof<KmemCacheCpu>("freelist") | (4 << 16);
@@ -118,8 +133,10 @@ export const kmem_cache_cpu$slab: u32 = <u32>offsetof<KmemCacheCpu>("slab") | (4
 export const kmem_cache_cpu$partial: u32 = <u32>offsetof<KmemCacheCpu>("partial") | (4 << 16);
 export const kmem_cache_cpu$lock: u32 = <u32>offsetof<KmemCacheCpu>("lock") | (4 << 16);
 export const kmem_cache_cpu$request: u32 = <u32>offsetof<KmemCacheCpu>("request") | (4 << 16);
-export const kmem_cache_cpu$defer_free_objects: u32 = <u32>offsetof<KmemCacheCpu>("defer_free_objects") | (4 << 16);
-export const kmem_cache_cpu$defer_stamp: u32 = <u32>offsetof<KmemCacheCpu>("defer_stamp") | (4 << 16);
+export const kmem_cache_cpu$defer_free_objects: u32 =
+  <u32>offsetof<KmemCacheCpu>("defer_free_objects") | (4 << 16);
+export const kmem_cache_cpu$defer_stamp: u32 =
+  <u32>offsetof<KmemCacheCpu>("defer_stamp") | (4 << 16);
 
 // CpuArea
 export const cpu_area$preempt_count: u32 = <u32>offsetof<CpuArea>("preempt_count") | (4 << 16);

@@ -174,7 +174,7 @@ export function cpu_attach(base: usize, wanted: i32, task_mode: u32): i32 {
   const head = changetype<HeapHeader>(base);
   set_registers(0, base, head.mem_map);
   let cpu: u32 = 0;
-  let mine = false;
+  let mine: bool = false;
   if (wanted >= 0) {
     if (<u32>wanted >= head.nr_cpu_ids) return -2;
     cpu = <u32>wanted;

@@ -149,7 +149,8 @@ export function aligned_alloc(align: usize, size: usize): usize {
   if (align <= ARCH_KMALLOC_MINALIGN) return kmalloc(size, 0);
   // Buckets of a power of two are aligned to it, and so are blocks of pages.
   const wanted = max(size, align);
-  if (wanted > <usize>PAGE_SIZE << 10) return align <= <usize>PAGE_SIZE << 10 ? kmalloc(wanted, 0) : 0;
+  if (wanted > (<usize>PAGE_SIZE) << 10)
+    return align <= (<usize>PAGE_SIZE) << 10 ? kmalloc(wanted, 0) : 0;
   const rounded: usize = 1 << (32 - clz<u32>(<u32>wanted - 1));
   return kmalloc(rounded, 0);
 }

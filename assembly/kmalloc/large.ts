@@ -22,7 +22,8 @@ export function kmalloc_large(size: usize, node: i32, mode: u32): usize {
   if (size > LARGEST) return 0;
   const order = get_order(size);
   const pages = <u32>((size + PAGE_SIZE - 1) >> PAGE_SHIFT);
-  const address = order <= MAX_PAGE_ORDER ? alloc_pages(order, node, mode) : alloc_large_run(pages, mode);
+  const address =
+    order <= MAX_PAGE_ORDER ? alloc_pages(order, node, mode) : alloc_large_run(pages, mode);
   if (address === 0) return 0;
   const page = changetype<Page>(address);
   set_page_kind(page, PG_LARGE);

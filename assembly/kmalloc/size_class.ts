@@ -7,7 +7,12 @@
  * kmalloc_size_roundup(); 6.18.
  */
 import { fls } from "../base/bits";
-import { KMALLOC_MAX_CACHE_SIZE, NAME_BYTES, NR_KMALLOC_CACHES, SLAB_KMALLOC } from "../base/config";
+import {
+  KMALLOC_MAX_CACHE_SIZE,
+  NAME_BYTES,
+  NR_KMALLOC_CACHES,
+  SLAB_KMALLOC,
+} from "../base/config";
 import { CACHE_TABLE, KMEM_CACHE_SHIFT, KmemCache, SIZE_INDEX } from "../base/layout";
 import { heap_base } from "../sync/percpu";
 import { cache_at, init_cache } from "../slab/kmem_cache";
@@ -71,7 +76,8 @@ export function create_kmalloc_caches(mode: u32): bool {
     const size = bucket_size(index);
     const cache = cache_at(index);
     put_name(changetype<usize>(cache) + offsetof<KmemCache>("name"), size);
-    if (!init_cache(cache, index, size, kmalloc_alignment(size), SLAB_KMALLOC, 0, mode)) return false;
+    if (!init_cache(cache, index, size, kmalloc_alignment(size), SLAB_KMALLOC, 0, mode))
+      return false;
   }
   return true;
 }

@@ -13,14 +13,7 @@
 import { BLOCK_PAGES, MAX_PAGE_ORDER } from "../base/config";
 import { PG_BUDDY, PG_NONE, Page, ZONES, ZONE_BLOCK_MAP, ZONE_SIZE, Zone } from "../base/layout";
 import { heap_base, header } from "../sync/percpu";
-import {
-  list_add,
-  list_del,
-  page_kind,
-  page_to_pfn,
-  pfn_to_page,
-  set_page_kind,
-} from "./page";
+import { list_add, list_del, page_kind, page_to_pfn, pfn_to_page, set_page_kind } from "./page";
 
 /** @returns zone `node`. */
 export function node_zone(node: u32): Zone {

@@ -62,7 +62,11 @@ function grow_by(head: HeapHeader, pages: u32): u32 {
 function within_reach(head: HeapHeader, pages: u32): bool {
   let free = head.maximum_pages - head.end_pfn;
   for (let node: u32 = 0; node < head.nr_nodes; node++) {
-    free += read_once(changetype<usize>(node_zone(node)) + offsetof<Zone>("nr_free"));
+    const zone = node_zone(node);
+    const lock = changetype<usize>(zone) + offsetof<Zone>("lock");
+    if (!spin_lock(lock, LOCK_BOUNDED)) return true;
+    free += zone.nr_free;
+    spin_unlock(lock);
   }
   return pages <= free;
 }

@@ -57,6 +57,19 @@ function prepare_page(address: usize, order: u32): usize {
   return address;
 }
 
+/** Gather what lies about: other CPUs' lists, and blocks whose free found its zone locked. */
+function gather_pages(mode: u32): void {
+  drain_all_pages(mode);
+  const nodes = header().nr_nodes;
+  for (let node: u32 = 0; node < nodes; node++) {
+    const zone = node_zone(node);
+    const lock = changetype<usize>(zone) + offsetof<Zone>("lock");
+    if (!spin_lock(lock, mode)) continue;
+    drain_deferred_pages(zone);
+    spin_unlock(lock);
+  }
+}
+
 /**
  * Take 2^order pages, order 0..10.
  *
@@ -78,7 +91,7 @@ export function alloc_pages(order: u32, node: i32, mode: u32): usize {
     }
     // Ends: each turn either grew the memory, which has a maximum, or is the last.
     if (grow_memory(1 << order, seen_end, mode)) continue;
-    drain_all_pages(mode);
+    gather_pages(mode);
     page = alloc_from_zones(node, order, mode);
     break;
   }
@@ -99,7 +112,7 @@ export function alloc_large_run(pages: u32, mode: u32): usize {
     page = alloc_run(pages, mode);
     if (page !== 0 || mode === LOCK_TRY) break;
     if (grow_memory(pages, seen_end, mode)) continue;
-    drain_all_pages(mode);
+    gather_pages(mode);
     page = alloc_run(pages, mode);
     break;
   }
@@ -138,12 +151,12 @@ function free_to_zone(page: Page, order: u32, mode: u32): void {
 }
 
 /** Free a run that could not be freed at once: each block by itself. */
-function free_run_by_blocks(first: Page, pfn: u32): void {
+function free_run_by_blocks(first: Page): void {
   const pages = first.nr_pages;
   first.nr_pages = 0;
   const size: u32 = 1 << MAX_PAGE_ORDER;
   for (let at: u32 = 0; at < pages; at += size) {
-    const page = changetype<Page>(changetype<usize>(first) + (<usize>at) * offsetof<Page>());
+    const page = changetype<Page>(changetype<usize>(first) + <usize>at * offsetof<Page>());
     free_to_zone(page, MAX_PAGE_ORDER, LOCK_TRY);
   }
 }
@@ -159,7 +172,7 @@ export function free_pages(page: Page, mode: u32): void {
   if (page.nr_pages !== 0) {
     const pfn = page_to_pfn(page);
     set_page_kind(page, PG_NONE);
-    if (!free_run(page, pfn, mode)) free_run_by_blocks(page, pfn);
+    if (!free_run(page, pfn, mode)) free_run_by_blocks(page);
   } else {
     set_page_kind(page, PG_NONE);
     if (order >= PCP_ORDERS || !pcp_free(page, order, mode)) free_to_zone(page, order, mode);

@@ -92,7 +92,8 @@ export function pcp_alloc(order: u32, zone: Zone, mode: u32): usize {
   const lock = pcp_lock_address(area);
   if (!spin_lock(lock, mode)) return 0;
   if (load<u32>(pcp_list(area, order)) === 0) refill(area, order, zone, mode);
-  const page = load<u32>(pcp_list(area, order)) === 0 ? <usize>0 : changetype<usize>(pop(area, order));
+  const page =
+    load<u32>(pcp_list(area, order)) === 0 ? <usize>0 : changetype<usize>(pop(area, order));
   spin_unlock(lock);
   return page;
 }

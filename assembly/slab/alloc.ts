@@ -312,7 +312,8 @@ function alloc_from_new_cpu_slab(cache: KmemCache, node: i32, mode: u32): usize 
     slab = get_new_slab(cache, node, mode);
     if (slab !== 0) freelist = freeze_new_slab(changetype<Slab>(slab));
   }
-  const object = slab === 0 ? <usize>0 : install_slab(cache, changetype<Slab>(slab), freelist, mode);
+  const object =
+    slab === 0 ? <usize>0 : install_slab(cache, changetype<Slab>(slab), freelist, mode);
   intent_clear(noted);
   return object;
 }

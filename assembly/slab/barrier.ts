@@ -6,7 +6,14 @@
  * another CPU is in the middle of are waited for.
  * Kernel: mm/slub.c defer_free_barrier(), flush_all(), slub_cpu_dead(); 6.18.
  */
-import { CACHE_LIVE, CACHE_TABLE, CpuArea, KMEM_CACHE_SHIFT, KmemCache, Slab } from "../base/layout";
+import {
+  CACHE_LIVE,
+  CACHE_TABLE,
+  CpuArea,
+  KMEM_CACHE_SHIFT,
+  KmemCache,
+  Slab,
+} from "../base/layout";
 import { read_once, cpu_relax } from "../sync/atomic";
 import { lock_mode } from "../sync/context";
 import { cpu_area, cpu_cache_of, header, heap_base, per_cpu } from "../sync/percpu";

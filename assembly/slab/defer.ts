@@ -287,7 +287,7 @@ function drain_end(area: usize): void {
 export function drain_on_slow_free(cache: KmemCache, slab: Slab, mode: u32): void {
   const arm = header().defer_arm;
   if (arm > DEFER_PERCPU_SLOW_FREE || arm === DEFER_NONE) return;
-  let found = false;
+  let found: bool = false;
   if (arm === DEFER_GLOBAL) {
     found = drain_objects(cache_list(cache), cache_stamp(cache), DEFER_DRAIN_SLOW_FREE, mode);
   } else if (arm === DEFER_GLOBAL_LINE) {

@@ -105,13 +105,7 @@ export function slab_free_chain(
 }
 
 /** The slow half of an ordinary free: first what the arm wants drained here, then our own. */
-function slab_free_slow(
-  cache: KmemCache,
-  slab: Slab,
-  head: usize,
-  tail: usize,
-  count: u32,
-): void {
+function slab_free_slow(cache: KmemCache, slab: Slab, head: usize, tail: usize, count: u32): void {
   tick();
   const mode = cpu_area().task_mode;
   drain_on_slow_free(cache, slab, mode);
@@ -145,7 +139,6 @@ export function free_to_slab(
   count: u32,
   mode: u32,
 ): bool {
-  stat(cache, FREE_SLOWPATH);
   const node = slab_node(cache, slab);
   while (true) {
     const old = slab_word(slab);
@@ -163,6 +156,7 @@ export function free_to_slab(
       if (locked) list_unlock(node);
       continue;
     }
+    stat(cache, FREE_SLOWPATH);
     if (locked) {
       settle_locked(cache, slab, node, prior, inuse, mode);
     } else if (frozen) {

@@ -8,11 +8,7 @@
  * that still has objects stays usable, so that they can be freed and destroy called again.
  */
 import { get_order } from "../base/bits";
-import {
-  NAME_BYTES,
-  NR_KMALLOC_CACHES,
-  NUMA_NO_NODE,
-} from "../base/config";
+import { NAME_BYTES, NR_KMALLOC_CACHES, NUMA_NO_NODE } from "../base/config";
 import {
   CACHE_FREE,
   CACHE_LIVE,
@@ -242,4 +238,3 @@ export function kmem_cache_destroy(cache: KmemCache): u32 {
   spin_unlock(mutex());
   return 0;
 }
-

@@ -27,7 +27,7 @@ import { RECIPROCAL_SHIFT } from "./object";
 export const NO_ORDER: u32 = 0xffff_ffff;
 
 function order_objects(order: u32, size: u32): u32 {
-  return <u32>((<usize>PAGE_SIZE << order) / size);
+  return <u32>(((<usize>PAGE_SIZE) << order) / size);
 }
 
 /** @returns order << 16 | objects per slab. */
@@ -39,7 +39,7 @@ export function oo_make(order: u32, size: u32): u32 {
 function calc_slab_order(size: u32, min_order: u32, fraction: u32): u32 {
   let order = min_order;
   for (; order <= SLUB_MAX_ORDER; order++) {
-    const slab_size = <u32>PAGE_SIZE << order;
+    const slab_size = (<u32>PAGE_SIZE) << order;
     if (slab_size % size <= slab_size / fraction) break;
   }
   return order;

@@ -48,7 +48,7 @@ export function word_frozen(word: u64): bool {
 /** @returns the packed word. */
 export function make_word(freelist: usize, inuse: u32, objects: u32, frozen: bool): u64 {
   const counters = inuse | (objects << 16) | ((<u32>frozen) << 31);
-  return ((<u64>counters) << 32) | (<u64>freelist);
+  return ((<u64>counters) << 32) | <u64>freelist;
 }
 
 /**

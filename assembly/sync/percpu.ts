@@ -71,7 +71,7 @@ export function cpu_cache_of(area: CpuArea, cache: KmemCache): KmemCacheCpu {
 
 /** @returns the freelist|tid word after one event, with `object` as the list's new head. */
 export function next_word(word: u64, object: usize): u64 {
-  return ((word & 0xffff_ffff_0000_0000) + ((<u64>TID_STEP) << 32)) | (<u64>object);
+  return ((word & 0xffff_ffff_0000_0000) + ((<u64>TID_STEP) << 32)) | <u64>object;
 }
 
 /**
@@ -84,7 +84,8 @@ export function next_word(word: u64, object: usize): u64 {
  * keeps this function out of line for that reason.
  */
 export function this_cpu_cmpxchg_double(offset: usize, expected: u64, desired: u64): bool {
-  if (isDefined(SLUB_MODEL)) return cmpxchg_double(this_cpu + offset, expected, desired) === expected;
+  if (isDefined(SLUB_MODEL))
+    return cmpxchg_double(this_cpu + offset, expected, desired) === expected;
   const address = this_cpu + offset;
   if (load<u64>(address) !== expected) return false;
   store<u64>(address, desired);

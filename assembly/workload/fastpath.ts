@@ -57,7 +57,7 @@ export function handwritten_pair(count: u32, size: usize): u32 {
     const object = <usize>(<u32>word);
     const offset = <usize>load<u32>(cache, offsetof<KmemCache>("offset"));
     const next = load<u32>(object + offset);
-    store<u64>(c, ((word & 0xffff_ffff_0000_0000) + 0x100_0000_0000) | (<u64>next));
+    store<u64>(c, ((word & 0xffff_ffff_0000_0000) + 0x100_0000_0000) | <u64>next);
     // Free: page to slab to cache, push.
     const slab = <usize>load<u32>(changetype<usize>(virt_to_page(object)), offsetof<Page>("head"));
     const owner = <usize>load<u32>(slab, offsetof<Page>("slab_cache"));
@@ -65,7 +65,7 @@ export function handwritten_pair(count: u32, size: usize): u32 {
     if (<usize>load<u32>(d, 8) !== slab) return i;
     const then = load<u64>(d);
     store<u32>(object + <usize>load<u32>(owner, offsetof<KmemCache>("offset")), <u32>then);
-    store<u64>(d, ((then & 0xffff_ffff_0000_0000) + 0x100_0000_0000) | (<u64>object));
+    store<u64>(d, ((then & 0xffff_ffff_0000_0000) + 0x100_0000_0000) | <u64>object);
   }
   return count;
 }
