@@ -4,7 +4,7 @@
  * The cache is trusted: it came from kmem_cache_create() or kmem_cache_open() of this heap.
  * Kernel: mm/slub.c kmem_cache_alloc(), kmem_cache_free(), kmem_cache_alloc_bulk(); 6.18.
  */
-import { GFP_ZERO, NUMA_NO_NODE } from "../base/config";
+import { GFP_ZERO, KMALLOC_MAX_CACHE_SIZE, NUMA_NO_NODE } from "../base/config";
 import { KmemCache } from "../base/layout";
 import { slab_alloc } from "../slab/alloc";
 import { free_bulk, slab_alloc_bulk } from "../slab/bulk";
@@ -62,8 +62,9 @@ export function kmem_cache_free_bulk(_cache: usize, count: u32, array: usize): v
   free_bulk(count, array);
 }
 
-/** Allocate `count` objects of `size` bytes, 1 .. 8192, all or none. As above. */
+/** Allocate `count` objects of `size` bytes, 1 .. 8192 (else 0), all or none. As above. */
 export function kmalloc_bulk(size: usize, gfp: u32, count: u32, array: usize): u32 {
+  if (size - 1 >= KMALLOC_MAX_CACHE_SIZE) return 0;
   return kmem_cache_alloc_bulk(changetype<usize>(kmalloc_slab(size)), gfp, count, array);
 }
 

@@ -21,6 +21,7 @@ import { zero_or_null } from "../slab/check";
 import { try_pop, try_push } from "../slab/fast";
 import { slab_free } from "../slab/free";
 import { lock_mode, preempt_count } from "../sync/context";
+import { header } from "../sync/percpu";
 import { free_large, kmalloc_large, large_size } from "./large";
 import { kmalloc_nolock } from "./nolock";
 import { kmalloc_slab } from "./size_class";
@@ -60,8 +61,10 @@ export function kmalloc(size: usize, gfp: u32): usize {
   return kmalloc_slow(size, gfp, NUMA_NO_NODE);
 }
 
-/** kmalloc() with a preferred node (NUMA_NO_NODE: none). */
+/** kmalloc() with a preferred node; one that the heap does not have is no preference. */
 export function kmalloc_node(size: usize, gfp: u32, node: i32): usize {
+  const nodes = header().nr_nodes;
+  if (nodes === 1 || <u32>node >= nodes) return kmalloc(size, gfp);
   return kmalloc_slow(size, gfp, node);
 }
 
@@ -152,5 +155,9 @@ export function aligned_alloc(align: usize, size: usize): usize {
   if (wanted > (<usize>PAGE_SIZE) << 10)
     return align <= (<usize>PAGE_SIZE) << 10 ? kmalloc(wanted, 0) : 0;
   const rounded: usize = 1 << (32 - clz<u32>(<u32>wanted - 1));
-  return kmalloc(rounded, 0);
+  const p = kmalloc(rounded, 0);
+  if ((p & (align - 1)) === 0) return p;
+  // Outside a plain task the next bucket may have served, whose alignment is less.
+  kfree(p);
+  return 0;
 }

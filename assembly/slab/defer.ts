@@ -60,7 +60,7 @@ import { deactivate_slab } from "./deactivate";
 import { free_to_slab } from "./free";
 import { kmem_cache_has_cpu_partial, put_cpu_partial, unfreeze_partial } from "./kmem_cache_cpu";
 import { get_node, slab_node } from "./kmem_cache_node";
-import { get_freepointer, set_freepointer } from "./object";
+import { set_freepointer } from "./object";
 import { slab_word, word_frozen } from "./slab";
 
 function cache_list(cache: KmemCache): usize {
@@ -169,16 +169,6 @@ function defer_add(cache: KmemCache, slab: Slab, object: usize): void {
 export function defer_free(cache: KmemCache, slab: Slab, object: usize): void {
   stat(cache, DEFER_ADD);
   defer_add(cache, slab, object);
-}
-
-/** Defer every object of a detached chain of `count`. Context: any. */
-export function defer_chain(cache: KmemCache, slab: Slab, head: usize, count: u32): void {
-  let object = head;
-  for (let i: u32 = 0; i < count; i++) {
-    const next = get_freepointer(cache, object);
-    defer_free(cache, slab, object);
-    object = next;
-  }
 }
 
 /**

@@ -29,7 +29,7 @@ import {
   tick,
 } from "../sync/stat";
 import { debug_free } from "./debug";
-import { defer_chain, drain_on_slow_free } from "./defer";
+import { drain_on_slow_free } from "./defer";
 import { kmem_cache_has_cpu_partial, put_cpu_partial } from "./kmem_cache_cpu";
 import {
   add_partial,
@@ -39,7 +39,7 @@ import {
   slab_test_node_partial,
 } from "./kmem_cache_node";
 import { discard_slab } from "./new_slab";
-import { slab_free_nolock } from "./nolock";
+import { slab_free_chain_nolock, slab_free_nolock } from "./nolock";
 import { set_freepointer } from "./object";
 import { list_lock, list_unlock } from "./section";
 import {
@@ -96,7 +96,7 @@ export function slab_free_chain(
   count: u32,
 ): void {
   if (preempt_count() !== 0) {
-    defer_chain(cache, slab, head, count);
+    slab_free_chain_nolock(cache, slab, head, count);
   } else if (free_to_cpu_slab(cache, slab, head, tail)) {
     for (let i: u32 = 0; i < count; i++) stat_fast(cache, FREE_FASTPATH);
   } else {
@@ -109,7 +109,10 @@ function slab_free_slow(cache: KmemCache, slab: Slab, head: usize, tail: usize, 
   tick();
   const mode = cpu_area().task_mode;
   drain_on_slow_free(cache, slab, mode);
-  if (!free_to_slab(cache, slab, head, tail, count, mode)) defer_chain(cache, slab, head, count);
+  // Only a CPU that may not sleep can miss the lock: then it frees as nolock calls do.
+  if (!free_to_slab(cache, slab, head, tail, count, mode)) {
+    slab_free_chain_nolock(cache, slab, head, count);
+  }
 }
 
 /** Does this free need list_lock before its cmpxchg? */

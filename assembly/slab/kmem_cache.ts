@@ -8,7 +8,7 @@
  * that still has objects stays usable, so that they can be freed and destroy called again.
  */
 import { get_order } from "../base/bits";
-import { NAME_BYTES, NR_KMALLOC_CACHES, NUMA_NO_NODE } from "../base/config";
+import { NAME_BYTES, NR_KMALLOC_CACHES, NUMA_NO_NODE, PAGE_SIZE } from "../base/config";
 import {
   CACHE_FREE,
   CACHE_LIVE,
@@ -35,7 +35,7 @@ import { defer_free_barrier, flush_cpu_of } from "./barrier";
 import { get_node, node_nr_slabs, remove_partial } from "./kmem_cache_node";
 import { discard_slab } from "./new_slab";
 import { list_lock, list_unlock } from "./section";
-import { calculate_alignment, calculate_sizes } from "./size";
+import { MAX_OBJECT_SIZE, calculate_alignment, calculate_sizes } from "./size";
 import { slab_word, word_inuse } from "./slab";
 
 /** @returns entry `index` of the table. */
@@ -166,7 +166,9 @@ export function kmem_cache_create(
   ctor: u32,
 ): usize {
   const mode = lock_mode();
-  if (size === 0 || (align & (align - 1)) !== 0) return 0;
+  if (size - 1 >= <u32>MAX_OBJECT_SIZE || align > <u32>PAGE_SIZE || (align & (align - 1)) !== 0) {
+    return 0;
+  }
   if (!spin_lock(mutex(), mode)) return 0;
   let address = find_cache(name) === 0 ? find_free_entry() : 0;
   if (address !== 0) {

@@ -25,6 +25,7 @@ import { debug_alloc } from "./debug";
 import { defer_free } from "./defer";
 import { free_direct } from "./direct";
 import { free_to_cpu_slab, free_to_slab } from "./free";
+import { get_freepointer } from "./object";
 
 /** @returns true if this CPU is in the middle of changing what it holds of `cache`. */
 export function nolock_busy(cache: KmemCache): bool {
@@ -71,4 +72,19 @@ export function slab_free_nolock(cache: KmemCache, slab: Slab, object: usize): v
     if (free_to_slab(cache, slab, object, object, 1, cpu_area().task_mode)) return;
   }
   defer_free(cache, slab, object);
+}
+
+/** slab_free_nolock() for every object of a detached chain of `count`. Context: any. */
+export function slab_free_chain_nolock(
+  cache: KmemCache,
+  slab: Slab,
+  head: usize,
+  count: u32,
+): void {
+  let object = head;
+  for (let i: u32 = 0; i < count; i++) {
+    const next = get_freepointer(cache, object);
+    slab_free_nolock(cache, slab, object);
+    object = next;
+  }
 }

@@ -103,7 +103,9 @@ export function calculate_sizes(cache: KmemCache, cpus: u32): bool {
     cache.offset = size;
     size += <u32>word + STAMP_BYTES;
   } else {
-    cache.offset = (cache.object_size >> 1) & ~(<u32>word - 1);
+    // A debug stamp takes the first word, also of objects that are hardly larger.
+    const least: u32 = STAMP_BYTES !== 0 ? <u32>word : 0;
+    cache.offset = max((cache.object_size >> 1) & ~(<u32>word - 1), least);
   }
   size = <u32>align_up(size, cache.align);
   cache.size = size;
