@@ -6,9 +6,12 @@
  * same loads and stores written by hand for one size (bench fastpath).
  * Kernel: mm/slub.c __slab_alloc_node(), do_slab_free(), their first halves; 6.18.
  */
-import { KmemCache } from "../base/layout";
+import { KmemCache, Slab, pfn_of } from "../base/layout";
+import { pfn_to_page } from "../page/page";
+import { preempt_count } from "../sync/context";
 import {
   cpu_offset,
+  header,
   next_word,
   this_cpu,
   this_cpu_cache,
@@ -16,7 +19,8 @@ import {
 } from "../sync/percpu";
 import { ALLOC_FASTPATH, FREE_FASTPATH, stat_fast } from "../sync/stat";
 import { debug_alloc, debug_free } from "./debug";
-import { get_freepointer, set_freepointer } from "./object";
+import { get_freepointer, index_to_obj, obj_to_index, set_freepointer } from "./object";
+import { slab_word, word_freelist, word_objects } from "./slab";
 
 /**
  * Pop this CPU's freelist.
@@ -52,6 +56,35 @@ export function try_push(cache: KmemCache, slab: usize, object: usize): bool {
   debug_free(cache, object);
   set_freepointer(cache, object, <usize>(<u32>word));
   if (!this_cpu_cmpxchg_double(offset, word, next_word(word, object))) return false;
+  stat_fast(cache, FREE_FASTPATH);
+  return true;
+}
+
+/**
+ * try_push() for an address that may be anything: frees `p` if it is plainly the start of an
+ * object of this CPU's cpu slab that is not free.
+ *
+ * The tests hang off the same loads as the free itself and lengthen no chain. @returns false,
+ * with nothing changed, if `p` is anything else, or right but not plainly. Context: any.
+ */
+export function try_push_checked(p: usize): bool {
+  // Debug builds also look for stamps, which check_free() does.
+  if (isDefined(SLUB_DEBUG)) return false;
+  const pfn = pfn_of(p);
+  if (preempt_count() !== 0 || pfn >= header().maximum_pages) return false;
+  const address = <usize>pfn_to_page(pfn).head;
+  if (address === 0) return false;
+  const slab = changetype<Slab>(address);
+  const cache = changetype<KmemCache>(<usize>slab.slab_cache);
+  const offset = cpu_offset(cache);
+  const word = load<u64>(this_cpu + offset);
+  if (<usize>this_cpu_cache(cache).slab !== address || <usize>(<u32>word) === p) return false;
+  const state = slab_word(slab);
+  const index = obj_to_index(cache, slab, p);
+  if (index_to_obj(cache, slab, index) !== p || index >= word_objects(state)) return false;
+  if (word_freelist(state) === p) return false;
+  set_freepointer(cache, p, <usize>(<u32>word));
+  if (!this_cpu_cmpxchg_double(offset, word, next_word(word, p))) return false;
   stat_fast(cache, FREE_FASTPATH);
   return true;
 }

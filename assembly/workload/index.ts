@@ -10,6 +10,7 @@ export {
   lifetime_release,
   permuted_phase,
   permuted_prepare,
+  permuted_shuffle,
   random_phase,
 } from "./lifetimes";
 export {

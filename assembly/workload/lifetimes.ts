@@ -12,7 +12,7 @@
  *
  * ```
  * block + 128    slots   u32 each: live objects, 0 where there is none
- *                order   u32 each: permuted only, the order of frees as indices
+ *                order   u32 each: permuted only, the slot that each allocation goes to
  * ```
  */
 import { kfree, kmalloc } from "../kmalloc/kmalloc";
@@ -32,18 +32,15 @@ function order_at(work: usize, index: u32): usize {
   return slot_at(work, changetype<Work>(work).count + index);
 }
 
-/** Allocate into `count` slots from `first`. @returns false when memory is out. */
+/** Allocate into `count` slots from `first`; 0 where there is none. @returns false then. */
 function fill(w: Work, first: usize, count: u32): bool {
   const end = first + ((<usize>count) << 2);
   for (let slot = first; slot < end; slot += 4) {
     const object = kmalloc(w.size, 0);
     store<u32>(slot, <u32>object);
-    if (object === 0) {
-      w.failed = 1;
-      return false;
-    }
+    if (object === 0) w.failed = 1;
   }
-  return true;
+  return w.failed === 0;
 }
 
 /** Free what the slots hold. Context: task. */
@@ -58,7 +55,7 @@ export function lifetime_release(work: usize): void {
 /**
  * Hold `count` objects from now on, after letting go of what was held before.
  *
- * @returns 0 when memory is out. Context: task; the block was zeroed once by its maker.
+ * @returns 0 when memory is out. Context: task.
  */
 export function lifetime_hold(work: usize, count: u32): u32 {
   const w = changetype<Work>(work);
@@ -75,20 +72,40 @@ export function permuted_prepare(work: usize, count: u32): void {
   lifetime_release(work);
   w.count = count;
   memory.fill(slot_at(work, 0), 0, (<usize>count) << 2);
+  for (let i: u32 = 0; i < count; i++) store<u32>(order_at(work, i), i << 2);
+  permuted_shuffle(work);
+}
+
+/** Another permutation for the next batch. */
+export function permuted_shuffle(work: usize): void {
+  const w = changetype<Work>(work);
+  shuffle(w, order_at(work, 0), w.count);
+}
+
+/** Allocate a whole batch, each object into the next slot of the permutation. */
+function fill_permuted(w: Work, first: usize, order: usize): bool {
+  const end = order + ((<usize>w.count) << 2);
+  for (; order < end; order += 4) {
+    const object = kmalloc(w.size, 0);
+    store<u32>(first + <usize>load<u32>(order), <u32>object);
+    if (object === 0) {
+      w.failed = 1;
+      return false;
+    }
+  }
+  return true;
 }
 
 /**
- * One batch: allocate all, permute, free all. The permutation moves addresses, inside the timed
- * call, by the same work for every arm.
+ * One batch: allocate all, free all in the permuted order, that is slot by slot.
  *
- * @returns pairs done; fewer than the batch when memory is out. Context: task.
+ * @returns pairs done: 0 when memory is out. Context: task.
  */
 export function permuted_phase(work: usize, bursts: u32): u32 {
   const w = changetype<Work>(work);
   const first = slot_at(work, 0);
-  if (!fill(w, first, w.count)) return 0;
-  shuffle(w, first, w.count);
   const end = order_at(work, 0);
+  if (!fill_permuted(w, first, end)) return 0;
   pace_start(w, w.count, bursts);
   let slot = first;
   while (slot < end) {

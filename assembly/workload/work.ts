@@ -60,6 +60,7 @@ export class Work {
   reserved2: u64;
   reserved3: u64;
   reserved4: u64;
+  reserved5: u64;
 }
 if (offsetof<Work>() !== 128) ERROR("the arrays of a load start on a line of their own");
 

@@ -6,6 +6,7 @@
  * action, so that `--help` and `--version` stay fast.
  */
 import type { Command } from "commander";
+import * as bench from "./bench.js";
 import * as doctor from "./doctor.js";
 
 export interface CommandModule {
@@ -13,4 +14,4 @@ export interface CommandModule {
   register(program: Command): void;
 }
 
-export const COMMANDS: readonly CommandModule[] = [doctor];
+export const COMMANDS: readonly CommandModule[] = [bench, doctor];
