@@ -19,6 +19,7 @@ import { lock_mode } from "../sync/context";
 import { cpu_area, cpu_cache_of, header, heap_base, per_cpu } from "../sync/percpu";
 import { CPUSLAB_FLUSH, DEFER_DRAIN_BARRIER, stat } from "../sync/stat";
 import { deactivate_slab, detach_freelist, flush_partials } from "./deactivate";
+import { lock_slab_mutex, unlock_slab_mutex } from "./slab_mutex";
 import { drain_cache, drain_cache_here, drain_cpu, waits_for_irq_work } from "./defer";
 
 /** Wait until the drain that `area`'s CPU is in the middle of, if any, is over. */
@@ -88,6 +89,8 @@ export function flush_everything_here(): void {
 }
 
 function flush_caches_here(area: CpuArea, mode: u32): void {
+  // Against a destroy elsewhere, which flushes this CPU's part of its cache too.
+  lock_slab_mutex(mode);
   const count = header().nr_caches;
   for (let index: u32 = 1; index < count; index++) {
     const address = live_cache(index);
@@ -96,4 +99,5 @@ function flush_caches_here(area: CpuArea, mode: u32): void {
     drain_cache_here(cache, DEFER_DRAIN_BARRIER, mode);
     flush_cpu_of(area, cache, mode);
   }
+  unlock_slab_mutex();
 }

@@ -7,6 +7,7 @@
 import { LOCK_TRY, NUMA_NO_NODE } from "../base/config";
 import { KmemCache, Slab } from "../base/layout";
 import { page_slab, virt_to_page } from "../page/page";
+import { free_pages } from "../page/page_alloc";
 import { lock_mode, preempt_count } from "../sync/context";
 import { local_lock_irqsave } from "../sync/local_lock";
 import { this_cpu_cache } from "../sync/percpu";
@@ -112,13 +113,20 @@ function free_one_group(count: u32, array: usize): u32 {
 }
 
 /**
- * Free `count` slab objects of any caches. NULL and ZERO_SIZE_PTR are skipped; the array's
- * content is undefined afterwards. Context: any; no large allocations.
+ * Free `count` allocations of any kind. NULL and ZERO_SIZE_PTR are skipped; the array's content
+ * is undefined afterwards. Context: any.
  */
 export function free_bulk(count: u32, array: usize): void {
   let left = count;
   while (left > 0) {
     const last = <usize>load<u32>(slot(array, left - 1));
-    left = zero_or_null(last) ? left - 1 : free_one_group(left, array);
+    if (zero_or_null(last)) {
+      left--;
+    } else if (page_slab(virt_to_page(last)) === 0) {
+      free_pages(virt_to_page(last), lock_mode());
+      left--;
+    } else {
+      left = free_one_group(left, array);
+    }
   }
 }

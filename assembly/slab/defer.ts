@@ -263,10 +263,14 @@ function drain_begin(): usize {
   return area;
 }
 
-/** End what drain_begin() began, on the CPU it began on. */
+/**
+ * End what drain_begin() began, on the CPU it began on. Only the outermost end moves the
+ * sequence: an irq_work that ran inside says nothing about the list of the drain around it.
+ */
 function drain_end(area: usize): void {
-  fetch_add(area + offsetof<CpuArea>("drain_seq"), 1);
-  fetch_sub(area + offsetof<CpuArea>("drain_depth"), 1);
+  if (fetch_sub(area + offsetof<CpuArea>("drain_depth"), 1) === 1) {
+    fetch_add(area + offsetof<CpuArea>("drain_seq"), 1);
+  }
 }
 
 /**

@@ -13,7 +13,6 @@ import {
   CACHE_FREE,
   CACHE_LIVE,
   CACHE_TABLE,
-  HeapHeader,
   KMEM_CACHE_CPU_SIZE,
   KMEM_CACHE_NODE_SIZE,
   KMEM_CACHE_SHIFT,
@@ -30,13 +29,13 @@ import { alloc_pages, free_pages } from "../page/page_alloc";
 import { read_once, write_once } from "../sync/atomic";
 import { lock_mode } from "../sync/context";
 import { cpu_cache_of, header, heap_base, per_cpu } from "../sync/percpu";
-import { spin_lock, spin_unlock } from "../sync/spinlock";
 import { defer_free_barrier, flush_cpu_of } from "./barrier";
 import { get_node, node_nr_slabs, remove_partial } from "./kmem_cache_node";
 import { discard_slab } from "./new_slab";
 import { list_lock, list_unlock } from "./section";
 import { MAX_OBJECT_SIZE, calculate_alignment, calculate_sizes } from "./size";
 import { slab_word, word_inuse } from "./slab";
+import { lock_slab_mutex, unlock_slab_mutex } from "./slab_mutex";
 
 /** @returns entry `index` of the table. */
 export function cache_at(index: u32): KmemCache {
@@ -52,9 +51,8 @@ function set_cache_state(cache: KmemCache, state: u32): void {
   write_once(changetype<usize>(cache) + offsetof<KmemCache>("state"), state);
 }
 
-function mutex(): usize {
-  return heap_base + offsetof<HeapHeader>("slab_mutex");
-}
+/** Looks at a cache that seems in use before destroy believes it. */
+const DESTROY_PASSES: u32 = 4;
 
 function name_of(cache: KmemCache): usize {
   return changetype<usize>(cache) + offsetof<KmemCache>("name");
@@ -169,7 +167,7 @@ export function kmem_cache_create(
   if (size - 1 >= <u32>MAX_OBJECT_SIZE || align > <u32>PAGE_SIZE || (align & (align - 1)) !== 0) {
     return 0;
   }
-  if (!spin_lock(mutex(), mode)) return 0;
+  lock_slab_mutex(mode);
   let address = find_cache(name) === 0 ? find_free_entry() : 0;
   if (address !== 0) {
     const cache = changetype<KmemCache>(address);
@@ -178,7 +176,7 @@ export function kmem_cache_create(
     copy_name(name_of(cache), name);
     if (!init_cache(cache, index, size, align, flags, ctor, mode)) address = 0;
   }
-  spin_unlock(mutex());
+  unlock_slab_mutex();
   return address;
 }
 
@@ -192,9 +190,9 @@ function copy_name(to: usize, from: usize): void {
 
 /** @returns the live cache called `name` (NUL-terminated), or 0. Context: task. */
 export function kmem_cache_open(name: usize): usize {
-  if (!spin_lock(mutex(), lock_mode())) return 0;
+  lock_slab_mutex(lock_mode());
   const cache = find_cache(name);
-  spin_unlock(mutex());
+  unlock_slab_mutex();
   return cache;
 }
 
@@ -213,17 +211,8 @@ function free_partial(cache: KmemCache, node: KmemCacheNode, mode: u32): void {
   }
 }
 
-/**
- * Destroy a cache that nobody uses any more. First waits for every deferred free.
- *
- * @returns slabs that still hold objects: 0 = released; otherwise the cache stays as it is.
- * Context: task; no other CPU is in a call on this cache. A CPU that may not sleep spins.
- */
-export function kmem_cache_destroy(cache: KmemCache): u32 {
-  const mode = lock_mode();
-  // An idle CPU never reaches a safe point: its lists are taken from here, and what it holds of
-  // this cache is flushed from here too, since nobody else may use the cache now.
-  defer_free_barrier();
+/** Flush all CPUs and give empty slabs back. @returns slabs left. Context: slab_mutex. */
+function shutdown_cache(cache: KmemCache, mode: u32): u32 {
   const head = header();
   for (let cpu: u32 = 0; cpu < head.nr_cpu_ids; cpu++) flush_cpu_of(per_cpu(cpu), cache, mode);
   let left: u32 = 0;
@@ -232,11 +221,33 @@ export function kmem_cache_destroy(cache: KmemCache): u32 {
     free_partial(cache, node, mode);
     left += node_nr_slabs(node);
   }
-  if (left !== 0) return left;
-  while (!spin_lock(mutex(), mode)) {}
-  free_pages(virt_to_page(<usize>cache.stat_base), mode);
-  cache.stat_base = 0;
-  set_cache_state(cache, CACHE_FREE);
-  spin_unlock(mutex());
-  return 0;
+  return left;
+}
+
+/**
+ * Destroy a cache that nobody uses any more. First waits for every deferred free.
+ *
+ * A CPU that went idle never reaches a safe point: its lists are taken from here, and what it
+ * holds of this cache is flushed from here. slab_mutex keeps a CPU that goes offline from
+ * flushing the same at the same time. A drain elsewhere that could not wait may have deferred
+ * once more after its list was taken, so a cache that seems in use is looked at again.
+ *
+ * @returns slabs that still hold objects: 0 = released; otherwise the cache stays as it is.
+ * Context: task; no other CPU is in a call on this cache. A CPU that may not sleep spins.
+ */
+export function kmem_cache_destroy(cache: KmemCache): u32 {
+  const mode = lock_mode();
+  let left: u32 = 1;
+  for (let pass: u32 = 0; pass < DESTROY_PASSES && left !== 0; pass++) {
+    defer_free_barrier();
+    lock_slab_mutex(mode);
+    left = shutdown_cache(cache, mode);
+    if (left === 0) {
+      free_pages(virt_to_page(<usize>cache.stat_base), mode);
+      cache.stat_base = 0;
+      set_cache_state(cache, CACHE_FREE);
+    }
+    unlock_slab_mutex();
+  }
+  return left;
 }
