@@ -14,17 +14,17 @@ import {
   PAGE_SIZE,
   ZERO_SIZE_PTR,
 } from "../base/config";
-import { KmemCache, Slab } from "../base/layout";
+import { CpuArea, KmemCache, Slab } from "../base/layout";
 import { page_slab, virt_to_page } from "../page/page";
 import { slab_alloc } from "../slab/alloc";
 import { zero_or_null } from "../slab/check";
 import { try_pop, try_push } from "../slab/fast";
 import { slab_free } from "../slab/free";
 import { lock_mode, preempt_count } from "../sync/context";
-import { header } from "../sync/percpu";
+import { header, heap_base, this_cpu } from "../sync/percpu";
 import { free_large, kmalloc_large, large_size } from "./large";
 import { kmalloc_nolock } from "./nolock";
-import { kmalloc_slab } from "./size_class";
+import { kmalloc_slab, size_index } from "./size_class";
 
 /** Everything but the fast path: other sizes, flags, nodes and contexts, and an empty freelist. */
 function kmalloc_slow(size: usize, gfp: u32, node: i32): usize {
@@ -53,9 +53,10 @@ function kmalloc_slow(size: usize, gfp: u32, node: i32): usize {
  */
 export function kmalloc(size: usize, gfp: u32): usize {
   // One test for "a plain task that wants nothing special"; size 0 finds the empty entry 0.
-  if (size <= KMALLOC_MAX_CACHE_SIZE && (preempt_count() | gfp) === 0) {
-    const cache = kmalloc_slab(size);
-    const object = try_pop(cache);
+  const area = this_cpu;
+  if (size <= KMALLOC_MAX_CACHE_SIZE && (changetype<CpuArea>(area).preempt_count | gfp) === 0) {
+    const base = heap_base;
+    const object = try_pop(area, base, size_index(base, size));
     if (object !== 0) return object;
   }
   return kmalloc_slow(size, gfp, NUMA_NO_NODE);
@@ -98,9 +99,9 @@ function kfree_slow(p: usize): void {
  */
 export function kfree(p: usize): void {
   const address = <usize>virt_to_page(p).head;
-  if (address !== 0 && preempt_count() === 0) {
-    const slab = changetype<Slab>(address);
-    if (try_push(changetype<KmemCache>(<usize>slab.slab_cache), address, p)) return;
+  const area = this_cpu;
+  if (address !== 0 && changetype<CpuArea>(area).preempt_count === 0) {
+    if (try_push(area, address, p)) return;
   }
   kfree_slow(p);
 }

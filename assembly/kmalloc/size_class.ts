@@ -33,9 +33,14 @@ export function bucket_size(index: u32): u32 {
   return 1 << index;
 }
 
+/** @returns the index of the cache that serves `size`, at most KMALLOC_MAX_CACHE_SIZE; 0 for 0. */
+export function size_index(base: usize, size: usize): usize {
+  return <usize>load<u8>(base + ((size + 7) >> 3), SIZE_INDEX);
+}
+
 /** @returns the cache that serves `size`, at most KMALLOC_MAX_CACHE_SIZE; entry 0 for 0. */
 export function kmalloc_slab(size: usize): KmemCache {
-  const index = <usize>load<u8>(heap_base + ((size + 7) >> 3), SIZE_INDEX);
+  const index = size_index(heap_base, size);
   return changetype<KmemCache>(heap_base + CACHE_TABLE + (index << KMEM_CACHE_SHIFT));
 }
 

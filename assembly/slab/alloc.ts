@@ -79,11 +79,12 @@ const LOOK_AGAIN: usize = 1;
 export function alloc_from_cpu_freelist(cache: KmemCache): usize {
   const offset = cpu_offset(cache);
   while (true) {
-    const word = load<u64>(this_cpu + offset);
+    const area = this_cpu;
+    const word = load<u64>(area + offset);
     const object = <usize>(<u32>word);
     if (object === 0) return 0;
     const next = get_freepointer(cache, object);
-    if (this_cpu_cmpxchg_double(offset, word, next_word(word, next))) return object;
+    if (this_cpu_cmpxchg_double(area, offset, word, next_word(word, next))) return object;
     stat(cache, CMPXCHG_DOUBLE_CPU_FAIL);
   }
 }

@@ -6,37 +6,39 @@
  * same loads and stores written by hand for one size (bench fastpath).
  * Kernel: mm/slub.c __slab_alloc_node(), do_slab_free(), their first halves; 6.18.
  */
-import { KmemCache, Slab, pfn_of } from "../base/layout";
-import { pfn_to_page } from "../page/page";
-import { preempt_count } from "../sync/context";
 import {
-  cpu_offset,
-  header,
-  next_word,
-  this_cpu,
-  this_cpu_cache,
-  this_cpu_cmpxchg_double,
-} from "../sync/percpu";
+  CACHE_TABLE,
+  CPU_CACHES,
+  CpuArea,
+  KMEM_CACHE_SHIFT,
+  KmemCache,
+  KmemCacheCpu,
+  Slab,
+  pfn_of,
+} from "../base/layout";
+import { pfn_to_page } from "../page/page";
+import { cpu_offset, header, next_word, this_cpu, this_cpu_cmpxchg_double } from "../sync/percpu";
 import { ALLOC_FASTPATH, FREE_FASTPATH, stat_fast } from "../sync/stat";
 import { debug_alloc, debug_free } from "./debug";
 import { get_freepointer, index_to_obj, obj_to_index, set_freepointer } from "./object";
 import { slab_word, word_freelist, word_objects } from "./slab";
 
 /**
- * Pop this CPU's freelist.
+ * Pop this CPU's freelist of the kmalloc cache `index`.
  *
  * The word is read once, tid and list together. `next` is read from an object that may already
  * be somebody's if this CPU was interrupted in between, so it counts only once the cmpxchg has
  * shown that nothing happened. @returns an object; 0 if the list is empty or this CPU was
  * interrupted. Context: plain task.
  */
-export function try_pop(cache: KmemCache): usize {
-  const offset = cpu_offset(cache);
-  const word = load<u64>(this_cpu + offset);
+export function try_pop(area: usize, base: usize, index: usize): usize {
+  const offset = CPU_CACHES + (index << 6);
+  const word = load<u64>(area + offset);
   const object = <usize>(<u32>word);
   if (object === 0) return 0;
+  const cache = changetype<KmemCache>(base + CACHE_TABLE + (index << KMEM_CACHE_SHIFT));
   const next = get_freepointer(cache, object);
-  if (!this_cpu_cmpxchg_double(offset, word, next_word(word, next))) return 0;
+  if (!this_cpu_cmpxchg_double(area, offset, word, next_word(word, next))) return 0;
   debug_alloc(cache, object);
   stat_fast(cache, ALLOC_FASTPATH);
   return object;
@@ -49,13 +51,14 @@ export function try_pop(cache: KmemCache): usize {
  * so that slab and list belong together. @returns false if another slab is the cpu slab or this
  * CPU was interrupted; then nothing changed. Context: plain task.
  */
-export function try_push(cache: KmemCache, slab: usize, object: usize): bool {
+export function try_push(area: usize, slab: usize, object: usize): bool {
+  const cache = changetype<KmemCache>(<usize>changetype<Slab>(slab).slab_cache);
   const offset = cpu_offset(cache);
-  const word = load<u64>(this_cpu + offset);
-  if (<usize>this_cpu_cache(cache).slab !== slab) return false;
+  const word = load<u64>(area + offset);
+  if (<usize>changetype<KmemCacheCpu>(area + offset).slab !== slab) return false;
   debug_free(cache, object);
   set_freepointer(cache, object, <usize>(<u32>word));
-  if (!this_cpu_cmpxchg_double(offset, word, next_word(word, object))) return false;
+  if (!this_cpu_cmpxchg_double(area, offset, word, next_word(word, object))) return false;
   stat_fast(cache, FREE_FASTPATH);
   return true;
 }
@@ -71,20 +74,22 @@ export function try_push_checked(p: usize): bool {
   // Debug builds also look for stamps, which check_free() does.
   if (isDefined(SLUB_DEBUG)) return false;
   const pfn = pfn_of(p);
-  if (preempt_count() !== 0 || pfn >= header().maximum_pages) return false;
+  const area = this_cpu;
+  if (changetype<CpuArea>(area).preempt_count !== 0 || pfn >= header().maximum_pages) return false;
   const address = <usize>pfn_to_page(pfn).head;
   if (address === 0) return false;
   const slab = changetype<Slab>(address);
   const cache = changetype<KmemCache>(<usize>slab.slab_cache);
   const offset = cpu_offset(cache);
-  const word = load<u64>(this_cpu + offset);
-  if (<usize>this_cpu_cache(cache).slab !== address || <usize>(<u32>word) === p) return false;
+  const word = load<u64>(area + offset);
+  const c = changetype<KmemCacheCpu>(area + offset);
+  if (<usize>c.slab !== address || <usize>(<u32>word) === p) return false;
   const state = slab_word(slab);
   const index = obj_to_index(cache, slab, p);
   if (index_to_obj(cache, slab, index) !== p || index >= word_objects(state)) return false;
   if (word_freelist(state) === p) return false;
   set_freepointer(cache, p, <usize>(<u32>word));
-  if (!this_cpu_cmpxchg_double(offset, word, next_word(word, p))) return false;
+  if (!this_cpu_cmpxchg_double(area, offset, word, next_word(word, p))) return false;
   stat_fast(cache, FREE_FASTPATH);
   return true;
 }

@@ -63,10 +63,11 @@ import {
 export function free_to_cpu_slab(cache: KmemCache, slab: Slab, head: usize, tail: usize): bool {
   const offset = cpu_offset(cache);
   while (true) {
-    const word = load<u64>(this_cpu + offset);
+    const area = this_cpu;
+    const word = load<u64>(area + offset);
     if (<usize>this_cpu_cache(cache).slab !== changetype<usize>(slab)) return false;
     set_freepointer(cache, tail, <usize>(<u32>word));
-    if (this_cpu_cmpxchg_double(offset, word, next_word(word, head))) return true;
+    if (this_cpu_cmpxchg_double(area, offset, word, next_word(word, head))) return true;
     stat(cache, CMPXCHG_DOUBLE_CPU_FAIL);
   }
 }

@@ -82,12 +82,19 @@ export function next_word(word: u64, object: usize): u64 {
  * instructions, and no other CPU writes the word. In the model build it is one instruction, and
  * `this_cpu` is read inside, after the point where the machine may move the task; the build
  * keeps this function out of line for that reason.
+ *
+ * @param area `this_cpu` as the caller read it; the ordinary builds need not read it again
  */
-export function this_cpu_cmpxchg_double(offset: usize, expected: u64, desired: u64): bool {
-  if (isDefined(SLUB_MODEL))
+export function this_cpu_cmpxchg_double(
+  area: usize,
+  offset: usize,
+  expected: u64,
+  desired: u64,
+): bool {
+  if (isDefined(SLUB_MODEL)) {
     return cmpxchg_double(this_cpu + offset, expected, desired) === expected;
-  const address = this_cpu + offset;
-  if (load<u64>(address) !== expected) return false;
-  store<u64>(address, desired);
+  }
+  if (load<u64>(area + offset) !== expected) return false;
+  store<u64>(area + offset, desired);
   return true;
 }
