@@ -7,12 +7,16 @@
  * in it) and would make every call a dictionary lookup.
  */
 import { instantiateSync } from "@assemblyscript/loader";
+import type { instantiate } from "../wasm/release.js";
 
 /** What a constructor import gets; nonzero means that the constructor threw. */
 export type CallCtor = (cacheIndex: number, object: number) => number;
 
-/** Everything an instance exports, C names included, as it came out of the wasm. */
-export type RawExports = Readonly<Record<string, WebAssembly.ExportValue>>;
+/**
+ * Everything an instance exports, C names included, as it came out of the wasm: typed by the
+ * compiler's bindings, but with addresses still signed.
+ */
+export type RawExports = Readonly<Awaited<ReturnType<typeof instantiate>>>;
 
 /** Addresses, sizes, counts and results are 32 bits, signed where the wasm returns them. */
 export interface HeapCalls {
@@ -28,7 +32,7 @@ export interface HeapCalls {
   /** Become CPU `cpu` (-1: next free); returns its number, -1 taken or none free, -2 no such. */
   cpu_attach(heapBase: number, cpu: number, taskMode: number): number;
   /** Flush what the CPU holds and give its number back. Traps inside a section. */
-  cpu_offline(): number;
+  cpu_offline(): void;
 
   kmalloc(size: number, gfp: number): number;
   kmalloc_node(size: number, gfp: number, node: number): number;
@@ -47,13 +51,7 @@ export interface HeapCalls {
   check_object(object: number): number;
 
   /** Returns the cache's address, 0 when refused. */
-  kmem_cache_create(
-    name: number,
-    size: number,
-    align: number,
-    flags: number,
-    hasCtor: number,
-  ): number;
+  kmem_cache_create(name: number, size: number, align: number, flags: number, ctor: number): number;
   kmem_cache_open(name: number): number;
   kmem_cache_alloc(cache: number, gfp: number): number;
   kmem_cache_alloc_nolock(cache: number, gfp: number, node: number): number;
@@ -61,7 +59,7 @@ export interface HeapCalls {
   kmem_cache_free_nolock_checked(cache: number, object: number): number;
   kmem_cache_alloc_bulk(cache: number, gfp: number, count: number, array: number): number;
   kmem_cache_free_bulk(cache: number, count: number, array: number): void;
-  /** Returns how many objects are still live; 0 = released. */
+  /** Returns how many slabs still hold objects, and the cache goes on; 0 = released. */
   kmem_cache_destroy(cache: number): number;
 
   nmi_enter(): void;
@@ -107,21 +105,20 @@ export function instantiateHeap(
   let exports: RawExports;
   try {
     // The loader adds to the object it is given, so each instance gets a fresh one.
-    exports = instantiateSync(module, { env: { memory }, host }).instance.exports;
+    const { instance } = instantiateSync(module, { env: { memory }, host });
+    exports = instance.exports as unknown as RawExports;
   } catch (error) {
     if (!(error instanceof WebAssembly.LinkError)) throw error;
     throw new TypeError(`${NOT_OURS}, got one with other imports (${error.message}); ${TRY}`);
   }
-  const area = exports["this_cpu"] as WebAssembly.Global<"i32"> | undefined;
-  const cpuArea = () => unsigned(area?.value ?? 0);
-  return { exports, calls: pickCalls(exports), cpuArea };
+  const calls = pickCalls(exports);
+  return { exports, calls, cpuArea: () => unsigned(exports.this_cpu.value) };
 }
 
 const NOT_OURS = "options.module: expected a build of slablab's allocator";
 const TRY = "try options.build, or the .wasm files of this very version of slablab";
 
-function pickCalls(exports: RawExports): HeapCalls {
-  const from = exports as unknown as HeapCalls;
+function pickCalls(from: RawExports): HeapCalls {
   const calls: HeapCalls = {
     heap_init: from.heap_init,
     cpu_attach: from.cpu_attach,
@@ -147,7 +144,8 @@ function pickCalls(exports: RawExports): HeapCalls {
     kmem_cache_free_nolock_checked: from.kmem_cache_free_nolock_checked,
     kmem_cache_alloc_bulk: from.kmem_cache_alloc_bulk,
     kmem_cache_free_bulk: from.kmem_cache_free_bulk,
-    kmem_cache_destroy: from.kmem_cache_destroy,
+    // The bindings call a pointer to a struct an object; it is an address like all others.
+    kmem_cache_destroy: from.kmem_cache_destroy as unknown as HeapCalls["kmem_cache_destroy"],
     nmi_enter: from.nmi_enter,
     nmi_exit: from.nmi_exit,
     preempt_count: from.preempt_count,
@@ -165,12 +163,12 @@ export function throwingExports(exports: RawExports, makeError: () => Error): Ra
   const thrower = () => {
     throw makeError();
   };
-  const replace = ([name, value]: [string, WebAssembly.ExportValue]) =>
+  const replace = ([name, value]: [string, unknown]) =>
     [name, typeof value === "function" ? thrower : value] as const;
-  return Object.freeze(Object.fromEntries(Object.entries(exports).map(replace)));
+  return Object.freeze(Object.fromEntries(Object.entries(exports).map(replace))) as RawExports;
 }
 
-/** The calls of such exports. */
-export function throwingCalls(exports: RawExports): HeapCalls {
-  return pickCalls(exports);
+/** Calls that throw in the same way; their object has the shape of the real ones. */
+export function throwingCalls(exports: RawExports, makeError: () => Error): HeapCalls {
+  return pickCalls(throwingExports(exports, makeError));
 }

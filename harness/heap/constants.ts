@@ -25,8 +25,6 @@ export const BOOT_FAILED = 3;
 
 export const CACHE_FREE = 0;
 export const CACHE_LIVE = 1;
-/** Destroyed while objects were live, by an allocator that does not let such caches go on. */
-export const CACHE_LEAKED = 2;
 
 export const CPU_FREE = 0;
 export const CPU_TAKEN = 1;

@@ -81,9 +81,10 @@ export interface ResolvedOptions {
   readonly maxCaches: number;
   readonly defer: DeferArm;
   readonly percpu: "slab";
-  /** As it was asked for; a heap that was attached to has neither of these two. */
-  readonly build?: BuildName;
+  /** As it was asked for; absent from a heap that was attached to. */
   readonly initialBytes?: number;
+  /** Absent also where `module` or `wasmUrl` was given. */
+  readonly build?: BuildName;
 }
 
 /** Options that a later version brings, and what to do until then. */
@@ -106,7 +107,7 @@ const KNOWN = [
  *
  * @throws TypeError, RangeError for a bad option; UnsupportedError for one that comes later
  */
-export function resolveOptions(options: HeapOptions): Required<ResolvedOptions> {
+export function resolveOptions(options: HeapOptions): ResolvedOptions {
   if (typeof options !== "object" || options === null) {
     throw new TypeError(
       `options: expected an object, got ${describe(options)}; try createHeap({ cpus: 4 })`,
@@ -119,17 +120,17 @@ export function resolveOptions(options: HeapOptions): Required<ResolvedOptions> 
   const maximumBytes = resolveMaximum(options.maximumBytes);
   const reserveBytes = integer("reserveBytes", options.reserveBytes, 0, 0, maximumBytes - 1);
   const fallback = Math.min(roundUp(Math.max(MIB, reserveBytes)), maximumBytes);
-  const { initialBytes = fallback } = options;
+  const initialBytes = integer("initialBytes", options.initialBytes, fallback, 0, maximumBytes);
   return {
     cpus,
     nodes,
     maximumBytes,
     reserveBytes,
-    initialBytes: roundUp(integer("initialBytes", initialBytes, fallback, 0, maximumBytes)),
+    initialBytes: roundUp(initialBytes),
     maxCaches: integer("maxCaches", options.maxCaches, 256, 16, CACHES_MAX),
     defer: oneOf("defer", options.defer, "irq-work", DEFER_ARMS),
     percpu: resolvePercpu(options.percpu),
-    build: resolveBuild(options),
+    ...resolveBuild(options),
   };
 }
 
@@ -194,7 +195,7 @@ function resolvePercpu(value: string | undefined): "slab" {
   return oneOf("percpu", value as "slab" | undefined, "slab", ["slab"]);
 }
 
-function resolveBuild(options: HeapOptions): BuildName {
+function resolveBuild(options: HeapOptions): { build?: BuildName } {
   const given = (["build", "module", "wasmUrl"] as const).filter((key) => options[key] != null);
   if (given.length > 1) {
     throw new TypeError(
@@ -204,5 +205,6 @@ function resolveBuild(options: HeapOptions): BuildName {
   }
   const build: string | undefined = options.build;
   if (build === "trace") throwUnsupported('options.build: "trace"', 'try "debug" or "stats"');
-  return oneOf("build", options.build, "release", BUILDS);
+  if (options.module !== undefined || options.wasmUrl !== undefined) return {};
+  return { build: oneOf("build", options.build, "release", BUILDS) };
 }

@@ -21,7 +21,7 @@ import { checkSlabs, checkTotals } from "./validate/slabs.js";
 import { checkZones } from "./validate/zones.js";
 import type { HeapView } from "./view.js";
 
-/** Check every law of `validate/invariants.ts`. @returns what is broken; empty: the heap is sound */
+/** Check every law of `validate/invariants.ts`. @returns what is broken; empty: it is sound */
 export function validate(view: HeapView): Finding[] {
   view.refresh();
   const inspection = new Inspection(view);
@@ -47,5 +47,5 @@ function inspect(inspection: Inspection): void {
   checkDeferred(inspection);
   checkCounters(inspection);
   checkSlabs(inspection);
-  checkTotals(inspection);
+  checkTotals(inspection, caches);
 }

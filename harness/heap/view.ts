@@ -66,7 +66,7 @@ export class HeapView {
   refresh(): void {
     const source = this.#source;
     const buffer = "buffer" in source ? source.buffer : source;
-    this.#words = new Uint32Array(buffer, 0, buffer.byteLength >> 2);
+    this.#words = new Uint32Array(buffer, 0, Math.floor(buffer.byteLength / 4));
     this.#header = this.struct("heap_header", this.base);
   }
 
@@ -123,7 +123,8 @@ export class HeapView {
   /** The page frame after the last that is both the heap's and in this memory. */
   get endPfn(): number {
     const end = this.u32(this.base + this.table.offsets.heap_header.end_pfn);
-    return Math.min(end, this.byteLength >>> this.table.constants.PAGE_SHIFT);
+    // Divided, not shifted: the whole of 4 GiB has no 32-bit length.
+    return Math.min(end, this.byteLength / 2 ** this.table.constants.PAGE_SHIFT);
   }
 
   zone(node: number): ZoneView {
@@ -148,7 +149,7 @@ export class HeapView {
     };
   }
 
-  /** Caches that exist, leaked ones included, in the order of the table. */
+  /** Caches that exist, in the order of the table. */
   *caches(): Generator<CacheView> {
     for (let index = 0; index < this.cacheCount; index++) {
       const cache = this.cache(index);

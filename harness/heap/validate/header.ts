@@ -38,11 +38,17 @@ export function checkHeader(inspection: Inspection): boolean {
   let end = view.base + constants.CACHE_TABLE + header.max_caches * constants.KMEM_CACHE_SIZE;
   for (const name of TABLES) {
     const address = header[name];
-    expect(address >= end && address % 64 === 0, `${name} should lie above ${hex(end)}, is at ${hex(address)}`);
+    expect(
+      address >= end && address % 64 === 0,
+      `${name} should lie above ${hex(end)}, is at ${hex(address)}`,
+    );
     end = address;
   }
   const areas = header.cpu_areas + header.nr_cpu_ids * header.cpu_area_size;
-  expect(areas <= header.mem_map, `the per-CPU areas should end below mem_map, end at ${hex(areas)}`);
+  expect(
+    areas <= header.mem_map,
+    `the per-CPU areas should end below mem_map, end at ${hex(areas)}`,
+  );
   const pageBytes = 2 ** constants.PAGE_SHIFT;
   const descriptors = header.mem_map + header.maximum_pages * 2 ** PAGE_DESC_SHIFT;
   const firstPage = header.first_pfn * pageBytes;

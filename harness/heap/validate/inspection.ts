@@ -88,7 +88,12 @@ export class Inspection {
     const where = describeSlab(slab);
     if (index < 0) {
       const message = `the ${place} holds ${hex(object)}, which is no object of this slab`;
-      this.report(place === "deferred list" ? "A23-deferred" : "O5-freelist", where, object, message);
+      this.report(
+        place === "deferred list" ? "A23-deferred" : "O5-freelist",
+        where,
+        object,
+        message,
+      );
       return false;
     }
     const before = slab.marks[index] ?? 0;

@@ -57,11 +57,7 @@ function faultOf(page: PageView, pages: number, end: number): string | null {
   return isAligned ? null : `a block of order ${page.order} cannot start here`;
 }
 
-function noteBlock(
-  inspection: Inspection,
-  page: PageView,
-  caches: Map<number, CacheView>,
-): void {
+function noteBlock(inspection: Inspection, page: PageView, caches: Map<number, CacheView>): void {
   if (page.kind === PG_BUDDY) inspection.buddies.set(page.pfn, page.order);
   if (page.kind === PG_PCP) inspection.pcpBlocks.set(page.pfn, page.order);
   if (page.kind === PG_DEFERRED) inspection.deferredBlocks.set(page.pfn, page.order);

@@ -10,6 +10,7 @@
  * | nowhere | no | no | 0 | none |
  */
 import { CACHE_FREE, SL_PARTIAL } from "../constants.js";
+import type { CacheView } from "../view.js";
 import { describeSlab, type Home, type Inspection, type SlabRecord } from "./inspection.js";
 import type { InvariantId } from "./invariants.js";
 
@@ -80,7 +81,7 @@ interface Totals {
 }
 
 /** Compare what each node says it has with what the page walk found. */
-export function checkTotals(inspection: Inspection): void {
+export function checkTotals(inspection: Inspection, caches: Map<number, CacheView>): void {
   const { view } = inspection;
   const totals = new Map<number, Totals>();
   for (const slab of inspection.slabs.values()) {
@@ -93,18 +94,20 @@ export function checkTotals(inspection: Inspection): void {
     totals.set(key, sum);
   }
   for (let index = 0; index < view.cacheCount; index++) {
+    const cache = view.cache(index);
+    // The slabs of a damaged cache were not looked into.
+    if (cache.state !== CACHE_FREE && !caches.has(cache.address)) continue;
     for (let node = 0; node < view.nodeCount; node++) {
       const sum = totals.get(index * view.nodeCount + node);
-      checkNode(inspection, index, node, sum ?? { slabs: 0, objects: 0, empty: 0 });
+      checkNode(inspection, cache, node, sum ?? { slabs: 0, objects: 0, empty: 0 });
     }
   }
 }
 
-function checkNode(inspection: Inspection, index: number, of: number, sum: Totals): void {
-  const { view } = inspection;
-  const cache = view.cache(index);
-  const node = view.node(index, of);
-  const where = `node ${of} of ${cache.state === CACHE_FREE ? `entry ${index}` : cache.name}`;
+function checkNode(inspection: Inspection, cache: CacheView, of: number, sum: Totals): void {
+  const node = inspection.view.node(cache.index, of);
+  const owner = cache.state === CACHE_FREE ? `entry ${cache.index}` : cache.name;
+  const where = `node ${of} of ${owner}`;
   const expect = (name: "nr_slabs" | "total_objects", expected: number) => {
     if (node[name] === expected) return;
     const message = `${name} should be ${expected}, is ${node[name]}`;

@@ -1,0 +1,176 @@
+/**
+ * Creating and opening caches: the checks that come before the wasm, and the names.
+ *
+ * The wasm refuses with 0 and no reason; JavaScript asks first, so that a caller learns which of
+ * its arguments was wrong.
+ */
+import { unsigned } from "./abi.js";
+import { checkFlags, checkFunction, checkKeys, checkUnsigned } from "./arguments.js";
+import type { Ctor } from "./constructors.js";
+import { type CpuState, checkTask } from "./cpu-state.js";
+import { describe, throwNotInteger } from "./errors.js";
+import { SLAB_MASK } from "./flags.js";
+import { KmemCache } from "./kmem-cache.js";
+import type { CacheView } from "./view.js";
+
+export interface KmemCacheOptions {
+  /** Unique; 1 to 31 bytes in UTF-8, no spaces, as `/proc/slabinfo` has columns. */
+  readonly name: string;
+  /** Bytes of an object, 1 B..4 MiB. */
+  readonly size: number;
+  /**
+   * Alignment of objects in bytes, a power of two up to 4096; 0 for the least there is, 8.
+   * @default 0
+   */
+  readonly align?: number;
+  /**
+   * SLAB_HWCACHE_ALIGN or 0.
+   * @default 0
+   */
+  readonly flags?: number;
+  /**
+   * Runs once for each object of a new slab; who frees an object leaves it constructed. If it
+   * throws, the allocation that needed the slab throws the same.
+   */
+  readonly ctor?: Ctor;
+}
+
+export interface KmemCacheOpenOptions {
+  /** This CPU's constructor; needed where the cache was made with one. */
+  readonly ctor?: Ctor;
+}
+
+const SIZE_MAX = 4 * 2 ** 20;
+const ALIGN_MAX = 4096;
+const OPTION_KEYS = ["name", "size", "align", "flags", "ctor"];
+
+/** See `Cpu.kmemCacheCreate()`. */
+export function createCache(state: CpuState, options: KmemCacheOptions): KmemCache {
+  const call = "cpu.kmemCacheCreate";
+  checkTask(state, call);
+  checkKeys(`${call}: options`, options, OPTION_KEYS);
+  const { name, size, align = 0, flags = 0, ctor } = options;
+  const bytes = checkName(state, call, name);
+  checkUnsigned(`${call}: size`, size);
+  if (size < 1 || size > SIZE_MAX) throwNotInteger(`${call}: size`, size, 1, SIZE_MAX);
+  checkUnsigned(`${call}: align`, align);
+  if (align > ALIGN_MAX || (align & (align - 1)) !== 0) {
+    throw new RangeError(
+      `${call}: align: expected 0 or a power of two up to ${ALIGN_MAX}, got ${align}; try 0`,
+    );
+  }
+  checkFlags(`${call}: flags`, flags, SLAB_MASK);
+  if (ctor !== undefined) checkFunction(`${call}: ctor`, ctor);
+  if (findCache(state, name) !== null) {
+    throw new RangeError(
+      `${call}: expected a name that is not in use, got ${describe(name)}; ` +
+        "open that cache with cpu.kmemCacheOpen(name)",
+    );
+  }
+  writeName(state, bytes);
+  const { calls } = state;
+  const hasCtor = ctor === undefined ? 0 : 1;
+  if (calls.kmem_cache_create(scratch(state), size, align, flags, hasCtor) === 0) {
+    throwNotCreated(state, call, name);
+  }
+  return wrap(state, call, name, ctor);
+}
+
+/** See `Cpu.kmemCacheOpen()`. */
+export function openCache(state: CpuState, name: string, options: KmemCacheOpenOptions): KmemCache {
+  const call = "cpu.kmemCacheOpen";
+  checkTask(state, call);
+  checkKeys(`${call}: options`, options, ["ctor"]);
+  const bytes = checkName(state, call, name);
+  const { ctor } = options;
+  if (ctor !== undefined) checkFunction(`${call}: ctor`, ctor);
+  const cache = findCache(state, name);
+  if (cache === null) {
+    const names = [...state.view.caches()].map((each) => each.name).join(", ");
+    throw new RangeError(
+      `${call}: expected one of ${names}, got ${describe(name)}; ` +
+        "create it first with cpu.kmemCacheCreate()",
+    );
+  }
+  if (cache.ctor !== 0 && ctor === undefined) {
+    throw new TypeError(
+      `${call}: expected { ctor } for ${name}, which was made with a constructor, got none; ` +
+        "pass the function that constructs its objects on this CPU",
+    );
+  }
+  if (cache.ctor === 0 && ctor !== undefined) {
+    throw new TypeError(
+      `${call}: expected no ctor for ${name}, which was made without one, got a function; ` +
+        "leave it out",
+    );
+  }
+  writeName(state, bytes);
+  // 0 here means that a CPU which may not wait missed the lock: the cache was seen above.
+  state.calls.kmem_cache_open(scratch(state));
+  return wrap(state, call, name, ctor);
+}
+
+/** The cache of that name, read from the table without its lock: names do not change. */
+function findCache(state: CpuState, name: string): CacheView | null {
+  state.view.refresh();
+  for (const cache of state.view.caches()) if (cache.name === name) return cache;
+  return null;
+}
+
+function wrap(state: CpuState, call: string, name: string, ctor: Ctor | undefined): KmemCache {
+  const cache = findCache(state, name);
+  if (cache === null) {
+    throw new Error(`${call}: expected ${name} to stay, but it was destroyed meanwhile; try again`);
+  }
+  if (ctor !== undefined) state.constructors.register(cache.index, ctor);
+  return new KmemCache(state, cache);
+}
+
+/** @returns the name in UTF-8. */
+function checkName(state: CpuState, call: string, name: unknown): Uint8Array {
+  const limit = state.view.table.constants.NAME_BYTES - 1;
+  const message = `${call}: name: expected 1..${limit} bytes of UTF-8 without spaces`;
+  if (typeof name !== "string") throw new TypeError(`${message}, got ${describe(name)}; pass one`);
+  const bytes = new TextEncoder().encode(name);
+  // Control characters, space and DEL would break the columns that names are printed in.
+  const isPlain = bytes.every((byte) => byte > 0x20 && byte !== 0x7f);
+  if (bytes.length >= 1 && bytes.length <= limit && isPlain) return bytes;
+  const got = `${describe(name)} of ${bytes.length} bytes`;
+  throw new RangeError(`${message}, got ${got}; try a name such as dentry or my-cache`);
+}
+
+/** Address of the bytes that belong to this CPU's host. */
+function scratch(state: CpuState): number {
+  return state.area + state.view.table.constants.CPU_SCRATCH;
+}
+
+function writeName(state: CpuState, name: Uint8Array): void {
+  const target = new Uint8Array(state.memory.buffer, scratch(state), name.length + 1);
+  target.set(name);
+  target[name.length] = 0;
+}
+
+function throwNotCreated(state: CpuState, call: string, name: string): never {
+  const { view } = state;
+  view.refresh();
+  const used = [...view.caches()].length;
+  // Entry 0 is never used.
+  const room = view.header().max_caches - 1;
+  if (used >= room) {
+    throw new RangeError(
+      `${call}: expected room in the cache table, got ${used} caches in ${room} entries; ` +
+        "destroy one, or create the heap with a greater maxCaches",
+    );
+  }
+  const reason = unsigned(used) > 0 && findCache(state, name) !== null ? "name" : "memory";
+  if (reason === "name") {
+    throw new RangeError(
+      `${call}: expected a name that is not in use, got ${describe(name)}, which another CPU ` +
+        "took at the same moment; open that cache",
+    );
+  }
+  throw new Error(
+    `${call}: expected memory for the statistics of ${name}, got none; ` +
+      "free something, or create the heap with a greater maximumBytes",
+  );
+}

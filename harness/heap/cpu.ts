@@ -1,0 +1,296 @@
+/**
+ * Cpu: this thread as one CPU of the heap, and all that it can ask of it.
+ *
+ * Addresses, sizes and counts are integers in 0..2^32-1; anything else throws. An allocation that
+ * cannot be met returns 0. Every free is checked and a bad one throws a SlabError with the heap
+ * unchanged. The calls are those of the kernel, in camelCase (include/linux/slab.h).
+ *
+ * kmalloc() and kfree() are as small as they can be: a check, one call into the wasm, a test of
+ * its result. What is rare or long lives in the files beside this one.
+ */
+import {
+  type HeapCalls,
+  type RawExports,
+  isUnsigned,
+  throwingCalls,
+  throwingExports,
+  unsigned,
+} from "./abi.js";
+import {
+  checkFlags,
+  checkFunction,
+  checkNode,
+  checkUnsigned,
+  refusePointer,
+  refuseSize,
+} from "./arguments.js";
+import { freeBulk, kmallocBulk } from "./bulk.js";
+import { type SharedView, type ViewType, makeView } from "./bytes.js";
+import {
+  type KmemCacheOpenOptions,
+  type KmemCacheOptions,
+  createCache,
+  openCache,
+} from "./caches.js";
+import { type CpuState, checkAlive, checkObject, checkTask, throwRefused } from "./cpu-state.js";
+import { hex, throwUnsupported } from "./errors.js";
+import { GFP_KERNEL, GFP_MASK, NUMA_NO_NODE } from "./flags.js";
+import type { KmemCache } from "./kmem-cache.js";
+
+const ALIGN_MAX = 4 * 2 ** 20;
+
+// Literals of this file, not GFP_KERNEL and GFP_MASK themselves, and `>>> 0` written out: reading
+// an imported binding on the hot path costs 3 ns of 16 a pair. A test holds them equal.
+const NO_FLAGS = 0;
+const FLAG_BITS = 0x3;
+
+export class Cpu {
+  /** The CPU's number, from 0. */
+  readonly id: number;
+  /** Whether calls of this CPU may sleep; false on a page's main thread and in a worklet. */
+  readonly mayWait: boolean;
+  readonly #state: CpuState;
+  // The two hottest calls, one load nearer than the rest of `state.calls`: 2 ns of 20 a pair.
+  #kmalloc: HeapCalls["kmalloc"];
+  #kfree: HeapCalls["kfree_checked"];
+
+  /** Made by `Heap.cpu()`. */
+  constructor(state: CpuState, mayWait: boolean) {
+    this.id = state.id;
+    this.mayWait = mayWait;
+    this.#state = state;
+    this.#kmalloc = state.calls.kmalloc;
+    this.#kfree = state.calls.kfree_checked;
+  }
+
+  /**
+   * The raw wasm functions, C names included, for other modules on the same memory. They trust
+   * their arguments, and return addresses as signed numbers.
+   */
+  get exports(): RawExports {
+    return this.#state.exports;
+  }
+
+  /**
+   * Allocate `size` bytes, aligned as the kernel promises, at least to 8.
+   *
+   * @param size bytes; 0 gives ZERO_SIZE_PTR
+   * @param flags GFP_KERNEL, __GFP_ZERO, __GFP_ACCOUNT
+   * @returns the address; 0 when out of memory
+   */
+  kmalloc(size: number, flags: number = NO_FLAGS): number {
+    if (size >>> 0 !== size || (flags & FLAG_BITS) !== flags) {
+      refuseSize("cpu.kmalloc", size, flags);
+    }
+    return this.#kmalloc(size, flags) >>> 0;
+  }
+
+  /**
+   * Free what any allocation gave; 0 and ZERO_SIZE_PTR are freed for nothing.
+   *
+   * @throws SlabError if it is no such address, or is free already
+   */
+  kfree(pointer: number): void {
+    if (pointer >>> 0 !== pointer) refusePointer("cpu.kfree", pointer);
+    const refused = this.#kfree(pointer);
+    if (refused !== 0) throwRefused(this.#state, "cpu.kfree", pointer, refused);
+  }
+
+  /** kmalloc() on a node, or near it. @param node 0..nodes-1, or NUMA_NO_NODE */
+  kmallocNode(size: number, flags: number, node: number): number {
+    if (!isUnsigned(size) || (flags & GFP_MASK) !== flags) {
+      refuseSize("cpu.kmallocNode", size, flags);
+    }
+    checkNode("cpu.kmallocNode: node", node, this.#state.options.nodes);
+    return unsigned(this.#state.calls.kmalloc_node(size, flags, node));
+  }
+
+  /** kmalloc() of cleared memory. */
+  kzalloc(size: number): number {
+    if (!isUnsigned(size)) refuseSize("cpu.kzalloc", size, GFP_KERNEL);
+    return unsigned(this.#state.calls.kzalloc(size));
+  }
+
+  /** A cleared array of `count` elements of `size` bytes; 0 also where the product overflows. */
+  kcalloc(count: number, size: number): number {
+    checkUnsigned("cpu.kcalloc: count", count);
+    checkUnsigned("cpu.kcalloc: size", size);
+    return unsigned(this.#state.calls.kcalloc(count, size));
+  }
+
+  /**
+   * Change the size of an allocation; its content stays up to the smaller size.
+   *
+   * @param size bytes; 0 frees `pointer` and gives ZERO_SIZE_PTR
+   * @returns the address, the old one if it still fits; 0 when out of memory: then `pointer`
+   * stays as it was
+   * @throws SlabError if `pointer` is no allocation
+   */
+  krealloc(pointer: number, size: number, flags: number = GFP_KERNEL): number {
+    if (!isUnsigned(size) || (flags & GFP_MASK) !== flags) refuseSize("cpu.krealloc", size, flags);
+    checkObject(this.#state, "cpu.krealloc", pointer);
+    return unsigned(this.#state.calls.krealloc(pointer, size, flags));
+  }
+
+  /** Bytes usable at `pointer`, 0 for NULL and ZERO_SIZE_PTR. @throws SlabError as kfree() */
+  ksize(pointer: number): number {
+    checkObject(this.#state, "cpu.ksize", pointer);
+    return unsigned(this.#state.calls.ksize(pointer));
+  }
+
+  /**
+   * Allocate where nobody may wait: never waits, never grows the memory.
+   *
+   * @param size bytes, at most 8192: more gives 0
+   * @param node a hint
+   * @returns the address, or 0: do not ask again right away
+   */
+  kmallocNolock(size: number, flags: number = GFP_KERNEL, node: number = NUMA_NO_NODE): number {
+    if (!isUnsigned(size) || (flags & GFP_MASK) !== flags) {
+      refuseSize("cpu.kmallocNolock", size, flags);
+    }
+    checkNode("cpu.kmallocNolock: node", node, this.#state.options.nodes);
+    return unsigned(this.#state.calls.kmalloc_nolock(size, flags, node));
+  }
+
+  /**
+   * Free where nobody may wait: at once if that takes no lock, else later, as the heap's arm of
+   * deferral has it.
+   *
+   * @throws SlabError as kfree(), and for allocations above 8192 bytes
+   */
+  kfreeNolock(pointer: number): void {
+    if (!isUnsigned(pointer)) refusePointer("cpu.kfreeNolock", pointer);
+    const refused = this.#state.calls.kfree_nolock_checked(pointer);
+    if (refused !== 0) throwRefused(this.#state, "cpu.kfreeNolock", pointer, refused);
+  }
+
+  /** kmalloc() `count` times, all or nothing: empty on failure. */
+  kmallocBulk(size: number, count: number, flags: number = GFP_KERNEL): Uint32Array {
+    checkUnsigned("cpu.kmallocBulk: size", size);
+    checkUnsigned("cpu.kmallocBulk: count", count);
+    checkFlags("cpu.kmallocBulk: flags", flags);
+    return kmallocBulk(this.#state, size, count, flags);
+  }
+
+  /** kfree() all of `pointers`; if one may not be freed, a SlabError is thrown and none is. */
+  kfreeBulk(pointers: ArrayLike<number>): void {
+    freeBulk(this.#state, pointers, { call: "cpu.kfreeBulk", cache: null });
+  }
+
+  /**
+   * Allocate with a stricter alignment.
+   *
+   * @param align bytes, a power of two up to 4 MiB
+   * @returns the address; 0 when out of memory
+   */
+  alignedAlloc(align: number, size: number): number {
+    checkUnsigned("cpu.alignedAlloc: align", align);
+    checkUnsigned("cpu.alignedAlloc: size", size);
+    if (align === 0 || align > ALIGN_MAX || (align & (align - 1)) !== 0) {
+      throw new RangeError(
+        `cpu.alignedAlloc: align: expected a power of two up to ${ALIGN_MAX}, got ${align}; ` +
+          "try 64, a cache line",
+      );
+    }
+    return unsigned(this.#state.calls.aligned_alloc(align, size));
+  }
+
+  /** A fresh view of `count` bytes at `pointer`. `slice()` it before a browser's TextDecoder. */
+  bytes(pointer: number, count: number): Uint8Array<SharedArrayBuffer> {
+    checkAlive(this.#state);
+    return makeView(this.#state.memory, "cpu.bytes", pointer, Uint8Array, count);
+  }
+
+  /** A fresh view of `count` elements of a typed array at `pointer`. */
+  view<T extends ViewType>(pointer: number, type: T, count: number): SharedView<T> {
+    checkAlive(this.#state);
+    return makeView(this.#state.memory, "cpu.view", pointer, type, count);
+  }
+
+  /**
+   * Run `fn` as an NMI of this CPU: until it returns, no call waits, and frees defer what they
+   * cannot do at once. Nests. `fn` must not be async: the NMI ends when it returns.
+   *
+   * @returns what `fn` returns
+   * @throws what `fn` throws, with the depth as it was before
+   */
+  nmi<T>(fn: () => T): T {
+    checkFunction("cpu.nmi: fn", fn);
+    const { calls } = this.#state;
+    const before = calls.preempt_count();
+    if ((before & NMI_MASK) === NMI_MASK) {
+      throw new RangeError(
+        `cpu.nmi: expected at most 15 nested NMIs, got one more (${hex(before)}); nest less`,
+      );
+    }
+    calls.nmi_enter();
+    let done = false;
+    try {
+      const value = fn();
+      done = true;
+      return value;
+    } finally {
+      if (done) calls.nmi_exit();
+      else calls.set_preempt_count(before);
+    }
+  }
+
+  /** A safe point: runs what was deferred to this CPU, and grows if a nolock call wished it. */
+  poll(): void {
+    this.#state.calls.poll();
+  }
+
+  /**
+   * Make a cache of objects of one size. Its name is unique in the heap.
+   *
+   * @throws RangeError, TypeError for bad options or a name in use; Error when out of memory, or
+   * inside nmi() or a constructor
+   */
+  kmemCacheCreate(options: KmemCacheOptions): KmemCache {
+    return createCache(this.#state, options);
+  }
+
+  /**
+   * Open a cache that some CPU made.
+   *
+   * @throws RangeError if there is none of that name; TypeError if it was made with a constructor
+   * and none is given
+   */
+  kmemCacheOpen(name: string, options: KmemCacheOpenOptions = {}): KmemCache {
+    return openCache(this.#state, name, options);
+  }
+
+  /** The memory control group that allocations with __GFP_ACCOUNT are charged to; none yet. */
+  get memcg(): undefined {
+    return undefined;
+  }
+
+  set memcg(_group: unknown) {
+    throwUnsupported("cpu.memcg", "leave it alone");
+  }
+
+  /**
+   * Stop being a CPU: what it holds goes back to the heap, and the number is free again. Objects
+   * stay allocated. Every later call on this Cpu and its caches throws.
+   *
+   * @throws Error inside nmi() or a constructor
+   */
+  offline(): void {
+    const state = this.#state;
+    checkTask(state, "cpu.offline");
+    state.calls.cpu_offline();
+    const makeError = () =>
+      new Error(
+        `CPU ${this.id}: expected a CPU that is online, got one after offline(); ` +
+          "become one again with heap.cpu()",
+      );
+    state.calls = throwingCalls(state.exports, makeError);
+    state.exports = throwingExports(state.exports, makeError);
+    this.#kmalloc = state.calls.kmalloc;
+    this.#kfree = state.calls.kfree_checked;
+  }
+}
+
+/** The nesting depth of NMIs in the context word; 15 levels fit. */
+const NMI_MASK = 0xf000;

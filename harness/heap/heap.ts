@@ -1,0 +1,285 @@
+/**
+ * Heap: one shared memory as an allocator, made by createHeap() or joined by attachHeap().
+ *
+ * Everything a heap is lies in its memory; a thread needs that memory and the compiled module,
+ * which is what the handle holds. A Heap object is one thread's door to it.
+ */
+import { type HeapCalls, instantiateHeap, unsigned } from "./abi.js";
+import { checkKeys } from "./arguments.js";
+import { Constructors } from "./constructors.js";
+import { DEFER_ARMS, LOCK_BOUNDED, LOCK_WAIT } from "./constants.js";
+import { Cpu } from "./cpu.js";
+import { describe, tagOf, throwNotInteger, throwUnsupported } from "./errors.js";
+import { type FieldTable, readFieldTable } from "./fields.js";
+import { type FoundHeap, findHeap } from "./find.js";
+import { compileBuild, compileGiven, compileUrl } from "./load.js";
+import {
+  type HeapOptions,
+  type ResolvedOptions,
+  WASM_PAGE_BYTES,
+  resolveOptions,
+} from "./options.js";
+import { canWait, requireSharedMemory } from "./runtime.js";
+import { type SlabInfo, readSlabinfo } from "./slabinfo.js";
+import { type HeapStats, readStats } from "./stats.js";
+import { validate } from "./validate.js";
+import type { Finding } from "./validate/invariants.js";
+import { HeapView } from "./view.js";
+
+/** What another thread needs to join: it can be posted to a Worker as it is. */
+export interface HeapHandle {
+  readonly memory: WebAssembly.Memory;
+  readonly module: WebAssembly.Module;
+}
+
+export interface CpuOptions {
+  /**
+   * Whether calls of this CPU may sleep while another CPU holds a lock.
+   * @default whether this thread may: not a page's main thread, not an AudioWorklet
+   */
+  readonly mayWait?: boolean;
+}
+
+/** An attach that meets a heap in the middle of its boot looks this often, this far apart. */
+const BOOT_LOOKS = 100;
+const BOOT_LOOK_MS = 20;
+
+export class Heap {
+  readonly handle: HeapHandle;
+  /** The options in force; those of a heap that was attached to are read from its header. */
+  readonly options: ResolvedOptions;
+  readonly #view: HeapView;
+
+  /** Made by `createHeap()` and `attachHeap()`. */
+  constructor(handle: HeapHandle, options: ResolvedOptions, view: HeapView) {
+    this.handle = handle;
+    this.options = options;
+    this.#view = view;
+  }
+
+  /**
+   * Make this thread a CPU of the heap. A thread may be several, one at a time in a call.
+   *
+   * @param id its number, below `options.cpus`; left out: the next free one
+   * @throws RangeError if the number is taken or too large, or all are taken
+   */
+  cpu(id?: number, options: CpuOptions = {}): Cpu {
+    const { cpus } = this.options;
+    if (id !== undefined && !(Number.isInteger(id) && id >= 0 && id < cpus)) {
+      throwNotInteger(`heap.cpu: id (the heap was made for ${cpus} CPUs)`, id, 0, cpus - 1);
+    }
+    const mayWait = resolveMayWait(options);
+    const constructors = new Constructors();
+    const { memory, module } = this.handle;
+    const { calls, exports, cpuArea } = instantiateHeap(module, memory, (cache, object) =>
+      constructors.construct(cache, object),
+    );
+    const view = new HeapView(memory, this.#view.table, this.#view.base);
+    const mode = mayWait ? LOCK_WAIT : LOCK_BOUNDED;
+    const number = calls.cpu_attach(view.base, id ?? -1, mode);
+    if (number < 0) throwTaken(id, cpus);
+    const { options: heapOptions } = this;
+    return new Cpu(
+      {
+        id: number,
+        memory,
+        options: heapOptions,
+        view,
+        constructors,
+        area: cpuArea(),
+        calls,
+        exports,
+      },
+      mayWait,
+    );
+  }
+
+  /** What `/proc/slabinfo` says, per cache. */
+  slabinfo(): SlabInfo[] {
+    return readSlabinfo(this.#view);
+  }
+
+  /** Every counter of every cache, an entry per CPU; see `build: "stats"`. */
+  stats(): HeapStats {
+    return readStats(this.#view);
+  }
+
+  /**
+   * Walk everything in the heap and report what is broken; empty: it is sound. For a heap at
+   * rest: no CPU inside a call. Never throws.
+   */
+  validate(): Finding[] {
+    return validate(this.#view);
+  }
+
+  /** Take over from a CPU whose thread died. @throws UnsupportedError in this version */
+  reap(_cpu: number): never {
+    return throwUnsupported("heap.reap()", "end Workers with cpu.offline()");
+  }
+
+  /** Make a memory control group. @throws UnsupportedError in this version */
+  memcgCreate(_options: { readonly name: string; readonly limitBytes: number }): never {
+    return throwUnsupported("heap.memcgCreate()", "limit the heap with options.maximumBytes");
+  }
+}
+
+/**
+ * Make a heap in a new shared memory.
+ *
+ * @throws TypeError, RangeError for bad options; UnsupportedError for those of later versions;
+ * Error where memory cannot be shared, cannot be had, or the wasm cannot be read
+ */
+export async function createHeap(options: HeapOptions = {}): Promise<Heap> {
+  requireSharedMemory();
+  const resolved = resolveOptions(options);
+  const module = await loadModule(options, resolved);
+  const memory = makeMemory(resolved);
+  const { calls, exports } = instantiateHeap(module, memory, refuseConstructor);
+  const table = readFieldTable(exports);
+  const base = initHeap(calls, resolved, table);
+  const handle = Object.freeze({ memory, module });
+  return new Heap(handle, Object.freeze(resolved), new HeapView(memory, table, base));
+}
+
+/**
+ * Join a heap that another thread made.
+ *
+ * @throws TypeError if this is no handle; Error if its memory holds no heap, or one of another
+ * version, or one whose boot never finishes
+ */
+export async function attachHeap(handle: HeapHandle): Promise<Heap> {
+  requireSharedMemory();
+  checkHandle(handle);
+  const { memory, module } = handle;
+  const { exports } = instantiateHeap(module, memory, refuseConstructor);
+  const table = readFieldTable(exports);
+  const view = new HeapView(memory, table, await findBase(memory, table));
+  return new Heap(Object.freeze({ memory, module }), readOptions(view), view);
+}
+
+/** Constructors run on CPUs; the instances made here are none. */
+function refuseConstructor(): number {
+  return 1;
+}
+
+function loadModule(
+  { module, wasmUrl }: HeapOptions,
+  { build = "release" }: ResolvedOptions,
+): Promise<WebAssembly.Module> {
+  if (module !== undefined) return compileGiven(module);
+  return wasmUrl !== undefined ? compileUrl(wasmUrl) : compileBuild(build);
+}
+
+function makeMemory({ initialBytes = 0, maximumBytes }: ResolvedOptions): WebAssembly.Memory {
+  const initial = Math.ceil(initialBytes / WASM_PAGE_BYTES);
+  const maximum = maximumBytes / WASM_PAGE_BYTES;
+  try {
+    return new WebAssembly.Memory({ initial, maximum, shared: true });
+  } catch (error) {
+    throw new Error(
+      `options.maximumBytes: expected room for a memory of up to ${maximumBytes} bytes, ` +
+        `got none (${error instanceof Error ? error.message : String(error)}); try less`,
+      { cause: error },
+    );
+  }
+}
+
+/** @returns heap_base. */
+function initHeap(calls: HeapCalls, options: ResolvedOptions, table: FieldTable): number {
+  const { cpus, nodes, maximumBytes, reserveBytes, maxCaches, defer } = options;
+  const pages = maximumBytes / 2 ** table.constants.PAGE_SHIFT;
+  const arm = DEFER_ARMS.indexOf(defer);
+  const base = unsigned(calls.heap_init(reserveBytes, pages, cpus, nodes, maxCaches, arm));
+  if (base !== 0) return base;
+  throw new RangeError(
+    `options.maximumBytes: expected room for the tables of ${cpus} CPUs and ${maxCaches} caches ` +
+      `above ${reserveBytes} reserved bytes, got ${maximumBytes} bytes; ` +
+      "try more, or fewer cpus or maxCaches",
+  );
+}
+
+function checkHandle(handle: unknown): asserts handle is HeapHandle {
+  const { memory, module } = (handle ?? {}) as Partial<HeapHandle>;
+  const isShared =
+    tagOf(memory) === "WebAssembly.Memory" && tagOf(memory?.buffer) === "SharedArrayBuffer";
+  if (isShared && tagOf(module) === "WebAssembly.Module") return;
+  throw new TypeError(
+    "attachHeap: expected { memory, module } with a shared WebAssembly.Memory, got " +
+      `${describe(handle)}; pass heap.handle of the heap that createHeap() made`,
+  );
+}
+
+/** @returns address of the heap's header. */
+async function findBase(memory: WebAssembly.Memory, table: FieldTable): Promise<number> {
+  let found: FoundHeap = { state: "none" };
+  for (let look = 0; look < BOOT_LOOKS; look++) {
+    found = findHeap(memory.buffer, table);
+    if (found.state !== "booting") break;
+    await new Promise((resolve) => setTimeout(resolve, BOOT_LOOK_MS));
+  }
+  switch (found.state) {
+    case "ready":
+      return found.base;
+    case "booting":
+      throw new Error(
+        "attachHeap: expected a heap that finishes its boot, got one that did not within " +
+          `${(BOOT_LOOKS * BOOT_LOOK_MS) / 1000} s; create it again with createHeap()`,
+      );
+    case "foreign":
+      throw new Error(
+        `attachHeap: expected a heap of ABI version ${table.constants.ABI_VERSION}, got one of ` +
+          `version ${found.abiVersion}; use one version of slablab in all threads`,
+      );
+    case "none":
+      throw new Error(
+        "attachHeap: expected a memory that holds a heap, got one without; " +
+          "pass heap.handle of a heap that createHeap() made",
+      );
+  }
+}
+
+/** The options of the heap at hand, as far as its header tells. */
+function readOptions(view: HeapView): ResolvedOptions {
+  const header = view.header();
+  return Object.freeze({
+    cpus: header.nr_cpu_ids,
+    nodes: header.nr_nodes,
+    maximumBytes: header.maximum_pages * 2 ** view.table.constants.PAGE_SHIFT,
+    reserveBytes: header.reserve_bytes,
+    maxCaches: header.max_caches,
+    defer: DEFER_ARMS[header.defer_arm] ?? "none",
+    percpu: "slab" as const,
+  });
+}
+
+function resolveMayWait(options: CpuOptions): boolean {
+  if ("onTrace" in options) throwUnsupported("heap.cpu: options.onTrace", "leave it out");
+  checkKeys("heap.cpu: options", options, ["mayWait"]);
+  const { mayWait } = options;
+  if (mayWait === undefined) return canWait();
+  if (typeof mayWait !== "boolean") {
+    throw new TypeError(
+      `heap.cpu: options.mayWait: expected true or false, got ${describe(mayWait)}; leave it out`,
+    );
+  }
+  if (mayWait && !canWait()) {
+    throw new RangeError(
+      "heap.cpu: options.mayWait: expected false on a thread that may not wait, got true; " +
+        "leave it out, or use a Worker",
+    );
+  }
+  return mayWait;
+}
+
+function throwTaken(id: number | undefined, cpus: number): never {
+  if (id !== undefined) {
+    throw new RangeError(
+      `heap.cpu: id: expected a free number, got ${id}, which is taken; ` +
+        "try heap.cpu() for the next free one",
+    );
+  }
+  throw new RangeError(
+    `heap.cpu: expected a free number, got none: all ${cpus} CPUs are taken; ` +
+      "end one with cpu.offline(), or create the heap with more cpus",
+  );
+}

@@ -1,0 +1,167 @@
+/**
+ * KmemCache: a cache of equal objects, as one CPU sees it (kernel: struct kmem_cache).
+ *
+ * The cache itself lies in the shared memory; this object belongs to the CPU that created or
+ * opened it and lives no longer. Frees are checked: an object of another cache is refused.
+ */
+import { isUnsigned, throwingCalls, unsigned } from "./abi.js";
+import { checkFlags, checkNode, checkUnsigned, refusePointer } from "./arguments.js";
+import { allocBulk, freeBulk } from "./bulk.js";
+import { SLAB_KMALLOC } from "./constants.js";
+import { type CpuState, checkTask, throwRefused } from "./cpu-state.js";
+import { throwUnsupported } from "./errors.js";
+import { __GFP_ZERO, GFP_KERNEL, GFP_MASK, NUMA_NO_NODE } from "./flags.js";
+import type { CacheView, HeapView } from "./view.js";
+import { walkFreelist } from "./walk.js";
+
+export interface DestroyResult {
+  /** Whether the cache is gone. One that has live objects stays, and goes on working. */
+  readonly released: boolean;
+  /** How many objects are still live. */
+  readonly remaining: number;
+  /** Their addresses. */
+  readonly objects: readonly number[];
+}
+
+export class KmemCache {
+  readonly name: string;
+  /** Bytes of an object. */
+  readonly size: number;
+  readonly #address: number;
+  readonly #index: number;
+  readonly #hasCtor: boolean;
+  /** The CPU's; after destroy() one whose calls throw. */
+  #state: CpuState;
+
+  /** Made by `Cpu.kmemCacheCreate()` and `Cpu.kmemCacheOpen()`. */
+  constructor(state: CpuState, cache: CacheView) {
+    this.name = cache.name;
+    this.size = cache.object_size;
+    this.#state = state;
+    this.#address = cache.address;
+    this.#index = cache.index;
+    this.#hasCtor = cache.ctor !== 0;
+  }
+
+  /**
+   * Allocate an object.
+   *
+   * @returns its address; 0 when out of memory
+   * @throws what the constructor threw; RangeError for __GFP_ZERO on a cache with a constructor
+   */
+  alloc(flags: number = GFP_KERNEL): number {
+    if ((flags & GFP_MASK) !== flags) checkFlags("cache.alloc: flags", flags);
+    if (this.#hasCtor) this.#prepareConstructed("cache.alloc", flags);
+    const object = unsigned(this.#state.calls.kmem_cache_alloc(this.#address, flags));
+    if (object === 0) this.#state.constructors.rethrow();
+    return object;
+  }
+
+  /** The same without waiting and without growing the memory; see `Cpu.kmallocNolock()`. */
+  allocNolock(flags: number = GFP_KERNEL, node: number = NUMA_NO_NODE): number {
+    if ((flags & GFP_MASK) !== flags) checkFlags("cache.allocNolock: flags", flags);
+    checkNode("cache.allocNolock: node", node, this.#state.options.nodes);
+    if (this.#hasCtor) this.#prepareConstructed("cache.allocNolock", flags);
+    const object = unsigned(this.#state.calls.kmem_cache_alloc_nolock(this.#address, flags, node));
+    if (object === 0) this.#state.constructors.rethrow();
+    return object;
+  }
+
+  /**
+   * Free an object of this cache. NULL is freed for nothing.
+   *
+   * @throws SlabError if it is not one; then nothing happened
+   */
+  free(object: number): void {
+    if (!isUnsigned(object)) refusePointer("cache.free", object);
+    const refused = this.#state.calls.kmem_cache_free_checked(this.#address, object);
+    if (refused !== 0) throwRefused(this.#state, "cache.free", object, refused, this.name);
+  }
+
+  /** The same without waiting. */
+  freeNolock(object: number): void {
+    if (!isUnsigned(object)) refusePointer("cache.freeNolock", object);
+    const refused = this.#state.calls.kmem_cache_free_nolock_checked(this.#address, object);
+    if (refused !== 0) throwRefused(this.#state, "cache.freeNolock", object, refused, this.name);
+  }
+
+  /** Allocate `count` objects, all or none: empty on failure. */
+  allocBulk(count: number, flags: number = GFP_KERNEL): Uint32Array {
+    checkUnsigned("cache.allocBulk: count", count);
+    checkFlags("cache.allocBulk: flags", flags);
+    if (this.#hasCtor) this.#prepareConstructed("cache.allocBulk", flags);
+    const { calls } = this.#state;
+    const objects = allocBulk(this.#state, count, (array) =>
+      calls.kmem_cache_alloc_bulk(this.#address, flags, count, array),
+    );
+    if (objects.length < count) this.#state.constructors.rethrow();
+    return objects;
+  }
+
+  /** Free all of `objects`, or none and throw a SlabError if one is no object of this cache. */
+  freeBulk(objects: ArrayLike<number>): void {
+    const cache = { address: this.#address, name: this.name };
+    freeBulk(this.#state, objects, { call: "cache.freeBulk", cache });
+  }
+
+  /** Give back empty slabs. @throws UnsupportedError in this version */
+  shrink(): never {
+    return throwUnsupported(
+      "cache.shrink()",
+      "empty slabs beyond min_partial go back by themselves",
+    );
+  }
+
+  /**
+   * Release the cache. Nobody, on any CPU, may be using it any more; what waits on deferred lists
+   * is freed first. If objects are still live, the cache stays as it is: free them and try again.
+   *
+   * @throws Error inside nmi() or a constructor; RangeError for the allocator's own caches
+   */
+  destroy(): DestroyResult {
+    const { view } = this.#state;
+    checkTask(this.#state, "cache.destroy");
+    view.refresh();
+    if ((view.cache(this.#index).flags & SLAB_KMALLOC) !== 0) {
+      throw new RangeError(
+        `cache.destroy: expected a cache made by kmemCacheCreate(), got ${this.name}, which ` +
+          "kmalloc() needs; leave it",
+      );
+    }
+    if (this.#state.calls.kmem_cache_destroy(this.#address) !== 0) {
+      view.refresh();
+      const objects = liveObjects(view, view.cache(this.#index));
+      return { released: false, remaining: objects.length, objects };
+    }
+    this.#state.constructors.unregister(this.#index);
+    const makeError = () =>
+      new Error(
+        `cache ${this.name}: expected a cache that exists, got one that was destroyed; ` +
+          "create it again with cpu.kmemCacheCreate()",
+      );
+    this.#state = { ...this.#state, calls: throwingCalls(this.#state.exports, makeError) };
+    return { released: true, remaining: 0, objects: [] };
+  }
+
+  #prepareConstructed(call: string, flags: number): void {
+    this.#state.constructors.forget();
+    if ((flags & __GFP_ZERO) === 0) return;
+    throw new RangeError(
+      `${call}: flags: expected no __GFP_ZERO for ${this.name}, whose objects are constructed, ` +
+        "got it; clear what you need by yourself",
+    );
+  }
+}
+
+/** Addresses of objects that are on no freelist. Context: nobody uses the cache. */
+function liveObjects(view: HeapView, cache: CacheView): number[] {
+  const live: number[] = [];
+  for (const slab of view.slabs(cache.address)) {
+    const free = new Set(walkFreelist(view, cache, slab, slab.freelist).items);
+    for (let index = 0; index < slab.objects; index++) {
+      const object = slab.start + index * cache.size;
+      if (!free.has(object)) live.push(object);
+    }
+  }
+  return live;
+}

@@ -1,0 +1,35 @@
+/**
+ * Slablab: a SLUB-style slab allocator in one shared memory whose CPUs are threads.
+ *
+ * `createHeap()` makes a heap, `attachHeap(handle)` joins it from another thread, `heap.cpu()`
+ * makes the thread a CPU of it; the README shows them at work.
+ */
+export type { RawExports } from "./heap/abi.js";
+export type { SharedView, ViewType } from "./heap/bytes.js";
+export type { KmemCacheOpenOptions, KmemCacheOptions } from "./heap/caches.js";
+export type { DeferArm } from "./heap/constants.js";
+export type { Ctor } from "./heap/constructors.js";
+export type { Cpu } from "./heap/cpu.js";
+export { UnsupportedError } from "./heap/errors.js";
+export {
+  __GFP_ACCOUNT,
+  __GFP_ZERO,
+  GFP_KERNEL,
+  NUMA_NO_NODE,
+  SLAB_HWCACHE_ALIGN,
+  ZERO_SIZE_PTR,
+} from "./heap/flags.js";
+export {
+  attachHeap,
+  type CpuOptions,
+  createHeap,
+  type Heap,
+  type HeapHandle,
+} from "./heap/heap.js";
+export type { DestroyResult, KmemCache } from "./heap/kmem-cache.js";
+export type { BuildName, HeapOptions, ResolvedOptions } from "./heap/options.js";
+export { SlabError } from "./heap/slab-error.js";
+export type { SlabInfo } from "./heap/slabinfo.js";
+export type { StatItem } from "./heap/stat-items.js";
+export type { CacheStats, HeapStats } from "./heap/stats.js";
+export type { Finding, InvariantId } from "./heap/validate/invariants.js";

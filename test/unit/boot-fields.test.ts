@@ -1,0 +1,124 @@
+/**
+ * Goal: the layout that every build exports is the layout it was compiled from, complete. Method:
+ * parse the struct declarations of assembly/base/layout.ts, lay them out as the compiler does, and
+ * compare name by name; the same for constants and counters that TypeScript repeats.
+ */
+import * as constants from "slablab/internal/heap/constants.js";
+import * as flags from "slablab/internal/heap/flags.js";
+import ts from "typescript";
+import { expect, test } from "vitest";
+import { COUNTERS, numbersIn, readSource } from "./support/counters.js";
+import { BUILDS, TestHeap } from "./support/heap.js";
+
+interface Field {
+  readonly struct: string;
+  readonly name: string;
+  readonly offset: number;
+  readonly sizeBytes: number;
+}
+
+const SIZES: Readonly<Record<string, number>> = { u8: 1, u16: 2, u32: 4, i32: 4, u64: 8, usize: 4 };
+
+/** KmemCacheCpu becomes kmem_cache_cpu. */
+const snake = (name: string) =>
+  name.replace(/[A-Z]/g, (letter, at: number) => (at === 0 ? "" : "_") + letter.toLowerCase());
+
+/** Fields that hold nothing: they fill a line, or are kept for later. */
+const isPadding = (name: string) => /^(pad|pcp_pad|line\d|growReserved|reserved)/.test(name);
+
+/** Every field of every @unmanaged class, laid out in order at its natural alignment. */
+function fieldsInSource(): Field[] {
+  const text = readSource("assembly/base/layout.ts");
+  const tree = ts.createSourceFile("layout.ts", text, ts.ScriptTarget.Latest, true);
+  const fields: Field[] = [];
+  for (const node of tree.statements) {
+    if (!ts.isClassDeclaration(node) || node.name === undefined) continue;
+    let end = 0;
+    for (const member of node.members) {
+      if (!ts.isPropertyDeclaration(member)) continue;
+      const type = member.type?.getText() ?? "";
+      const sizeBytes = SIZES[type] ?? Number.NaN;
+      const offset = Math.ceil(end / sizeBytes) * sizeBytes;
+      fields.push({ struct: snake(node.name.text), name: member.name.getText(), offset, sizeBytes });
+      end = offset + sizeBytes;
+    }
+  }
+  return fields;
+}
+
+const IN_SOURCE = fieldsInSource();
+
+test("the source has the seven structs, and every field a size this test knows", () => {
+  expect([...new Set(IN_SOURCE.map(({ struct }) => struct))].sort()).toEqual([
+    "cpu_area",
+    "heap_header",
+    "kmem_cache",
+    "kmem_cache_cpu",
+    "kmem_cache_node",
+    "page",
+    "zone",
+  ]);
+  expect(IN_SOURCE.filter(({ sizeBytes }) => Number.isNaN(sizeBytes))).toEqual([]);
+});
+
+test.each(BUILDS)("the build %s exports every field at its offset and size, and no other", (build) => {
+  const { table } = new TestHeap({ build });
+  const key = ({ struct, name, offset, sizeBytes }: Field) =>
+    `${struct}$${name} at ${offset}, ${sizeBytes} bytes`;
+  const expected = IN_SOURCE.filter(({ name }) => !isPadding(name)).map(key);
+  const found = table.fields.filter(({ name }) => !isPadding(name)).map(key);
+  expect(found.sort()).toEqual(expected.sort());
+});
+
+test("constants that TypeScript repeats have the values of the source", () => {
+  const files = ["config", "layout", "bug"].map((name) => readSource(`assembly/base/${name}.ts`));
+  const source = new Map(files.flatMap((text) => [...numbersIn(text)]));
+  const repeated = Object.entries({ ...constants, ...flags }).filter(
+    (entry): entry is [string, number] => typeof entry[1] === "number",
+  );
+  const differing = repeated.filter(([name, value]) => {
+    const known = source.get(name) ?? source.get(name.replace(/^__/, ""));
+    return known !== undefined && known !== value;
+  });
+  expect(differing).toEqual([]);
+  expect(repeated.filter(([name]) => source.has(name)).length).toBeGreaterThan(20);
+});
+
+test("the arms of deferral are numbered as in the source", () => {
+  const source = numbersIn(readSource("assembly/base/config.ts"));
+  const found = constants.DEFER_ARMS.map((arm) =>
+    source.get(`DEFER_${arm.replaceAll("-", "_").toUpperCase()}`),
+  );
+  expect(found).toEqual(constants.DEFER_ARMS.map((_, index) => index));
+});
+
+test("exported constants have the values of the source", () => {
+  const { exports } = new TestHeap().instance();
+  const files = ["config", "layout"].map((name) => readSource(`assembly/base/${name}.ts`));
+  const source = new Map(files.flatMap((text) => [...numbersIn(text)]));
+  const exported = Object.entries(exports).filter(([name]) => name.startsWith("const$"));
+  const differing = exported.filter(([name, value]) => {
+    const known = source.get(name.slice("const$".length));
+    const { value: found } = value as unknown as WebAssembly.Global<"i32">;
+    return known !== undefined && known !== found;
+  });
+  expect(differing.map(([name]) => name)).toEqual([]);
+  expect(exported.length).toBeGreaterThan(15);
+});
+
+test("counters are numbered from 0 without a gap, and fit the space each CPU has for them", () => {
+  const numbers = [...COUNTERS.values()];
+  expect(numbers).toEqual(numbers.map((_, index) => index));
+  const { STAT_STRIDE } = new TestHeap().table.constants;
+  expect(numbers.length * 8).toBeLessThanOrEqual(STAT_STRIDE);
+});
+
+test("each build says which one it is", () => {
+  const builds = BUILDS.map((build) => new TestHeap({ build }).table.build);
+  expect(Object.fromEntries(BUILDS.map((build, index) => [build, builds[index]]))).toEqual({
+    release: { counts: false, debugs: false, models: false },
+    stats: { counts: true, debugs: false, models: false },
+    debug: { counts: true, debugs: true, models: false },
+    model: { counts: false, debugs: false, models: true },
+  });
+});

@@ -1,0 +1,147 @@
+/**
+ * Goal: what the harness knows by heart about the allocator cannot go stale.
+ * Method: each constant it repeats is compared with the allocator's source and, where the module
+ * exports it, with the module; the field table is compared with a heap that is at work.
+ */
+import * as library from "slablab";
+import { instantiateHeap } from "slablab/internal/heap/abi.js";
+import * as constants from "slablab/internal/heap/constants.js";
+import { readFieldTable } from "slablab/internal/heap/fields.js";
+import { findHeap } from "slablab/internal/heap/find.js";
+import * as flags from "slablab/internal/heap/flags.js";
+import { compileBuild } from "slablab/internal/heap/load.js";
+import { STAT_ITEMS, VERBOSE_ITEMS } from "slablab/internal/heap/stat-items.js";
+import { describe, expect, test } from "vitest";
+import { numbersIn, readSource } from "./support/counters.js";
+
+const SOURCE = new Map(
+  ["base/config.ts", "base/layout.ts", "base/bug.ts"].flatMap((file) => [
+    ...numbersIn(readSource(`assembly/${file}`)),
+  ]),
+);
+
+async function exportsOf(build: "release" | "stats" | "debug" | "model") {
+  const memory = new WebAssembly.Memory({ initial: 1, maximum: 64, shared: true });
+  return instantiateHeap(await compileBuild(build), memory, () => 1).exports;
+}
+
+describe("constants", () => {
+  test("every number in constants.ts is the allocator's", () => {
+    const numbers = Object.entries(constants).filter(([, value]) => typeof value === "number");
+    expect(numbers.length).toBeGreaterThan(30);
+    for (const [name, value] of numbers) {
+      expect([name, SOURCE.get(name)]).toEqual([name, value]);
+    }
+  });
+
+  test("the arms of deferral are numbered as the allocator numbers them", () => {
+    constants.DEFER_ARMS.forEach((arm, index) => {
+      const name = `DEFER_${arm.replaceAll("-", "_").toUpperCase()}`;
+      expect([name, SOURCE.get(name)]).toEqual([name, index]);
+    });
+    expect(SOURCE.get("NR_DEFER_ARMS")).toBe(constants.DEFER_ARMS.length);
+  });
+
+  test("the kinds of pages are named in their order", () => {
+    constants.PAGE_KINDS.forEach((kind, index) => {
+      const name = kind === "plain" ? "PG_NONE" : `PG_${kind.toUpperCase()}`;
+      expect([name, SOURCE.get(name)]).toEqual([name, index]);
+    });
+  });
+
+  test("flags have the allocator's values, in the source and in the module", async () => {
+    const exports = (await exportsOf("release")) as unknown as Record<string, WebAssembly.Global>;
+    const ours = {
+      GFP_ZERO: library.__GFP_ZERO,
+      GFP_ACCOUNT: library.__GFP_ACCOUNT,
+      SLAB_HWCACHE_ALIGN: library.SLAB_HWCACHE_ALIGN,
+    };
+    for (const [name, value] of Object.entries(ours)) {
+      expect(SOURCE.get(name)).toBe(value);
+      expect(exports[`const$${name}`]?.value).toBe(value);
+    }
+    expect(SOURCE.get("GFP_KERNEL")).toBe(flags.GFP_KERNEL);
+    expect(SOURCE.get("NUMA_NO_NODE")).toBe(flags.NUMA_NO_NODE);
+    expect(SOURCE.get("ZERO_SIZE_PTR")).toBe(flags.ZERO_SIZE_PTR);
+  });
+});
+
+describe("counters", () => {
+  const source = readSource("assembly/sync/stat.ts");
+
+  test("they are listed in the allocator's order", () => {
+    const theirs = [...numbersIn(source)].filter(([name]) => name !== "NR_STAT_ITEMS");
+    expect(STAT_ITEMS.map((name, index) => [name, index])).toEqual(theirs);
+  });
+
+  test("those that a release build leaves out are not in its stats, the others are", async () => {
+    for (const build of ["release", "stats"] as const) {
+      const heap = await library.createHeap({ cpus: 1, maximumBytes: 2 ** 24, build });
+      const kept = Object.keys(heap.stats()["kmalloc-64"] ?? {});
+      const expected = STAT_ITEMS.filter((item) => build === "stats" || !VERBOSE_ITEMS.has(item));
+      expect(kept).toEqual(expected);
+    }
+  });
+
+  test("a verbose counter stays at 0 in a release build however much is done", async () => {
+    const heap = await library.createHeap({ cpus: 1, maximumBytes: 2 ** 24, defer: "global" });
+    const cpu = heap.cpu();
+    const objects = cpu.kmallocBulk(64, 1000);
+    cpu.nmi(() => {
+      for (const object of objects) cpu.kfree(object);
+    });
+    cpu.kfree(cpu.kmalloc(64));
+    const base = heap.stats()["kmalloc-64"] ?? {};
+    expect(base.DEFER_ADD?.[0]).toBeGreaterThan(0);
+    for (const item of VERBOSE_ITEMS) expect(base[item]).toBeUndefined();
+  });
+});
+
+describe("the field table", () => {
+  test.each(["release", "stats", "debug", "model"] as const)("is complete in %s", async (build) => {
+    const table = readFieldTable(await exportsOf(build));
+    const structs = new Set(table.fields.map(({ struct }) => struct));
+    expect(structs.size).toBe(7);
+    expect(table.build.debugs).toBe(build === "debug");
+    expect(table.build.counts).toBe(build === "stats" || build === "debug");
+    expect(table.build.models).toBe(build === "model");
+  });
+
+  test("fields of a struct do not overlap and come in order", async () => {
+    const { fields } = readFieldTable(await exportsOf("release"));
+    fields.forEach((field, index) => {
+      const next = fields[index + 1];
+      if (next?.struct !== field.struct) return;
+      expect(field.offset + field.sizeBytes).toBeLessThanOrEqual(next.offset);
+    });
+  });
+
+  test("it survives being cloned to a Worker", async () => {
+    const table = readFieldTable(await exportsOf("release"));
+    expect(structuredClone(table)).toEqual(table);
+  });
+
+  test("a module without one is refused", async () => {
+    const { page$freelist, const$PAGE_SHIFT, ...rest } = await exportsOf("release");
+    expect([page$freelist, const$PAGE_SHIFT]).not.toContain(undefined);
+    expect(() => readFieldTable(rest as never)).toThrow(
+      /expected a table of fields .* got none of PAGE_SHIFT, page\$freelist/,
+    );
+  });
+});
+
+describe("finding a heap in a memory", () => {
+  test("it is found above whatever is reserved, and a copy elsewhere is no heap", async () => {
+    for (const reserveBytes of [0, 1, 4097, 2 ** 20]) {
+      const heap = await library.createHeap({ cpus: 1, maximumBytes: 2 ** 24, reserveBytes });
+      const table = readFieldTable(await exportsOf("release"));
+      const { buffer } = heap.handle.memory;
+      const found = findHeap(buffer, table);
+      const base = Math.max(4096, Math.ceil(reserveBytes / 4096) * 4096);
+      expect(found).toEqual({ state: "ready", base });
+      const moved = new Uint8Array(buffer.byteLength + 4096);
+      moved.set(new Uint8Array(buffer), 4096);
+      expect(findHeap(moved.buffer, table)).toEqual({ state: "none" });
+    }
+  });
+});
