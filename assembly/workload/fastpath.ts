@@ -7,8 +7,10 @@
  * descriptor, cache, cpu slab, free pointer, freelist word), with every test left out that a
  * real allocator needs. It works on the real heap's words, so both touch the same cache lines.
  */
+import { NUMA_NO_NODE } from "../base/config";
 import { CACHE_TABLE, CPU_CACHES, KmemCache, Page, SIZE_INDEX } from "../base/layout";
 import { kfree, kmalloc } from "../kmalloc/kmalloc";
+import { kfree_nolock, kmalloc_nolock } from "../kmalloc/nolock";
 import { virt_to_page } from "../page/page";
 import { heap_base, this_cpu } from "../sync/percpu";
 
@@ -21,6 +23,16 @@ export function fastpath_pair(count: u32, size: usize): u32 {
     const p = kmalloc(size, 0);
     if (p === 0) return i;
     kfree(p);
+  }
+  return count;
+}
+
+/** `count` pairs of kmalloc_nolock(size) and kfree_nolock(). @returns pairs done. */
+export function nolock_pair(count: u32, size: usize): u32 {
+  for (let i: u32 = 0; i < count; i++) {
+    const p = kmalloc_nolock(size, 0, NUMA_NO_NODE);
+    if (p === 0) return i;
+    kfree_nolock(p);
   }
   return count;
 }

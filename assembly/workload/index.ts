@@ -2,7 +2,13 @@
  * What the targets `bench` and `bench-stats` export beside the allocator: loads that run inside
  * wasm, linked with it as a program would be. harness/workload/ is their only caller.
  */
-export { empty, fastpath_batch, fastpath_pair, handwritten_pair } from "./fastpath";
+export {
+  empty,
+  fastpath_batch,
+  fastpath_pair,
+  handwritten_pair,
+  nolock_pair,
+} from "./fastpath";
 export {
   fifo_phase,
   lifetime_bytes,

@@ -60,6 +60,7 @@ export function lifetime_release(work: usize): void {
 export function lifetime_hold(work: usize, count: u32): u32 {
   const w = changetype<Work>(work);
   lifetime_release(work);
+  w.failed = 0;
   w.count = count;
   w.cursor = 0;
   memory.fill(slot_at(work, 0), 0, (<usize>count) << 2);
@@ -70,6 +71,7 @@ export function lifetime_hold(work: usize, count: u32): u32 {
 export function permuted_prepare(work: usize, count: u32): void {
   const w = changetype<Work>(work);
   lifetime_release(work);
+  w.failed = 0;
   w.count = count;
   memory.fill(slot_at(work, 0), 0, (<usize>count) << 2);
   for (let i: u32 = 0; i < count; i++) store<u32>(order_at(work, i), i << 2);

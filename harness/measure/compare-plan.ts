@@ -69,13 +69,17 @@ export function largestShare({ shares }: Pick<CompareParameters, "shares">): num
   return shares[shares.length - 1] ?? 0;
 }
 
-/** The conditions of the main table. */
+/**
+ * The conditions of the main table. Under a load other than slow-free there is the slope alone:
+ * the others need slabs that nobody else allocates from.
+ */
 export function mainConditions(parameters: CompareParameters): Condition[] {
-  const load = "slow-free";
+  const load = parameters.load ?? "slow-free";
   const side = { load, hasVictim: false, weight: SIDE_WEIGHT } as const;
   const slope = parameters.shares.map((share) => {
     return { key: slopeKey(share), load, share, hasVictim: false, weight: 1 } as const;
   });
+  if (load !== "slow-free") return slope;
   const victim = { ...side, key: VICTIM_KEY, share: largestShare(parameters), hasVictim: true };
   return [
     ...slope,
@@ -86,12 +90,11 @@ export function mainConditions(parameters: CompareParameters): Condition[] {
   ];
 }
 
-/** The conditions of the second table. */
+/** The conditions of the second table: the other loads at the largest share. */
 export function lifetimeConditions(parameters: CompareParameters): Condition[] {
-  const { load } = parameters;
-  const names = load === null ? LIFETIMES : LIFETIMES.filter((name) => name === load);
+  if (parameters.load !== null) return [];
   const share = largestShare(parameters);
-  return names.map((name) => ({ key: name, load: name, share, hasVictim: false, weight: 1 }));
+  return LIFETIMES.map((name) => ({ key: name, load: name, share, hasVictim: false, weight: 1 }));
 }
 
 /** Plan `durationMs` of measured time per arm. */

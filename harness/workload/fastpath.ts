@@ -13,6 +13,7 @@ interface FastpathExports {
   empty(): void;
   fastpath_pair(count: number, size: number): number;
   fastpath_batch(count: number, size: number, array: number): number;
+  nolock_pair(count: number, size: number): number;
   handwritten_pair(count: number, size: number): number;
 }
 
@@ -28,6 +29,7 @@ export type FastpathTaskName =
   | "fused-pair"
   | "fused-batch-16"
   | "handwritten-pair"
+  | "nolock-pair"
   | "js-checked-pair"
   | "js-raw-pair"
   | "js-empty-two";
@@ -64,6 +66,11 @@ export function createFastpathTasks(cpu: Cpu, sizeBytes: number): FastpathTask[]
       unit: "the same loads and stores by hand",
       run: (count) =>
         checkDone("handwritten-pair", bench.handwritten_pair(count, sizeBytes), count),
+    },
+    {
+      name: "nolock-pair",
+      unit: "kmalloc_nolock + kfree_nolock in wasm",
+      run: (count) => checkDone("nolock-pair", bench.nolock_pair(count, sizeBytes), count),
     },
     {
       name: "js-checked-pair",

@@ -56,7 +56,8 @@ export function createLifetime(name: Lifetime, context: LoadContext): CpuLoad {
     begin(seed) {
       random = seedOf(seed, cpu.id);
       exports.work_seed(block, random);
-      again[name]();
+      // From a clean state, also after a slot that ran out of memory.
+      first[name]();
     },
     phase: (bursts) => run[name](bursts) === operations,
     reset: again[name],
