@@ -6,6 +6,7 @@
  * pile up must meet an end.
  */
 import type { Pool } from "../cpu/pool.js";
+import type { JobRef } from "../cpu/protocol.js";
 import type { DeferArm } from "../heap/constants.js";
 import { createHeap, type Heap } from "../heap/heap.js";
 import { compileBuild } from "../heap/load.js";
@@ -37,7 +38,8 @@ export function heapBytes({ sizeBytes, cpus }: Traffic): number {
   // Half of the objects of a slab are freed in a phase; buckets round a size up to the next.
   const slowFree = 2 * FREES_PER_PHASE * 2 * sizeBytes;
   const perCpu = slowFree + nolockAllocBytes(sizeBytes) + lifetimeBytes(2 * sizeBytes) + MIB;
-  return Math.min(BYTES_MAX, Math.ceil(1.1 * perCpu * cpus) + SLACK_BYTES);
+  const bytes = Math.min(BYTES_MAX, 1.1 * perCpu * cpus + SLACK_BYTES);
+  return Math.ceil(bytes / MIB) * MIB;
 }
 
 export class Stage {
@@ -68,18 +70,15 @@ export class Stage {
     return stage;
   }
 
-  /** Set loads up in every heap. */
-  async setUp(loads: readonly LoadName[]): Promise<void> {
-    for (const { id } of this.#heaps.values()) {
-      for (const load of loads) await this.#pool.run(SET_UP, this.#options(id, { load }));
-    }
-  }
-
-  /** Give back what loads hold in every heap. */
-  async tearDown(loads: readonly LoadName[]): Promise<void> {
-    for (const { id } of this.#heaps.values()) {
-      for (const load of loads) await this.#pool.run(TEAR_DOWN, this.#options(id, { load }));
-    }
+  /** Set up the loads of `conditions` in every heap, work, and give back what they hold. */
+  async withLoads(
+    conditions: readonly { readonly load: LoadName }[],
+    work: () => Promise<void>,
+  ): Promise<void> {
+    const loads = new Set(conditions.map(({ load }) => load));
+    await this.#onEach(SET_UP, loads);
+    await work();
+    await this.#onEach(TEAR_DOWN, loads);
   }
 
   /** Run one slot. @returns what each CPU recorded */
@@ -110,8 +109,13 @@ export class Stage {
     this.#heaps.clear();
   }
 
-  #options(heap: number, { load }: { load: LoadName }): { heap: number; args: SetUpArgs } {
-    return { heap, args: { load, traffic: this.#traffic } };
+  async #onEach(job: JobRef, loads: ReadonlySet<LoadName>): Promise<void> {
+    for (const { id: heap } of this.#heaps.values()) {
+      for (const load of loads) {
+        const args: SetUpArgs = { load, traffic: this.#traffic };
+        await this.#pool.run(job, { heap, args });
+      }
+    }
   }
 
   #at(arm: DeferArm): { readonly heap: Heap; readonly id: number } {

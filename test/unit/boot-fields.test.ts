@@ -1,10 +1,8 @@
 /**
  * Goal: the layout that every build exports is the layout it was compiled from, complete. Method:
  * parse the struct declarations of assembly/base/layout.ts, lay them out as the compiler does, and
- * compare name by name; the same for constants and counters that TypeScript repeats.
+ * compare name by name; the same for the constants and counters of the source.
  */
-import * as constants from "slablab/internal/heap/constants.js";
-import * as flags from "slablab/internal/heap/flags.js";
 import ts from "typescript";
 import { expect, test } from "vitest";
 import { COUNTERS, numbersIn, readSource } from "./support/counters.js";
@@ -70,28 +68,6 @@ test.each(BUILDS)("the build %s exports every field at its offset and size, and 
   expect(found.sort()).toEqual(expected.sort());
 });
 
-test("constants that TypeScript repeats have the values of the source", () => {
-  const files = ["config", "layout", "bug"].map((name) => readSource(`assembly/base/${name}.ts`));
-  const source = new Map(files.flatMap((text) => [...numbersIn(text)]));
-  const repeated = Object.entries({ ...constants, ...flags }).filter(
-    (entry): entry is [string, number] => typeof entry[1] === "number",
-  );
-  const differing = repeated.filter(([name, value]) => {
-    const known = source.get(name) ?? source.get(name.replace(/^__/, ""));
-    return known !== undefined && known !== value;
-  });
-  expect(differing).toEqual([]);
-  expect(repeated.filter(([name]) => source.has(name)).length).toBeGreaterThan(20);
-});
-
-test("the arms of deferral are numbered as in the source", () => {
-  const source = numbersIn(readSource("assembly/base/config.ts"));
-  const found = constants.DEFER_ARMS.map((arm) =>
-    source.get(`DEFER_${arm.replaceAll("-", "_").toUpperCase()}`),
-  );
-  expect(found).toEqual(constants.DEFER_ARMS.map((_, index) => index));
-});
-
 test("exported constants have the values of the source", () => {
   const { exports } = new TestHeap().instance();
   const files = ["config", "layout"].map((name) => readSource(`assembly/base/${name}.ts`));
@@ -111,14 +87,4 @@ test("counters are numbered from 0 without a gap, and fit the space each CPU has
   expect(numbers).toEqual(numbers.map((_, index) => index));
   const { STAT_STRIDE } = new TestHeap().table.constants;
   expect(numbers.length * 8).toBeLessThanOrEqual(STAT_STRIDE);
-});
-
-test("each build says which one it is", () => {
-  const builds = BUILDS.map((build) => new TestHeap({ build }).table.build);
-  expect(Object.fromEntries(BUILDS.map((build, index) => [build, builds[index]]))).toEqual({
-    release: { counts: false, debugs: false, models: false },
-    stats: { counts: true, debugs: false, models: false },
-    debug: { counts: true, debugs: true, models: false },
-    model: { counts: false, debugs: false, models: true },
-  });
 });

@@ -217,3 +217,27 @@ test("each CPU counts on lines of its own", () => {
   expect(cache.stat_base % 64).toBe(0);
   expect(heap.table.constants.STAT_STRIDE % 64).toBe(0);
 });
+
+test("a build that leaves counters out leaves only those out, and counts the rest alike", () => {
+  const LEFT_OUT = ["ALLOC_FASTPATH", "FREE_FASTPATH"];
+  const LEFT_OUT_NOLOCK = ["NOLOCK_ALLOC_FASTPATH", "NOLOCK_FREE_FASTPATH"];
+  const LEFT_OUT_DEFER = ["DEFER_LOOK_EMPTY", "DEFER_HIGH_WATER", "DEFER_MAX_AGE"];
+  const absent = [...LEFT_OUT, ...LEFT_OUT_NOLOCK, ...LEFT_OUT_DEFER];
+  const [release, model, stats, debug] = (["release", "model", "stats", "debug"] as const).map(
+    (build) => {
+      const { heap, here, elsewhere, cache, take } = scene({ build, defer: "global" });
+      const objects = take(30);
+      for (const object of objects.slice(0, 10)) elsewhere.kfree(object);
+      for (const object of objects.slice(10, 20)) here.nmi(() => here.kfreeNolock(object));
+      for (const object of objects.slice(20)) here.kfree(object);
+      here.nmi(() => here.kfreeNolock(here.kmallocNolock(8192)));
+      here.barrier();
+      return heap.counts(cache);
+    },
+  );
+  expect(Object.keys(stats ?? {})).toEqual(expect.arrayContaining(absent));
+  expect(debug).toEqual(stats);
+  const rest = Object.entries(stats ?? {}).filter(([name]) => !absent.includes(name));
+  expect(release).toEqual(Object.fromEntries(rest));
+  expect(model).toEqual(release);
+});

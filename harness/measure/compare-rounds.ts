@@ -1,0 +1,156 @@
+/**
+ * Calibrates and runs the rounds of a plan.
+ *
+ * How many phases a slot has is calibrated on the floor, once for each load, and is the same for
+ * every arm: every arm does the same number of nolock frees in a round. A slot in which the CPUs
+ * did not run together is thrown away, counted, and run again at once, next to the slots that it
+ * will be compared with. An arm that ran out of memory under a condition is not asked again.
+ */
+import type { LoadName } from "../workload/load.js";
+import type { SlotRecord } from "../workload/slot.js";
+import {
+  type CompareParameters,
+  type Condition,
+  createOrder,
+  orderRound,
+  type Plan,
+  type PlannedSlot,
+} from "./compare-plan.js";
+import { rolesOf, victimOf } from "./compare-roles.js";
+import type { CompareEnvironment } from "./compare-run.js";
+import { judgeSlot } from "./compare-slots.js";
+import type { SlotRequest, Stage } from "./compare-stage.js";
+import { SlotTable } from "./compare-table.js";
+import { median } from "./statistics.js";
+
+/** Phases that a calibration measures, after others that make the code hot. */
+const CALIBRATION_PHASES = 200;
+const WARM_UP_PHASES = 60;
+/** Pairs of the victim in a calibration. */
+const VICTIM_PAIRS = 2000;
+/** The victim is done a little before the others at their fastest. */
+const VICTIM_PART = 0.9;
+/** A discarded slot is run again at most so many times. */
+const RETRIES = 2;
+/** Fewest phases of a slot. */
+const PHASES_MIN = 4;
+/** Rounds end early when they take so many times what their slots should. */
+const STRETCH_MAX = 2;
+/** Rounds that are run however long they take. */
+const ROUNDS_SURE = 3;
+
+export class Rounds {
+  readonly table = new SlotTable();
+  /** Rounds finished, by plan. */
+  readonly finished = new Map<Plan, number>();
+  slots = 0;
+  discardedSlots = 0;
+  isCut = false;
+  readonly #parameters: CompareParameters;
+  readonly #environment: CompareEnvironment;
+  readonly #step: (note: string) => void;
+  /** What one phase takes on the floor, in ms. */
+  readonly #phaseMs = new Map<LoadName, number>();
+  #victimPairs = VICTIM_PAIRS;
+
+  constructor(
+    parameters: CompareParameters,
+    environment: CompareEnvironment,
+    step: (note: string) => void,
+  ) {
+    this.#parameters = parameters;
+    this.#environment = environment;
+    this.#step = step;
+  }
+
+  /** Run all rounds of `plan`; its loads are set up. */
+  async measure(stage: Stage, plan: Plan): Promise<void> {
+    const { arms, seed } = this.#parameters;
+    const { clock, signal } = this.#environment;
+    await this.#calibrate(stage, plan);
+    const order = createOrder(seed);
+    const startNs = clock.nowNs();
+    const weight = plan.conditions.reduce((sum, condition) => sum + condition.weight, 0);
+    const limitNs = STRETCH_MAX * weight * plan.slotMs * plan.rounds * arms.length * 1e6;
+    for (let round = 0; round < plan.rounds; round++) {
+      if (round >= ROUNDS_SURE && clock.nowNs() - startNs > limitNs) {
+        this.isCut = true;
+        return;
+      }
+      for (const slot of orderRound(plan, arms, order)) {
+        if (signal.aborted) return;
+        await this.#runSlot(stage, plan, slot, round);
+        this.#step(`round ${round + 1} of ${plan.rounds}: ${slot.condition.key}, ${slot.arm}`);
+      }
+      this.finished.set(plan, round + 1);
+    }
+  }
+
+  async #runSlot(stage: Stage, plan: Plan, slot: PlannedSlot, round: number): Promise<void> {
+    const { arm, condition } = slot;
+    if (!this.table.isBounded(arm, condition.key)) return;
+    const request = this.#requestFor(condition, round, this.#phasesOf(plan, condition));
+    const roles = this.#rolesOf(condition, round);
+    for (let attempt = 0; attempt <= RETRIES; attempt++) {
+      const records = await stage.run(arm, request);
+      const { numbers } = judgeSlot(records, roles);
+      this.slots++;
+      if (numbers !== null) {
+        this.table.set(arm, condition.key, round, numbers);
+        return;
+      }
+      this.discardedSlots++;
+      if (this.#environment.signal.aborted) return;
+    }
+  }
+
+  #rolesOf(condition: Condition, round: number) {
+    const { cpus } = this.#parameters;
+    const victim = condition.hasVictim ? victimOf(this.#parameters, round) : null;
+    return rolesOf(this.#parameters, condition, victim, cpus > this.#environment.cores);
+  }
+
+  #phasesOf({ slotMs }: Plan, { load, weight }: Condition): number {
+    const phaseMs = this.#phaseMs.get(load) ?? slotMs;
+    return Math.max(PHASES_MIN, Math.ceil((slotMs * weight) / phaseMs));
+  }
+
+  /** The same round has the same seed in every arm. */
+  #requestFor(condition: Condition, round: number, phases: number): SlotRequest {
+    const { load, share, hasVictim } = condition;
+    const seed = (this.#parameters.seed + Math.imul(round + 1, 0x9e37_79b1)) >>> 0;
+    const cpu = victimOf(this.#parameters, round);
+    const victim = hasVictim ? { cpu, pairs: this.#victimPairs } : null;
+    return { load, share, phases, seed, victim };
+  }
+
+  /** Warm every arm up, then see how long phases take on the floor. */
+  async #calibrate(stage: Stage, { conditions }: Plan): Promise<void> {
+    const [floor] = this.#parameters.arms;
+    for (const condition of conditions.filter(({ hasVictim }) => !hasVictim)) {
+      if (this.#environment.signal.aborted || floor === undefined) return;
+      for (const arm of this.#parameters.arms) {
+        await stage.run(arm, this.#requestFor(condition, 0, WARM_UP_PHASES));
+      }
+      if (this.#phaseMs.has(condition.load)) continue;
+      const records = await stage.run(floor, this.#requestFor(condition, 0, CALIBRATION_PHASES));
+      this.#phaseMs.set(condition.load, phaseMs(records));
+    }
+    const victim = conditions.find(({ hasVictim }) => hasVictim);
+    if (victim === undefined || floor === undefined) return;
+    const records = await stage.run(floor, this.#requestFor(victim, 0, CALIBRATION_PHASES));
+    const [watched, ...others] = records;
+    if (watched === undefined) return;
+    const pairMs = phaseMs([watched]) / VICTIM_PAIRS;
+    this.#victimPairs = Math.max(VICTIM_PAIRS, (VICTIM_PART * phaseMs(others)) / pairMs) >>> 0;
+  }
+}
+
+/** The median time of a phase, of the CPU that takes longest. */
+function phaseMs(records: readonly SlotRecord[]): number {
+  const medians = records.map(({ startsMs, endsMs, phases }) => {
+    const took = Array.from(endsMs.subarray(0, phases), (end, i) => end - (startsMs[i] as number));
+    return median(took);
+  });
+  return Math.max(...medians);
+}
