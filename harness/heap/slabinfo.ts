@@ -36,8 +36,8 @@ function cacheInfo(view: HeapView, cache: CacheView): SlabInfo {
     slabs += node.nr_slabs;
     objects += node.total_objects;
     for (const address of walkPages(view, node.partial, "next").items) {
-      const page = view.page(view.pfnOf(address));
-      free += page.objects - page.inuse;
+      const { objects: all, inuse } = view.page(view.pfnOf(address));
+      free += all - inuse;
     }
   }
   return {

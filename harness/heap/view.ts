@@ -202,18 +202,33 @@ export class HeapView {
     return pfn >= this.#header.first_pfn && pfn < this.endPfn ? pfn : -1;
   }
 
+  /** Written out, not read as `struct()` is: a walk over all pages reads every one. */
   page(pfn: number): PageView {
+    const at = this.table.offsets.page;
     const address = this.descriptor(pfn);
-    const fields = this.struct("page", address);
-    const { counters } = fields;
+    const counters = this.u32(address + at.counters);
     return {
-      ...fields,
       address,
       pfn,
       start: pfn * 2 ** this.table.constants.PAGE_SHIFT,
+      freelist: this.u32(address + at.freelist),
+      counters,
       inuse: counters & 0xffff,
       objects: (counters >>> 16) & 0x7fff,
       frozen: counters >>> 31 !== 0,
+      slab_cache: this.u32(address + at.slab_cache),
+      kind: this.u32(address + at.kind),
+      head: this.u32(address + at.head),
+      next: this.u32(address + at.next),
+      prev: this.u32(address + at.prev),
+      slabs: this.u32(address + at.slabs),
+      llnode: this.u32(address + at.llnode),
+      flush_freelist: this.u32(address + at.flush_freelist),
+      in_hand: this.u32(address + at.in_hand),
+      order: this.u32(address + at.order),
+      nr_pages: this.u32(address + at.nr_pages),
+      node: this.u32(address + at.node),
+      flags: this.u32(address + at.flags),
     };
   }
 

@@ -42,7 +42,7 @@ async function countArm(
 ): Promise<void> {
   const heap = stage.heap(arm);
   // The largest share first: the longest list and the greatest age so far are its own then.
-  const bySize = [...conditions].sort((a, b) => orderOf(b) - orderOf(a));
+  const bySize = [...conditions].sort((a, b) => b.share - a.share);
   for (const condition of bySize) {
     if (signal.aborted) return;
     step(`counting ${arm}`);
@@ -59,9 +59,4 @@ async function countArm(
       nolockFrees: sum(records.map(({ nolockFrees }) => nolockFrees)),
     });
   }
-}
-
-/** Shares of the slope descending; frees that are all nolock come last. */
-function orderOf({ share }: Condition): number {
-  return share === 1 ? -1 : share;
 }

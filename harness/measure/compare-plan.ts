@@ -109,22 +109,23 @@ export function makePlan(
   return { conditions, rounds: count, slotMs: durationMs / (weight * count) };
 }
 
-export interface PlannedSlot {
-  readonly arm: DeferArm;
-  readonly condition: Condition;
-}
-
 /** Stream of the run's seed that orders the slots. */
 const ORDER_STREAM = 0x0d;
 
+/** What puts the slots of each round into their order. */
 export function createOrder(seed: number): Random {
   return createRandom(seed, ORDER_STREAM);
 }
 
-/** The slots of one round, in the order in which they run. */
-export function orderRound(plan: Plan, arms: readonly DeferArm[], random: Random): PlannedSlot[] {
-  const conditions = random.shuffle([...plan.conditions]);
-  return conditions.flatMap((condition) =>
-    random.shuffle([...arms]).map((arm) => ({ arm, condition })),
-  );
+/** About how long a piece of a slot lasts: shorter than most moods of a machine. */
+const PIECE_MS = 20;
+
+/**
+ * In how many pieces a slot is run. Under the same condition a piece of every arm comes before the
+ * next piece of any, so that what disturbs the machine for half a second disturbs all arms alike.
+ * A lifetime is not cut: what piles up until its end is what it shows.
+ */
+export function piecesOf({ slotMs }: Plan, { load, weight }: Condition): number {
+  const isWhole = LIFETIMES.some((name) => name === load);
+  return isWhole ? 1 : Math.max(1, Math.round((slotMs * weight) / PIECE_MS));
 }

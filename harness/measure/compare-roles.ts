@@ -1,4 +1,5 @@
 /** Who is measured in a slot, and who must be running meanwhile for its numbers to count. */
+import { FREES_PER_PHASE } from "../workload/slow-free.js";
 import { isNolockCpu, type Traffic } from "../workload/traffic.js";
 import type { Condition } from "./compare-plan.js";
 import type { SlotRoles } from "./compare-slots.js";
@@ -7,6 +8,8 @@ import type { SlotRoles } from "./compare-slots.js";
 const OVERLAP_MIN = 0.5;
 /** Under a lifetime a CPU may rightly be held up by a drain: only an interruption is left out. */
 const LIFETIME_OVERLAP_MIN = 0.1;
+/** Interruptions too short to be seen by their overlap lie at one end of the sorted phases. */
+const TRIM = 0.1;
 
 /**
  * @param victim the CPU that runs fast-path pairs, or null
@@ -19,19 +22,24 @@ export function rolesOf(
   isCrowded: boolean,
 ): SlotRoles {
   const cpus = Array.from({ length: traffic.cpus }, (_, cpu) => cpu);
-  const isSame = condition.share === 1 || condition.load === "nolock-alloc";
+  const { load, share } = condition;
+  const isLifetime = load !== "slow-free" && load !== "nolock-alloc";
+  // Where less than one burst falls into a phase, the rare phases with one must not be cut off;
+  // and under a lifetime a rare long phase is a drain.
+  const isRare = share > 0 && (share * FREES_PER_PHASE) / traffic.burst < 1;
+  const trim = isLifetime || isRare ? 0 : TRIM;
+  if (isCrowded) return { covered: [], running: [], steady: [], overlapMin: 0, trim, victim };
+  const isSame = share === 1 || load === "nolock-alloc";
   const mixed = isSame ? cpus : cpus.filter((cpu) => !isNolockCpu(traffic, cpu));
-  if (isCrowded) return { covered: cpus, running: cpus, steady: [], overlapMin: 0, victim };
   if (victim !== null) {
     const running = mixed.filter((cpu) => cpu !== victim);
     const steady = cpus.filter((cpu) => cpu !== victim);
-    return { covered: [victim], running, steady, overlapMin: OVERLAP_MIN, victim };
+    return { covered: [victim], running, steady, overlapMin: OVERLAP_MIN, trim, victim };
   }
-  const isLifetime = condition.load !== "slow-free" && condition.load !== "nolock-alloc";
   const overlapMin = isLifetime ? LIFETIME_OVERLAP_MIN : OVERLAP_MIN;
   const others = cpus.filter((cpu) => !mixed.includes(cpu));
   const steady = isLifetime ? [] : mixed.length < 2 ? cpus : others;
-  return { covered: mixed, running: mixed, steady, overlapMin, victim };
+  return { covered: mixed, running: mixed, steady, overlapMin, trim, victim };
 }
 
 /** The CPU that is the victim in a round: CPU 0, in turns where there are more than two. */

@@ -2,25 +2,26 @@
  * Calibrates and runs the rounds of a plan.
  *
  * How many phases a slot has is calibrated on the floor, once for each load, and is the same for
- * every arm: every arm does the same number of nolock frees in a round. A slot in which the CPUs
- * did not run together is thrown away, counted, and run again at once, next to the slots that it
+ * every arm: every arm does the same number of nolock frees in a round. A piece of a slot in which
+ * the CPUs did not run together is thrown away, counted, and run again at once, next to those it
  * will be compared with. An arm that ran out of memory under a condition is not asked again.
  */
+import type { DeferArm } from "../heap/constants.js";
 import type { LoadName } from "../workload/load.js";
 import type { SlotRecord } from "../workload/slot.js";
 import {
   type CompareParameters,
   type Condition,
   createOrder,
-  orderRound,
   type Plan,
-  type PlannedSlot,
+  piecesOf,
 } from "./compare-plan.js";
 import { rolesOf, victimOf } from "./compare-roles.js";
 import type { CompareEnvironment } from "./compare-run.js";
-import { judgeSlot } from "./compare-slots.js";
+import { judgePiece, type Piece, type SlotRoles, sumUp } from "./compare-slots.js";
 import type { SlotRequest, Stage } from "./compare-stage.js";
 import { SlotTable } from "./compare-table.js";
+import type { Random } from "./random.js";
 import { median } from "./statistics.js";
 
 /** Phases that a calibration measures, after others that make the code hot. */
@@ -30,7 +31,7 @@ const WARM_UP_PHASES = 60;
 const VICTIM_PAIRS = 2000;
 /** The victim is done a little before the others at their fastest. */
 const VICTIM_PART = 0.9;
-/** A discarded slot is run again at most so many times. */
+/** A discarded piece is run again at most so many times. */
 const RETRIES = 2;
 /** Fewest phases of a slot. */
 const PHASES_MIN = 4;
@@ -77,31 +78,55 @@ export class Rounds {
         this.isCut = true;
         return;
       }
-      for (const slot of orderRound(plan, arms, order)) {
+      for (const condition of order.shuffle([...plan.conditions])) {
         if (signal.aborted) return;
-        await this.#runSlot(stage, plan, slot, round);
-        this.#step(`round ${round + 1} of ${plan.rounds}: ${slot.condition.key}, ${slot.arm}`);
+        await this.#runSlots(stage, { plan, condition, round, order });
       }
       this.finished.set(plan, round + 1);
     }
   }
 
-  async #runSlot(stage: Stage, plan: Plan, slot: PlannedSlot, round: number): Promise<void> {
-    const { arm, condition } = slot;
-    if (!this.table.isBounded(arm, condition.key)) return;
-    const request = this.#requestFor(condition, round, this.#phasesOf(plan, condition));
+  /** The slots of all arms under one condition, piece by piece. */
+  async #runSlots(stage: Stage, slots: Slots): Promise<void> {
+    const { plan, condition, round, order } = slots;
+    const { signal } = this.#environment;
+    const { key } = condition;
     const roles = this.#rolesOf(condition, round);
-    for (let attempt = 0; attempt <= RETRIES; attempt++) {
-      const records = await stage.run(arm, request);
-      const { numbers } = judgeSlot(records, roles);
-      this.slots++;
-      if (numbers !== null) {
-        this.table.set(arm, condition.key, round, numbers);
-        return;
+    const arms = this.#parameters.arms.filter((arm) => this.table.isBounded(arm, key));
+    const kept = new Map(arms.map((arm) => [arm, [] as Piece[]]));
+    const pieces = piecesOf(plan, condition);
+    for (let piece = 0; piece < pieces && !signal.aborted; piece++) {
+      const request = this.#requestFor(condition, round * pieces + piece, {
+        phases: this.#phasesOf(plan, condition, pieces),
+        victim: roles.victim,
+      });
+      for (const arm of order.shuffle([...arms])) {
+        const result = await this.#runPiece(stage, arm, request, roles);
+        if (result !== null) kept.get(arm)?.push(result);
+        if (piece === 0) this.#step(`round ${round + 1} of ${plan.rounds}: ${key}, ${arm}`);
       }
-      this.discardedSlots++;
-      if (this.#environment.signal.aborted) return;
     }
+    for (const [arm, list] of kept) {
+      const numbers = sumUp(list, roles);
+      if (numbers !== null) this.table.set(arm, key, round, numbers);
+    }
+  }
+
+  /** @returns null if every attempt was thrown away. */
+  async #runPiece(
+    stage: Stage,
+    arm: DeferArm,
+    request: SlotRequest,
+    roles: SlotRoles,
+  ): Promise<Piece | null> {
+    for (let attempt = 0; attempt <= RETRIES; attempt++) {
+      const piece = judgePiece(await stage.run(arm, request), roles);
+      this.slots++;
+      if (piece !== null) return piece;
+      this.discardedSlots++;
+      if (this.#environment.signal.aborted) break;
+    }
+    return null;
   }
 
   #rolesOf(condition: Condition, round: number) {
@@ -110,40 +135,52 @@ export class Rounds {
     return rolesOf(this.#parameters, condition, victim, cpus > this.#environment.cores);
   }
 
-  #phasesOf({ slotMs }: Plan, { load, weight }: Condition): number {
+  #phasesOf({ slotMs }: Plan, { load, weight }: Condition, pieces: number): number {
     const phaseMs = this.#phaseMs.get(load) ?? slotMs;
-    return Math.max(PHASES_MIN, Math.ceil((slotMs * weight) / phaseMs));
+    return Math.max(PHASES_MIN, Math.ceil((slotMs * weight) / pieces / phaseMs));
   }
 
-  /** The same round has the same seed in every arm. */
-  #requestFor(condition: Condition, round: number, phases: number): SlotRequest {
-    const { load, share, hasVictim } = condition;
-    const seed = (this.#parameters.seed + Math.imul(round + 1, 0x9e37_79b1)) >>> 0;
-    const cpu = victimOf(this.#parameters, round);
-    const victim = hasVictim ? { cpu, pairs: this.#victimPairs } : null;
-    return { load, share, phases, seed, victim };
+  /** The same number has the same seed in every arm. */
+  #requestFor(
+    { load, share }: Condition,
+    number: number,
+    { phases, victim }: { phases: number; victim: number | null },
+  ): SlotRequest {
+    const seed = (this.#parameters.seed + Math.imul(number + 1, 0x9e37_79b1)) >>> 0;
+    const pairs = this.#victimPairs;
+    return { load, share, phases, seed, victim: victim === null ? null : { cpu: victim, pairs } };
   }
 
   /** Warm every arm up, then see how long phases take on the floor. */
   async #calibrate(stage: Stage, { conditions }: Plan): Promise<void> {
     const [floor] = this.#parameters.arms;
+    const warmUp = { phases: WARM_UP_PHASES, victim: null };
+    const long = { phases: CALIBRATION_PHASES, victim: null };
     for (const condition of conditions.filter(({ hasVictim }) => !hasVictim)) {
       if (this.#environment.signal.aborted || floor === undefined) return;
       for (const arm of this.#parameters.arms) {
-        await stage.run(arm, this.#requestFor(condition, 0, WARM_UP_PHASES));
+        await stage.run(arm, this.#requestFor(condition, 0, warmUp));
       }
       if (this.#phaseMs.has(condition.load)) continue;
-      const records = await stage.run(floor, this.#requestFor(condition, 0, CALIBRATION_PHASES));
+      const records = await stage.run(floor, this.#requestFor(condition, 0, long));
       this.#phaseMs.set(condition.load, phaseMs(records));
     }
     const victim = conditions.find(({ hasVictim }) => hasVictim);
     if (victim === undefined || floor === undefined) return;
-    const records = await stage.run(floor, this.#requestFor(victim, 0, CALIBRATION_PHASES));
+    const records = await stage.run(floor, this.#requestFor(victim, 0, { ...long, victim: 0 }));
     const [watched, ...others] = records;
     if (watched === undefined) return;
     const pairMs = phaseMs([watched]) / VICTIM_PAIRS;
     this.#victimPairs = Math.max(VICTIM_PAIRS, (VICTIM_PART * phaseMs(others)) / pairMs) >>> 0;
   }
+}
+
+/** What the slots of one condition in one round have in common. */
+interface Slots {
+  readonly plan: Plan;
+  readonly condition: Condition;
+  readonly round: number;
+  readonly order: Random;
 }
 
 /** The median time of a phase, of the CPU that takes longest. */

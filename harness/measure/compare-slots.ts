@@ -1,17 +1,29 @@
 /**
- * From the records of one slot, one per CPU, to its numbers.
+ * From the records of a slot, one per CPU and piece, to its numbers.
  *
  * A phase counts if the CPUs ran it together. Where the machine gave one core to somebody else, one
  * CPU's interval is long and the others' lie in a small part of it: such a phase is left out, and
- * a slot that lost too many is thrown away as a whole. CPUs that are compared with each other are
+ * a piece that lost too many is thrown away as a whole. CPUs that are compared with each other are
  * judged by their overlap, not by how long a phase took: a slow arm must not lose its slow phases.
  * Where there is nothing to overlap with, a phase far beyond the CPU's own median is left out.
  */
 import type { SlotRecord } from "../workload/slot.js";
 import { median } from "./statistics.js";
 
+/** What counts of one piece of a slot. */
+export interface Piece {
+  /** By CPU: the time of every phase that counts, in ns. */
+  readonly durationsNs: readonly (readonly number[])[];
+  /** By CPU: operations of a phase. */
+  readonly operations: readonly number[];
+  /** Per phase, all CPUs together. */
+  readonly nolockFrees: number;
+  readonly drainNs: number;
+  readonly isOutOfMemory: boolean;
+}
+
 export interface SlotNumbers {
-  /** Time of one phase, summed over the CPUs that ran the load, in ns: the mean over phases. */
+  /** Time of one phase, summed over the CPUs that ran the load, in ns: a mean over phases. */
   readonly phaseNs: number;
   /** Operations of one phase of those CPUs, and how many were nolock frees. */
   readonly operations: number;
@@ -26,13 +38,6 @@ export interface SlotNumbers {
   readonly isOutOfMemory: boolean;
 }
 
-export interface SlotJudgement {
-  /** Null: thrown away. */
-  readonly numbers: SlotNumbers | null;
-  readonly phases: number;
-  readonly droppedPhases: number;
-}
-
 export interface SlotRoles {
   /** CPUs whose intervals must be covered, ... */
   readonly covered: readonly number[];
@@ -42,27 +47,33 @@ export interface SlotRoles {
   readonly steady: readonly number[];
   /** Part of the covered intervals in which all must be running; 0: nothing is left out. */
   readonly overlapMin: number;
+  /** Part of the phases left out of a mean at either end, 0..0.5. */
+  readonly trim: number;
   readonly victim: number | null;
 }
 
-/** A slot that lost more than this share of its phases is thrown away. */
+/** A piece that lost more than this share of its phases is thrown away. */
 const DROPPED_MAX = 0.2;
 /** Times its own median: a phase of a steady CPU that takes longer was interrupted. */
 const STEADY_MAX = 3;
 
 const NS_PER_MS = 1e6;
 
-/** Judge and sum up a slot. @param records one per CPU */
-export function judgeSlot(records: readonly SlotRecord[], roles: SlotRoles): SlotJudgement {
-  const phases = Math.min(...records.map((record) => record.phases));
-  const all = Array.from({ length: phases }, (_, phase) => phase);
+/** Judge a piece. @param records one per CPU. @returns null if it is to be thrown away */
+export function judgePiece(records: readonly SlotRecord[], roles: SlotRoles): Piece | null {
+  const ran = Math.min(...records.map((record) => record.phases));
+  const all = Array.from({ length: ran }, (_, phase) => phase);
   const kept = roles.overlapMin === 0 ? all : all.filter(createJudge(records, roles, all));
-  const droppedPhases = phases - kept.length;
   const isOutOfMemory = records.some((record) => record.isOutOfMemory);
-  if (phases === 0 || droppedPhases > phases * DROPPED_MAX) {
-    return { numbers: isOutOfMemory ? emptyNumbers() : null, phases, droppedPhases };
-  }
-  return { numbers: sumUp(records, roles, kept, isOutOfMemory), phases, droppedPhases };
+  if (!isOutOfMemory && ran - kept.length > ran * DROPPED_MAX) return null;
+  const workers = records.filter((_, cpu) => cpu !== roles.victim);
+  return {
+    durationsNs: records.map((record) => kept.map((phase) => tookMs(record, phase) * NS_PER_MS)),
+    operations: records.map((record) => record.operations),
+    nolockFrees: sum(workers.map(({ nolockFrees }) => nolockFrees)) / Math.max(1, ran),
+    drainNs: (sum(records.map(({ drainMs }) => drainMs)) * NS_PER_MS) / Math.max(1, ran),
+    isOutOfMemory,
+  };
 }
 
 /** @returns whether a phase counts. */
@@ -73,7 +84,8 @@ function createJudge(
 ): (phase: number) => boolean {
   const limits = roles.steady.map((cpu) => {
     const record = records[cpu] as SlotRecord;
-    return { record, limitMs: STEADY_MAX * median(phases.map((phase) => tookMs(record, phase))) };
+    const tookAll = phases.map((phase) => tookMs(record, phase));
+    return { record, limitMs: STEADY_MAX * (tookAll.length === 0 ? 0 : median(tookAll)) };
   });
   const mustOverlap = new Set([...roles.covered, ...roles.running]).size > 1;
   return (phase) =>
@@ -103,36 +115,35 @@ function tookMs(record: SlotRecord, phase: number): number {
   return (record.endsMs[phase] as number) - (record.startsMs[phase] as number);
 }
 
-function sumUp(
-  records: readonly SlotRecord[],
-  { victim }: SlotRoles,
-  kept: readonly number[],
-  isOutOfMemory: boolean,
-): SlotNumbers {
-  const durationNs = (record: SlotRecord, phase: number) => tookMs(record, phase) * NS_PER_MS;
-  const workers = records.filter((_, cpu) => cpu !== victim);
+/** The numbers of a slot from its pieces; null if none is left. */
+export function sumUp(pieces: readonly Piece[], { trim, victim }: SlotRoles): SlotNumbers | null {
+  const [first] = pieces;
+  if (first === undefined) return null;
+  const cpus = first.operations.map((_, cpu) => cpu);
+  const workers = cpus.filter((cpu) => cpu !== victim);
+  const durationsOf = (cpu: number) => pieces.flatMap((piece) => piece.durationsNs[cpu] ?? []);
+  const operationsOf = (cpu: number) => first.operations[cpu] as number;
+  const meanOf = (cpu: number) => trimmedMean(durationsOf(cpu), trim);
   const perOperation = workers
-    .flatMap((record) => kept.map((phase) => durationNs(record, phase) / record.operations))
+    .flatMap((cpu) => durationsOf(cpu).map((took) => took / operationsOf(cpu)))
     .sort((a, b) => a - b);
-  const meanOf = (record: SlotRecord) => mean(kept.map((phase) => durationNs(record, phase)));
-  const watched = victim === null ? undefined : records[victim];
-  const ran = (record: SlotRecord) => Math.max(1, record.phases);
   return {
     phaseNs: sum(workers.map(meanOf)),
-    operations: sum(workers.map((record) => record.operations)),
-    nolockFrees: sum(workers.map((record) => record.nolockFrees / ran(record))),
-    drainNs: sum(records.map((record) => (record.drainMs * NS_PER_MS) / ran(record))),
-    victimNs: watched === undefined ? null : meanOf(watched) / watched.operations,
+    operations: sum(workers.map(operationsOf)),
+    nolockFrees: mean(pieces.map((piece) => piece.nolockFrees)),
+    drainNs: mean(pieces.map((piece) => piece.drainNs)),
+    victimNs: victim === null ? null : meanOf(victim) / operationsOf(victim),
     p99Ns: perOperation[Math.ceil(perOperation.length * 0.99) - 1] ?? 0,
     maxNs: perOperation.at(-1) ?? 0,
-    isOutOfMemory,
+    isOutOfMemory: pieces.some((piece) => piece.isOutOfMemory),
   };
 }
 
-/** What is left of a slot that ran out of memory at once. */
-function emptyNumbers(): SlotNumbers {
-  const none = { phaseNs: 0, operations: 0, nolockFrees: 0, drainNs: 0, p99Ns: 0, maxNs: 0 };
-  return { ...none, victimNs: null, isOutOfMemory: true };
+/** The mean without the part `trim` of the values at either end; 0 of no values. */
+export function trimmedMean(values: readonly number[], trim: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const cut = Math.floor(sorted.length * trim);
+  return mean(sorted.slice(cut, sorted.length - cut));
 }
 
 function sum(values: readonly number[]): number {
@@ -140,5 +151,5 @@ function sum(values: readonly number[]): number {
 }
 
 function mean(values: readonly number[]): number {
-  return sum(values) / values.length;
+  return values.length === 0 ? 0 : sum(values) / values.length;
 }

@@ -8,7 +8,7 @@
 import fc from "fast-check";
 import { __GFP_ZERO, GFP_KERNEL, NUMA_NO_NODE, SlabError, ZERO_SIZE_PTR } from "slablab";
 import { expect } from "vitest";
-import { type Live, PlantedError, type Where, type World } from "./world.js";
+import { CPUS, type Live, PlantedError, type Where, type World } from "./world.js";
 
 /** Numbers a command is made of; each uses those it needs. */
 export interface Numbers {
@@ -21,14 +21,14 @@ export interface Numbers {
 interface Operation {
   /** Whether it may run in an NMI. */
   readonly anywhere: boolean;
-  readonly can?: (world: World) => boolean;
+  readonly can?: (world: Readonly<World>) => boolean;
   readonly run: (world: World, where: Where, numbers: Numbers) => void;
 }
 
 const NOLOCK_MAX = 8192;
 const isSmall = ({ bytes }: Live) => bytes <= NOLOCK_MAX;
-const hasLive = (world: World) => world.live.length > 0;
-const hasCache = (world: World) => world.caches.size > 0;
+const hasLive = (world: Readonly<World>) => world.live.length > 0;
+const hasCache = (world: Readonly<World>) => world.caches.size > 0;
 
 /** Take what an allocation returned into the model. */
 function took(world: World, where: Where, pointer: number, size: number, isZeroed = false): void {
@@ -62,7 +62,13 @@ const allocations: Record<string, Operation> = {
   kzalloc: {
     anywhere: true,
     run(world, where, { size }) {
-      took(world, where, world.at(where, () => world.cpu(where).kzalloc(size)), size, true);
+      took(
+        world,
+        where,
+        world.at(where, () => world.cpu(where).kzalloc(size)),
+        size,
+        true,
+      );
     },
   },
   kcalloc: {
@@ -152,6 +158,20 @@ const frees: Record<string, Operation> = {
       free(world, where, range, ({ pointer }) => world.cpu(where).kfreeNolock(pointer));
     },
   },
+  kfreeMoved: {
+    anywhere: true,
+    can: hasLive,
+    run(world, where, { pick, count }) {
+      const cpu = world.cpu(where);
+      free(world, where, world.remove(pick, isSmall), ({ pointer }) => {
+        // As if the task were moved between looking the list up and adding to it.
+        cpu.exports.migrate_next_defer(count % CPUS);
+        cpu.kfreeNolock(pointer);
+        // Not deferred: the wish is taken back, or a later free would be moved.
+        cpu.exports.migrate_next_defer(where.cpu);
+      });
+    },
+  },
   kfreeBulk: {
     anywhere: true,
     can: hasLive,
@@ -218,12 +238,12 @@ const caches: Record<string, Operation> = {
   cacheAlloc: {
     anywhere: true,
     can: hasCache,
-    run: (world, where, numbers) => cacheAlloc(world, where, numbers, 1),
+    run: (world, where, numbers) => cacheAlloc(world, where, numbers, false),
   },
   cacheAllocBulk: {
     anywhere: true,
     can: hasCache,
-    run: (world, where, numbers) => cacheAlloc(world, where, numbers, numbers.count),
+    run: (world, where, numbers) => cacheAlloc(world, where, numbers, true),
   },
   cacheFree: {
     anywhere: true,
@@ -268,13 +288,13 @@ const caches: Record<string, Operation> = {
   },
 };
 
-function cacheAlloc(world: World, where: Where, numbers: Numbers, count: number): void {
+function cacheAlloc(world: World, where: Where, numbers: Numbers, isBulk: boolean): void {
   const cache = world.pickCache(numbers.pick);
   if (cache === undefined) return;
   const door = world.door(cache, where);
   const flags = numbers.flag && !cache.isConstructed ? __GFP_ZERO : GFP_KERNEL;
   const allocate = (): readonly number[] => {
-    if (count > 1) return [...door.allocBulk(count, flags)];
+    if (isBulk) return [...door.allocBulk(numbers.count, flags)];
     const isNolock = numbers.count % 2 === 0;
     const object = isNolock ? door.allocNolock(flags) : door.alloc(flags);
     return object === 0 ? [] : [object];
@@ -286,7 +306,7 @@ function cacheAlloc(world: World, where: Where, numbers: Numbers, count: number)
     if (!(error instanceof PlantedError)) throw error;
     return;
   }
-  expect([0, count]).toContain(objects.length);
+  expect([0, isBulk ? numbers.count : 1]).toContain(objects.length);
   for (const object of objects) {
     if (flags === __GFP_ZERO) world.expectZero(object, cache.size);
     world.add(object, cache.size, where, cache.name);
@@ -309,7 +329,7 @@ const others: Record<string, Operation> = {
     anywhere: false,
     run(world, where) {
       world.cpu(where).offline();
-      world.cpus[where.cpu] = world.heap.cpu(where.cpu);
+      world.cpus[where.cpu] = world.attach(where.cpu);
       for (const { doors } of world.caches.values()) doors.delete(where.cpu);
     },
   },
@@ -358,7 +378,11 @@ const WEIGHTS: Readonly<Record<string, number>> = {
   createCache: 3,
 };
 
+/** A few buckets with few objects a slab: there every slow path is only some calls away. */
+const HOT_SIZES = [1000, 2048, 4096, 8192] as const;
+
 const size = fc.oneof(
+  { weight: 12, arbitrary: fc.constantFrom(...HOT_SIZES) },
   { weight: 6, arbitrary: fc.integer({ min: 0, max: 256 }) },
   { weight: 4, arbitrary: fc.integer({ min: 257, max: NOLOCK_MAX + 8 }) },
   { weight: 1, arbitrary: fc.integer({ min: NOLOCK_MAX, max: 300_000 }) },
@@ -366,11 +390,11 @@ const size = fc.oneof(
 const numbers = fc.record<Numbers>({
   size,
   pick: fc.nat(),
-  count: fc.integer({ min: 0, max: 40 }),
+  count: fc.integer({ min: 0, max: 60 }),
   flag: fc.boolean(),
 });
 const where = fc.record<Where>({
-  cpu: fc.nat(2),
+  cpu: fc.nat(CPUS - 1),
   depth: fc.constantFrom(0, 0, 0, 1, 1, 2),
 });
 
@@ -432,19 +456,34 @@ class Reentry implements fc.Command<World, World> {
   }
 }
 
-const single = fc.oneof(
-  ...Object.entries(OPERATIONS).map(([name, operation]) => ({
-    weight: WEIGHTS[name] ?? 1,
-    arbitrary: fc.tuple(where, numbers).map((drawn) => new Command(name, operation, ...drawn)),
-  })),
-);
+/** One operation; `hoard` makes allocations as many times more likely. */
+const single = (hoard: number) =>
+  fc.oneof(
+    ...Object.entries(OPERATIONS).map(([name, operation]) => ({
+      weight: (WEIGHTS[name] ?? 1) * (/alloc/i.test(name) ? hoard : 1),
+      arbitrary: fc.tuple(where, numbers).map((drawn) => new Command(name, operation, ...drawn)),
+    })),
+  );
 const reentry = fc
   .tuple(fc.constantFrom(...Object.keys(REENTRIES)), where, numbers)
   .map((drawn) => new Reentry(...drawn));
 
-/** Runs of commands; how long they are is the generator's choice up to `maxCommands`. */
+/**
+ * Runs of up to `maxCommands`: half of them free about as much as they allocate, half hoard until
+ * memory runs out.
+ */
 export function runs(maxCommands: number, replayPath?: string) {
-  const arbitraries = [single, single, single, single, reentry];
-  const options = replayPath === undefined ? { maxCommands } : { maxCommands, replayPath };
-  return fc.commands(arbitraries as fc.Arbitrary<fc.Command<World, World>>[], options);
+  // "max": fast-check stops at ten commands otherwise.
+  const options = { maxCommands, size: "max" as const };
+  const sequences = [1, 8].map((hoard) => {
+    const draw = single(hoard);
+    const arbitraries = [draw, draw, draw, draw, reentry] as fc.Arbitrary<
+      fc.Command<World, World>
+    >[];
+    return fc.commands(
+      arbitraries,
+      replayPath === undefined ? options : { ...options, replayPath },
+    );
+  });
+  return fc.oneof(...sequences);
 }

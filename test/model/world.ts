@@ -6,12 +6,12 @@
  * them until they are freed. Everything the heap hands out or takes back goes through here.
  */
 import { type Cpu, type Heap, type KmemCache, ZERO_SIZE_PTR } from "slablab";
-import type { DeferArm } from "slablab/internal/heap/constants.js";
 import { expect } from "vitest";
 
 export const CPUS = 3;
-export const MAXIMUM_BYTES = 16 * 2 ** 20;
-/** Ordinary calls must succeed while less than this has ever been asked for and not freed. */
+/** A memory that runs out, and one that has room for whatever nodes and CPUs keep. */
+export const MEMORIES = [2 ** 20, 16 * 2 ** 20] as const;
+/** In the larger one ordinary calls must succeed while less than this is in use. */
 const PLENTY_BYTES = 3 * 2 ** 20;
 /** Longer ranges are stamped at both ends only. */
 const STAMP_BYTES = 8192;
@@ -43,7 +43,6 @@ export interface Where {
 
 export class World {
   readonly heap: Heap;
-  readonly arm: DeferArm;
   readonly cpus: Cpu[];
   readonly live: Live[] = [];
   readonly caches = new Map<string, ModelCache>();
@@ -56,10 +55,14 @@ export class World {
   /** Bytes that nolock frees may still hold back. */
   #heldBack = 0;
 
-  constructor(heap: Heap, arm: DeferArm) {
+  constructor(heap: Heap) {
     this.heap = heap;
-    this.arm = arm;
-    this.cpus = Array.from({ length: CPUS }, (_, id) => heap.cpu(id));
+    this.cpus = Array.from({ length: CPUS }, (_, id) => this.attach(id));
+  }
+
+  /** Attach CPU `id`; the last one is as a browser's main thread is: it never waits. */
+  attach(id: number): Cpu {
+    return this.heap.cpu(id, { mayWait: id !== CPUS - 1 });
   }
 
   cpu({ cpu }: { readonly cpu: number }): Cpu {
@@ -77,6 +80,7 @@ export class World {
 
   /** Whether an ordinary call in a task has no excuse to return 0. */
   hasPlenty(bytes: number, { depth }: Where): boolean {
+    if (this.heap.options.maximumBytes < MEMORIES[1]) return false;
     const used = this.live.reduce((sum, { bytes }) => sum + bytes, 0);
     const isTask = depth === 0 && this.#constructing === 0;
     return isTask && used + this.#heldBack + bytes < PLENTY_BYTES;

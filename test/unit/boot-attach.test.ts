@@ -87,18 +87,21 @@ test("256 CPUs are the most a heap can have", () => {
   expect(heap.cpu(0).kmalloc(64)).not.toBe(0);
 });
 
-test.each(DEFER_ARMS)("arm %s: what waits on the CPU's own lists is freed when it goes", (defer) => {
-  const heap = new TestHeap({ defer });
-  const [owner, leaver] = [heap.cpu(0), heap.cpu(1)];
-  const cache = owner.createCache("left", 512);
-  const objects = owner.cacheTake(cache, 3 * cache.objects);
-  for (const object of objects) leaver.kfreeNolock(object);
-  leaver.offline();
-  const isShared = ["global", "global-line", "node"].includes(defer);
-  const left = Object.values(waitingObjects(heap, cache)).flat();
-  expect(left.length).toBe(isShared ? objects.length : 0);
-  expect(owner.destroyCache(cache)).toBe(0);
-});
+test.each(DEFER_ARMS)(
+  "arm %s: what waits on the CPU's own lists is freed when it goes",
+  (defer) => {
+    const heap = new TestHeap({ defer });
+    const [owner, leaver] = [heap.cpu(0), heap.cpu(1)];
+    const cache = owner.createCache("left", 512);
+    const objects = owner.cacheTake(cache, 3 * cache.objects);
+    for (const object of objects) leaver.kfreeNolock(object);
+    leaver.offline();
+    const isShared = ["global", "global-line", "node"].includes(defer);
+    const left = Object.values(waitingObjects(heap, cache)).flat();
+    expect(left.length).toBe(isShared ? objects.length : 0);
+    expect(owner.destroyCache(cache)).toBe(0);
+  },
+);
 
 describe("heap_init()", () => {
   const onMemory = (pages: number, maximum = pages) => {

@@ -37,7 +37,12 @@ function fieldsInSource(): Field[] {
       const type = member.type?.getText() ?? "";
       const sizeBytes = SIZES[type] ?? Number.NaN;
       const offset = Math.ceil(end / sizeBytes) * sizeBytes;
-      fields.push({ struct: snake(node.name.text), name: member.name.getText(), offset, sizeBytes });
+      fields.push({
+        struct: snake(node.name.text),
+        name: member.name.getText(),
+        offset,
+        sizeBytes,
+      });
       end = offset + sizeBytes;
     }
   }
@@ -59,14 +64,17 @@ test("the source has the seven structs, and every field a size this test knows",
   expect(IN_SOURCE.filter(({ sizeBytes }) => Number.isNaN(sizeBytes))).toEqual([]);
 });
 
-test.each(BUILDS)("the build %s exports every field at its offset and size, and no other", (build) => {
-  const { table } = new TestHeap({ build });
-  const key = ({ struct, name, offset, sizeBytes }: Field) =>
-    `${struct}$${name} at ${offset}, ${sizeBytes} bytes`;
-  const expected = IN_SOURCE.filter(({ name }) => !isPadding(name)).map(key);
-  const found = table.fields.filter(({ name }) => !isPadding(name)).map(key);
-  expect(found.sort()).toEqual(expected.sort());
-});
+test.each(BUILDS)(
+  "the build %s exports every field at its offset and size, and no other",
+  (build) => {
+    const { table } = new TestHeap({ build });
+    const key = ({ struct, name, offset, sizeBytes }: Field) =>
+      `${struct}$${name} at ${offset}, ${sizeBytes} bytes`;
+    const expected = IN_SOURCE.filter(({ name }) => !isPadding(name)).map(key);
+    const found = table.fields.filter(({ name }) => !isPadding(name)).map(key);
+    expect(found.sort()).toEqual(expected.sort());
+  },
+);
 
 test("exported constants have the values of the source", () => {
   const { exports } = new TestHeap().instance();

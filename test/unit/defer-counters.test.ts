@@ -50,30 +50,36 @@ describe("DEFER_RAISE", () => {
     });
   });
 
-  test.each(DEFER_ARMS.slice(0, 7))("is never counted by the arm %s: nothing is raised", (defer) => {
-    const { heap, here, cache, objects } = fullSlabs({ defer }, 1);
-    for (const object of objects) here.kfreeNolock(object);
-    expect(heap.stat(cache, "DEFER_RAISE")).toBe(0);
-    expect(heap.view.cpu(0).irq_pending).toBe(0);
-    here.barrier();
-  });
+  test.each(DEFER_ARMS.slice(0, 7))(
+    "is never counted by the arm %s: nothing is raised",
+    (defer) => {
+      const { heap, here, cache, objects } = fullSlabs({ defer }, 1);
+      for (const object of objects) here.kfreeNolock(object);
+      expect(heap.stat(cache, "DEFER_RAISE")).toBe(0);
+      expect(heap.view.cpu(0).irq_pending).toBe(0);
+      here.barrier();
+    },
+  );
 });
 
 describe("DEFER_ADD_REMOTE", () => {
-  test.each([...PERCPU_ARMS, "irq-work"] as const)("arm %s: a moved task adds elsewhere", (defer) => {
-    const { heap, here, elsewhere, cache, objects } = fullSlabs({ defer }, 1);
-    const [moved = 0, stayed = 0] = objects;
-    here.exports.migrate_next_defer(elsewhere.id);
-    here.kfreeNolock(moved);
-    here.kfreeNolock(stayed);
-    const suffix = defer === "irq-work" ? "" : " of the cache";
-    expect(waitingObjects(heap, cache)).toEqual({
-      [`cpu 1${suffix}`]: [moved],
-      [`cpu 0${suffix}`]: [stayed],
-    });
-    expect(heap.counts(cache, 0)).toMatchObject({ DEFER_ADD: 2, DEFER_ADD_REMOTE: 1 });
-    elsewhere.barrier();
-  });
+  test.each([...PERCPU_ARMS, "irq-work"] as const)(
+    "arm %s: a moved task adds elsewhere",
+    (defer) => {
+      const { heap, here, elsewhere, cache, objects } = fullSlabs({ defer }, 1);
+      const [moved = 0, stayed = 0] = objects;
+      here.exports.migrate_next_defer(elsewhere.id);
+      here.kfreeNolock(moved);
+      here.kfreeNolock(stayed);
+      const suffix = defer === "irq-work" ? "" : " of the cache";
+      expect(waitingObjects(heap, cache)).toEqual({
+        [`cpu 1${suffix}`]: [moved],
+        [`cpu 0${suffix}`]: [stayed],
+      });
+      expect(heap.counts(cache, 0)).toMatchObject({ DEFER_ADD: 2, DEFER_ADD_REMOTE: 1 });
+      elsewhere.barrier();
+    },
+  );
 
   test("list and raise move together: the other CPU's safe point drains", () => {
     const { heap, here, elsewhere, cache, objects } = fullSlabs({ defer: "irq-work" }, 1);
@@ -132,19 +138,22 @@ test("the histogram counts drained lists by the power of two of their length", (
   expect(lengths).toEqual([2, 2, 2, 2, 1, 0]);
 });
 
-test.each(DEFER_ARMS.slice(1, 8))("arm %s: DEFER_MAX_AGE counts operations of all CPUs", (defer) => {
-  const { heap, here, elsewhere, cache, objects } = fullSlabs({ defer }, 2);
-  elsewhere.kmalloc(64);
-  here.kfreeNolock(objects[0] ?? 0);
-  // 40 operations of CPU 1 and 20 of CPU 0, none of which drains; later deferrals age nothing.
-  for (let round = 0; round < 20; round++) {
-    elsewhere.kfree(elsewhere.kmalloc(64));
-    here.kfreeNolock(objects[1 + round] ?? 0);
-  }
-  here.barrier();
-  expect(heap.stat(cache, "DEFER_MAX_AGE", 0)).toBe(60);
-  expect(heap.stat(cache, "DEFER_HIGH_WATER", 0)).toBe(21);
-});
+test.each(DEFER_ARMS.slice(1, 8))(
+  "arm %s: DEFER_MAX_AGE counts operations of all CPUs",
+  (defer) => {
+    const { heap, here, elsewhere, cache, objects } = fullSlabs({ defer }, 2);
+    elsewhere.kmalloc(64);
+    here.kfreeNolock(objects[0] ?? 0);
+    // 40 operations of CPU 1 and 20 of CPU 0, none of which drains; later deferrals age nothing.
+    for (let round = 0; round < 20; round++) {
+      elsewhere.kfree(elsewhere.kmalloc(64));
+      here.kfreeNolock(objects[1 + round] ?? 0);
+    }
+    here.barrier();
+    expect(heap.stat(cache, "DEFER_MAX_AGE", 0)).toBe(60);
+    expect(heap.stat(cache, "DEFER_HIGH_WATER", 0)).toBe(21);
+  },
+);
 
 test("DEFER_LOOK_EMPTY is what the arms that check on slow frees pay for nothing", () => {
   for (const defer of DEFER_ARMS) {

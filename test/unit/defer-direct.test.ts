@@ -127,6 +127,9 @@ function play(heap: TestHeap, cpus: TestCpu[], cache: CacheView, all: readonly S
   };
   for (const { cpu: id, kind, pick, count } of all) {
     const cpu = cpus[id] as TestCpu;
+    const freeNolock = (objects: readonly number[]) => {
+      for (const object of objects) cpu.kfreeNolock(object);
+    };
     const inNmi = (work: () => void) =>
       cpu.nmi(() => {
         work();
@@ -134,24 +137,27 @@ function play(heap: TestHeap, cpus: TestCpu[], cache: CacheView, all: readonly S
       });
     if (kind === "alloc") live.push(...cpu.cacheTake(cache, count));
     else if (kind === "free") for (const object of draw(pick, count)) cpu.kfree(object);
-    else if (kind === "nolock") for (const object of draw(pick, count)) cpu.kfreeNolock(object);
+    else if (kind === "nolock") freeNolock(draw(pick, count));
     else if (kind === "bulk") cpu.kfreeBulk(draw(pick, count));
-    else if (kind === "nmi") inNmi(() => draw(pick, count).forEach((p) => cpu.kfreeNolock(p)));
+    else if (kind === "nmi") inNmi(() => freeNolock(draw(pick, count)));
     else if (kind === "nmi-bulk") inNmi(() => cpu.kfreeBulk(draw(pick, count)));
     else cpu.poll();
     check();
   }
 }
 
-test.each(BUILDS)("in no storm do more things wait than there are slabs, in the build %s", (build) => {
-  const property = fc.property(steps, fc.constantFrom(512, 4096, 32768), (all, size) => {
-    const heap = new TestHeap({ build, defer: "direct", cpus: 3 });
-    const cpus = heap.cpus();
-    const cache = (cpus[0] as TestCpu).createCache("storm", size);
-    play(heap, cpus, cache, all);
-    (cpus[0] as TestCpu).barrier();
-    heap.expectSound();
-  });
-  // fast-check prints seed and path; { seed, path } as the last argument replays the failure.
-  fc.assert(property, { numRuns: 15, seed: 0xd1ec7 });
-});
+test.each(BUILDS)(
+  "in no storm do more things wait than there are slabs, in the build %s",
+  (build) => {
+    const property = fc.property(steps, fc.constantFrom(512, 4096, 32768), (all, size) => {
+      const heap = new TestHeap({ build, defer: "direct", cpus: 3 });
+      const cpus = heap.cpus();
+      const cache = (cpus[0] as TestCpu).createCache("storm", size);
+      play(heap, cpus, cache, all);
+      (cpus[0] as TestCpu).barrier();
+      heap.expectSound();
+    });
+    // fast-check prints seed and path; { seed, path } as the last argument replays the failure.
+    fc.assert(property, { numRuns: 15, seed: 0xd1ec7 });
+  },
+);

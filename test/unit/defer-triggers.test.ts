@@ -69,12 +69,12 @@ const SLOW_FREE = "DEFER_DRAIN_SLOW_FREE";
 const IRQ_WORK = { "irq-work": "DEFER_DRAIN_IRQ_WORK", direct: "DEFER_DRAIN_IRQ_WORK" };
 const SHARED = { global: SLOW_FREE, "global-line": SLOW_FREE, node: SLOW_FREE };
 const BARRIER = "DEFER_DRAIN_BARRIER";
-const OWN_LISTS = Object.fromEntries(
-  DEFER_ARMS.slice(4).map((arm) => [arm, BARRIER]),
-) as Partial<Record<DeferArm, string>>;
-const ALL_LISTS = Object.fromEntries(
-  DEFER_ARMS.slice(1).map((arm) => [arm, BARRIER]),
-) as Partial<Record<DeferArm, string>>;
+const OWN_LISTS = Object.fromEntries(DEFER_ARMS.slice(4).map((arm) => [arm, BARRIER])) as Partial<
+  Record<DeferArm, string>
+>;
+const ALL_LISTS = Object.fromEntries(DEFER_ARMS.slice(1).map((arm) => [arm, BARRIER])) as Partial<
+  Record<DeferArm, string>
+>;
 
 const TRIGGERS: Readonly<Record<string, Trigger>> = {
   "a slow free of the cache on the same CPU": {

@@ -154,7 +154,7 @@ describe("pointers that are no objects", () => {
     expectRefused((first ?? 0) + 42 * 96, /Invalid object pointer/);
   });
 
-  test("a double free is refused, at once and after another object was allocated", () => {
+  test("an immediate double free is refused in the kernel's words", () => {
     const pointer = cpu.kmalloc(200);
     cpu.kfree(pointer);
     const error = caught(() => cpu.kfree(pointer)) as SlabError;
@@ -162,6 +162,18 @@ describe("pointers that are no objects", () => {
     expect(error.report).toMatch(/INFO: Slab 0x[0-9a-f]+ objects=\d+ used=\d+ fp=0x[0-9a-f]+/);
     expect(error.report).toMatch(/INFO: Object 0x[0-9a-f]+ @offset=\d+ fp=0x[0-9a-f]+/);
     expect(() => cpu.kfreeNolock(pointer)).toThrow(SlabError);
+  });
+
+  test("the debug build refuses every double free, however old", async () => {
+    const debug = await createHeap({ cpus: 1, maximumBytes: 2 ** 24, build: "debug" });
+    const debugCpu = debug.cpu();
+    const objects = [...debugCpu.kmallocBulk(64, 200)];
+    for (const object of objects) debugCpu.kfree(object);
+    for (const object of objects) {
+      const error = caught(() => debugCpu.kfree(object)) as SlabError;
+      expect(error.report).toMatch(/already free|Invalid object pointer/);
+    }
+    expect(debug.validate()).toEqual([]);
   });
 
   test("a large allocation is refused by a nolock free only", () => {

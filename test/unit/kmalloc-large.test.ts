@@ -8,24 +8,27 @@ import { MIB, PAGE, TestHeap } from "./support/heap.js";
 
 const ORDERS = [2, 3, 4, 5, 6, 7, 8, 9, 10];
 
-test.each(ORDERS)("order %i: a block that is aligned to its size, for all sizes it holds", (order) => {
-  const heap = new TestHeap({ maximumBytes: 64 * MIB, initialBytes: 64 * MIB });
-  const cpu = heap.cpu(0);
-  const before = heap.freeBlocks();
-  const bytes = PAGE << order;
-  const sizes = [Math.max(8193, bytes / 2 + 1), bytes - PAGE + 1, bytes - 1, bytes];
-  const live = sizes.map((size) => cpu.kmalloc(size));
-  expect(live.map((object) => object % bytes)).toEqual([0, 0, 0, 0]);
-  expect(live.map((object) => cpu.ksize(object))).toEqual(Array(4).fill(bytes));
-  live.forEach((object, index) => {
-    heap.fill(object, bytes, index + 1);
-  });
-  const kept = live.map((object) => [heap.bytes[object], heap.bytes[object + bytes - 1]]);
-  expect(kept).toEqual([1, 2, 3, 4].map((value) => [value, value]));
-  for (const object of live) cpu.kfree(object);
-  cpu.offline();
-  expect(heap.freeBlocks()).toEqual(before);
-});
+test.each(ORDERS)(
+  "order %i: a block that is aligned to its size, for all sizes it holds",
+  (order) => {
+    const heap = new TestHeap({ maximumBytes: 64 * MIB, initialBytes: 64 * MIB });
+    const cpu = heap.cpu(0);
+    const before = heap.freeBlocks();
+    const bytes = PAGE << order;
+    const sizes = [Math.max(8193, bytes / 2 + 1), bytes - PAGE + 1, bytes - 1, bytes];
+    const live = sizes.map((size) => cpu.kmalloc(size));
+    expect(live.map((object) => object % bytes)).toEqual([0, 0, 0, 0]);
+    expect(live.map((object) => cpu.ksize(object))).toEqual(Array(4).fill(bytes));
+    live.forEach((object, index) => {
+      heap.fill(object, bytes, index + 1);
+    });
+    const kept = live.map((object) => [heap.bytes[object], heap.bytes[object + bytes - 1]]);
+    expect(kept).toEqual([1, 2, 3, 4].map((value) => [value, value]));
+    for (const object of live) cpu.kfree(object);
+    cpu.offline();
+    expect(heap.freeBlocks()).toEqual(before);
+  },
+);
 
 describe("a run of blocks", () => {
   const make = () => {
@@ -64,7 +67,8 @@ describe("a run of blocks", () => {
     const run = cpu.kmalloc(12 * MIB);
     expect(run, "three in a row around the one that went").toBe(sorted[4]);
     cpu.kfree(run);
-    for (const [index, block] of sorted.entries()) if (index % 2 === 1 && index !== 5) cpu.kfree(block);
+    for (const [index, block] of sorted.entries())
+      if (index % 2 === 1 && index !== 5) cpu.kfree(block);
     expect(heap.freeBlocks()).toEqual(before);
   });
 

@@ -62,7 +62,12 @@ test("kmalloc(0) is ZERO_SIZE_PTR: no memory, usable size 0, freed for nothing",
   const heap = new TestHeap();
   const cpu = heap.cpu(0);
   const free = heap.freePages();
-  const zeros = [cpu.kmalloc(0), cpu.exports.kzalloc(0), cpu.kmallocNolock(0), cpu.exports.malloc(0)];
+  const zeros = [
+    cpu.kmalloc(0),
+    cpu.exports.kzalloc(0),
+    cpu.kmallocNolock(0),
+    cpu.exports.malloc(0),
+  ];
   expect(zeros).toEqual(Array(4).fill(ZERO_SIZE_PTR));
   expect([cpu.ksize(ZERO_SIZE_PTR), cpu.ksize(0)]).toEqual([0, 0]);
   for (const nothing of [0, ZERO_SIZE_PTR]) {

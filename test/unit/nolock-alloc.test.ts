@@ -96,15 +96,18 @@ test("the cache of kmem_cache_alloc_nolock() has no next: busy yields 0", () => 
   expect(cpu.nmi(() => cpu.cacheAllocNolock(cache))).not.toBe(0);
 });
 
-test.each([64, 128, 256])("aligned_alloc(%i) keeps its promise when the bucket is busy", (align) => {
-  const heap = new TestHeap();
-  const cpu = heap.cpu(0);
-  const busy = heap.cache(nameOf(align));
-  const objects = cpu.interruptSection(cpu.localLock(busy), () =>
-    Array.from({ length: 8 }, () => cpu.alignedAlloc(align, align)),
-  );
-  expect(objects.filter((object) => object % align !== 0)).toEqual([]);
-});
+test.each([64, 128, 256])(
+  "aligned_alloc(%i) keeps its promise when the bucket is busy",
+  (align) => {
+    const heap = new TestHeap();
+    const cpu = heap.cpu(0);
+    const busy = heap.cache(nameOf(align));
+    const objects = cpu.interruptSection(cpu.localLock(busy), () =>
+      Array.from({ length: 8 }, () => cpu.alignedAlloc(align, align)),
+    );
+    expect(objects.filter((object) => object % align !== 0)).toEqual([]);
+  },
+);
 
 describe.each<Build>(BUILDS)("in the build %s", (build) => {
   test("0 gives ZERO_SIZE_PTR, more than 8192 gives 0 and touches no page", () => {
@@ -114,7 +117,10 @@ describe.each<Build>(BUILDS)("in the build %s", (build) => {
     const free = heap.freePages();
     for (const size of [8193, 65536, 5 * MIB, 0xffff_ffff]) {
       expect(cpu.kmallocNolock(size), `size ${size}`).toBe(0);
-      expect(cpu.nmi(() => cpu.kmallocNolock(size)), `size ${size} in an NMI`).toBe(0);
+      expect(
+        cpu.nmi(() => cpu.kmallocNolock(size)),
+        `size ${size} in an NMI`,
+      ).toBe(0);
     }
     expect(heap.freePages()).toBe(free);
     expect(cpu.kmallocNolock(8192)).not.toBe(0);
@@ -128,7 +134,9 @@ describe.each<Build>(BUILDS)("in the build %s", (build) => {
     const slab = cpu.take(512, 40);
     for (const object of slab) heap.fill(object, 512, 0xdd);
     for (const object of slab) cpu.kfree(object);
-    const reused = Array.from({ length: 40 }, () => cpu.nmi(() => cpu.kmallocNolock(500, GFP_ZERO)));
+    const reused = Array.from({ length: 40 }, () =>
+      cpu.nmi(() => cpu.kmallocNolock(500, GFP_ZERO)),
+    );
     expect(reused.every((object) => object !== 0 && isZero(object, 500))).toBe(true);
   });
 
@@ -248,7 +256,10 @@ describe("outside a plain task ordinary calls are their nolock twins:", () => {
     const before = end();
     cpu.poll();
     expect(end(), "poll() serves the wish").toBeGreaterThan(before);
-    expect(cpu.nmi(() => cpu.kmalloc(4096)), "the next nolock caller finds it").not.toBe(0);
+    expect(
+      cpu.nmi(() => cpu.kmalloc(4096)),
+      "the next nolock caller finds it",
+    ).not.toBe(0);
   });
 });
 

@@ -70,7 +70,10 @@ describe.each(BUILDS)("in the build %s", (build) => {
       for (const one of [cpu, other]) one.offline();
       const cache = heap.cache("kmalloc-64");
       const inuse = [...heap.view.slabs(cache.address)].map((slab) => slab.inuse);
-      expect(inuse.every((count) => count === 0), `arm ${defer}: ${inuse}`).toBe(true);
+      expect(
+        inuse.every((count) => count === 0),
+        `arm ${defer}: ${inuse}`,
+      ).toBe(true);
     }
   });
 

@@ -80,13 +80,19 @@ test("storms on two nodes give every block back to its own zone", () => {
   }
   for (const object of live) cpus[0]?.kfree(object);
   for (const cpu of cpus) cpu.offline();
-  expect([0, 1].map((node) => heap.freeBlocks(node)), `seed ${seed}`).toEqual(before);
+  expect(
+    [0, 1].map((node) => heap.freeBlocks(node)),
+    `seed ${seed}`,
+  ).toEqual(before);
 });
 
 test("orders 0 to 3 are kept by the CPU that freed them, up to their mark", () => {
   const { heap } = grown();
   const cpu = heap.cpu(0);
-  for (const [order, bytes] of [[2, 16384], [3, 32768]] as const) {
+  for (const [order, bytes] of [
+    [2, 16384],
+    [3, 32768],
+  ] as const) {
     const high = 32 >> order;
     const blocks = cpu.take(bytes, 3 * high);
     for (const block of blocks) {

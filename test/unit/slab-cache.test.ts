@@ -88,7 +88,10 @@ test("every alignment from 8 to 4096 is kept by every object", () => {
       const cache = cpu.createCache("aligned", size, { align });
       const objects = cpu.cacheTake(cache, cache.objects + 1);
       const unit = Math.max(8, align);
-      expect(objects.filter((object) => object % unit !== 0), `${size} at ${align}`).toEqual([]);
+      expect(
+        objects.filter((object) => object % unit !== 0),
+        `${size} at ${align}`,
+      ).toEqual([]);
       for (const object of objects) cpu.kfree(object);
       expect(cpu.destroyCache(cache)).toBe(0);
     }
@@ -150,7 +153,9 @@ test("a cache with live objects is not released, goes on, and is released once t
 
 test("destroy gives back every page, whatever other CPUs hold of the cache and never touch again", () => {
   const heap = new TestHeap({ cpus: 3, initialBytes: 32 * MIB });
-  const [first, second, third] = heap.cpus() as [never, never, never] as ReturnType<typeof heap.cpus>;
+  const [first, second, third] = heap.cpus() as [never, never, never] as ReturnType<
+    typeof heap.cpus
+  >;
   if (first === undefined || second === undefined || third === undefined) throw new Error("3 CPUs");
   const before = heap.freePages();
   const cache = first.createCache("spread", 2048);

@@ -52,7 +52,9 @@ describe.each<Build>(["stats", "debug"])("in the build %s", (build) => {
       const { order, objects } = heap.cache(nameOf(size));
       return `${size}: ${order}/${objects}`;
     });
-    expect(found).toEqual(GOLDEN.map(({ size, shapes }) => `${size}: ${shapes[column] ?? shapes[0]}`));
+    expect(found).toEqual(
+      GOLDEN.map(({ size, shapes }) => `${size}: ${shapes[column] ?? shapes[0]}`),
+    );
   });
 });
 
@@ -123,7 +125,9 @@ test.each([1, 3, 64])("a cache of any size has the shape the rule gives, at %i C
   const cpu = heap.cpu(0);
   const edges = [8, 9, 12, 100, 700, PAGE - 1, PAGE, PAGE + 1, 3 * PAGE, 32768, 32769, 4 * MIB];
   // Sizes of every magnitude: as many of 16 bytes as of a mebibyte.
-  const drawn = Array.from({ length: 120 }, () => random.uniformInt(8, 2 ** random.uniformInt(4, 22)));
+  const drawn = Array.from({ length: 120 }, () =>
+    random.uniformInt(8, 2 ** random.uniformInt(4, 22)),
+  );
   for (const objectSize of [...edges, ...drawn]) {
     const align = random.uniformInt(0, 3) === 0 ? 2 ** random.uniformInt(0, 12) : 0;
     const cache = cpu.createCache("probe", objectSize, { align });
@@ -149,7 +153,14 @@ test("the free pointer of constructed objects lies behind them, so that they sta
 test("SLAB_HWCACHE_ALIGN keeps each object in as few cache lines as can be", () => {
   const cpu = new TestHeap().cpu(0);
   // Halved while the object fits twice: 64 for 33 bytes and more, 32 for 17 to 32, and so on.
-  for (const [size, align] of [[8, 8], [9, 16], [16, 16], [17, 32], [33, 64], [100, 64]] as const) {
+  for (const [size, align] of [
+    [8, 8],
+    [9, 16],
+    [16, 16],
+    [17, 32],
+    [33, 64],
+    [100, 64],
+  ] as const) {
     const cache = cpu.createCache(`aligned-${size}`, size, { flags: 1 });
     expect(cache.align, `size ${size}`).toBe(align);
     expect(cache.size % align, `size ${size}`).toBe(0);

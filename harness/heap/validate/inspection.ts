@@ -33,8 +33,9 @@ export interface SlabRecord {
   readonly page: PageView;
   readonly cache: CacheView;
   readonly homes: Home[];
-  /** Objects met on the slab's own freelist. */
+  /** Objects met on the slab's own freelist, and anywhere. */
   freeCount: number;
+  marked: number;
   /** For each object 0, or 1 + the index in PLACES of where it was met. */
   readonly marks: Uint8Array;
 }
@@ -85,12 +86,11 @@ export class Inspection {
    */
   mark(slab: SlabRecord, object: number, place: Place): boolean {
     const index = objectIndex(slab.cache, slab.page, object);
-    const where = describeSlab(slab);
     if (index < 0) {
       const message = `the ${place} holds ${hex(object)}, which is no object of this slab`;
       this.report(
         place === "deferred list" ? "A23-deferred" : "O5-freelist",
-        where,
+        describeSlab(slab),
         object,
         message,
       );
@@ -99,11 +99,13 @@ export class Inspection {
     const before = slab.marks[index] ?? 0;
     if (before === 0) {
       slab.marks[index] = 1 + PLACES.indexOf(place);
+      slab.marked++;
       return true;
     }
     const other = PLACES[before - 1] ?? "slab freelist";
-    const message = `object ${hex(object)} is on the ${place} and on the ${other}`;
-    this.report(invariantOfPair(place, other), where, object, message);
+    const also = other === place ? "the same list again" : `the ${other}`;
+    const message = `object ${hex(object)} is on the ${place} and on ${also}`;
+    this.report(invariantOfPair(place, other), describeSlab(slab), object, message);
     return false;
   }
 }

@@ -5,7 +5,7 @@
  * every object is marked where it is met, so that one met twice shows.
  */
 import { hex } from "../errors.js";
-import { walkFreelist } from "../walk.js";
+import { objectIndex } from "../walk.js";
 import { describeSlab, type Inspection, type Place, type SlabRecord } from "./inspection.js";
 
 /** Walk the freelists of all slabs, of all CPUs, and those that deferred slabs carry. */
@@ -33,26 +33,37 @@ export function checkCounters(inspection: Inspection): void {
     if (inuse + slab.freeCount !== objects) {
       report(`inuse ${inuse} + freelist of ${slab.freeCount} should be objects ${objects}`);
     }
-    const elsewhere = slab.marks.filter((mark) => mark !== 0).length - slab.freeCount;
+    const elsewhere = slab.marked - slab.freeCount;
     if (elsewhere > inuse) {
       report(`inuse ${inuse} is less than the ${elsewhere} objects that wait elsewhere`);
     }
   }
 }
 
-/** @returns how many objects of the list were met for the first time. */
+/**
+ * Walk one list and mark what it holds; it ends at the first entry that cannot be there.
+ *
+ * @returns how many objects it holds
+ */
 function markFreelist(
   inspection: Inspection,
   slab: SlabRecord,
   first: number,
   place: Place,
 ): number {
-  const list = walkFreelist(inspection.view, slab.cache, slab.page, first);
-  if (list.fault !== null) {
-    const isFirst = list.items.length === 0 && place === "cpu freelist";
-    const message = `the ${place}, at ${hex(list.at)}: ${list.fault}`;
-    const invariant = isFirst ? "O20-cpu-slab" : "O5-freelist";
-    inspection.report(invariant, describeSlab(slab), list.at, message);
+  const { view } = inspection;
+  const { cache, page } = slab;
+  let count = 0;
+  for (let object = first; object !== 0; object = view.u32(object + cache.offset)) {
+    const isForeign = place === "cpu freelist" && count === 0;
+    if (isForeign && objectIndex(cache, page, object) < 0) {
+      const message = `freelist ${hex(object)} is no object of the cpu slab`;
+      inspection.report("O20-cpu-slab", describeSlab(slab), object, message);
+      break;
+    }
+    // Met before, on this list (a circle) or another: the rest was met too.
+    if (!inspection.mark(slab, object, place)) break;
+    count++;
   }
-  return list.items.filter((object) => inspection.mark(slab, object, place)).length;
+  return count;
 }

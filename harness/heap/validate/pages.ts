@@ -87,8 +87,10 @@ function checkShape(inspection: Inspection, page: PageView, cache: CacheView): v
   }
   // The census goes by what fits: a damaged count must not make it read past the slab.
   const objects = page.order === cache.order ? cache.objects : cache.minObjects;
-  const record = { page: { ...page, objects }, cache, homes: [], freeCount: 0 };
-  inspection.slabs.set(page.address, { ...record, marks: new Uint8Array(objects) });
+  const shaped = page.objects === objects ? page : { ...page, objects };
+  const marks = new Uint8Array(objects);
+  const counts = { freeCount: 0, marked: 0 };
+  inspection.slabs.set(page.address, { page: shaped, cache, homes: [], marks, ...counts });
 }
 
 /** The inner pages of a block head nothing; those of a slab lead to its first. */

@@ -5,7 +5,7 @@
  * |---|---|---|---|---|
  * | node's partial list | yes | no | 0 | some |
  * | percpu partial list | no | no | CPU + 1 | some |
- * | cpu slab | no | yes | CPU + 1 or 0 | any |
+ * | cpu slab | no | yes | 0 | any |
  * | deferred slabs | no | either | CPU + 1 | any |
  * | nowhere | no | no | 0 | none |
  */
@@ -66,9 +66,9 @@ function checkHome(inspection: Inspection, slab: SlabRecord, home: Home): void {
   if (home.kind === "cpu slab" && !page.frozen) {
     report(inspection, "O12-frozen", slab, `it is the cpu slab of CPU ${home.of}, not frozen`);
   }
-  const isBare = page.in_hand === 0 && home.kind === "cpu slab";
-  const expected = onNode ? 0 : home.of + 1;
-  if (page.in_hand !== expected && !isBare) {
+  const isHeld = home.kind === "percpu partial list" || home.kind === "deferred slabs";
+  const expected = isHeld ? home.of + 1 : 0;
+  if (page.in_hand !== expected) {
     const message = `in_hand should be ${expected} on the ${home.kind}, is ${page.in_hand}`;
     report(inspection, "O10-in-hand", slab, message);
   }

@@ -2,8 +2,8 @@
  * Jobs of these tests as modules that a Worker can import.
  *
  * A Worker of Node 20 runs no TypeScript, so the files of ../jobs are stripped of their types, one
- * by one and without looking at each other, into build/test-jobs/. They import what is published
- * under its own name, which resolves to the build under test.
+ * by one and without looking at each other, into build/test-jobs/. What they import of the package
+ * is the build under test.
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -28,6 +28,7 @@ function compileJobs(): void {
   if (isCompiled) return;
   isCompiled = true;
   mkdirSync(TARGET, { recursive: true });
+  const dist = pathToFileURL(join(ROOT, "dist")).href;
   for (const file of readdirSync(SOURCES).filter((each) => each.endsWith(".ts"))) {
     const { outputText } = ts.transpileModule(readFileSync(join(SOURCES, file), "utf8"), {
       fileName: file,
@@ -37,6 +38,7 @@ function compileJobs(): void {
         verbatimModuleSyntax: true,
       },
     });
-    writeFileSync(join(TARGET, file.replace(/\.ts$/, ".js")), outputText);
+    const text = outputText.replaceAll('from "slablab/internal/', `from "${dist}/`);
+    writeFileSync(join(TARGET, file.replace(/\.ts$/, ".js")), text);
   }
 }

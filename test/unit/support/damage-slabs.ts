@@ -76,6 +76,7 @@ export const SLAB_DAMAGE = {
   "O10-in-hand": [
     ["nobody's hand", (copy) => copy.patch("page", at.cpuPartial(copy).address, "in_hand", 0)],
     ["another's hand", (copy) => copy.patch("page", at.cpuPartial(copy).address, "in_hand", 3)],
+    ["a cpu slab in a hand", (copy) => copy.patch("page", at.cpuSlab(copy).address, "in_hand", 1)],
     ["a hand too many", (copy) => copy.patch("page", at.nodeSlab(copy).address, "in_hand", 1)],
     [
       "a percpu partial list cut off",

@@ -1,0 +1,70 @@
+/**
+ * Memory that grows under many CPUs, and memory that ends.
+ *
+ * Goal: an object in memory that another CPU has just grown is usable at once, by the wasm and
+ * through views; and when nothing is left everybody is told so, loses nothing, and finds all of it
+ * again once it is free.
+ */
+import { PG_SLAB, PG_TABLE } from "slablab/internal/heap/constants.js";
+import type { HeapView } from "slablab/internal/heap/view.js";
+import { describe, expect, test } from "vitest";
+import type { ExhaustArgs, GrowthArgs, GrowthReport } from "./jobs/growth.js";
+import { makeArena } from "./support/arena.js";
+import { effort, nextSeed } from "./support/effort.js";
+import { jobOf } from "./support/jobs.js";
+
+const MIB = 2 ** 20;
+
+test("objects in memory that another CPU has just grown can be used at once", async () => {
+  let growths = 0;
+  for (let round = 0; round < effort(6); round++) {
+    const seed = nextSeed();
+    const arena = await makeArena(3, { maximumBytes: 96 * MIB, initialBytes: 2 * MIB });
+    const slots = new SharedArrayBuffer(4 * Int32Array.BYTES_PER_ELEMENT);
+    const args: GrowthArgs = { seed, slots };
+    const reports = await arena.run<GrowthReport>(jobOf("growth", "growTogether"), seed, { args });
+    growths += Math.max(...reports.map((report) => report.growths));
+    expect(arena.heap.handle.memory.buffer.byteLength).toBe(96 * MIB);
+    await arena.rest();
+  }
+  expect(growths).toBeGreaterThan(20);
+});
+
+describe("out of memory", () => {
+  test.each([
+    { what: "small objects", largest: 8 },
+    { what: "every bucket", largest: 8192 },
+    { what: "large allocations, then what fits between them", largest: 3 * MIB },
+  ])("is met by all CPUs at once with $what, again and again", async ({ largest }) => {
+    const seed = nextSeed();
+    const arena = await makeArena(3, { maximumBytes: 12 * MIB });
+    const args: ExhaustArgs = { seed, rounds: effort(4), largest };
+    const counts = await arena.run<number[]>(jobOf("growth", "exhaust"), seed, { args });
+    // Nothing leaks: every round finds as much as the first, give or take what CPUs hold.
+    const totals = Array.from({ length: args.rounds }, (_, round) => sumOf(counts, round));
+    for (const total of totals) expect(total).toBeGreaterThan((totals[0] as number) * 0.8);
+    const view = arena.view();
+    await arena.rest();
+    expectPagesBack(view);
+  });
+});
+
+function sumOf(counts: readonly number[][], round: number): number {
+  return counts.reduce((sum, each) => sum + (each[round] as number), 0);
+}
+
+/** Every page is free again, but for the few empty slabs that nodes keep and the counters. */
+function expectPagesBack(view: HeapView): void {
+  view.refresh();
+  for (const cache of view.caches()) {
+    const { nr_slabs } = view.node(cache.index, 0);
+    expect(nr_slabs, cache.name).toBeLessThanOrEqual(cache.min_partial);
+  }
+  const zone = view.zone(0);
+  let used = 0;
+  for (let { first_pfn: pfn } = view.header(); pfn < view.endPfn; pfn++) {
+    const kind = view.kind(pfn);
+    if (kind === PG_SLAB || kind === PG_TABLE) used += 2 ** view.page(pfn).order;
+  }
+  expect(zone.nr_free + used).toBe(zone.nr_managed);
+}

@@ -1,0 +1,26 @@
+/**
+ * How hard these tests try, and with which seeds.
+ *
+ * SLABLAB_SEED=N starts from that seed instead of a new one; SLABLAB_DEEP=1 does everything many
+ * times over, for nights rather than for `npm test`.
+ */
+import { env } from "node:process";
+
+/** Whether there is time. */
+export const isDeep = env.SLABLAB_DEEP === "1";
+
+/** `count`, or fifty times as much where there is time. */
+export function effort(count: number): number {
+  return isDeep ? count * 50 : count;
+}
+
+const start = env.SLABLAB_SEED === undefined ? Date.now() >>> 0 : Number(env.SLABLAB_SEED) >>> 0;
+let given = 0;
+
+/** Seeds of this run, one after the other; a test that fails names the one it had. */
+export function nextSeed(): number {
+  return env.SLABLAB_SEED === undefined ? (start + given++) >>> 0 : start;
+}
+
+/** Every test of that many seeds: 1, or 10 where there is time. */
+export const seedCount = isDeep ? 10 : 1;
