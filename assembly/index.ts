@@ -47,5 +47,6 @@ export { calloc, free, malloc, malloc_usable_size, realloc } from "./kmalloc/lib
 export { kfree_nolock, kmalloc_nolock } from "./kmalloc/nolock";
 export { defer_free_barrier } from "./slab/barrier";
 export { kmem_cache_create, kmem_cache_destroy, kmem_cache_open } from "./slab/kmem_cache";
+export { kmem_cache_shrink } from "./slab/shrink";
 export { preempt_count } from "./sync/context";
 export { this_cpu } from "./sync/percpu";

@@ -215,7 +215,7 @@ export class KmemCacheCpu {
   partial: u32;
   /** Local lock: owner CPU + 1, or 0. Guards everything here. */
   lock: u32;
-  /** What other CPUs ask for, honoured at the next slow path (reserved for shrink). */
+  /** Nonzero when another CPU shrinks the cache: flush at the next slow path. Atomic. */
   request: u32;
   /** llist of deferred objects, arms `percpu-*` only. Atomic. */
   defer_free_objects: u32;
@@ -249,7 +249,9 @@ export class CpuArea {
    * looking up the list and adding to it; 0 = this CPU's. Set by experiments, cleared by use.
    */
   migrate_to: u32;
-  line0: u64;
+  /** State of this CPU's generator (sync/random.ts); never 0 once used. */
+  random: u32;
+  line0pad: u32;
   line0a: u64;
   line0b: u64;
   line0c: u64;
@@ -341,6 +343,8 @@ if (offsetof<CpuArea>("defer_lengths") !== 384) ERROR("CpuArea line 6");
 export const DEFER_LENGTH_BUCKETS: u32 = 32;
 /** Offset of 64 bytes the host writes a cache's name to. */
 export const CPU_SCRATCH: usize = 640;
+/** Offset of 32 words: list heads by number of free objects while this CPU shrinks a node. */
+export const CPU_SHRINK: usize = 704;
 /** Offset of KmemCacheCpu[0] inside a CpuArea. */
 export const CPU_CACHES: usize = 1024;
 

@@ -145,6 +145,7 @@ export const cpu_area$task_mode: u32 = <u32>offsetof<CpuArea>("task_mode") | (4 
 export const cpu_area$node: u32 = <u32>offsetof<CpuArea>("node") | (4 << 16);
 export const cpu_area$ops: u32 = <u32>offsetof<CpuArea>("ops") | (4 << 16);
 export const cpu_area$migrate_to: u32 = <u32>offsetof<CpuArea>("migrate_to") | (4 << 16);
+export const cpu_area$random: u32 = <u32>offsetof<CpuArea>("random") | (4 << 16);
 export const cpu_area$state: u32 = <u32>offsetof<CpuArea>("state") | (4 << 16);
 export const cpu_area$drain_seq: u32 = <u32>offsetof<CpuArea>("drain_seq") | (4 << 16);
 export const cpu_area$drain_depth: u32 = <u32>offsetof<CpuArea>("drain_depth") | (4 << 16);

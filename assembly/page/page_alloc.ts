@@ -23,12 +23,13 @@ import { spin_lock, spin_unlock } from "../sync/spinlock";
 import { free_one_page, node_zone, pfn_to_nid, rmqueue } from "./buddy";
 import { end_pfn, grow_memory, request_growth } from "./grow";
 import { page_to_pfn, set_page_kind } from "./page";
-import { drain_all_pages, pcp_alloc, pcp_free } from "./pcp";
+import { drain_all_pages, pcp_alloc, pcp_free, pcp_serves } from "./pcp";
 import { alloc_run, free_run } from "./run";
 
 /** One attempt in one zone. @returns a page of kind PG_NONE, or 0. */
-function alloc_from_zone(zone: Zone, order: u32, mode: u32): usize {
-  if (order < PCP_ORDERS) return pcp_alloc(order, zone, mode);
+function alloc_from_zone(node: u32, order: u32, mode: u32): usize {
+  const zone = node_zone(node);
+  if (order < PCP_ORDERS && pcp_serves(node)) return pcp_alloc(order, zone, mode);
   const lock = changetype<usize>(zone) + offsetof<Zone>("lock");
   if (!spin_lock(lock, mode)) return 0;
   const page = rmqueue(zone, order);
@@ -41,7 +42,7 @@ function alloc_from_zones(node: i32, order: u32, mode: u32): usize {
   const nodes = header().nr_nodes;
   const first = node === NUMA_NO_NODE ? cpu_area().node : <u32>node;
   for (let i: u32 = 0; i < nodes; i++) {
-    const page = alloc_from_zone(node_zone((first + i) % nodes), order, mode);
+    const page = alloc_from_zone((first + i) % nodes, order, mode);
     if (page !== 0) return page;
   }
   return 0;
@@ -55,6 +56,16 @@ function prepare_page(address: usize, order: u32): usize {
   page.node = pfn_to_nid(page_to_pfn(page));
   set_page_kind(page, PG_INFLIGHT);
   return address;
+}
+
+/**
+ * Take 2^order pages of one node, if it has them ready: no growth, no other node.
+ *
+ * @returns as alloc_pages(). Context: the same. Kernel: __GFP_THISNODE | GFP_NOWAIT.
+ */
+export function alloc_pages_thisnode(order: u32, node: u32, mode: u32): usize {
+  const page = alloc_from_zone(node, order, mode);
+  return page === 0 ? 0 : prepare_page(page, order);
 }
 
 /** Gather what lies about: other CPUs' lists, and blocks whose free found its zone locked. */
@@ -175,7 +186,8 @@ export function free_pages(page: Page, mode: u32): void {
     if (!free_run(page, pfn, mode)) free_run_by_blocks(page);
   } else {
     set_page_kind(page, PG_NONE);
-    if (order >= PCP_ORDERS || !pcp_free(page, order, mode)) free_to_zone(page, order, mode);
+    const kept = order < PCP_ORDERS && pcp_serves(page.node) && pcp_free(page, order, mode);
+    if (!kept) free_to_zone(page, order, mode);
   }
   intent_clear(noted);
 }

@@ -1,6 +1,7 @@
 /**
  * Per-CPU page lists: orders 0..3 without the zone's lock (kernel: struct per_cpu_pages).
  *
+ * Only pages of the CPU's own node are kept; others go straight to their zone.
  * The lock is a CPU's own in practice; it is a spinlock because the CPU that runs out of memory
  * empties everybody's lists, and a trylock for whoever interrupted its owner. Lists are singly
  * linked by Page.next; a page on one has kind PG_PCP.
@@ -67,6 +68,11 @@ function refill(area: CpuArea, order: u32, zone: Zone, mode: u32): void {
     push(area, changetype<Page>(page), order);
   }
   spin_unlock(lock);
+}
+
+/** @returns true if pages of `node` go over this CPU's lists. Context: any. */
+export function pcp_serves(node: u32): bool {
+  return cpu_area().node === node;
 }
 
 /** Give `count` blocks of a list back to their zones. @returns false if a lock was missed. */

@@ -29,6 +29,7 @@ import {
   this_cpu_cache,
   this_cpu_cmpxchg_double,
 } from "../sync/percpu";
+import { next_random } from "../sync/random";
 import {
   ALLOC_FASTPATH,
   ALLOC_FROM_PARTIAL,
@@ -53,16 +54,9 @@ import { get_node, nr_partial, remove_partial } from "./kmem_cache_node";
 import { allocate_slab } from "./new_slab";
 import { nolock_busy, slab_alloc_nolock } from "./nolock";
 import { get_freepointer } from "./object";
+import { flush_if_asked } from "./shrink";
 import { list_lock, list_unlock, local_unlock_irqrestore } from "./section";
-import {
-  freeze_slab,
-  get_freelist,
-  make_word,
-  set_slab_word,
-  slab_word,
-  word_freelist,
-  word_objects,
-} from "./slab";
+import { freeze_slab, get_freelist } from "./slab";
 
 /** What the steps below return instead of an object when things changed under them. */
 const LOOK_AGAIN: usize = 1;
@@ -100,7 +94,9 @@ export function slab_alloc(cache: KmemCache, node: i32): usize {
   if (preempt_count() !== 0) {
     return nolock_busy(cache) ? 0 : slab_alloc_nolock(cache, node);
   }
-  let object = node === NUMA_NO_NODE ? alloc_from_cpu_freelist(cache) : 0;
+  const slab = <usize>this_cpu_cache(cache).slab;
+  const suits = slab !== 0 && node_match(changetype<Slab>(slab), node);
+  let object = suits ? alloc_from_cpu_freelist(cache) : 0;
   if (object !== 0) {
     stat_fast(cache, ALLOC_FASTPATH);
   } else {
@@ -227,30 +223,58 @@ function get_partial_node(cache: KmemCache, node: KmemCacheNode, mode: u32): usi
   return kept;
 }
 
-/** @returns a partial slab of the wanted node, else of any. Kernel: get_partial(), 6.18. */
-function get_partial(cache: KmemCache, node: i32, mode: u32): usize {
+/**
+ * A partial slab of another node than `local`, if that node has more than it needs and the
+ * lottery allows: taking from others too eagerly would spread a CPU's objects over all nodes.
+ *
+ * @param least a node is asked only if it has more partial slabs than this. Kernel:
+ * get_any_partial(), 6.18 - differs: the lottery draws from the CPU's generator.
+ */
+function get_any_partial(cache: KmemCache, local: u32, least: u32, mode: u32): usize {
   const nodes = header().nr_nodes;
-  const first = node === NUMA_NO_NODE ? cpu_area().node : <u32>node;
-  for (let i: u32 = 0; i < nodes; i++) {
-    const slab = get_partial_node(cache, get_node(cache, (first + i) % nodes), mode);
+  for (let i: u32 = 1; i < nodes; i++) {
+    const node = get_node(cache, (local + i) % nodes);
+    if (nr_partial(node) <= least) continue;
+    const slab = get_partial_node(cache, node, mode);
     if (slab !== 0) return slab;
   }
   return 0;
 }
 
-/** A new slab, frozen, its list still in its descriptor's hands. @returns 0 if there is none. */
-function get_new_slab(cache: KmemCache, node: i32, mode: u32): usize {
-  const slab = allocate_slab(cache, node, mode);
-  if (slab !== 0) stat(cache, ALLOC_SLAB);
+/** @returns a partial slab of the wanted node, else perhaps of another. Kernel: get_partial(). */
+function get_partial(cache: KmemCache, node: i32, mode: u32): usize {
+  const local = node === NUMA_NO_NODE ? cpu_area().node : <u32>node;
+  const slab = get_partial_node(cache, get_node(cache, local), mode);
+  if (slab !== 0 || header().nr_nodes === 1) return slab;
+  if (next_random() % 1024 > cache.remote_node_defrag_ratio) return 0;
+  return get_any_partial(cache, local, cache.min_partial, mode);
+}
+
+/**
+ * A slab for a caller that asked for `node`, only from there and only what is ready; then for
+ * anybody, from anywhere; and before giving up, whatever any node has left.
+ *
+ * @returns its descriptor, in this CPU's hand, not frozen; 0 when out of memory. Kernel:
+ * new_objects in ___slab_alloc(), 6.18 - differs: the kernel has no last look.
+ */
+function get_slab(cache: KmemCache, node: i32, mode: u32): usize {
+  const nodes = header().nr_nodes;
+  let slab: usize = 0;
+  if (nodes > 1 && node !== NUMA_NO_NODE) {
+    slab = get_partial_node(cache, get_node(cache, <u32>node), mode);
+    if (slab === 0) slab = get_new_slab(cache, node, true, mode);
+  }
+  if (slab === 0) slab = get_partial(cache, node, mode);
+  if (slab === 0) slab = get_new_slab(cache, node, false, mode);
+  if (slab === 0 && nodes > 1) slab = get_any_partial(cache, cpu_area().node, 0, mode);
   return slab;
 }
 
-/** Freeze a slab nobody else knows. @returns its whole list. */
-function freeze_new_slab(slab: Slab): usize {
-  const word = slab_word(slab);
-  const objects = word_objects(word);
-  set_slab_word(slab, make_word(0, objects, objects, true));
-  return word_freelist(word);
+/** A new slab. @returns 0 if there is none. */
+function get_new_slab(cache: KmemCache, node: i32, only: bool, mode: u32): usize {
+  const slab = allocate_slab(cache, node, only, mode);
+  if (slab !== 0) stat(cache, ALLOC_SLAB);
+  return slab;
 }
 
 /**
@@ -289,7 +313,10 @@ function install_slab(cache: KmemCache, slab: Slab, freelist: usize, mode: u32):
  */
 export function slab_alloc_slow(cache: KmemCache, node: i32, mode: u32): usize {
   stat(cache, ALLOC_SLOWPATH);
-  if (mode !== LOCK_TRY) serve_growth(mode);
+  if (mode !== LOCK_TRY) {
+    serve_growth(mode);
+    flush_if_asked(cache, mode);
+  }
   const before = this_cpu_cache(cache).slab;
   // Ends: LOOK_AGAIN means that somebody nested in this call allocated or freed here.
   while (true) {
@@ -305,16 +332,12 @@ export function slab_alloc_slow(cache: KmemCache, node: i32, mode: u32): usize {
 /** From a slab that was not this CPU's: partial on a node, or new. */
 function alloc_from_new_cpu_slab(cache: KmemCache, node: i32, mode: u32): usize {
   const noted = intent_set(INTENT_NEW_SLAB, 0, 0, 0);
-  let freelist: usize = 0;
-  let slab = get_partial(cache, node, mode);
+  const slab = get_slab(cache, node, mode);
+  let object: usize = 0;
   if (slab !== 0) {
-    freelist = freeze_slab(cache, changetype<Slab>(slab));
-  } else {
-    slab = get_new_slab(cache, node, mode);
-    if (slab !== 0) freelist = freeze_new_slab(changetype<Slab>(slab));
+    const freelist = freeze_slab(cache, changetype<Slab>(slab));
+    object = install_slab(cache, changetype<Slab>(slab), freelist, mode);
   }
-  const object =
-    slab === 0 ? <usize>0 : install_slab(cache, changetype<Slab>(slab), freelist, mode);
   intent_clear(noted);
   return object;
 }

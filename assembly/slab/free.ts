@@ -41,6 +41,7 @@ import {
 import { discard_slab } from "./new_slab";
 import { slab_free_chain_nolock, slab_free_nolock } from "./nolock";
 import { set_freepointer } from "./object";
+import { flush_if_asked } from "./shrink";
 import { list_lock, list_unlock } from "./section";
 import {
   make_word,
@@ -109,6 +110,7 @@ export function slab_free_chain(
 function slab_free_slow(cache: KmemCache, slab: Slab, head: usize, tail: usize, count: u32): void {
   tick();
   const mode = cpu_area().task_mode;
+  flush_if_asked(cache, mode);
   drain_on_slow_free(cache, slab, mode);
   // Only a CPU that may not sleep can miss the lock: then it frees as nolock calls do.
   if (!free_to_slab(cache, slab, head, tail, count, mode)) {

@@ -51,6 +51,8 @@ function set_cache_state(cache: KmemCache, state: u32): void {
   write_once(changetype<usize>(cache) + offsetof<KmemCache>("state"), state);
 }
 
+/** Of 1024 looks for a partial slab, those that may go to another node (kernel's default). */
+const DEFRAG_RATIO: u32 = 1000;
 /** Looks at a cache that seems in use before destroy believes it. */
 const DESTROY_PASSES: u32 = 4;
 
@@ -137,6 +139,7 @@ export function init_cache(
   cache.align = calculate_alignment(flags, align, size);
   if (!calculate_sizes(cache, header().nr_cpu_ids) || !alloc_stats(cache, mode)) return false;
   cache.refcount = 1;
+  cache.remote_node_defrag_ratio = DEFRAG_RATIO;
   const nodes = header().nr_nodes;
   const first = changetype<usize>(get_node(cache, 0));
   memory.fill(first, 0, <usize>nodes * KMEM_CACHE_NODE_SIZE);

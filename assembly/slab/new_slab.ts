@@ -7,7 +7,7 @@
 import { call_ctor } from "../base/host";
 import { INTENT_DISCARD, INTENT_NEW_SLAB, KmemCache, PG_SLAB, Slab } from "../base/layout";
 import { page_address, set_page_heads, set_page_kind } from "../page/page";
-import { alloc_pages, free_pages } from "../page/page_alloc";
+import { alloc_pages, alloc_pages_thisnode, free_pages } from "../page/page_alloc";
 import { CALLBACK, context_enter, context_exit } from "../sync/context";
 import { intent_clear, intent_set } from "../sync/intent";
 import { cpu_token } from "../sync/percpu";
@@ -18,7 +18,9 @@ import { set_freepointer } from "./object";
 import { make_word, set_slab_word, slab_word, word_objects } from "./slab";
 
 /** Pages of the preferred order, or of the smallest that holds one object. */
-function alloc_slab_page(cache: KmemCache, node: i32, mode: u32): usize {
+function alloc_slab_page(cache: KmemCache, node: i32, only: bool, mode: u32): usize {
+  // Only that node: a wish that is dropped at once where it costs anything.
+  if (only) return alloc_pages_thisnode(cache.oo >> 16, <u32>node, mode);
   const page = alloc_pages(cache.oo >> 16, node, mode);
   if (page !== 0 || cache.oo === cache.min) return page;
   const smaller = alloc_pages(cache.min >> 16, node, mode);
@@ -62,11 +64,13 @@ function give_pages_back(slab: Slab, mode: u32): void {
 /**
  * Make a slab: in this CPU's hand, not frozen, all its objects on its own freelist.
  *
+ * @param node preferred node, or NUMA_NO_NODE
+ * @param only true: of no other node, and only if it has the pages ready
  * @returns its descriptor, or 0: no memory, or a constructor threw.
  * Context: no lock held unless LOCK_TRY; may call the host's constructor.
  */
-export function allocate_slab(cache: KmemCache, node: i32, mode: u32): usize {
-  const address = alloc_slab_page(cache, node, mode);
+export function allocate_slab(cache: KmemCache, node: i32, only: bool, mode: u32): usize {
+  const address = alloc_slab_page(cache, node, only, mode);
   if (address === 0) return 0;
   const slab = changetype<Slab>(address);
   const noted = intent_set(INTENT_NEW_SLAB, address, address, slab.order);

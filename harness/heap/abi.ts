@@ -61,6 +61,8 @@ export interface HeapCalls {
   kmem_cache_free_bulk(cache: number, count: number, array: number): void;
   /** Returns how many slabs still hold objects, and the cache goes on; 0 = released. */
   kmem_cache_destroy(cache: number): number;
+  /** Returns how many slabs were given back. */
+  kmem_cache_shrink(cache: number): number;
 
   nmi_enter(): void;
   nmi_exit(): void;
@@ -145,6 +147,7 @@ function pickCalls(from: RawExports): HeapCalls {
     kmem_cache_alloc_bulk: from.kmem_cache_alloc_bulk,
     kmem_cache_free_bulk: from.kmem_cache_free_bulk,
     // The bindings call a pointer to a struct an object; it is an address like all others.
+    kmem_cache_shrink: from.kmem_cache_shrink as unknown as HeapCalls["kmem_cache_shrink"],
     kmem_cache_destroy: from.kmem_cache_destroy as unknown as HeapCalls["kmem_cache_destroy"],
     nmi_enter: from.nmi_enter,
     nmi_exit: from.nmi_exit,

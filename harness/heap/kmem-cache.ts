@@ -9,7 +9,6 @@ import { checkFlags, checkNode, checkUnsigned, refusePointer } from "./arguments
 import { allocBulk, freeBulk } from "./bulk.js";
 import { SLAB_KMALLOC } from "./constants.js";
 import { type CpuState, checkTask, throwRefused } from "./cpu-state.js";
-import { throwUnsupported } from "./errors.js";
 import { __GFP_ZERO, GFP_KERNEL, GFP_MASK, NUMA_NO_NODE } from "./flags.js";
 import type { CacheView, HeapView } from "./view.js";
 import { walkFreelist } from "./walk.js";
@@ -104,12 +103,16 @@ export class KmemCache {
     freeBulk(this.#state, objects, { call: "cache.freeBulk", cache });
   }
 
-  /** Give back empty slabs. @throws UnsupportedError in this version */
-  shrink(): never {
-    return throwUnsupported(
-      "cache.shrink()",
-      "empty slabs beyond min_partial go back by themselves",
-    );
+  /**
+   * Give back empty slabs, also those a node would keep, and put the fullest partial ones first.
+   * This CPU gives up what it holds of the cache; others do at their next slow path in it.
+   *
+   * @returns slabs given back now
+   * @throws Error inside nmi() or a constructor
+   */
+  shrink(): number {
+    checkTask(this.#state, "cache.shrink");
+    return unsigned(this.#state.calls.kmem_cache_shrink(this.#address));
   }
 
   /**

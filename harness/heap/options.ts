@@ -26,7 +26,7 @@ export interface HeapOptions {
    */
   readonly cpus?: number;
   /**
-   * NUMA nodes; this version has one.
+   * NUMA nodes, 1..8: blocks of 4 MiB belong to them in turn, and so do CPUs.
    * @default 1
    */
   readonly nodes?: number;
@@ -116,7 +116,6 @@ export function resolveOptions(options: HeapOptions): ResolvedOptions {
   refuseUnknown(options);
   const cpus = integer("cpus", options.cpus, defaultCpus(), 1, MAX_CPUS);
   const nodes = integer("nodes", options.nodes, 1, 1, MAX_NODES);
-  if (nodes > 1) throwUnsupported("options.nodes above 1", "leave it out");
   const maximumBytes = resolveMaximum(options.maximumBytes);
   const reserveBytes = integer("reserveBytes", options.reserveBytes, 0, 0, maximumBytes - 1);
   const fallback = Math.min(roundUp(Math.max(MIB, reserveBytes)), maximumBytes);

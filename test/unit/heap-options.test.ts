@@ -187,7 +187,6 @@ describe("bad options", () => {
 
   const LATER: readonly object[] = [
     { rt: true },
-    { nodes: 2 },
     { memcg: {} },
     { slabDebug: "FZPU" },
     { percpu: "sheaf" },
@@ -209,7 +208,6 @@ describe("bad options", () => {
     const calls = [
       () => heap.reap(0),
       () => heap.memcgCreate({ name: "g", limitBytes: MIB }),
-      () => cache.shrink(),
       () => {
         (cpu as { memcg: unknown }).memcg = {};
       },

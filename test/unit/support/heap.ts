@@ -318,6 +318,7 @@ export interface Exports {
   kmem_cache_alloc_bulk(cache: number, gfp: number, count: number, array: number): number;
   kmem_cache_free_bulk(cache: number, count: number, array: number): void;
   kmem_cache_destroy(cache: number): number;
+  kmem_cache_shrink(cache: number): number;
   nmi_enter(): void;
   nmi_exit(): void;
   irq_enter(): void;

@@ -1,0 +1,124 @@
+/**
+ * kmem_cache_shrink(): give back what is empty, and put the fullest partial slabs first.
+ *
+ * Sorting helps the next slabs to empty: allocations fill up the nearly full ones and leave the
+ * nearly empty ones alone. An idle CPU cannot be made to flush, so it is asked to: it does at
+ * its next slow path in this cache (flush_if_asked()).
+ * Kernel: mm/slub.c __kmem_cache_do_shrink(), 6.18 - differs: other CPUs flush later.
+ */
+import {
+  CPU_SHRINK,
+  CPU_TAKEN,
+  CpuArea,
+  KmemCache,
+  KmemCacheCpu,
+  KmemCacheNode,
+  Slab,
+} from "../base/layout";
+import { read_once, write_once } from "../sync/atomic";
+import { lock_mode } from "../sync/context";
+import { cpu_area, cpu_cache_of, header, per_cpu, this_cpu, this_cpu_cache } from "../sync/percpu";
+import { DEACTIVATE_TO_HEAD, FREE_SLAB, stat } from "../sync/stat";
+import { flush_cpu_of } from "./barrier";
+import { add_partial, get_node, remove_partial } from "./kmem_cache_node";
+import { discard_slab } from "./new_slab";
+import { list_lock, list_unlock } from "./section";
+import { slab_word, word_inuse, word_objects } from "./slab";
+
+/** Slabs with up to this many free objects are sorted (kernel: SHRINK_PROMOTE_MAX). */
+const SHRINK_PROMOTE_MAX: u32 = 32;
+
+function request_address(c: KmemCacheCpu): usize {
+  return changetype<usize>(c) + offsetof<KmemCacheCpu>("request");
+}
+
+/**
+ * Flush this CPU's part of `cache` if another CPU asked for it.
+ *
+ * Context: ordinary slow paths, no lock held.
+ */
+export function flush_if_asked(cache: KmemCache, mode: u32): void {
+  const c = this_cpu_cache(cache);
+  if (read_once(request_address(c)) === 0) return;
+  write_once(request_address(c), 0);
+  flush_cpu_of(cpu_area(), cache, mode);
+}
+
+/** Take a slab that is listed and has `free` free objects to where it belongs. */
+function sort_slab(node: KmemCacheNode, slab: Slab, free: u32, empties: usize): usize {
+  const address = <u32>changetype<usize>(slab);
+  if (free === word_objects(slab_word(slab))) {
+    remove_partial(node, slab);
+    slab.next = <u32>empties;
+    return <usize>address;
+  }
+  if (free <= SHRINK_PROMOTE_MAX) {
+    const bucket = this_cpu + CPU_SHRINK + ((<usize>free - 1) << 2);
+    remove_partial(node, slab);
+    slab.next = load<u32>(bucket);
+    store<u32>(bucket, address);
+  }
+  return empties;
+}
+
+/** Put the sorted slabs back, the fullest at the head. Context: list_lock. */
+function promote(node: KmemCacheNode): void {
+  for (let free = SHRINK_PROMOTE_MAX; free > 0; free--) {
+    const bucket = this_cpu + CPU_SHRINK + ((<usize>free - 1) << 2);
+    let slab = <usize>load<u32>(bucket);
+    store<u32>(bucket, 0);
+    while (slab !== 0) {
+      const next = <usize>changetype<Slab>(slab).next;
+      add_partial(node, changetype<Slab>(slab), DEACTIVATE_TO_HEAD);
+      slab = next;
+    }
+  }
+}
+
+/** @returns slabs given back. */
+function shrink_node(cache: KmemCache, node: KmemCacheNode, mode: u32): u32 {
+  if (!list_lock(node, mode)) return 0;
+  let empties: usize = 0;
+  let slab = <usize>node.partial;
+  while (slab !== 0) {
+    const at = changetype<Slab>(slab);
+    slab = <usize>at.next;
+    const word = slab_word(at);
+    empties = sort_slab(node, at, word_objects(word) - word_inuse(word), empties);
+  }
+  promote(node);
+  list_unlock(node);
+  let given: u32 = 0;
+  while (empties !== 0) {
+    const at = changetype<Slab>(empties);
+    empties = <usize>at.next;
+    at.next = 0;
+    discard_slab(cache, at, mode);
+    stat(cache, FREE_SLAB);
+    given++;
+  }
+  return given;
+}
+
+/**
+ * Give back every empty slab of the nodes and sort what stays; ask the other CPUs to flush.
+ *
+ * @returns slabs given back now. Context: task, no lock held.
+ */
+export function kmem_cache_shrink(cache: KmemCache): u32 {
+  const mode = lock_mode();
+  const head = header();
+  const me = cpu_area().cpu;
+  for (let cpu: u32 = 0; cpu < head.nr_cpu_ids; cpu++) {
+    const area = per_cpu(cpu);
+    const state = changetype<usize>(area) + offsetof<CpuArea>("state");
+    if (cpu === me || read_once(state) !== CPU_TAKEN) continue;
+    write_once(request_address(cpu_cache_of(area, cache)), 1);
+  }
+  flush_cpu_of(cpu_area(), cache, mode);
+  let given: u32 = 0;
+  for (let i: u32 = 0; i < head.nr_nodes; i++) {
+    given += shrink_node(cache, get_node(cache, i), mode);
+  }
+  return given;
+}
