@@ -7,6 +7,7 @@
  */
 import type { Command } from "commander";
 import * as bench from "./bench.js";
+import * as compare from "./compare.js";
 import * as doctor from "./doctor.js";
 
 export interface CommandModule {
@@ -14,4 +15,4 @@ export interface CommandModule {
   register(program: Command): void;
 }
 
-export const COMMANDS: readonly CommandModule[] = [bench, doctor];
+export const COMMANDS: readonly CommandModule[] = [compare, bench, doctor];

@@ -123,7 +123,7 @@ export function ordinaryFreeNs(
 }
 
 /** What the price of raises adds to each free; 0 where nobody asked for a price. */
-function irqNs(
+export function irqNs(
   { counts, parameters }: ArmInputs,
   arm: DeferArm,
   key: string,

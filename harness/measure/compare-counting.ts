@@ -10,14 +10,15 @@ import type { Stage } from "./compare-stage.js";
 export interface CountingPass {
   readonly stage: Stage;
   readonly parameters: CompareParameters;
-  readonly signal: AbortSignal;
+  /** Whether to stop between two runs. */
+  readonly isOver: () => boolean;
   /** The conditions of each table; a table's loads are set up together. */
   readonly tables: readonly (readonly Condition[])[];
   step(note: string): void;
 }
 
 /** Phases that are counted under each condition. */
-const COUNTED_PHASES = 48;
+const COUNTED_PHASES = 24;
 
 /** Count. @returns by arm and by key of the condition; incomplete if interrupted */
 export async function countArms(
@@ -35,7 +36,7 @@ export async function countArms(
 }
 
 async function countArm(
-  { stage, parameters, signal, step }: CountingPass,
+  { stage, parameters, isOver, step }: CountingPass,
   arm: DeferArm,
   conditions: readonly Condition[],
   byKey: Map<string, ConditionCounts>,
@@ -44,7 +45,7 @@ async function countArm(
   // The largest share first: the longest list and the greatest age so far are its own then.
   const bySize = [...conditions].sort((a, b) => b.share - a.share);
   for (const condition of bySize) {
-    if (signal.aborted) return;
+    if (isOver()) return;
     step(`counting ${arm}`);
     if (condition.key === VICTIM_KEY || condition.key === ALLOC_KEY) continue;
     const before = heap.stats();

@@ -17,8 +17,8 @@ export interface CompareParameters extends Traffic {
   readonly arms: readonly DeferArm[];
   /** Shares of nolock frees, 0..1, ascending. */
   readonly shares: readonly number[];
-  /** Measured time of one arm, summed over rounds. */
-  readonly durationMs: number;
+  /** Measured time of one arm, summed over rounds. Null: what the rounds need. */
+  readonly durationMs: number | null;
   /** Null: as many as the duration allows. */
   readonly rounds: number | null;
   /** Added to an arm's times for every raise of irq_work. */
@@ -47,6 +47,8 @@ export interface Plan {
   readonly rounds: number;
   /** Measured time of a slot of weight 1. */
   readonly slotMs: number;
+  /** Measured time of one arm, over all rounds. */
+  readonly durationMs: number;
 }
 
 /** A slot shorter than this is at the mercy of single interruptions. */
@@ -97,16 +99,19 @@ export function lifetimeConditions(parameters: CompareParameters): Condition[] {
   return LIFETIMES.map((name) => ({ key: name, load: name, share, hasVictim: false, weight: 1 }));
 }
 
-/** Plan `durationMs` of measured time per arm. */
+/** Measured time per arm where neither a duration nor rounds are asked for. */
+export const DEFAULT_DURATION_MS = 3000;
+
+/** Plan rounds of `conditions`: by the time they may take, by their number, or by both. */
 export function makePlan(
   conditions: readonly Condition[],
-  durationMs: number,
-  rounds: number | null,
+  { durationMs, rounds }: Pick<CompareParameters, "durationMs" | "rounds">,
 ): Plan {
   const weight = conditions.reduce((sum, condition) => sum + condition.weight, 0);
-  const fitting = Math.max(ROUNDS_MIN, Math.floor(durationMs / (weight * SLOT_MS)));
-  const count = rounds ?? fitting;
-  return { conditions, rounds: count, slotMs: durationMs / (weight * count) };
+  const roundMs = weight * SLOT_MS;
+  const wanted = durationMs ?? (rounds === null ? DEFAULT_DURATION_MS : rounds * roundMs);
+  const count = rounds ?? Math.max(ROUNDS_MIN, Math.round(wanted / roundMs));
+  return { conditions, rounds: count, slotMs: wanted / (weight * count), durationMs: wanted };
 }
 
 /** Stream of the run's seed that orders the slots. */

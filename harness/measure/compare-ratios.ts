@@ -6,16 +6,14 @@
  * happened to be fast ones.
  */
 import type { DeferArm } from "../heap/constants.js";
-import { type ArmInputs, ordinaryFreeNs } from "./compare-arm.js";
+import { type ArmInputs, estimateOf, irqNs, ordinaryFreeNs } from "./compare-arm.js";
 import {
   largestShare,
-  lifetimeConditions,
   NOLOCK_KEY,
   slopeKey,
   VICTIM_KEY,
 } from "./compare-plan.js";
 import type { SlotNumbers } from "./compare-slots.js";
-import { type Estimate, estimateMedian } from "./statistics.js";
 
 export type RatioMetric = "ordinaryFreeNs" | "fastAllocNs" | "nolockFreeNs";
 
@@ -42,30 +40,30 @@ export function armRatios(inputs: ArmInputs): ArmRatio[] {
   return AGAINST.filter((against) => arms.includes(against)).flatMap((against) =>
     arms
       .filter((arm) => arm !== against)
-      .flatMap((arm) => METRICS.map((metric) => armRatio(inputs, { arm, against, metric }))),
+      .flatMap((arm) => METRICS.flatMap((metric) => armRatio(inputs, { arm, against, metric }))),
   );
 }
 
 const METRICS: readonly RatioMetric[] = ["ordinaryFreeNs", "fastAllocNs", "nolockFreeNs"];
 
+/** One ratio, or none if the run did not measure it. */
 function armRatio(
   inputs: ArmInputs,
   which: Pick<ArmRatio, "arm" | "against" | "metric">,
-): ArmRatio {
+): ArmRatio[] {
   const { arm, against, metric } = which;
   const key = keyOf(inputs, metric);
-  const withheld = (reason: string) => ({ ...which, ratio: null, low: null, high: null, reason });
   const reason = reasonToWithhold(inputs, [arm, against], key);
-  if (reason !== null) return withheld(reason);
+  if (reason !== null) return [{ ...which, ratio: null, low: null, high: null, reason }];
   const value = (name: DeferArm) => valueOf(inputs, name, metric);
   const ratios = inputs.table.zip([arm, against, "none"], key, (own, other, none) => {
     const floor = none as SlotNumbers;
     return value(arm)(own as SlotNumbers, floor) / value(against)(other as SlotNumbers, floor);
   });
-  const estimate = ratioOf(ratios, inputs.parameters.seed);
-  if (estimate === null) return withheld("not measured in this run");
+  const estimate = estimateOf(ratios, inputs.parameters);
+  if (estimate === null) return [];
   const { median, low, high } = estimate;
-  return { ...which, ratio: median, low, high, reason: null };
+  return [{ ...which, ratio: median, low, high, reason: null }];
 }
 
 function keyOf({ parameters }: ArmInputs, metric: RatioMetric): string {
@@ -82,14 +80,12 @@ function valueOf(
   if (metric === "ordinaryFreeNs") {
     return ordinaryFreeNs(inputs, arm, largestShare(inputs.parameters));
   }
-  const raises = inputs.counts.get(arm)?.get(NOLOCK_KEY);
-  const perFree = raises === undefined ? 0 : raises.deferred.raises / raises.frees;
-  return ({ phaseNs, operations }) =>
-    phaseNs / operations + perFree * inputs.parameters.irqCostNs;
+  const { perFree } = irqNs(inputs, arm, NOLOCK_KEY);
+  return ({ phaseNs, operations }) => phaseNs / operations + perFree;
 }
 
 /** Why two arms cannot be compared under a condition; null if they can. */
-function reasonToWithhold(
+export function reasonToWithhold(
   { table, counts }: ArmInputs,
   arms: readonly DeferArm[],
   key: string,
@@ -101,65 +97,4 @@ function reasonToWithhold(
   if (shares.length < 2 || apart <= SLOW_SHARE_MAX) return null;
   const points = shares.map((share) => `${(share * 100).toFixed(1)} %`).join(" and ");
   return `their shares of slow frees are too different: ${points}`;
-}
-
-export interface LifetimeArm {
-  readonly name: DeferArm;
-  readonly bounded: boolean;
-  /** A free and the allocation that goes with it, whatever kind the free is. */
-  readonly pairNs: Estimate | null;
-  /** Draining at the end of a slot what was not drained in it, per nolock free. */
-  readonly barrierNs: Estimate | null;
-  readonly slowFreeShare: number | null;
-  /** Against `none`; null where it is withheld. */
-  readonly ratio: Estimate | null;
-  readonly reason: string | null;
-}
-
-export interface LifetimeResult {
-  readonly load: string;
-  readonly share: number;
-  readonly arms: readonly LifetimeArm[];
-}
-
-/** The second table. */
-export function lifetimeResults(inputs: ArmInputs): LifetimeResult[] {
-  const { arms } = inputs.parameters;
-  return lifetimeConditions(inputs.parameters).map(({ key, share }) => ({
-    load: key,
-    share,
-    arms: arms.map((arm) => lifetimeArm(inputs, arm, key)),
-  }));
-}
-
-function lifetimeArm(inputs: ArmInputs, arm: DeferArm, key: string): LifetimeArm {
-  const { table, counts, parameters } = inputs;
-  const counted = counts.get(arm)?.get(key);
-  const raised =
-    counted === undefined || counted.frees === 0
-      ? 0
-      : (counted.deferred.raises / counted.frees) * parameters.irqCostNs;
-  const pairNs = (n: SlotNumbers) => n.phaseNs / n.operations + raised;
-  const bounded = table.isBounded(arm, key);
-  const reason = reasonToWithhold(inputs, [arm, "none"], key);
-  const ratios = table.zip([arm, "none"], key, (own, none) => {
-    const floor = none as SlotNumbers;
-    return pairNs(own as SlotNumbers) / (floor.phaseNs / floor.operations);
-  });
-  const estimate = (value: (numbers: SlotNumbers) => number) =>
-    bounded ? ratioOf(table.zip([arm], key, value), parameters.seed) : null;
-  const hasDeferred = (counted?.deferred.adds ?? 0) > 0;
-  return {
-    name: arm,
-    bounded,
-    pairNs: estimate(pairNs),
-    barrierNs: hasDeferred ? estimate((n) => n.drainNs / n.nolockFrees) : null,
-    slowFreeShare: counted?.slowFreeShare ?? null,
-    ratio: reason === null ? ratioOf(ratios, parameters.seed) : null,
-    reason,
-  };
-}
-
-function ratioOf(values: readonly number[], seed: number): Estimate | null {
-  return values.length === 0 ? null : estimateMedian(values, { seed });
 }

@@ -17,7 +17,6 @@ import {
   piecesOf,
 } from "./compare-plan.js";
 import { rolesOf, victimOf } from "./compare-roles.js";
-import type { CompareEnvironment } from "./compare-run.js";
 import { judgePiece, type Piece, type SlotRoles, sumUp } from "./compare-slots.js";
 import type { SlotRequest, Stage } from "./compare-stage.js";
 import { SlotTable } from "./compare-table.js";
@@ -25,7 +24,7 @@ import type { Random } from "./random.js";
 import { median } from "./statistics.js";
 
 /** Phases that a calibration measures, after others that make the code hot. */
-const CALIBRATION_PHASES = 200;
+const CALIBRATION_PHASES = 100;
 const WARM_UP_PHASES = 60;
 /** Pairs of the victim in a calibration. */
 const VICTIM_PAIRS = 2000;
@@ -35,10 +34,15 @@ const VICTIM_PART = 0.9;
 const RETRIES = 2;
 /** Fewest phases of a slot. */
 const PHASES_MIN = 4;
-/** Rounds end early when they take so many times what their slots should. */
-const STRETCH_MAX = 2;
-/** Rounds that are run however long they take. */
-const ROUNDS_SURE = 3;
+/** What the rounds need to know beside the parameters. */
+export interface RoundsContext {
+  /** What the machine runs at once. */
+  readonly cores: number;
+  /** Whether to stop between two pieces. */
+  readonly isOver: () => boolean;
+  /** Called for each slot. */
+  step(note: string): void;
+}
 
 export class Rounds {
   readonly table = new SlotTable();
@@ -46,56 +50,39 @@ export class Rounds {
   readonly finished = new Map<Plan, number>();
   slots = 0;
   discardedSlots = 0;
-  isCut = false;
   readonly #parameters: CompareParameters;
-  readonly #environment: CompareEnvironment;
-  readonly #step: (note: string) => void;
+  readonly #context: RoundsContext;
   /** What one phase takes on the floor, in ms. */
   readonly #phaseMs = new Map<LoadName, number>();
   #victimPairs = VICTIM_PAIRS;
 
-  constructor(
-    parameters: CompareParameters,
-    environment: CompareEnvironment,
-    step: (note: string) => void,
-  ) {
+  constructor(parameters: CompareParameters, context: RoundsContext) {
     this.#parameters = parameters;
-    this.#environment = environment;
-    this.#step = step;
+    this.#context = context;
   }
 
   /** Run all rounds of `plan`; its loads are set up. */
   async measure(stage: Stage, plan: Plan): Promise<void> {
-    const { arms, seed } = this.#parameters;
-    const { clock, signal } = this.#environment;
     await this.#calibrate(stage, plan);
-    const order = createOrder(seed);
-    const startNs = clock.nowNs();
-    const weight = plan.conditions.reduce((sum, condition) => sum + condition.weight, 0);
-    const limitNs = STRETCH_MAX * weight * plan.slotMs * plan.rounds * arms.length * 1e6;
+    const order = createOrder(this.#parameters.seed);
     for (let round = 0; round < plan.rounds; round++) {
-      if (round >= ROUNDS_SURE && clock.nowNs() - startNs > limitNs) {
-        this.isCut = true;
-        return;
-      }
       for (const condition of order.shuffle([...plan.conditions])) {
-        if (signal.aborted) return;
+        if (this.#context.isOver()) return;
         await this.#runSlots(stage, { plan, condition, round, order });
       }
-      this.finished.set(plan, round + 1);
+      if (!this.#context.isOver()) this.finished.set(plan, round + 1);
     }
   }
 
   /** The slots of all arms under one condition, piece by piece. */
   async #runSlots(stage: Stage, slots: Slots): Promise<void> {
     const { plan, condition, round, order } = slots;
-    const { signal } = this.#environment;
     const { key } = condition;
     const roles = this.#rolesOf(condition, round);
     const arms = this.#parameters.arms.filter((arm) => this.table.isBounded(arm, key));
     const kept = new Map(arms.map((arm) => [arm, [] as Piece[]]));
     const pieces = piecesOf(plan, condition);
-    for (let piece = 0; piece < pieces && !signal.aborted; piece++) {
+    for (let piece = 0; piece < pieces && !this.#context.isOver(); piece++) {
       const request = this.#requestFor(condition, round * pieces + piece, {
         phases: this.#phasesOf(plan, condition, pieces),
         victim: roles.victim,
@@ -103,7 +90,7 @@ export class Rounds {
       for (const arm of order.shuffle([...arms])) {
         const result = await this.#runPiece(stage, arm, request, roles);
         if (result !== null) kept.get(arm)?.push(result);
-        if (piece === 0) this.#step(`round ${round + 1} of ${plan.rounds}: ${key}, ${arm}`);
+        if (piece === 0) this.#context.step(`round ${round + 1} of ${plan.rounds}: ${key}, ${arm}`);
       }
     }
     for (const [arm, list] of kept) {
@@ -124,7 +111,7 @@ export class Rounds {
       this.slots++;
       if (piece !== null) return piece;
       this.discardedSlots++;
-      if (this.#environment.signal.aborted) break;
+      if (this.#context.isOver()) break;
     }
     return null;
   }
@@ -132,7 +119,7 @@ export class Rounds {
   #rolesOf(condition: Condition, round: number) {
     const { cpus } = this.#parameters;
     const victim = condition.hasVictim ? victimOf(this.#parameters, round) : null;
-    return rolesOf(this.#parameters, condition, victim, cpus > this.#environment.cores);
+    return rolesOf(this.#parameters, condition, victim, cpus > this.#context.cores);
   }
 
   #phasesOf({ slotMs }: Plan, { load, weight }: Condition, pieces: number): number {
@@ -151,19 +138,18 @@ export class Rounds {
     return { load, share, phases, seed, victim: victim === null ? null : { cpu: victim, pairs } };
   }
 
-  /** Warm every arm up, then see how long phases take on the floor. */
+  /** Make the code of every arm hot, then see how long phases take on the floor. */
   async #calibrate(stage: Stage, { conditions }: Plan): Promise<void> {
-    const [floor] = this.#parameters.arms;
-    const warmUp = { phases: WARM_UP_PHASES, victim: null };
+    const { arms } = this.#parameters;
+    const [floor] = arms;
     const long = { phases: CALIBRATION_PHASES, victim: null };
-    for (const condition of conditions.filter(({ hasVictim }) => !hasVictim)) {
-      if (this.#environment.signal.aborted || floor === undefined) return;
-      for (const arm of this.#parameters.arms) {
-        await stage.run(arm, this.#requestFor(condition, 0, warmUp));
-      }
-      if (this.#phaseMs.has(condition.load)) continue;
+    const byLoad = new Map(conditions.map((condition) => [condition.load, condition]));
+    for (const [load, condition] of byLoad) {
+      if (this.#context.isOver() || floor === undefined) return;
+      const request = this.#requestFor(condition, 0, { phases: WARM_UP_PHASES, victim: null });
+      for (const arm of arms) await stage.run(arm, request);
       const records = await stage.run(floor, this.#requestFor(condition, 0, long));
-      this.#phaseMs.set(condition.load, phaseMs(records));
+      this.#phaseMs.set(load, phaseMs(records));
     }
     const victim = conditions.find(({ hasVictim }) => hasVictim);
     if (victim === undefined || floor === undefined) return;

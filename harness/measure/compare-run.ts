@@ -34,7 +34,7 @@ export interface CompareMeasurement {
   readonly findings: readonly ArmFinding[];
   readonly hasLifetimes: boolean;
   readonly isInterrupted: boolean;
-  /** Whether the machine was so busy that rounds were left out. */
+  /** Whether the machine was so busy that something was left out. */
   readonly isCut: boolean;
 }
 
@@ -47,6 +47,13 @@ export interface CompareEnvironment {
   /** Called after each slot. @param share how much of the run is done, 0..1 */
   onProgress(share: number, note: string): void;
 }
+
+/**
+ * A run may take so many times the measured time of all its arms, and so much more for the rest:
+ * setup, counting, the second table. On a machine with enough idle cores it takes less.
+ */
+const STRETCH_MAX = 1.5;
+const REST_MS = 14_000;
 
 /** The short second table: rounds, and milliseconds of a slot. */
 const SHORT_ROUNDS = 3;
@@ -70,19 +77,24 @@ async function measureAll(
   parameters: CompareParameters,
   environment: CompareEnvironment,
 ): Promise<CompareMeasurement> {
-  const { arms, durationMs, signal } = { ...parameters, ...environment };
+  const { arms } = parameters;
+  const { clock, signal } = environment;
   const conditions = mainConditions(parameters);
   const lifetimes = lifetimeConditions(parameters);
-  const plan = makePlan(conditions, durationMs, parameters.rounds);
-  const shortMs = lifetimes.length * SHORT_ROUNDS * SHORT_SLOT_MS;
-  const shortPlan = makePlan(lifetimes, shortMs, SHORT_ROUNDS);
+  const plan = makePlan(conditions, parameters);
+  const durationMs = lifetimes.length * SHORT_ROUNDS * SHORT_SLOT_MS;
+  const shortPlan = makePlan(lifetimes, { durationMs, rounds: SHORT_ROUNDS });
+  const limitMs = STRETCH_MAX * arms.length * plan.durationMs + REST_MS;
+  const endNs = clock.nowNs() + limitMs * 1e6;
+  const isLate = () => clock.nowNs() > endNs;
+  const isOver = () => signal.aborted || isLate();
   const step = createSteps(environment, arms.length, [plan, shortPlan]);
   const findings: ArmFinding[] = [];
-  const rounds = new Rounds(parameters, environment, step);
+  const rounds = new Rounds(parameters, { cores: environment.cores, isOver, step });
   let counts: CompareCounts = new Map();
   let hasLifetimes = false;
   const inStage = async (build: "bench" | "bench-stats", work: (stage: Stage) => Promise<void>) => {
-    if (signal.aborted) return;
+    if (isOver()) return;
     const stage = await Stage.open(pool, build, arms, parameters);
     await work(stage);
     findings.push(...stage.validate());
@@ -93,17 +105,18 @@ async function measureAll(
     const isLast = ({ key }: Condition) => key === NOLOCK_KEY;
     const first = conditions.filter((condition) => !isLast(condition));
     const tables = [first, lifetimes, conditions.filter(isLast)];
-    counts = await countArms({ stage, parameters, signal, step, tables });
+    counts = await countArms({ stage, parameters, isOver, step, tables });
   });
   await inStage("bench", async (stage) => {
     await stage.withLoads(conditions, () => rounds.measure(stage, plan));
-    if (signal.aborted || rounds.isCut || lifetimes.length === 0) return;
+    if (isOver() || lifetimes.length === 0) return;
     await stage.withLoads(lifetimes, () => rounds.measure(stage, shortPlan));
     hasLifetimes = true;
   });
-  const { table, finished, discardedSlots, slots, isCut } = rounds;
+  const { table, finished, discardedSlots, slots } = rounds;
   const done = finished.get(plan) ?? 0;
   const isInterrupted = signal.aborted;
+  const isCut = !isInterrupted && isLate();
   const sums = { table, counts, plan, rounds: done, discardedSlots, slots };
   return { ...sums, findings, hasLifetimes, isInterrupted, isCut };
 }

@@ -18,7 +18,8 @@ export interface Piece {
   readonly operations: readonly number[];
   /** Per phase, all CPUs together. */
   readonly nolockFrees: number;
-  readonly drainNs: number;
+  /** Of every phase that counts, all CPUs together. */
+  readonly drainsNs: readonly number[];
   readonly isOutOfMemory: boolean;
 }
 
@@ -71,7 +72,9 @@ export function judgePiece(records: readonly SlotRecord[], roles: SlotRoles): Pi
     durationsNs: records.map((record) => kept.map((phase) => tookMs(record, phase) * NS_PER_MS)),
     operations: records.map((record) => record.operations),
     nolockFrees: sum(workers.map(({ nolockFrees }) => nolockFrees)) / Math.max(1, ran),
-    drainNs: (sum(records.map(({ drainMs }) => drainMs)) * NS_PER_MS) / Math.max(1, ran),
+    drainsNs: kept.map(
+      (phase) => sum(records.map(({ drainsMs }) => drainsMs[phase] ?? 0)) * NS_PER_MS,
+    ),
     isOutOfMemory,
   };
 }
@@ -131,7 +134,10 @@ export function sumUp(pieces: readonly Piece[], { trim, victim }: SlotRoles): Sl
     phaseNs: sum(workers.map(meanOf)),
     operations: sum(workers.map(operationsOf)),
     nolockFrees: mean(pieces.map((piece) => piece.nolockFrees)),
-    drainNs: mean(pieces.map((piece) => piece.drainNs)),
+    drainNs: trimmedMean(
+      pieces.flatMap((piece) => piece.drainsNs),
+      trim,
+    ),
     victimNs: victim === null ? null : meanOf(victim) / operationsOf(victim),
     p99Ns: perOperation[Math.ceil(perOperation.length * 0.99) - 1] ?? 0,
     maxNs: perOperation.at(-1) ?? 0,

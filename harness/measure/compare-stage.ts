@@ -14,7 +14,14 @@ import type { Finding } from "../heap/validate/invariants.js";
 import { lifetimeBytes } from "../workload/lifetimes.js";
 import type { LoadName } from "../workload/load.js";
 import { nolockAllocBytes } from "../workload/nolock-alloc.js";
-import { RUN_SLOT, SET_UP, type SetUpArgs, type SlotArgs, type SlotRecord, TEAR_DOWN } from "../workload/slot.js";
+import {
+  RUN_SLOT,
+  SET_UP,
+  type SetUpArgs,
+  type SlotArgs,
+  type SlotRecord,
+  TEAR_DOWN,
+} from "../workload/slot.js";
 import { FREES_PER_PHASE } from "../workload/slow-free.js";
 import type { Traffic } from "../workload/traffic.js";
 

@@ -26,7 +26,7 @@ export function createLifetime(name: Lifetime, context: LoadContext): CpuLoad {
   let random = 1;
   const nextDepth = () => {
     random = (Math.imul(random, 1_664_525) + 1_013_904_223) >>> 0;
-    return DEPTH_MIN + (random >>> 16) % DEPTH_SPREAD;
+    return DEPTH_MIN + ((random >>> 16) % DEPTH_SPREAD);
   };
   const first: Readonly<Record<Lifetime, () => void>> = {
     permuted: () => exports.permuted_prepare(block, LIVE_COUNT),

@@ -3,7 +3,7 @@
  * from outside by the Worker that runs it.
  *
  * ```
- * start line | phase, timed | start line | drain, timed on one CPU | start line | reset | ...
+ * start line | phase, timed | start line | drain, timed | reset | start line | ...
  * ```
  * There is no clock inside wasm. All CPUs run the same phases at the same time; starts and ends
  * are kept on one time axis, so that whoever reads them can see which phases did overlap.
@@ -35,8 +35,8 @@ export interface SlotRecord {
   /** When each phase began and ended on this CPU, in milliseconds on the common axis. */
   readonly startsMs: Float64Array;
   readonly endsMs: Float64Array;
-  /** What the timed drains on this CPU took. */
-  readonly drainMs: number;
+  /** What the timed drain after each phase took on this CPU; the last one of a lifetime alone. */
+  readonly drainsMs: Float64Array;
   /** Operations of one phase on this CPU: frees, allocations or pairs; the victim's pairs. */
   readonly operations: number;
   /** Nolock frees of this CPU in all phases. */
@@ -86,22 +86,23 @@ function loadOf(context: JobContext, name: LoadName): CpuLoad {
 
 /** Run one slot. @throws Error if the heap is not as a phase must have left it */
 export const runSlot: Job<SlotArgs, SlotRecord> = (context, args) => {
-  const { index, cpus, cpu } = context;
+  const { cpu } = context;
   const load = loadOf(context, args.load);
   const failed = new Int32Array(args.failed);
   const part = partOf(context, args, load);
   const offsetMs = performance.timeOrigin - args.originMs;
   const startsMs = new Float64Array(args.phases);
   const endsMs = new Float64Array(args.phases);
-  let drainMs = 0;
+  const drainsMs = new Float64Array(args.phases);
   let nolockFrees = 0;
   let phase = 0;
-  const drain = () => {
+  const drain = (after: number) => {
     const beginMs = context.now();
     cpu.exports.defer_free_barrier();
-    drainMs += context.now() - beginMs;
+    drainsMs[after] = context.now() - beginMs;
   };
   load.begin(args.seed);
+  // `failed` changes between two start lines only, so all CPUs read the same and stop together.
   for (; phase < args.phases && Atomics.load(failed, 0) === 0; phase++) {
     const bursts = part.bursts(phase);
     nolockFrees += bursts * args.traffic.burst;
@@ -111,16 +112,14 @@ export const runSlot: Job<SlotArgs, SlotRecord> = (context, args) => {
     endsMs[phase] = context.now() + offsetMs;
     if (!isDone) Atomics.store(failed, 0, 1);
     context.startLine();
-    if (load.isDrainedEachPhase && phase % cpus === index) drain();
-    // Nobody passes before the drain is over, and `failed` is read by all before it may change.
-    context.startLine();
+    // Everybody drains what is left, wherever it waits, and none goes on before all of it is free.
+    if (load.isDrainedEachPhase) drain(phase);
     if (!part.isVictim) load.reset();
   }
-  context.startLine();
-  if (!load.isDrainedEachPhase && index === 0) drain();
+  if (!load.isDrainedEachPhase) drain(Math.max(0, phase - 1));
   const { operations } = part;
   const isOutOfMemory = Atomics.load(failed, 0) !== 0;
-  return { startsMs, endsMs, drainMs, operations, nolockFrees, phases: phase, isOutOfMemory };
+  return { startsMs, endsMs, drainsMs, operations, nolockFrees, phases: phase, isOutOfMemory };
 };
 
 /** What this CPU does in the phases of a slot. */

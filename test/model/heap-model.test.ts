@@ -7,8 +7,8 @@
  * the command that replays it.
  */
 import fc from "fast-check";
-import { createHeap } from "slablab";
-import { DEFER_ARMS, type DeferArm } from "slablab/internal/heap/constants.js";
+import { createHeap, type HeapOptions } from "slablab";
+import { DEFER_ARMS } from "slablab/internal/heap/constants.js";
 import { expect, test } from "vitest";
 import { runs } from "./commands.js";
 import { CPUS, MEMORIES, World } from "./world.js";
@@ -26,12 +26,11 @@ interface Replay {
 
 const REPLAY = process.env["SLABLAB_REPLAY"];
 const replay: Replay = REPLAY === undefined ? { seed: 0x51ab1ab } : JSON.parse(REPLAY);
-const RUNS = 60;
+const RUNS = 100;
 const COMMANDS = 120;
 
-async function makeWorld(build: Build, defer: DeferArm, maximumBytes: number): Promise<World> {
-  const heap = await createHeap({ build, defer, cpus: CPUS, maximumBytes, maxCaches: 32 });
-  return new World(heap);
+async function makeWorld(build: Build, options: HeapOptions = {}): Promise<World> {
+  return new World(await createHeap({ build, cpus: CPUS, maxCaches: 32, ...options }));
 }
 
 /** Free everything, send every CPU home, and see that nothing is left in use. */
@@ -77,7 +76,14 @@ function report<T>(details: fc.RunDetails<T>, build: Build): void {
 
 /** Paths that the runs must reach, or they would prove nothing about them. */
 const WANTED = [
-  ...["ALLOC_REFILL", "ALLOC_FROM_PARTIAL", "ORDER_FALLBACK", "CPU_PARTIAL_ALLOC", "FREE_SLAB"],
+  ...[
+    "ALLOC_NODE_MISMATCH",
+    "ALLOC_REFILL",
+    "ALLOC_FROM_PARTIAL",
+    "ORDER_FALLBACK",
+    "CPU_PARTIAL_ALLOC",
+    "FREE_SLAB",
+  ],
   ...["CPU_PARTIAL_NODE", "CPU_PARTIAL_DRAIN", "FREE_REMOVE_PARTIAL", "DEACTIVATE_EMPTY"],
   ...["DEACTIVATE_FULL", "DEACTIVATE_TO_HEAD", "DEACTIVATE_TO_TAIL", "NOLOCK_NULL"],
   ...["DEFER_ADD_REMOTE", "DEFER_DIRECT_FREE", "DEFER_SLAB", "DEFER_DRAIN_SLOW_FREE"],
@@ -101,10 +107,13 @@ test.each(BUILDS)(
     const sequences = runs(COMMANDS, replay.replayPath);
     const property = fc.asyncProperty(
       sequences,
-      fc.constantFrom(...DEFER_ARMS),
-      fc.constantFrom(...MEMORIES),
-      async (commands, arm, maximumBytes) => {
-        const world = await makeWorld(build, arm, maximumBytes);
+      fc.record({
+        defer: fc.constantFrom(...DEFER_ARMS),
+        maximumBytes: fc.constantFrom(...MEMORIES),
+        nodes: fc.constantFrom(1, 1, 2),
+      }),
+      async (commands, options) => {
+        const world = await makeWorld(build, options);
         fc.modelRun(() => ({ model: world, real: world }), commands);
         addCounts(reached, world);
         tearDown(world);
@@ -119,3 +128,29 @@ test.each(BUILDS)(
   },
   60_000,
 );
+
+test("the model notices a heap that shares, spoils, shortens or forgets", async () => {
+  const where = { cpu: 0, depth: 0 };
+  const planted: Readonly<Record<string, (world: World, pointer: number) => void>> = {
+    "one range handed out twice": (world, pointer) => world.add(pointer, 64, where),
+    "ranges that overlap": (world, pointer) => world.add(pointer + 32, 64, where),
+    "a byte that changed": (world, pointer) => {
+      world.cpu(where).bytes(pointer, 64)[63] = 255;
+      world.checkAll();
+    },
+    "less than was asked for": (world) => {
+      world.add(world.cpu(where).kmalloc(64), 65, where);
+    },
+    "zeros that are none": (world, pointer) => world.expectZero(pointer, 64),
+    "an object that is still in use": (world) => {
+      world.cpu(where).kmalloc(64);
+      tearDown(world);
+    },
+  };
+  for (const [what, plant] of Object.entries(planted)) {
+    const world = await makeWorld("release", { maximumBytes: MEMORIES[1] });
+    const pointer = world.cpu(where).kmalloc(64);
+    world.add(pointer, 64, where);
+    expect(() => plant(world, pointer), what).toThrow();
+  }
+});

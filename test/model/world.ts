@@ -163,7 +163,7 @@ export class World {
     for (const view of this.#ends({ pointer, bytes })) {
       const at = view.findIndex((found) => found !== byte);
       if (at < 0) continue;
-      const where = `byte ${at} of ${view.length} of the ${what} range at ${pointer} (${bytes} bytes)`;
+      const where = `byte ${at} of the ${what} range of ${bytes} bytes at ${pointer}`;
       expect(view[at], where).toBe(byte);
     }
   }

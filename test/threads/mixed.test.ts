@@ -8,35 +8,19 @@
 import type { HeapOptions } from "slablab";
 import { DEFER_ARMS } from "slablab/internal/heap/constants.js";
 import { describe, expect, test } from "vitest";
-import { KMALLOC_SLOTS, type MixedArgs, type MixedReport } from "./jobs/mixed.js";
-import { CACHE_SLOTS, type SharedCache, setEnds } from "./jobs/mixed-caches.js";
+import { Mixer, type MixedReport } from "./jobs/mixed.js";
 import { makeArena } from "./support/arena.js";
 import { effort, nextSeed, seedCount } from "./support/effort.js";
 import { jobOf } from "./support/jobs.js";
+import { makeMix } from "./support/mix.js";
 
-const slots = (count: number) => new SharedArrayBuffer(count * Int32Array.BYTES_PER_ELEMENT);
-
-/** Small, constructed, and one object a slab. */
-function sharedCaches(): SharedCache[] {
-  const cache = (name: string, size: number, isConstructed: boolean): SharedCache => ({
-    name,
-    size,
-    isConstructed,
-    slots: slots(CACHE_SLOTS),
-  });
-  return [cache("odd", 44, false), cache("constructed", 200, true), cache("huge", 20_000, false)];
-}
+const maximumBytes = 64 * 2 ** 20;
 
 /** The whole load on `cpus` Workers, and what must hold behind it. */
 async function mix(cpus: number, turns: number, options: HeapOptions): Promise<void> {
   const seed = nextSeed();
-  const { cpu, run, rest } = await makeArena(cpus, options);
-  const shared = sharedCaches();
-  const caches = shared.map(({ name, size, isConstructed }) => {
-    const ctor = (object: number) => setEnds(cpu, object, size);
-    return cpu.kmemCacheCreate({ name, size, ...(isConstructed ? { ctor } : {}) });
-  });
-  const args: MixedArgs = { seed, turns, kept: 300, slots: slots(KMALLOC_SLOTS), caches: shared };
+  const { cpu, run, rest } = await makeArena(cpus, { maximumBytes, ...options });
+  const { args, caches } = makeMix(cpu, seed, turns, options.nodes);
   const reports = await run<MixedReport>(jobOf("mixed", "mixed"), seed, { args });
   for (const { operations } of reports) expect(operations).toBeGreaterThan(turns);
   for (const cache of caches) expect(cache.destroy()).toMatchObject({ released: true });
@@ -45,15 +29,58 @@ async function mix(cpus: number, turns: number, options: HeapOptions): Promise<v
 
 describe.each(DEFER_ARMS)("in the arm %s", (defer) => {
   test.each([2, 4])("%i Workers that mix all calls leave a sound, empty heap", async (cpus) => {
-    for (let round = 0; round < seedCount; round++) {
-      await mix(cpus, effort(6000), { defer, maximumBytes: 64 * 2 ** 20 });
-    }
+    for (let round = 0; round < seedCount; round++) await mix(cpus, effort(8000), { defer });
   });
+});
+
+test.each([2, 3, 8])("four Workers on %i nodes leave a sound, empty heap", async (nodes) => {
+  await mix(4, effort(5000), { nodes, defer: "node" });
+  await mix(4, effort(5000), { nodes, defer: "irq-work" });
 });
 
 test.each(["stats", "debug", "model"] as const)(
   "eight Workers in the build %s leave a sound, empty heap",
-  async (build) => {
-    await mix(8, effort(2000), { build, defer: "irq-work", maximumBytes: 64 * 2 ** 20 });
+  async (build) => mix(8, effort(2000), { build, defer: "irq-work" }),
+);
+
+test.each(["irq-work", "direct", "global"] as const)(
+  "a CPU that may not wait works among three that may, in the arm %s",
+  async (defer) => {
+    const seed = nextSeed();
+    const { heap, pool, run, rest } = await makeArena(3, { maximumBytes, defer, cpus: 5 });
+    const cpu = heap.cpu(undefined, { mayWait: false });
+    const { args, caches } = makeMix(cpu, seed, Number.MAX_SAFE_INTEGER);
+    const workers = run<MixedReport>(jobOf("mixed", "mixed"), seed, { args });
+    const mixer = new Mixer(cpu, 200, args);
+    for (let burst = 0; burst < effort(60); burst++) {
+      for (let turn = 0; turn < 100; turn++) mixer.turn();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    mixer.freeOwn();
+    pool.stop();
+    for (const { operations } of await workers) expect(operations).toBeGreaterThan(1000);
+    for (const cache of caches) expect(cache.destroy()).toMatchObject({ released: true });
+    cpu.exports.defer_free_barrier();
+    cpu.offline();
+    await rest();
   },
 );
+
+describe("the referee", () => {
+  test("sees a word that somebody else wrote into a live object", async () => {
+    const seed = nextSeed();
+    const { cpu, run } = await makeArena(2, { maximumBytes });
+    const { args } = makeMix(cpu, seed, 3000);
+    const sabotaged = run(jobOf("sabotage", "scribble"), seed, { args });
+    await expect(sabotaged).rejects.toThrow(/stamp of 0x.*SLABLAB_SEED/s);
+  });
+
+  test("sees one object that is never freed", async () => {
+    const seed = nextSeed();
+    const { cpu, run, rest } = await makeArena(2, { maximumBytes });
+    const { args, caches } = makeMix(cpu, seed, 100);
+    await run(jobOf("sabotage", "forget"), seed, { args });
+    for (const cache of caches) cache.destroy();
+    await expect(rest()).rejects.toThrow(/kmalloc-96/);
+  });
+});

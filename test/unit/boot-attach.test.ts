@@ -16,7 +16,7 @@ const initAgain = (heap: TestHeap, pages = (32 * MIB) / PAGE) =>
   heap.instance().exports.heap_init(heap.reserveBytes, pages, heap.cpuCount, 1, 32, 7) >>> 0;
 
 describe.each<Build>(BUILDS)("in the build %s", (build) => {
-  test("heap_init() is idempotent: the second caller finds the heap and changes not one byte", () => {
+  test("heap_init() is idempotent: the second caller changes not one byte", () => {
     const heap = new TestHeap({ build });
     heap.cpu(0).kmalloc(100);
     const before = heap.bytes.slice();
@@ -163,5 +163,23 @@ test("offline inside an NMI or an interrupt is refused, and the heap stays whole
     expect(() => cpu.offline()).toThrow(WebAssembly.RuntimeError);
     cpu.exports.set_preempt_count(0);
     cpu.offline();
+  }
+});
+
+test("the check that ends every test refuses a heap that lost a slab, a lock or a page", () => {
+  const plants: readonly ((heap: TestHeap, cpu: TestCpu) => number)[] = [
+    (heap, cpu) => heap.view.cpuCache(cpu.id, heap.cache("kmalloc-64").index).address + 8,
+    (heap, cpu) => cpu.localLock(heap.cache("kmalloc-64")),
+    (heap) => heap.view.zone(0).address + heap.table.offsets.zone.nr_free,
+  ];
+  for (const addressOf of plants) {
+    const heap = new TestHeap();
+    const cpu = heap.cpu(0);
+    cpu.kmalloc(64);
+    heap.expectSound();
+    const address = addressOf(heap, cpu);
+    heap.setU32(address, heap.u32(address) === 0 ? 1 : 0);
+    expect(() => heap.expectSound()).toThrow();
+    heap.abandon();
   }
 });

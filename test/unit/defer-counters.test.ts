@@ -62,6 +62,34 @@ describe("DEFER_RAISE", () => {
   );
 });
 
+describe("irq_work", () => {
+  test("runs when the outermost NMI or interrupt ends, not before", () => {
+    const { heap, here, cache, objects } = fullSlabs({ defer: "irq-work" }, 1);
+    const drained = () => heap.stat(cache, "DEFER_DRAINED");
+    const freeInNmi = (object = 0) => here.nmi(() => here.kfreeNolock(object));
+    here.nmi(() => {
+      freeInNmi(objects[0]);
+      expect(drained(), "after the inner NMI").toBe(0);
+    });
+    expect(drained(), "after the outer NMI").toBe(1);
+    here.irq(() => {
+      freeInNmi(objects[1]);
+      expect(drained(), "after an NMI in an interrupt").toBe(1);
+    });
+    expect(drained(), "after the interrupt").toBe(2);
+  });
+
+  test("waits for the outermost section that an NMI came into", () => {
+    const { heap, here, cache, objects } = fullSlabs({ defer: "irq-work" }, 1);
+    const [inner, outer] = [heap.cache("kmalloc-8"), heap.cache("kmalloc-16")];
+    here.interruptSection(here.localLock(outer), () => {
+      here.interruptSection(here.localLock(inner), () => here.kfreeNolock(objects[0] ?? 0));
+      expect(heap.stat(cache, "DEFER_DRAINED"), "in the outer section").toBe(0);
+    });
+    expect(heap.stat(cache, "DEFER_DRAINED"), "outside both").toBe(1);
+  });
+});
+
 describe("DEFER_ADD_REMOTE", () => {
   test.each([...PERCPU_ARMS, "irq-work"] as const)(
     "arm %s: a moved task adds elsewhere",

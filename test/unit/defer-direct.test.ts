@@ -1,7 +1,7 @@
 /**
- * Goal: the arm `direct` frees to the slab at once, and what it defers is never more than the slabs.
- * Method: directed cases for each way a slab can change hands, and a property over random storms
- * in which every step counts the lists.
+ * Goal: the arm `direct` frees to the slab at once, and what it defers is never more than there are
+ * slabs. Method: directed cases for each way a slab can change hands, and a property over random
+ * storms in which every step counts the lists.
  */
 import fc from "fast-check";
 import type { CacheView } from "slablab/internal/heap/view.js";

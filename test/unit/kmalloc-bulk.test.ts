@@ -56,7 +56,7 @@ describe.each<Build>(BUILDS)("in the build %s", (build) => {
     expect(results[0], `seed ${seed}`).toBe(results[1]);
   });
 
-  test("a bulk free takes objects of all caches mixed, with NULL and ZERO_SIZE_PTR among them", () => {
+  test("a bulk free takes objects of all caches, NULL and ZERO_SIZE_PTR in one array", () => {
     const heap = new TestHeap({ build });
     const [cpu, other] = [heap.cpu(0), heap.cpu(1)];
     const sizes = [8, 64, 96, 1000, 8192];

@@ -73,7 +73,7 @@ describe.each<Build>(BUILDS)("in the build %s", (build) => {
     expect(bytesOf(heap, moved, 0, 256)).toEqual([...all(90, 0x22), ...all(166, 0)]);
   });
 
-  test("kzalloc(), kcalloc() and __GFP_ZERO give zeros after dirty reuse, all of the bucket", () => {
+  test("kzalloc(), kcalloc() and __GFP_ZERO clear the whole bucket after dirty reuse", () => {
     const heap = new Heap({ build });
     const cpu = heap.cpu(0);
     const ways: readonly ((size: number) => number)[] = [

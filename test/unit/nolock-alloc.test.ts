@@ -157,7 +157,7 @@ describe.each<Build>(BUILDS)("in the build %s", (build) => {
     expect(cpu.exports.preempt_count()).toBe(0);
   });
 
-  test("an NMI inside the section of one bucket leaves that bucket's list alone, depth 2 too", () => {
+  test("an NMI in the section of a bucket leaves that bucket alone, depth 2 too", () => {
     const heap = new TestHeap({ build });
     const cpu = heap.cpu(0);
     const cache = heap.cache("kmalloc-64");

@@ -119,7 +119,7 @@ test("the lists of every CPU, idle ones too, are drained before memory is said t
   expect(first.kmalloc(16384)).toBe(0);
 });
 
-test("blocks that wait on a zone's deferred list are taken in before memory is said to be out", () => {
+test("blocks on a zone's deferred list are taken in before memory is said to be out", () => {
   const { heap } = grown(2, 8 * MIB);
   const cpu = heap.cpu(0);
   const all = cpu.takeAll(65536);
@@ -131,7 +131,7 @@ test("blocks that wait on a zone's deferred list are taken in before memory is s
   expect(cpu.takeAll(65536).length, "three blocks are free").toBe(3);
 });
 
-test("a nolock free under a locked zone defers the block, and the next ordinary free takes it in", () => {
+test("a nolock free under a locked zone defers the block until an ordinary free comes", () => {
   const { heap, before } = grown(2, 8 * MIB);
   const cpu = heap.cpu(0);
   const [block = 0, other = 0] = cpu.take(MIB, 2);

@@ -130,7 +130,7 @@ describe("ALLOC_FROM_PARTIAL", () => {
   });
 });
 
-test("the order of the search is: own list, remote frees, percpu partial, node partial, new", () => {
+test("the search goes: own list, remote frees, percpu partial, node partial, new slab", () => {
   const { heap, here, cache } = partialOnNode(4);
   const found: string[] = [];
   const kinds = ["ALLOC_FASTPATH", "ALLOC_REFILL", "CPU_PARTIAL_ALLOC", "ALLOC_FROM_PARTIAL"];
@@ -146,7 +146,7 @@ test("the order of the search is: own list, remote frees, percpu partial, node p
   ]);
 });
 
-test("ORDER_FALLBACK: without a block of the preferred order a slab of the smallest is made", () => {
+test("ORDER_FALLBACK: without a block of the preferred order the smallest slab is made", () => {
   const heap = new TestHeap({ maximumBytes: 2 * MIB, initialBytes: 2 * MIB });
   const cpu = heap.cpu(0);
   const cache = heap.cache("kmalloc-4k");
@@ -178,7 +178,10 @@ describe("ALLOC_NODE_MISMATCH", () => {
       ALLOC_NODE_MISMATCH: 1,
       CPUSLAB_FLUSH: 1,
       DEACTIVATE_TO_HEAD: 1,
+      ALLOC_SLAB: 1,
     });
+    expect(heap.nrPartial(cache, node)).toBe(1);
+    expect([...heap.view.slabs(cache.address)].map((slab) => slab.node).sort()).toEqual([0, 1]);
   });
 
   test("a nolock call takes what is there: for it the node is a hint", () => {

@@ -13,7 +13,7 @@ function scene() {
   return { heap, here, elsewhere, cache: heap.cache("kmalloc-8k") };
 }
 
-test("DEACTIVATE_TO_HEAD: a partial cpu slab goes in front: its lines are still in the cache", () => {
+test("DEACTIVATE_TO_HEAD: a partial cpu slab goes to the front of its node's list", () => {
   const { heap, here, elsewhere, cache } = scene();
   elsewhere.take(8192, 2);
   elsewhere.offline();
@@ -25,7 +25,7 @@ test("DEACTIVATE_TO_HEAD: a partial cpu slab goes in front: its lines are still 
   expect(heap.slabOf(object).in_hand).toBe(0);
 });
 
-test("DEACTIVATE_REMOTE_FREES and DEACTIVATE_TO_TAIL: a slab others freed to goes to the end", () => {
+test("DEACTIVATE_REMOTE_FREES, DEACTIVATE_TO_TAIL: a slab others freed to goes to the end", () => {
   const { heap, here, elsewhere, cache } = scene();
   const [first = 0] = here.take(8192, 2);
   const [second = 0] = elsewhere.take(8192, 2);
@@ -52,7 +52,7 @@ test("DEACTIVATE_FULL: a cpu slab without free objects is left to nobody", () =>
   expect(heap.slabOf(object)).toMatchObject({ frozen: false, inuse: 4, flags: 0, in_hand: 0 });
 });
 
-test("DEACTIVATE_EMPTY and FREE_SLAB: an empty cpu slab goes once the node keeps min_partial", () => {
+test("DEACTIVATE_EMPTY, FREE_SLAB: an empty cpu slab goes if the node keeps min_partial", () => {
   const { heap, here, elsewhere, cache } = scene();
   // CPU 1's empty slab is kept six times in a row, because the node has fewer than min_partial.
   const keepers = [];

@@ -92,7 +92,7 @@ describe("CPU_PARTIAL_DRAIN", () => {
     expect(heap.partialSlabs(cache)).toEqual([c, b, a].map((object) => heap.slabAddressOf(object)));
   });
 
-  test("DEACTIVATE_EMPTY: a drained empty slab is given back once the node keeps min_partial", () => {
+  test("DEACTIVATE_EMPTY: a drained empty slab goes once the node keeps min_partial", () => {
     const { heap, here, cache, fullSlabs } = scene();
     const slabs = fullSlabs(10);
     // Six partial slabs on the node, then three empty ones on the list, then one more.

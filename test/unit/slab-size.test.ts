@@ -137,7 +137,7 @@ test.each([1, 3, 64])("a cache of any size has the shape the rule gives, at %i C
   }
 });
 
-test("the free pointer of constructed objects lies behind them, so that they stay constructed", () => {
+test("the free pointer of constructed objects lies behind them", () => {
   for (const build of ["release", "debug"] as const) {
     const cpu = new TestHeap({ build }).cpu(0);
     for (const objectSize of [1, 4, 7, 8, 24, 100]) {

@@ -53,12 +53,13 @@ export class Caches {
       if (object !== 0) operations++;
       const slot = this.#random.uniformInt(0, CACHE_SLOTS - 1);
       operations += this.#free(open, Atomics.exchange(open.exchange, slot, object) >>> 0);
+      if (this.#random.uniformInt(0, 199) === 0) open.cache.shrink();
     }
     return operations;
   }
 
   /** Free this CPU's share of what is in nobody's hands. */
-  finish(share: number, shares: number): void {
+  freeShare(share: number, shares: number): void {
     for (const open of this.#all) {
       for (let slot = share; slot < CACHE_SLOTS; slot += shares) {
         this.#free(open, Atomics.exchange(open.exchange, slot, 0) >>> 0);

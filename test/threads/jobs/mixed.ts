@@ -5,7 +5,7 @@
  * through shared arrays, so that about half of all frees happen on another CPU than the
  * allocation. Every object is stamped over its whole usable length and checked when it is freed.
  */
-import type { Cpu } from "slablab";
+import { type Cpu, GFP_KERNEL } from "slablab";
 import type { JobContext } from "slablab/internal/cpu/job.js";
 import { createRandom, type Random } from "slablab/internal/measure/random.js";
 import { Caches, type SharedCache } from "./mixed-caches.js";
@@ -13,13 +13,15 @@ import { createStamper, type Stamper } from "./stamp.js";
 
 export interface MixedArgs {
   readonly seed: number;
-  /** Turns of each CPU, of about four operations. */
+  /** Turns of each CPU, of one to a hundred operations; it stops early if the pool does. */
   readonly turns: number;
   /** Objects that a CPU keeps for itself at most. */
   readonly kept: number;
   /** KMALLOC_SLOTS words for addresses that change hands. */
   readonly slots: SharedArrayBuffer;
   readonly caches: readonly SharedCache[];
+  /** NUMA nodes of the heap. */
+  readonly nodes: number;
 }
 
 export interface MixedReport {
@@ -33,7 +35,7 @@ export const KMALLOC_SLOTS = 256;
 const BULK_MAX = 48;
 
 /** One CPU's side of the load. */
-class Mixer {
+export class Mixer {
   readonly #cpu: Cpu;
   readonly #random: Random;
   readonly #stamper: Stamper;
@@ -41,10 +43,13 @@ class Mixer {
   readonly #exchange: Int32Array;
   readonly #own: number[] = [];
   readonly #caches: Caches;
+  readonly #lastNode: number;
   operations = 0;
   failed = 0;
 
-  constructor({ cpu, index }: JobContext, args: MixedArgs) {
+  /** @param index 0..254, different on every CPU */
+  constructor(cpu: Cpu, index: number, args: MixedArgs) {
+    this.#lastNode = args.nodes - 1;
     this.#cpu = cpu;
     this.#args = args;
     this.#random = createRandom(args.seed, index);
@@ -68,11 +73,15 @@ class Mixer {
     else this.#cpu.poll();
   }
 
-  /** Free everything: what is this CPU's own, and its share of what is in nobody's hands. */
-  finish(share: number, shares: number): void {
+  /** Free what is this CPU's own. */
+  freeOwn(): void {
     for (const object of this.#own.splice(0)) this.#free(object);
+  }
+
+  /** Free this CPU's share of what is in nobody's hands. */
+  freeShare(share: number, shares: number): void {
     for (let slot = share; slot < KMALLOC_SLOTS; slot += shares) this.#free(this.#swap(slot, 0));
-    this.#caches.finish(share, shares);
+    this.#caches.freeShare(share, shares);
   }
 
   #size(): number {
@@ -99,6 +108,8 @@ class Mixer {
     if (kind < 11) return cpu.kmallocNolock(size);
     if (kind < 13) return cpu.nmi(() => cpu.kmallocNolock(size));
     if (kind < 14) return cpu.nmi(() => cpu.nmi(() => cpu.kmalloc(size)));
+    if (kind < 15)
+      return cpu.kmallocNode(size, GFP_KERNEL, this.#random.uniformInt(0, this.#lastNode));
     const object = cpu.kzalloc(size);
     if (object !== 0 && cpu.bytes(object, size).some((byte) => byte !== 0)) {
       throw new Error(`kzalloc(${size}) gave an object that is not zero`);
@@ -202,13 +213,15 @@ class Mixer {
 
 /** The load by itself, then everything freed and drained. */
 export function mixed(context: JobContext, args: MixedArgs): MixedReport {
-  const mixer = new Mixer(context, args);
+  const { cpu, index, cpus } = context;
+  const mixer = new Mixer(cpu, index, args);
   context.startLine();
   for (let turn = 0; turn < args.turns && !context.isStopped(); turn++) mixer.turn();
   context.startLine();
-  mixer.finish(context.index, context.cpus);
+  mixer.freeOwn();
+  mixer.freeShare(index, cpus);
   context.startLine();
-  if (context.index === 0) context.cpu.exports.defer_free_barrier();
+  if (index === 0) cpu.exports.defer_free_barrier();
   context.startLine();
   const { operations, failed, checkedBytes } = mixer;
   return { operations, failed, checkedBytes };

@@ -86,7 +86,7 @@ function expectEmpty(heap: Heap, view: HeapView): void {
 }
 
 /** Names of the deferred lists that are not empty. */
-function deferredLists(view: HeapView): string[] {
+export function deferredLists(view: HeapView): string[] {
   const found: string[] = [];
   const look = (head: number, name: string) => head !== 0 && found.push(name);
   for (const cache of view.caches()) {

@@ -38,7 +38,9 @@ function compileJobs(): void {
         verbatimModuleSyntax: true,
       },
     });
-    const text = outputText.replaceAll('from "slablab/internal/', `from "${dist}/`);
+    const text = outputText
+      .replaceAll('from "slablab/internal/', `from "${dist}/`)
+      .replaceAll('from "slablab"', `from "${dist}/index.js"`);
     writeFileSync(join(TARGET, file.replace(/\.ts$/, ".js")), text);
   }
 }

@@ -32,7 +32,7 @@ export interface TestHeapOptions {
   readonly nodes?: number;
   /** @default 32 MiB */
   readonly maximumBytes?: number;
-  /** Size of the memory before boot; the heap grows it where its tables need more. @default 64 KiB */
+  /** The memory before boot, which grows it where the tables need more. @default 64 KiB */
   readonly initialBytes?: number;
   /** @default 64 KiB: where tests keep the arrays of bulk calls */
   readonly reserveBytes?: number;

@@ -1,0 +1,97 @@
+/**
+ * `slablab compare`: the thread's question on real Workers, arm by arm.
+ *
+ * What does an ordinary kfree() cost while CPUs call kfree_nolock(), with one deferred list per
+ * cache and with one per CPU? docs/compare.md says how to read the answer.
+ */
+import { availableParallelism } from "node:os";
+import type { Command } from "commander";
+import { EnvironmentError, EXIT, type ExitStatus, runInterruptible } from "./exit.js";
+import {
+  armsOption,
+  burstOption,
+  type CompareOptions,
+  DEFAULT_CPUS,
+  irqCostOption,
+  loadOption,
+  migrateOption,
+  nolockCpusOption,
+  parametersOf,
+  roundsOption,
+  sharesOption,
+  sizeOption,
+} from "./compare-options.js";
+import { cpusOption, jsonOption, parseDurationMs, quietOption, seedOption } from "./options.js";
+import { createProgress } from "./progress.js";
+
+export function register(program: Command): void {
+  program
+    .command("compare")
+    .description("compare the arms of deferral: what an ordinary kfree() costs beside nolock frees")
+    .addOption(cpusOption(DEFAULT_CPUS))
+    .addOption(armsOption())
+    .option(
+      "--duration <time>",
+      "measured time per arm, over all rounds (default: 3s, or what --rounds need)",
+      parseDurationMs,
+    )
+    .addOption(sharesOption())
+    .addOption(burstOption())
+    .addOption(nolockCpusOption())
+    .addOption(migrateOption())
+    .addOption(irqCostOption())
+    .addOption(sizeOption())
+    .addOption(loadOption())
+    .addOption(roundsOption())
+    .addOption(seedOption())
+    .addOption(jsonOption())
+    .addOption(quietOption())
+    .action(async (options: CompareOptions) => {
+      process.exitCode = await runInterruptible((signal) => compare(options, signal));
+    });
+}
+
+async function compare(options: CompareOptions, signal: AbortSignal): Promise<ExitStatus> {
+  const parameters = parametersOf(options);
+  const { runCompare } = await import("../measure/compare-run.js");
+  const { compareResults } = await import("../measure/compare-results.js");
+  const { describeEnvironment, readEnvironment } = await import("../measure/environment.js");
+  const { systemClock } = await import("../measure/clock.js");
+  const environment = readEnvironment();
+  const cores = availableParallelism();
+  const progress = createProgress(options);
+  const bar = progress.bar("compare", PROGRESS_STEPS);
+  let measured: Awaited<ReturnType<typeof runCompare>>;
+  try {
+    measured = await runCompare(parameters, {
+      clock: systemClock,
+      cores,
+      signal,
+      onProgress: (share, note) => bar.update(Math.round(share * PROGRESS_STEPS), note),
+    });
+  } finally {
+    progress.stop();
+  }
+  const results = compareResults(parameters, measured, cores);
+  if (options.json) {
+    const { createReport, serializeReport } = await import("../report/json.js");
+    const { compareParameters } = await import("../report/compare-schema.js");
+    const parts = { command: "compare", environment, seed: options.seed } as const;
+    const echoed = compareParameters(parameters, measured.plan);
+    const report = createReport({ ...parts, parameters: echoed, results });
+    process.stdout.write(serializeReport(report));
+  } else {
+    const { compareText } = await import("../report/compare-text.js");
+    const head = describeEnvironment(environment, options.seed);
+    process.stdout.write(compareText(parameters, results, head));
+  }
+  if (results.findings.length > 0) return EXIT.finding;
+  if (results.rounds === 0 && !results.interrupted) throw new EnvironmentError(TOO_BUSY);
+  return EXIT.fine;
+}
+
+const PROGRESS_STEPS = 1000;
+
+const TOO_BUSY =
+  "expected a machine on which the Workers run at the same time, got one so busy that not one " +
+  "round was finished in time; try again when other programs have ended, or fewer --cpus";

@@ -1,0 +1,100 @@
+/** The `results` of a comparison: everything that its JSON document and its tables show. */
+import type { ArmFinding } from "./compare-stage.js";
+import { type ArmInputs, type ArmResult, armResult } from "./compare-arm.js";
+import { type LifetimeResult, lifetimeResults } from "./compare-lifetimes.js";
+import { type CompareParameters, SLOT_MS } from "./compare-plan.js";
+import { type ArmRatio, armRatios } from "./compare-ratios.js";
+import type { CompareMeasurement } from "./compare-run.js";
+import { type ArmVerdict, answer, armVerdicts, breakEvenRaiseNs } from "./compare-verdicts.js";
+
+export interface CompareResults {
+  readonly arms: readonly ArmResult[];
+  readonly ratios: readonly ArmRatio[];
+  readonly verdicts: readonly ArmVerdict[];
+  /** The question of the thread answered in words; empty if the arms for it were left out. */
+  readonly answer: string;
+  /** The second table; empty if one load was asked for. */
+  readonly loads: readonly LifetimeResult[];
+  /** The price of a raise from which on irq-work loses to percpu-slow-free, in ns. */
+  readonly breakEvenRaise: number | null;
+  /** Rounds that were finished, and measured milliseconds of one slot. */
+  readonly rounds: number;
+  readonly slotMs: number;
+  /** Pieces of slots in which the CPUs did not run together: thrown away and run again. */
+  readonly discardedRounds: number;
+  /** Pieces that were run, those included. */
+  readonly pieces: number;
+  readonly interrupted: boolean;
+  /** Invariants that a heap broke; empty: every heap was sound after the run. */
+  readonly findings: readonly ArmFinding[];
+  /** What a reader of the numbers has to know about this run. */
+  readonly notes: readonly string[];
+}
+
+/** Put the results of a measurement together. @param cores what the machine runs at once */
+export function compareResults(
+  parameters: CompareParameters,
+  measured: CompareMeasurement,
+  cores: number,
+): CompareResults {
+  const inputs: ArmInputs = { parameters, table: measured.table, counts: measured.counts };
+  const arms = parameters.arms.map((arm) => armResult(inputs, arm));
+  const ratios = armRatios(inputs);
+  const verdictInputs = { ...inputs, arms, ratios };
+  return {
+    arms,
+    ratios,
+    verdicts: armVerdicts(verdictInputs),
+    answer: answer(verdictInputs),
+    loads: measured.hasLifetimes ? lifetimeResults(inputs) : [],
+    breakEvenRaise: breakEvenRaiseNs(verdictInputs),
+    rounds: measured.rounds,
+    slotMs: measured.plan.slotMs,
+    discardedRounds: measured.discardedSlots,
+    pieces: measured.slots,
+    interrupted: measured.isInterrupted,
+    findings: measured.findings,
+    notes: notesOn(parameters, measured, cores),
+  };
+}
+
+/** A run that lost more than this share of its pieces was made on a busy machine. */
+const DISCARDED_NOTABLE = 0.1;
+
+function notesOn(
+  { cpus, load }: CompareParameters,
+  measured: CompareMeasurement,
+  cores: number,
+): string[] {
+  const { plan, rounds, discardedSlots, slots, isCut, isInterrupted, hasLifetimes } = measured;
+  const notes: string[] = [];
+  if (cpus > cores) {
+    notes.push(
+      `${cpus} CPUs on ${cores} ${cores === 1 ? "core" : "cores"}: they take turns, so times ` +
+        "include waiting for a core, and no phase could be judged by its overlap.",
+    );
+  }
+  if (plan.slotMs < SLOT_MS - 1) {
+    notes.push(
+      `Slots of ${plan.slotMs.toFixed(0)} ms instead of ${SLOT_MS}: the intervals are wide; ` +
+        "raise --duration for narrow ones.",
+    );
+  }
+  if (discardedSlots > slots * DISCARDED_NOTABLE) {
+    notes.push(
+      `${discardedSlots} of ${slots} pieces were thrown away and run again, because the machine ` +
+        "gave a core to somebody else: end other programs for better numbers.",
+    );
+  }
+  if (isCut) {
+    notes.push(
+      `Only ${rounds} of ${plan.rounds} rounds${load === null ? " and no second table" : ""}: ` +
+        "the machine was too busy to measure all in time.",
+    );
+  }
+  if (isInterrupted) {
+    const what = hasLifetimes || load !== null ? "" : ", without the second table";
+    notes.push(`Interrupted after ${rounds} of ${plan.rounds} rounds${what}.`);
+  }
+  return notes;
+}

@@ -1,0 +1,126 @@
+/**
+ * Goal: ratios are paired and withheld where they would mislead; a sentence claims no more than
+ * its interval. Method: tables of slots written by hand.
+ */
+import { type ArmInputs, armResult } from "slablab/internal/measure/compare-arm.js";
+import { NOLOCK_KEY, slopeKey, VICTIM_KEY } from "slablab/internal/measure/compare-plan.js";
+import { armRatios } from "slablab/internal/measure/compare-ratios.js";
+import { SlotTable } from "slablab/internal/measure/compare-table.js";
+import {
+  answer,
+  armVerdicts,
+  breakEvenRaiseNs,
+} from "slablab/internal/measure/compare-verdicts.js";
+import { expect, test } from "vitest";
+import { countsOf, FREES, PARAMETERS, slotOf } from "./support/compare.js";
+
+const MAIN = slopeKey(0.1);
+const ROUNDS = [0, 1, 2, 3, 4];
+
+/** Five rounds of rising load on the machine, which every arm shares. */
+function tableOf(freeNs: Readonly<Record<string, number>>): SlotTable {
+  const table = new SlotTable();
+  for (const round of ROUNDS) {
+    for (const [arm, ns] of Object.entries(freeNs)) {
+      const slot = slotOf(ns * (1 + round / 4), { nolockFrees: FREES * 0.1, victimNs: ns / 2 });
+      for (const key of [...PARAMETERS.shares.map(slopeKey), NOLOCK_KEY, VICTIM_KEY]) {
+        table.set(arm as "none", key, round, slot);
+      }
+    }
+  }
+  return table;
+}
+
+function verdictInputs(inputs: ArmInputs) {
+  const arms = inputs.parameters.arms.map((arm) => armResult(inputs, arm));
+  return { ...inputs, arms, ratios: armRatios(inputs) };
+}
+
+const COUNTS: ArmInputs["counts"] = new Map([
+  ["none", new Map([[MAIN, countsOf({ share: 0.1 })]])],
+  ["global", new Map([[MAIN, countsOf({ share: 0.1, adds: 100 })]])],
+  ["percpu-slow-free", new Map([[MAIN, countsOf({ share: 0.1, adds: 100 })]])],
+  ["irq-work", new Map([[MAIN, countsOf({ share: 0.1, adds: 100, raises: FREES / 10 })]])],
+]);
+const CLEAR = { none: 10, global: 28, "percpu-slow-free": 11.8, "irq-work": 10.9 };
+
+function sentences(inputs: ArmInputs): Record<string, string> {
+  const verdicts = armVerdicts(verdictInputs(inputs));
+  return Object.fromEntries(verdicts.map(({ arm, sentence }) => [arm, sentence]));
+}
+
+test("ratios are taken within the rounds: what slows a round as a whole cancels", () => {
+  const ratios = armRatios({ parameters: PARAMETERS, table: tableOf(CLEAR), counts: COUNTS });
+  const found = ratios.find(
+    ({ arm, against, metric }) =>
+      arm === "global" && against === "none" && metric === "nolockFreeNs",
+  );
+  expect(found).toMatchObject({ ratio: 2.8, low: 2.8, high: 2.8, reason: null });
+});
+
+test("a ratio is withheld, with its reason, where the work was not the same", () => {
+  const counts = new Map([
+    ["none", new Map([[MAIN, countsOf({ share: 0.1, slowFreeShare: 0.5 })]])],
+    ["global", new Map([[MAIN, countsOf({ share: 0.1, slowFreeShare: 0.53 })]])],
+    ["irq-work", new Map([[MAIN, countsOf({ share: 0.1, slowFreeShare: 0.51 })]])],
+  ] as const);
+  const ratios = armRatios({ parameters: PARAMETERS, table: tableOf(CLEAR), counts });
+  const of = (arm: string) =>
+    ratios.find(
+      (each) => each.arm === arm && each.against === "none" && each.metric === "ordinaryFreeNs",
+    );
+  expect(of("global")).toMatchObject({ ratio: null, low: null, high: null });
+  expect(of("global")?.reason).toContain("53.0 % and 50.0 %");
+  expect(of("irq-work")?.ratio).toBeGreaterThan(1);
+});
+
+test("a difference is claimed where the interval leaves 1 out, and only there", () => {
+  const table = tableOf(CLEAR);
+  // Now faster, now slower than the floor.
+  for (const round of ROUNDS) {
+    const slot = slotOf((round % 2 === 0 ? 9 : 11) * (1 + round / 4), { nolockFrees: 819 });
+    table.set("irq-work", MAIN, round, slot);
+  }
+  const said = sentences({ parameters: PARAMETERS, table, counts: COUNTS });
+  expect(said["none"]).toMatch(/^The floor: an ordinary kfree\(\) costs 15\.0 ns/);
+  expect(said["global"]).toMatch(/^At 10 % nolock frees an ordinary kfree\(\) costs 3\.00x/);
+  expect(said["global"]).toContain("A CPU that never leaves the fast path pays 2.80x as well.");
+  expect(said["irq-work"]).toContain("no difference to the floor that this run can show");
+});
+
+test("the price of a raise from which irq-work loses follows from the medians", () => {
+  const inputs = { parameters: PARAMETERS, table: tableOf(CLEAR), counts: COUNTS };
+  // Median round: (11.8 - 10.9) * 1.5 / 0.9 more per ordinary free; a raise for every 90 of those.
+  const raisesPerOrdinaryFree = FREES / 10 / (FREES * 10 * 0.9);
+  const price = breakEvenRaiseNs(verdictInputs(inputs));
+  expect(price).toBeCloseTo((0.9 * 1.5) / 0.9 / raisesPerOrdinaryFree);
+  const said = sentences(inputs);
+  expect(said["irq-work"]).toContain("loses to percpu-slow-free from 135 ns per raise on.");
+});
+
+test("an arm that nobody drained says so", () => {
+  const counts = new Map(COUNTS);
+  const undrained = countsOf({ share: 0.1, adds: 100, barrierDrains: 20 });
+  counts.set("percpu-slow-free", new Map([[MAIN, undrained]]));
+  const said = sentences({ parameters: PARAMETERS, table: tableOf(CLEAR), counts });
+  expect(said["percpu-slow-free"]).toContain("Nobody drained it: up to 410 objects waited");
+  expect(said["global"]).not.toContain("Nobody drained it");
+});
+
+test("an arm without memory is told apart from one without time", () => {
+  const table = tableOf({ none: 10, global: 28, "percpu-slow-free": 11 });
+  table.set("global", MAIN, 0, slotOf(1, { isOutOfMemory: true }));
+  const said = sentences({ parameters: PARAMETERS, table, counts: new Map() });
+  expect(said["global"]).toContain("ran out of memory");
+  expect(said["irq-work"]).toBe("Not measured in this run.");
+});
+
+test("the question is answered only where the run can tell", () => {
+  const inputs = { parameters: PARAMETERS, table: tableOf(CLEAR), counts: COUNTS };
+  expect(answer(verdictInputs(inputs))).toContain("One list per CPU is the better place.");
+  const same = { none: 10, global: 10, "percpu-slow-free": 10, "irq-work": 10 };
+  const unclear = { parameters: PARAMETERS, table: tableOf(same), counts: COUNTS };
+  expect(answer(verdictInputs(unclear))).toContain("cannot tell the two apart");
+  const parameters = { ...PARAMETERS, arms: ["none", "irq-work"] } as const;
+  expect(answer(verdictInputs({ ...inputs, parameters }))).toBe("");
+});
