@@ -18,7 +18,7 @@ import { read_once, cpu_relax } from "../sync/atomic";
 import { lock_mode } from "../sync/context";
 import { cpu_area, cpu_cache_of, header, heap_base, per_cpu } from "../sync/percpu";
 import { CPUSLAB_FLUSH, DEFER_DRAIN_BARRIER, stat } from "../sync/stat";
-import { deactivate_slab, detach_freelist, flush_partials } from "./deactivate";
+import { deactivate_slab, detach_freelist, flush_partials, flush_this_cpu } from "./deactivate";
 import { lock_slab_mutex, unlock_slab_mutex } from "./slab_mutex";
 import { drain_cache, drain_cache_here, drain_cpu, waits_for_irq_work } from "./defer";
 
@@ -60,7 +60,7 @@ export function defer_free_barrier(): void {
 }
 
 /**
- * Take away what the CPU of `area` holds of `cache`.
+ * Take away what another CPU holds of `cache`, without its lock, which only it can take.
  *
  * Context: task; that CPU is in no call on this cache, and will not be.
  */
@@ -84,11 +84,11 @@ export function flush_everything_here(): void {
   // can and holders of those locks are short. Then no slab may stay with a number nobody has.
   do {
     drain_cpu(area, DEFER_DRAIN_BARRIER, mode);
-    flush_caches_here(area, mode);
+    flush_caches_here(mode);
   } while (waits_for_irq_work(area));
 }
 
-function flush_caches_here(area: CpuArea, mode: u32): void {
+function flush_caches_here(mode: u32): void {
   // Against a destroy elsewhere, which flushes this CPU's part of its cache too.
   lock_slab_mutex(mode);
   const count = header().nr_caches;
@@ -97,7 +97,7 @@ function flush_caches_here(area: CpuArea, mode: u32): void {
     if (address === 0) continue;
     const cache = changetype<KmemCache>(address);
     drain_cache_here(cache, DEFER_DRAIN_BARRIER, mode);
-    flush_cpu_of(area, cache, mode);
+    flush_this_cpu(cache, mode);
   }
   unlock_slab_mutex();
 }

@@ -6,7 +6,7 @@
 import { INTENT_DEACTIVATE, KmemCache, KmemCacheCpu, Slab } from "../base/layout";
 import { intent_clear, intent_set } from "../sync/intent";
 import { local_lock_irqsave } from "../sync/local_lock";
-import { cpu_token, next_word } from "../sync/percpu";
+import { cpu_token, next_word, this_cpu_cache } from "../sync/percpu";
 import {
   CPUSLAB_FLUSH,
   DEACTIVATE_FULL,
@@ -97,10 +97,31 @@ export function flush_slab(cache: KmemCache, c: KmemCacheCpu, mode: u32): void {
   stat(cache, CPUSLAB_FLUSH);
 }
 
-/** Hand the percpu partial slabs of `c` to their nodes. */
+/**
+ * Give up everything this CPU holds of `cache`. What the lists hold is detached inside the local
+ * lock's section, so that an NMI in between finds a whole list or none.
+ *
+ * Context: task, local lock free.
+ */
+export function flush_this_cpu(cache: KmemCache, mode: u32): void {
+  const c = this_cpu_cache(cache);
+  flush_slab(cache, c, mode);
+  local_lock_irqsave(c);
+  const first = <usize>c.partial;
+  c.partial = 0;
+  local_unlock_irqrestore(c);
+  place_partials(cache, first, mode);
+}
+
+/** Hand the percpu partial slabs of another CPU to their nodes. Context: as flush_cpu_of(). */
 export function flush_partials(cache: KmemCache, c: KmemCacheCpu, mode: u32): void {
   const first = <usize>c.partial;
   c.partial = 0;
+  place_partials(cache, first, mode);
+}
+
+/** Hand a detached percpu partial list to the nodes, all of it. */
+function place_partials(cache: KmemCache, first: usize, mode: u32): void {
   let rest = put_partials(cache, first, mode);
   // A CPU that may not sleep tries until it gets the lock: its holders are short, and these
   // slabs have no other place left.

@@ -19,7 +19,7 @@ import { read_once, write_once } from "../sync/atomic";
 import { lock_mode } from "../sync/context";
 import { cpu_area, cpu_cache_of, header, per_cpu, this_cpu, this_cpu_cache } from "../sync/percpu";
 import { DEACTIVATE_TO_HEAD, FREE_SLAB, stat } from "../sync/stat";
-import { flush_cpu_of } from "./barrier";
+import { flush_this_cpu } from "./deactivate";
 import { add_partial, get_node, remove_partial } from "./kmem_cache_node";
 import { discard_slab } from "./new_slab";
 import { list_lock, list_unlock } from "./section";
@@ -41,7 +41,7 @@ export function flush_if_asked(cache: KmemCache, mode: u32): void {
   const c = this_cpu_cache(cache);
   if (read_once(request_address(c)) === 0) return;
   write_once(request_address(c), 0);
-  flush_cpu_of(cpu_area(), cache, mode);
+  flush_this_cpu(cache, mode);
 }
 
 /** Take a slab that is listed and has `free` free objects to where it belongs. */
@@ -115,7 +115,7 @@ export function kmem_cache_shrink(cache: KmemCache): u32 {
     if (cpu === me || read_once(state) !== CPU_TAKEN) continue;
     write_once(request_address(cpu_cache_of(area, cache)), 1);
   }
-  flush_cpu_of(cpu_area(), cache, mode);
+  flush_this_cpu(cache, mode);
   let given: u32 = 0;
   for (let i: u32 = 0; i < head.nr_nodes; i++) {
     given += shrink_node(cache, get_node(cache, i), mode);

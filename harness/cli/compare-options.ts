@@ -6,7 +6,11 @@
  */
 import { InvalidArgumentError, Option } from "commander";
 import { DEFER_ARMS, type DeferArm } from "../heap/constants.js";
-import { COMPARE_LOADS, type CompareLoad, type CompareParameters } from "../measure/compare-plan.js";
+import {
+  COMPARE_LOADS,
+  type CompareLoad,
+  type CompareParameters,
+} from "../measure/compare-plan.js";
 import { UsageError } from "./exit.js";
 import { parseInteger, parseSizeBytes } from "./options.js";
 
@@ -78,8 +82,10 @@ export function sizeOption(): Option {
 }
 
 export function loadOption(): Option {
-  return new Option("--load <name>", "one load alone; left out: slow-free, and the others shortly")
-    .choices(COMPARE_LOADS);
+  return new Option(
+    "--load <name>",
+    "one load alone; left out: slow-free, and the others shortly",
+  ).choices(COMPARE_LOADS);
 }
 
 export function roundsOption(): Option {

@@ -7,12 +7,7 @@
  */
 import type { DeferArm } from "../heap/constants.js";
 import { type ArmInputs, estimateOf, irqNs, ordinaryFreeNs } from "./compare-arm.js";
-import {
-  largestShare,
-  NOLOCK_KEY,
-  slopeKey,
-  VICTIM_KEY,
-} from "./compare-plan.js";
+import { largestShare, NOLOCK_KEY, slopeKey, VICTIM_KEY } from "./compare-plan.js";
 import type { SlotNumbers } from "./compare-slots.js";
 
 export type RatioMetric = "ordinaryFreeNs" | "fastAllocNs" | "nolockFreeNs";
@@ -55,7 +50,7 @@ function armRatio(
   const key = keyOf(inputs, metric);
   const reason = reasonToWithhold(inputs, [arm, against], key);
   if (reason !== null) return [{ ...which, ratio: null, low: null, high: null, reason }];
-  const value = (name: DeferArm) => valueOf(inputs, name, metric);
+  const value = (name: DeferArm) => metricOf(inputs, name, metric);
   const ratios = inputs.table.zip([arm, against, "none"], key, (own, other, none) => {
     const floor = none as SlotNumbers;
     return value(arm)(own as SlotNumbers, floor) / value(against)(other as SlotNumbers, floor);
@@ -71,7 +66,7 @@ function keyOf({ parameters }: ArmInputs, metric: RatioMetric): string {
   return metric === "nolockFreeNs" ? NOLOCK_KEY : slopeKey(largestShare(parameters));
 }
 
-function valueOf(
+function metricOf(
   inputs: ArmInputs,
   arm: DeferArm,
   metric: RatioMetric,

@@ -14,9 +14,7 @@ const positive = v.pipe(v.number(), v.minValue(0));
 const arm = v.picklist(DEFER_ARMS);
 
 /** A median with its 95 % interval; null where it does not apply or was not measured. */
-const estimate = v.nullable(
-  v.object({ median: v.number(), low: v.number(), high: v.number() }),
-);
+const estimate = v.nullable(v.object({ median: v.number(), low: v.number(), high: v.number() }));
 
 const drains = v.object({
   total: count,

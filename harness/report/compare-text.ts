@@ -10,7 +10,7 @@ import type { LifetimeArm } from "../measure/compare-lifetimes.js";
 import type { CompareParameters } from "../measure/compare-plan.js";
 import type { CompareResults } from "../measure/compare-results.js";
 import type { Estimate } from "../measure/statistics.js";
-import { EMPTY_CELL, formatCount, formatRatio, renderTable } from "./table.js";
+import { EMPTY_CELL, formatCount, renderTable } from "./table.js";
 
 const COLUMNS = 100;
 
@@ -120,7 +120,7 @@ function loadTables({ loads }: CompareResults, share: string): string[] {
 function loadCells(arm: LifetimeArm | undefined): [string, string] {
   if (arm === undefined) return [EMPTY_CELL, EMPTY_CELL];
   if (!arm.bounded) return ["no memory", EMPTY_CELL];
-  return [formatMedian(arm.pairNs), arm.name === "none" ? EMPTY_CELL : formatRatio(arm.ratio)];
+  return [formatMedian(arm.pairNs), formatTimes(arm.name === "none" ? null : arm.ratio)];
 }
 
 function findingLines({ findings }: CompareResults): string[] {
@@ -174,6 +174,13 @@ function formatSpread(estimate: Estimate | null): string {
   if (estimate === null) return EMPTY_CELL;
   const { median, low, high } = estimate;
   return `${formatNumber(median)} ±${formatNumber((high - low) / 2)}`;
+}
+
+/** `1.70x ±0.09`, in the same way. */
+function formatTimes(estimate: Estimate | null): string {
+  if (estimate === null) return EMPTY_CELL;
+  const { median, low, high } = estimate;
+  return `${median.toFixed(2)}x ±${((high - low) / 2).toFixed(2)}`;
 }
 
 function formatMedian(estimate: Estimate | null): string {

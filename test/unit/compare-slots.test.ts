@@ -84,10 +84,7 @@ test("with more CPUs than cores nothing is left out", () => {
 
 test("the victim's phases count where the others cover them, and their time is not its own", () => {
   const roles = { ...TOGETHER, covered: [0], running: [1], steady: [1], victim: 0 };
-  const piece = judgePiece(
-    [record(TENTHS.map(() => 0.09)), record(TENTHS.map(() => 0.3))],
-    roles,
-  );
+  const piece = judgePiece([record(TENTHS.map(() => 0.09)), record(TENTHS.map(() => 0.3))], roles);
   const numbers = piece === null ? null : sumUp([piece], roles);
   expect(numbers?.victimNs).toBeCloseTo(90);
   expect(numbers?.phaseNs).toBeCloseTo(300_000);

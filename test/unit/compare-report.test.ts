@@ -1,0 +1,133 @@
+/**
+ * Goal: the document and the page of a comparison can be relied on. Method: results of a run
+ * written by hand, held against the schema, the published schema against the one in the code, and
+ * the text against a terminal of 100 columns.
+ */
+import { resolve } from "node:path";
+import { toJsonSchema } from "@valibot/to-json-schema";
+import { Ajv } from "ajv";
+import { DEFER_ARMS } from "slablab/internal/heap/constants.js";
+import {
+  ALLOC_KEY,
+  lifetimeConditions,
+  mainConditions,
+  makePlan,
+  NOLOCK_KEY,
+  VICTIM_KEY,
+} from "slablab/internal/measure/compare-plan.js";
+import { compareResults } from "slablab/internal/measure/compare-results.js";
+import { SlotTable } from "slablab/internal/measure/compare-table.js";
+import { readEnvironment } from "slablab/internal/measure/environment.js";
+import { compareParameters, compareReportSchema } from "slablab/internal/report/compare-schema.js";
+import { compareText } from "slablab/internal/report/compare-text.js";
+import { createReport, serializeReport } from "slablab/internal/report/json.js";
+import * as v from "valibot";
+import { expect, test } from "vitest";
+import { countsOf, FREES, PARAMETERS, slotOf } from "./support/compare.js";
+
+const SCHEMA_FILE = resolve(import.meta.dirname, "../../docs/schema/compare-v1.schema.json");
+const ALL = { ...PARAMETERS, arms: DEFER_ARMS };
+
+/** A run of all arms in which everything was measured, one of them without memory in one load. */
+function measuredRun(parameters = ALL) {
+  const table = new SlotTable();
+  const conditions = [...mainConditions(parameters), ...lifetimeConditions(parameters)];
+  for (const [index, arm] of parameters.arms.entries()) {
+    for (const { key, share } of conditions) {
+      for (let round = 0; round < 5; round++) {
+        const ns = 1000 + 10 * index + round;
+        const isOutOfMemory = arm === "percpu-deactivate" && key === "random";
+        const more = { drainNs: 1, nolockFrees: FREES * share, victimNs: ns, isOutOfMemory };
+        table.set(arm, key, round, slotOf(ns, more));
+      }
+    }
+  }
+  const counts = new Map(
+    parameters.arms.map((arm) => [
+      arm,
+      new Map(conditions.map(({ key, share }) => [key, countsOf({ share, adds: 12, raises: 3 })])),
+    ]),
+  );
+  const sums = { rounds: 5, discardedSlots: 1, slots: 99, findings: [], hasLifetimes: true };
+  const plan = makePlan(mainConditions(parameters), parameters);
+  return { table, counts, plan, ...sums, isInterrupted: false, isCut: false };
+}
+
+const results = compareResults(ALL, measuredRun(), 2);
+
+function documentOf() {
+  const parts = { command: "compare", environment: readEnvironment(), seed: 1 } as const;
+  const parameters = compareParameters(ALL, { durationMs: 3000 });
+  return JSON.parse(serializeReport(createReport({ ...parts, parameters, results })));
+}
+
+test("the document is what its schema says, and every time is an estimate or null", () => {
+  expect(v.parse(v.strictObject(compareReportSchema.entries), documentOf())).toBeTruthy();
+  const bad: string[] = [];
+  JSON.stringify(documentOf().results, (key, value) => {
+    const isEstimate = value !== null && typeof value === "object" && "median" in value;
+    if (key.endsWith("Ns") && value !== null && !isEstimate) bad.push(key);
+    return value;
+  });
+  expect(bad).toEqual([]);
+});
+
+test("the published JSON Schema is the one in the code, and accepts the document", async () => {
+  const schema = toJsonSchema(compareReportSchema);
+  await expect(`${JSON.stringify(schema, null, 2)}\n`).toMatchFileSnapshot(SCHEMA_FILE);
+  const check = new Ajv({ strict: false }).compile(schema);
+  expect(check(documentOf()) ? [] : check.errors).toEqual([]);
+  expect(check({ ...documentOf(), seed: "none" })).toBe(false);
+});
+
+test("the keys that others rely on are there for every arm", () => {
+  const document = documentOf();
+  expect(document.results.arms.map(({ name }: { name: string }) => name)).toEqual(DEFER_ARMS);
+  for (const arm of document.results.arms) {
+    expect(Object.keys(arm)).toEqual(
+      expect.arrayContaining([
+        ...["name", "bounded", "ordinaryFreeNs", "fastAllocNs", "nolockFreeNs", "nolockAllocNs"],
+        ...["barrierNs", "p99FreeNs", "maxFreeNs", "slowFreeShare", "slope", "deferred"],
+        "costs5PercentAtShare",
+      ]),
+    );
+    expect(Object.keys(arm.deferred)).toEqual(
+      expect.arrayContaining(["adds", "remoteAdds", "raises", "drains", "highWater", "maxAgeOps"]),
+    );
+  }
+});
+
+test("no line is wider than 100 columns, and nothing is coloured without a terminal", () => {
+  const text = compareText(ALL, results, "slablab 0.1.0, Node 20, a machine ".repeat(5));
+  const wide = text.split("\n").filter((line) => line.length > 100);
+  expect(wide).toEqual([]);
+  expect(text).not.toContain("\u001b");
+});
+
+test("the text shows every arm's slope with its interval, every verdict, the answer, what next", () => {
+  const text = compareText(ALL, results, "here");
+  for (const arm of DEFER_ARMS) expect(text).toMatch(new RegExp(`^${arm} +\\d+ ±\\d`, "m"));
+  expect(text.match(/^none +The floor/m)).not.toBeNull();
+  expect(text).toContain("no memory");
+  expect(text).toContain("npx slablab compare --json");
+});
+
+test("what was left out is said", () => {
+  const noted = (changes: object, cores = 2) =>
+    compareResults(ALL, { ...measuredRun(), ...changes }, cores).notes.join(" ");
+  expect(noted({})).toBe("");
+  expect(noted({}, 1)).toContain("2 CPUs on 1 core:");
+  expect(noted({ discardedSlots: 50 })).toContain("50 of 99 pieces were thrown away");
+  expect(noted({ isCut: true, rounds: 2 })).toContain("Only 2 of 5 rounds");
+  expect(noted({ isInterrupted: true, rounds: 2, hasLifetimes: false })).toContain(
+    "Interrupted after 2 of 5 rounds, without the second table.",
+  );
+  const short = makePlan(mainConditions(ALL), { durationMs: 600, rounds: null });
+  expect(noted({ plan: short })).toContain("Slots of 33 ms instead of 100");
+});
+
+test("the conditions of the tables have names of their own", () => {
+  const keys = [...mainConditions(ALL), ...lifetimeConditions(ALL)].map(({ key }) => key);
+  expect(new Set(keys).size).toBe(keys.length);
+  expect(keys).toEqual(expect.arrayContaining([NOLOCK_KEY, ALLOC_KEY, VICTIM_KEY]));
+});
