@@ -55,7 +55,8 @@ function ensure_pages(pages: u32): bool {
   const now = current_pages();
   if (now >= pages) return true;
   const wanted = (pages - now + PAGES_PER_WASM_PAGE - 1) / PAGES_PER_WASM_PAGE;
-  return memory.grow(<i32>wanted) >= 0;
+  // Another thread that boots at the same time may have grown it meanwhile.
+  return memory.grow(<i32>wanted) >= 0 || current_pages() >= pages;
 }
 
 /** Fill in the header's constants. */

@@ -12,6 +12,7 @@
  */
 import { BLOCK_PAGES, MAX_PAGE_ORDER } from "../base/config";
 import { PG_BUDDY, PG_NONE, Page, ZONES, ZONE_BLOCK_MAP, ZONE_SIZE, Zone } from "../base/layout";
+import { read_once, write_once } from "../sync/atomic";
 import { heap_base, header } from "../sync/percpu";
 import { list_add, list_del, page_kind, page_to_pfn, pfn_to_page, set_page_kind } from "./page";
 
@@ -36,12 +37,21 @@ function flip_block_bit(zone: Zone, pfn: u32): void {
   store<u32>(word, load<u32>(word) ^ ((<u32>1) << (block & 31)));
 }
 
+function set_free_mask(zone: Zone, mask: u32): void {
+  write_once(changetype<usize>(zone) + offsetof<Zone>("free_mask"), mask);
+}
+
+/** @returns true if a zone has a block for `order`; a hint without its lock. Context: any. */
+export function zone_has(zone: Zone, order: u32): bool {
+  return read_once(changetype<usize>(zone) + offsetof<Zone>("free_mask")) >> order !== 0;
+}
+
 /** Put a block on its list. */
 function add_to_free_area(zone: Zone, page: Page, order: u32): void {
   page.order = order;
   set_page_kind(page, PG_BUDDY);
   list_add(page, free_list(zone, order));
-  zone.free_mask = zone.free_mask | (1 << order);
+  set_free_mask(zone, zone.free_mask | (1 << order));
   if (order === MAX_PAGE_ORDER) flip_block_bit(zone, page_to_pfn(page));
 }
 
@@ -50,7 +60,7 @@ export function del_from_free_area(zone: Zone, page: Page, order: u32): void {
   const list = free_list(zone, order);
   list_del(page, list);
   set_page_kind(page, PG_NONE);
-  if (load<u32>(list) === 0) zone.free_mask = zone.free_mask & ~((<u32>1) << order);
+  if (load<u32>(list) === 0) set_free_mask(zone, zone.free_mask & ~((<u32>1) << order));
   if (order === MAX_PAGE_ORDER) flip_block_bit(zone, page_to_pfn(page));
 }
 

@@ -10,7 +10,7 @@ import { BLOCK_PAGES, LOCK_BOUNDED, MAX_PAGE_ORDER, PAGES_PER_WASM_PAGE } from "
 import { HeapHeader, PG_HOLE, Zone } from "../base/layout";
 import { read_once, write_once, xchg } from "../sync/atomic";
 import { header, heap_base } from "../sync/percpu";
-import { spin_lock, spin_unlock } from "../sync/spinlock";
+import { spin_is_free, spin_lock, spin_unlock } from "../sync/spinlock";
 import { free_pages_range, node_zone, pfn_to_nid } from "./buddy";
 import { pfn_to_page, set_page_kind } from "./page";
 
@@ -92,6 +92,11 @@ export function grow_memory(pages: u32, seen_end: u32, mode: u32): bool {
   }
   spin_unlock(lock);
   return grown;
+}
+
+/** @returns true while some CPU grows the memory. Context: any. */
+export function is_growing(): bool {
+  return !spin_is_free(heap_base + offsetof<HeapHeader>("grow_lock"));
 }
 
 /** Note that a nolock caller missed `pages` pages. Context: any. */

@@ -6,7 +6,7 @@
  * allocation that misses returns 0 and leaves a growth request; a free that misses leaves the
  * block on the zone's deferred list, which the next ordinary free takes in.
  */
-import { LOCK_TRY, MAX_PAGE_ORDER, NUMA_NO_NODE, PCP_ORDERS } from "../base/config";
+import { LOCK_BOUNDED, LOCK_TRY, MAX_PAGE_ORDER, NUMA_NO_NODE, PCP_ORDERS } from "../base/config";
 import {
   INTENT_ALLOC_PAGES,
   INTENT_FREE_PAGES,
@@ -20,11 +20,11 @@ import { intent_clear, intent_set } from "../sync/intent";
 import { llist_add, llist_del_all, llist_empty, llist_next } from "../sync/llist";
 import { cpu_area, header } from "../sync/percpu";
 import { spin_lock, spin_unlock } from "../sync/spinlock";
-import { free_one_page, node_zone, pfn_to_nid, rmqueue } from "./buddy";
-import { end_pfn, grow_memory, request_growth } from "./grow";
+import { free_one_page, node_zone, pfn_to_nid, rmqueue, zone_has } from "./buddy";
+import { end_pfn, grow_memory, is_growing, request_growth } from "./grow";
 import { page_to_pfn, set_page_kind } from "./page";
 import { drain_all_pages, pcp_alloc, pcp_free, pcp_serves } from "./pcp";
-import { alloc_run, free_run } from "./run";
+import { RUN_MISSED, alloc_run, free_run } from "./run";
 
 /** One attempt in one zone. @returns a page of kind PG_NONE, or 0. */
 function alloc_from_zone(node: u32, order: u32, mode: u32): usize {
@@ -68,6 +68,18 @@ export function alloc_pages_thisnode(order: u32, node: u32, mode: u32): usize {
   return page === 0 ? 0 : prepare_page(page, order);
 }
 
+/** How often a CPU that may not sleep looks again after it missed a lock. */
+const MAX_MISSES: u32 = 32;
+
+/** @returns true if some zone seems to have a block for `order`. Context: any. */
+function zones_have(order: u32): bool {
+  const nodes = header().nr_nodes;
+  for (let node: u32 = 0; node < nodes; node++) {
+    if (zone_has(node_zone(node), order)) return true;
+  }
+  return false;
+}
+
 /** Gather what lies about: other CPUs' lists, and blocks whose free found its zone locked. */
 function gather_pages(mode: u32): void {
   drain_all_pages(mode);
@@ -92,13 +104,20 @@ function gather_pages(mode: u32): void {
 export function alloc_pages(order: u32, node: i32, mode: u32): usize {
   const noted = intent_set(INTENT_ALLOC_PAGES, 0, 0, order);
   let page: usize = 0;
+  let misses: u32 = 0;
   while (true) {
     const seen_end = end_pfn();
     page = alloc_from_zones(node, order, mode);
     if (page !== 0) break;
     if (mode === LOCK_TRY) {
-      request_growth(1 << order);
+      if (!zones_have(order)) request_growth(1 << order);
       break;
+    }
+    // A CPU that may not sleep can miss a lock whose holder is off its core: that is no reason to
+    // grow a memory that has free pages, nor to say that it has none.
+    if (mode === LOCK_BOUNDED && misses < MAX_MISSES && (zones_have(order) || is_growing())) {
+      misses++;
+      continue;
     }
     // Ends: each turn either grew the memory, which has a maximum, or is the last.
     if (grow_memory(1 << order, seen_end, mode)) continue;
@@ -118,15 +137,21 @@ export function alloc_pages(order: u32, node: i32, mode: u32): usize {
  */
 export function alloc_large_run(pages: u32, mode: u32): usize {
   let page: usize = 0;
+  let misses: u32 = 0;
   while (true) {
     const seen_end = end_pfn();
     page = alloc_run(pages, mode);
+    if (page === RUN_MISSED && mode !== LOCK_TRY && misses < MAX_MISSES) {
+      misses++;
+      continue;
+    }
     if (page !== 0 || mode === LOCK_TRY) break;
     if (grow_memory(pages, seen_end, mode)) continue;
     gather_pages(mode);
     page = alloc_run(pages, mode);
     break;
   }
+  if (page === RUN_MISSED) page = 0;
   if (page !== 0) {
     const first = changetype<Page>(page);
     first.node = pfn_to_nid(page_to_pfn(first));

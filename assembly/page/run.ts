@@ -61,14 +61,17 @@ function find_run(count: u32): u32 {
   return MAX_BLOCKS;
 }
 
+/** What alloc_run() returns when a lock was not to be had: no page's address. */
+export const RUN_MISSED: usize = 1;
+
 /**
  * Take ceil(pages / 1024) blocks in a row.
  *
  * @returns the first page, kind PG_INFLIGHT and nr_pages set to the whole run; 0 if there is no
- * such run or a lock was not to be had. Context: no zone lock held.
+ * such run; RUN_MISSED if a lock was missed. Context: no zone lock held.
  */
 export function alloc_run(pages: u32, mode: u32): usize {
-  if (!lock_zones(mode)) return 0;
+  if (!lock_zones(mode)) return RUN_MISSED;
   const blocks = (pages + BLOCK_PAGES - 1) >> MAX_PAGE_ORDER;
   const first = find_run(blocks);
   if (first === MAX_BLOCKS) {

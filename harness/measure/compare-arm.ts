@@ -1,14 +1,16 @@
 /**
  * The numbers of one arm from its slots: what an ordinary free costs, and all beside it.
  *
- * The definition of the headline, per round, with T the time of a phase over all CPUs:
+ * The definition of the headline, per round, with T the time of a phase, summed over the CPUs that
+ * do ordinary frees:
  *
  *   floor    = T(none) / frees
  *   ordinary = floor + (T(arm) - T(none)) / ordinary frees
  *
- * Everything that an arm adds to the phase is charged to the ordinary frees, whoever executed it:
- * the push, the bounced line, the drain, irq_work. So no drain is free by construction. What the
- * phase leaves undrained is drained at a barrier, and that time stands beside it.
+ * Everything that an arm adds to the phase is charged to the ordinary frees: the push, the bounced
+ * line, the drain, irq_work. So no drain is free by construction. What the phase leaves undrained
+ * is drained at a barrier, and that time stands beside it; what CPUs with nolock frees only do is
+ * in the system's time.
  */
 import type { DeferArm } from "../heap/constants.js";
 import type { CompareCounts, DeferCounts } from "./compare-counts.js";
@@ -85,11 +87,14 @@ export function armResult(inputs: ArmInputs, arm: DeferArm): ArmResult {
     name: arm,
     bounded,
     ordinaryFreeNs: slope.at(-1)?.ordinaryFreeNs ?? null,
-    systemNs: estimate(main, (n) => (n.phaseNs + n.drainNs) / n.operations + raised),
+    systemNs: estimate(
+      main,
+      ({ system, drainNs }) => (system.phaseNs + drainNs) / system.operations + raised,
+    ),
     fastAllocNs: estimate(VICTIM_KEY, (n) => n.victimNs as number),
     nolockFreeNs: estimate(NOLOCK_KEY, (n) => perFree(n) + irq(NOLOCK_KEY).perFree),
     nolockAllocNs: estimate(ALLOC_KEY, perFree),
-    barrierNs: hasDeferred ? estimate(main, (n) => n.drainNs / n.nolockFrees) : null,
+    barrierNs: hasDeferred ? estimate(main, (n) => n.drainNs / n.system.nolockFrees) : null,
     p99FreeNs: estimate(main, (n) => n.p99Ns + raised),
     maxFreeNs: estimate(main, (n) => n.maxNs + raised),
     slowFreeShare: counted?.slowFreeShare ?? null,

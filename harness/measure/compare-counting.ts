@@ -51,10 +51,12 @@ async function countArm(
     const before = heap.stats();
     const { load, share } = condition;
     const request = { load, share, phases: COUNTED_PHASES, seed: parameters.seed, victim: null };
-    const records = await stage.run(arm, request);
+    const records = await stage.run(arm, { ...request, isLeftUndrained: true });
+    const after = heap.stats();
+    await stage.run(arm, { ...request, phases: 0 });
     const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
     byKey.set(condition.key, {
-      ...countBetween(before, heap.stats()),
+      ...countBetween(before, after),
       phases: Math.min(...records.map(({ phases }) => phases)),
       frees: sum(records.map(({ operations, phases }) => operations * phases)),
       nolockFrees: sum(records.map(({ nolockFrees }) => nolockFrees)),

@@ -50,6 +50,8 @@ export interface ConditionCounts {
   readonly deferred: DeferCounts;
   /** Slow frees among all frees, 0..1; a free straight to a slab is a slow one. */
   readonly slowFreeShare: number;
+  /** Part of the deferred objects that waited still when the phases were over, 0..1. */
+  readonly leftShare: number;
 }
 
 /** By arm, then by the key of the condition. */
@@ -71,7 +73,7 @@ const MAXIMA: ReadonlySet<StatItem> = new Set(["DEFER_HIGH_WATER", "DEFER_MAX_AG
 export function countBetween(
   before: HeapStats,
   after: HeapStats,
-): Pick<ConditionCounts, "deferred" | "slowFreeShare"> {
+): Pick<ConditionCounts, "deferred" | "slowFreeShare" | "leftShare"> {
   const early = readTotals(before);
   const late = readTotals(after);
   const count = (item: StatItem) => (MAXIMA.has(item) ? late(item) : late(item) - early(item));
@@ -80,9 +82,11 @@ export function countBetween(
   );
   const slow = count("FREE_SLOWPATH") + count("DEFER_DIRECT_FREE");
   const fast = count("FREE_FASTPATH") + count("NOLOCK_FREE_FASTPATH");
+  const adds = count("DEFER_ADD");
+  const left = Math.max(0, adds - count("DEFER_DRAINED"));
   return {
     deferred: {
-      adds: count("DEFER_ADD"),
+      adds,
       remoteAdds: count("DEFER_ADD_REMOTE"),
       raises: count("DEFER_RAISE"),
       drains: {
@@ -95,5 +99,6 @@ export function countBetween(
       slabs: count("DEFER_SLAB"),
     },
     slowFreeShare: slow + fast === 0 ? 0 : slow / (slow + fast),
+    leftShare: adds === 0 ? 0 : left / adds,
   };
 }

@@ -59,7 +59,7 @@ function lifetimeArm(inputs: ArmInputs, arm: DeferArm, key: string): LifetimeArm
     name: arm,
     bounded,
     pairNs: estimate(pairNs),
-    barrierNs: hasDeferred ? estimate((n) => n.drainNs / n.nolockFrees) : null,
+    barrierNs: hasDeferred ? estimate((n) => n.drainNs / n.system.nolockFrees) : null,
     slowFreeShare: counted?.slowFreeShare ?? null,
     ratio: reason === null ? estimateOf(ratios, parameters) : null,
     reason,

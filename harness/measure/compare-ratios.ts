@@ -3,7 +3,7 @@
  *
  * A ratio is withheld where the two arms did not do the same kind of work: where their shares of
  * slow frees differ by more than two points, an arm may only look faster because more of its frees
- * happened to be fast ones.
+ * happened to be fast ones. So may one whose objects nobody had freed when the slot was over.
  */
 import type { DeferArm } from "../heap/constants.js";
 import { type ArmInputs, estimateOf, irqNs, ordinaryFreeNs } from "./compare-arm.js";
@@ -28,6 +28,8 @@ export interface ArmRatio {
 const AGAINST: readonly DeferArm[] = ["none", "irq-work"];
 /** Points of slow free share that two arms may differ by. */
 const SLOW_SHARE_MAX = 0.02;
+/** An arm that leaves more than this part of its objects waiting has not done its work. */
+const LEFT_MAX = 0.1;
 
 /** Every ratio that this run can give. */
 export function armRatios(inputs: ArmInputs): ArmRatio[] {
@@ -87,6 +89,12 @@ export function reasonToWithhold(
 ): string | null {
   const unbounded = arms.find((arm) => !table.isBounded(arm, key));
   if (unbounded !== undefined) return `${unbounded} ran out of memory`;
+  for (const arm of arms) {
+    const { leftShare = 0 } = counts.get(arm)?.get(key) ?? {};
+    if (leftShare > LEFT_MAX) {
+      return `${arm} left ${(leftShare * 100).toFixed(0)} % of its deferred objects undrained`;
+    }
+  }
   const shares = arms.flatMap((arm) => counts.get(arm)?.get(key)?.slowFreeShare ?? []);
   const apart = Math.max(...shares) - Math.min(...shares);
   if (shares.length < 2 || apart <= SLOW_SHARE_MAX) return null;

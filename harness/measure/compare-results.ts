@@ -46,7 +46,7 @@ export function compareResults(
     ratios,
     verdicts: armVerdicts(verdictInputs),
     answer: answer(verdictInputs),
-    loads: measured.hasLifetimes ? lifetimeResults(inputs) : [],
+    loads: measured.lifetimeRounds > 0 ? lifetimeResults(inputs) : [],
     breakEvenRaise: breakEvenRaiseNs(verdictInputs),
     rounds: measured.rounds,
     slotMs: measured.plan.slotMs,
@@ -62,11 +62,12 @@ export function compareResults(
 const DISCARDED_NOTABLE = 0.1;
 
 function notesOn(
-  { cpus, load }: CompareParameters,
+  { cpus }: CompareParameters,
   measured: CompareMeasurement,
   cores: number,
 ): string[] {
-  const { plan, rounds, discardedSlots, slots, isCut, isInterrupted, hasLifetimes } = measured;
+  const { plan, rounds, discardedSlots, slots, isCut, isInterrupted } = measured;
+  const { hasLifetimes, lifetimeRounds } = measured;
   const notes: string[] = [];
   if (cpus > cores) {
     notes.push(
@@ -86,15 +87,10 @@ function notesOn(
         "gave a core to somebody else: end other programs for better numbers.",
     );
   }
-  if (isCut) {
-    notes.push(
-      `Only ${rounds} of ${plan.rounds} rounds${load === null ? " and no second table" : ""}: ` +
-        "the machine was too busy to measure all in time.",
-    );
-  }
-  if (isInterrupted) {
-    const what = hasLifetimes || load !== null ? "" : ", without the second table";
-    notes.push(`Interrupted after ${rounds} of ${plan.rounds} rounds${what}.`);
+  if (isCut || isInterrupted) {
+    const why = isInterrupted ? "interrupted" : "the machine was too busy to measure all in time";
+    const second = hasLifetimes && lifetimeRounds === 0 ? ", no second table" : "";
+    notes.push(`${rounds} of ${plan.rounds} rounds${second}: ${why}.`);
   }
   return notes;
 }

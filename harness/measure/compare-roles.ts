@@ -28,18 +28,20 @@ export function rolesOf(
   // and under a lifetime a rare long phase is a drain.
   const isRare = share > 0 && (share * FREES_PER_PHASE) / traffic.burst < 1;
   const trim = isLifetime || isRare ? 0 : TRIM;
-  if (isCrowded) return { covered: [], running: [], steady: [], overlapMin: 0, trim, victim };
   const isSame = share === 1 || load === "nolock-alloc";
   const mixed = isSame ? cpus : cpus.filter((cpu) => !isNolockCpu(traffic, cpu));
+  const charged = mixed.filter((cpu) => cpu !== victim);
+  const common = { trim, charged, victim };
+  if (isCrowded) return { ...common, covered: [], running: [], steady: [], overlapMin: 0 };
   if (victim !== null) {
-    const running = mixed.filter((cpu) => cpu !== victim);
     const steady = cpus.filter((cpu) => cpu !== victim);
-    return { covered: [victim], running, steady, overlapMin: OVERLAP_MIN, trim, victim };
+    const overlapMin = OVERLAP_MIN;
+    return { ...common, covered: [victim], running: charged, steady, overlapMin };
   }
   const overlapMin = isLifetime ? LIFETIME_OVERLAP_MIN : OVERLAP_MIN;
   const others = cpus.filter((cpu) => !mixed.includes(cpu));
   const steady = isLifetime ? [] : mixed.length < 2 ? cpus : others;
-  return { covered: mixed, running: mixed, steady, overlapMin, trim, victim };
+  return { ...common, covered: mixed, running: mixed, steady, overlapMin };
 }
 
 /** The CPU that is the victim in a round: CPU 0, in turns where there are more than two. */

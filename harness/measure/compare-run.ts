@@ -32,6 +32,9 @@ export interface CompareMeasurement {
   readonly discardedSlots: number;
   readonly slots: number;
   readonly findings: readonly ArmFinding[];
+  /** Rounds of the short second table that were finished; 0 without one. */
+  readonly lifetimeRounds: number;
+  /** Whether that table was to be there. */
   readonly hasLifetimes: boolean;
   readonly isInterrupted: boolean;
   /** Whether the machine was so busy that something was left out. */
@@ -92,7 +95,6 @@ async function measureAll(
   const findings: ArmFinding[] = [];
   const rounds = new Rounds(parameters, { cores: environment.cores, isOver, step });
   let counts: CompareCounts = new Map();
-  let hasLifetimes = false;
   const inStage = async (build: "bench" | "bench-stats", work: (stage: Stage) => Promise<void>) => {
     if (isOver()) return;
     const stage = await Stage.open(pool, build, arms, parameters);
@@ -111,14 +113,15 @@ async function measureAll(
     await stage.withLoads(conditions, () => rounds.measure(stage, plan));
     if (isOver() || lifetimes.length === 0) return;
     await stage.withLoads(lifetimes, () => rounds.measure(stage, shortPlan));
-    hasLifetimes = true;
   });
   const { table, finished, discardedSlots, slots } = rounds;
   const done = finished.get(plan) ?? 0;
   const isInterrupted = signal.aborted;
   const isCut = !isInterrupted && isLate();
   const sums = { table, counts, plan, rounds: done, discardedSlots, slots };
-  return { ...sums, findings, hasLifetimes, isInterrupted, isCut };
+  const hasLifetimes = lifetimes.length > 0;
+  const lifetimeRounds = finished.get(shortPlan) ?? 0;
+  return { ...sums, findings, hasLifetimes, lifetimeRounds, isInterrupted, isCut };
 }
 
 /** Progress: every slot of the plans, and one step for each condition that is counted. */

@@ -14,22 +14,26 @@ import { median } from "./statistics.js";
 export interface Piece {
   /** By CPU: the time of every phase that counts, in ns. */
   readonly durationsNs: readonly (readonly number[])[];
-  /** By CPU: operations of a phase. */
+  /** By CPU: operations of a phase, and how many were nolock frees. */
   readonly operations: readonly number[];
-  /** Per phase, all CPUs together. */
-  readonly nolockFrees: number;
+  readonly nolockFrees: readonly number[];
   /** Of every phase that counts, all CPUs together. */
   readonly drainsNs: readonly number[];
   readonly isOutOfMemory: boolean;
 }
 
-export interface SlotNumbers {
-  /** Time of one phase, summed over the CPUs that ran the load, in ns: a mean over phases. */
+/** A phase of some CPUs: a mean over phases, a sum over CPUs. */
+export interface PhaseNumbers {
   readonly phaseNs: number;
-  /** Operations of one phase of those CPUs, and how many were nolock frees. */
   readonly operations: number;
   readonly nolockFrees: number;
-  /** Time of the drains, in ns, per phase. */
+}
+
+/** The phase of the CPUs that are charged, and what stands beside it. */
+export interface SlotNumbers extends PhaseNumbers {
+  /** The same of all CPUs that ran the load, those with nolock frees only among them. */
+  readonly system: PhaseNumbers;
+  /** Time of the drains of all CPUs, in ns, per phase. */
   readonly drainNs: number;
   /** ns per pair of the victim; null without one. */
   readonly victimNs: number | null;
@@ -50,6 +54,8 @@ export interface SlotRoles {
   readonly overlapMin: number;
   /** Part of the phases left out of a mean at either end, 0..0.5. */
   readonly trim: number;
+  /** CPUs whose time is charged to ordinary frees: those that do any. */
+  readonly charged: readonly number[];
   readonly victim: number | null;
 }
 
@@ -67,11 +73,10 @@ export function judgePiece(records: readonly SlotRecord[], roles: SlotRoles): Pi
   const kept = roles.overlapMin === 0 ? all : all.filter(createJudge(records, roles, all));
   const isOutOfMemory = records.some((record) => record.isOutOfMemory);
   if (!isOutOfMemory && ran - kept.length > ran * DROPPED_MAX) return null;
-  const workers = records.filter((_, cpu) => cpu !== roles.victim);
   return {
     durationsNs: records.map((record) => kept.map((phase) => tookMs(record, phase) * NS_PER_MS)),
     operations: records.map((record) => record.operations),
-    nolockFrees: sum(workers.map(({ nolockFrees }) => nolockFrees)) / Math.max(1, ran),
+    nolockFrees: records.map(({ nolockFrees }) => nolockFrees / Math.max(1, ran)),
     drainsNs: kept.map(
       (phase) => sum(records.map(({ drainsMs }) => drainsMs[phase] ?? 0)) * NS_PER_MS,
     ),
@@ -119,21 +124,25 @@ function tookMs(record: SlotRecord, phase: number): number {
 }
 
 /** The numbers of a slot from its pieces; null if none is left. */
-export function sumUp(pieces: readonly Piece[], { trim, victim }: SlotRoles): SlotNumbers | null {
+export function sumUp(pieces: readonly Piece[], roles: SlotRoles): SlotNumbers | null {
+  const { trim, victim, charged } = roles;
   const [first] = pieces;
   if (first === undefined) return null;
-  const cpus = first.operations.map((_, cpu) => cpu);
-  const workers = cpus.filter((cpu) => cpu !== victim);
+  const workers = first.operations.map((_, cpu) => cpu).filter((cpu) => cpu !== victim);
   const durationsOf = (cpu: number) => pieces.flatMap((piece) => piece.durationsNs[cpu] ?? []);
   const operationsOf = (cpu: number) => first.operations[cpu] as number;
   const meanOf = (cpu: number) => trimmedMean(durationsOf(cpu), trim);
-  const perOperation = workers
+  const phaseOf = (cpus: readonly number[]): PhaseNumbers => ({
+    phaseNs: sum(cpus.map(meanOf)),
+    operations: sum(cpus.map(operationsOf)),
+    nolockFrees: sum(cpus.map((cpu) => mean(pieces.map((each) => each.nolockFrees[cpu] ?? 0)))),
+  });
+  const perOperation = charged
     .flatMap((cpu) => durationsOf(cpu).map((took) => took / operationsOf(cpu)))
     .sort((a, b) => a - b);
   return {
-    phaseNs: sum(workers.map(meanOf)),
-    operations: sum(workers.map(operationsOf)),
-    nolockFrees: mean(pieces.map((piece) => piece.nolockFrees)),
+    ...phaseOf(charged),
+    system: phaseOf(workers),
     drainNs: trimmedMean(
       pieces.flatMap((piece) => piece.drainsNs),
       trim,

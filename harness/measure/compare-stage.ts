@@ -25,9 +25,7 @@ import {
 import { FREES_PER_PHASE } from "../workload/slow-free.js";
 import type { Traffic } from "../workload/traffic.js";
 
-export interface SlotRequest extends Pick<SlotArgs, "load" | "share" | "phases" | "seed"> {
-  readonly victim: SlotArgs["victim"];
-}
+export type SlotRequest = Omit<SlotArgs, "traffic" | "originMs" | "failed">;
 
 export interface ArmFinding extends Finding {
   readonly arm: DeferArm;

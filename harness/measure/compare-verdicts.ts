@@ -69,9 +69,28 @@ function costSentence(inputs: VerdictInputs, arm: ArmResult): string {
   const onset =
     from === null
       ? ", which is less than 5 %"
-      : `; it costs 5 % from a share of ${from === 0 ? "0 %" : percent(from)} on`;
+      : from === inputs.parameters.shares[0]
+        ? everywhere(inputs, arm.name)
+        : `; it costs 5 % from a share of ${percent(from)} on`;
   return `At ${share} nolock frees ${what} costs ${times} of the floor${onset}.`;
 }
+
+/** An arm that costs 5 % at each of the shares. */
+function everywhere({ parameters }: VerdictInputs, arm: DeferArm): string {
+  const { shares, nolockCpus } = parameters;
+  const looks = LOOKS_ON_SLOW_FREE.includes(arm);
+  return shares[0] === 0 && nolockCpus === 0 && looks
+    ? "; it costs 5 % even where nobody frees nolock, because every slow free has to look"
+    : "; it costs 5 % at every share of this run";
+}
+
+/** Arms in which an ordinary slow free looks at the list each time. */
+const LOOKS_ON_SLOW_FREE: readonly DeferArm[] = [
+  "global",
+  "global-line",
+  "node",
+  "percpu-slow-free",
+];
 
 function fastPathSentence(inputs: VerdictInputs, arm: DeferArm): string {
   const ratio = findRatio(inputs, arm, "none", "fastAllocNs");

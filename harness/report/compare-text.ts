@@ -57,16 +57,27 @@ function describeRun(parameters: CompareParameters, results: CompareResults): st
   );
 }
 
-function slopeTable({ shares }: CompareParameters, { arms }: CompareResults): string {
-  const head = ["arm", ...shares.map(formatShare), "5 % at"];
+function slopeTable({ shares }: CompareParameters, { arms, ratios }: CompareResults): string {
+  const head = ["arm", ...shares.map(formatShare), "of none", "5 % at"];
   const rows = arms.map((arm) => [
     arm.name,
     ...arm.slope.map(({ ordinaryFreeNs }) =>
       arm.bounded ? formatSpread(ordinaryFreeNs) : "no memory",
     ),
+    formatTimes(toFloor(ratios, arm.name)),
     formatOnset(arm, shares),
   ]);
   return renderTable({ head, rows });
+}
+
+/** The paired ratio to the floor at the largest share; null if it is withheld. */
+function toFloor(ratios: CompareResults["ratios"], name: string): Estimate | null {
+  const found = ratios.find(
+    ({ arm, against, metric }) => arm === name && against === "none" && metric === "ordinaryFreeNs",
+  );
+  const { ratio = null, low = null, high = null } = found ?? {};
+  if (ratio === null || low === null || high === null) return null;
+  return { median: ratio, low, high };
 }
 
 function sideTable({ arms }: CompareResults): string {
@@ -146,7 +157,7 @@ function nextLines({ load }: CompareParameters): string {
 }
 
 function title(text: string): string {
-  return `\n${styleText("bold", text, { stream: process.stdout })}`;
+  return `\n${styleText("bold", wrap(text), { stream: process.stdout })}`;
 }
 
 /** Breaks at spaces; with a label, the text hangs in a column beside it. */

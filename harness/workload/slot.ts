@@ -23,6 +23,8 @@ export interface SlotArgs extends SetUpArgs {
   readonly share: number;
   readonly phases: number;
   readonly seed: number;
+  /** Leave undrained what a lifetime deferred, to be counted: a slot of no phases drains it. */
+  readonly isLeftUndrained?: boolean;
   /** The CPU that runs fast-path pairs instead of the load, and how many a phase. */
   readonly victim: { readonly cpu: number; readonly pairs: number } | null;
   /** `performance.timeOrigin` of the thread that started the slot: the common time axis. */
@@ -116,7 +118,8 @@ export const runSlot: Job<SlotArgs, SlotRecord> = (context, args) => {
     if (load.isDrainedEachPhase) drain(phase);
     if (!part.isVictim) load.reset();
   }
-  if (!load.isDrainedEachPhase) drain(Math.max(0, phase - 1));
+  const isLeft = args.isLeftUndrained === true;
+  if (!load.isDrainedEachPhase && !isLeft) drain(Math.max(0, phase - 1));
   const { operations } = part;
   const isOutOfMemory = Atomics.load(failed, 0) !== 0;
   return { startsMs, endsMs, drainsMs, operations, nolockFrees, phases: phase, isOutOfMemory };

@@ -13,6 +13,7 @@ const WEIGHTS: Readonly<Record<string, number>> = {
   kfree: 8,
   kfreeNolock: 8,
   kmallocNolock: 4,
+  kmallocNode: 3,
   kmallocBulk: 3,
   kfreeBulk: 3,
   cacheAlloc: 8,
@@ -22,10 +23,10 @@ const WEIGHTS: Readonly<Record<string, number>> = {
 };
 
 /** A few buckets with few objects a slab: there every slow path is only some calls away. */
-const HOT_SIZES = [1000, 2048, 4096, 8192] as const;
+const HOT_SIZES = [2048, 4096, 8192] as const;
 
 const size = fc.oneof(
-  { weight: 12, arbitrary: fc.constantFrom(...HOT_SIZES) },
+  { weight: 24, arbitrary: fc.constantFrom(...HOT_SIZES) },
   { weight: 6, arbitrary: fc.integer({ min: 0, max: 256 }) },
   { weight: 4, arbitrary: fc.integer({ min: 257, max: NOLOCK_MAX + 8 }) },
   { weight: 1, arbitrary: fc.integer({ min: NOLOCK_MAX, max: 300_000 }) },

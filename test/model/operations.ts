@@ -4,7 +4,14 @@
  * Objects are chosen by number among those live at that moment, so that a shrunk run still means
  * something. `can` says whether an operation makes sense now.
  */
-import { __GFP_ZERO, GFP_KERNEL, NUMA_NO_NODE, SlabError, ZERO_SIZE_PTR } from "slablab";
+import {
+  __GFP_ZERO,
+  GFP_KERNEL,
+  type KmemCacheOptions,
+  NUMA_NO_NODE,
+  SlabError,
+  ZERO_SIZE_PTR,
+} from "slablab";
 import { expect } from "vitest";
 import { CPUS, type Live, PlantedError, type Where, type World } from "./world.js";
 
@@ -229,7 +236,8 @@ const caches: Record<string, Operation> = {
         expect(() => cpu.kmemCacheCreate(options)).toThrow(RangeError);
         return;
       }
-      const door = cpu.kmemCacheCreate(options);
+      const door = createOrRunOut(world, where, options);
+      if (door === undefined) return;
       const doors = new Map([[where.cpu, door]]);
       world.caches.set(name, { name, size, align, isConstructed: flag, doors });
     },
@@ -286,6 +294,17 @@ const caches: Record<string, Operation> = {
     },
   },
 };
+
+/** @returns the new cache, or undefined where its counters found no memory. */
+function createOrRunOut(world: World, where: Where, options: KmemCacheOptions) {
+  try {
+    return world.cpu(where).kmemCacheCreate(options);
+  } catch (error) {
+    expect(String(error)).toContain("expected memory");
+    expect(world.hasPlenty(4096, where)).toBe(false);
+    return undefined;
+  }
+}
 
 function cacheAlloc(world: World, where: Where, numbers: Numbers, isBulk: boolean): void {
   const cache = world.pickCache(numbers.pick);

@@ -84,3 +84,32 @@ describe("the referee", () => {
     await expect(rest()).rejects.toThrow(/kmalloc-96/);
   });
 });
+
+describe("a load that breaks off", () => {
+  const endless = Number.MAX_SAFE_INTEGER;
+
+  test.each([
+    ["exit", "its Worker ended with exit code 3"],
+    ["throw", "Error: enough of this traffic"],
+  ])("because one CPU fails (%s) ends for all", async (how, reason) => {
+    const seed = nextSeed();
+    const { cpu, run } = await makeArena(4, { maximumBytes });
+    const { args } = makeMix(cpu, seed, endless);
+    const failed = run(jobOf("sabotage", "failInTraffic"), seed, { args: { ...args, how } });
+    await expect(failed).rejects.toThrow(`CPU 1, job failInTraffic: ${reason}`);
+    // The heap goes on without it.
+    cpu.kfree(cpu.kmalloc(100));
+  });
+
+  test("because the pool is closed ends its Workers wherever they are", async () => {
+    const { cpu, pool } = await makeArena(3, { maximumBytes });
+    const { args } = makeMix(cpu, 1, endless);
+    const run = pool.run(jobOf("sabotage", "mixForever"), { args });
+    const end = expect(run).rejects.toThrow(/because the pool was closed/);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const start = performance.now();
+    await pool.close();
+    await end;
+    expect(performance.now() - start).toBeLessThan(5000);
+  });
+});

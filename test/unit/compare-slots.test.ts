@@ -21,6 +21,7 @@ const TOGETHER: SlotRoles = {
   steady: [],
   overlapMin: 0.5,
   trim: 0,
+  charged: [0, 1],
   victim: null,
 };
 
@@ -83,7 +84,7 @@ test("with more CPUs than cores nothing is left out", () => {
 });
 
 test("the victim's phases count where the others cover them, and their time is not its own", () => {
-  const roles = { ...TOGETHER, covered: [0], running: [1], steady: [1], victim: 0 };
+  const roles = { ...TOGETHER, covered: [0], running: [1], steady: [1], charged: [1], victim: 0 };
   const piece = judgePiece([record(TENTHS.map(() => 0.09)), record(TENTHS.map(() => 0.3))], roles);
   const numbers = piece === null ? null : sumUp([piece], roles);
   expect(numbers?.victimNs).toBeCloseTo(90);
@@ -115,6 +116,29 @@ test("a slot that ran out of memory is kept, however few phases it had", () => {
   const end = { isOutOfMemory: true, phases: 0 };
   const piece = judgePiece([record([], end), record([], end)], TOGETHER);
   expect(piece === null ? null : sumUp([piece], TOGETHER)?.isOutOfMemory).toBe(true);
+});
+
+test("CPUs with nolock frees only are in the system's time, and charged to nobody", () => {
+  const traffic = { ...PARAMETERS, nolockCpus: 1 };
+  const condition = {
+    key: "",
+    load: "slow-free",
+    share: 0.1,
+    hasVictim: false,
+    weight: 1,
+  } as const;
+  const roles = rolesOf(traffic, condition, null, false);
+  const own = record(TENTHS, { nolockFrees: 1000 });
+  const pushing = record(
+    TENTHS.map(() => 0.3),
+    { nolockFrees: 10_000 },
+  );
+  const piece = judgePiece([own, pushing], roles);
+  const numbers = piece === null ? null : sumUp([piece], { ...roles, trim: 0 });
+  expect(numbers).toMatchObject({ operations: 1000, nolockFrees: 100 });
+  expect(numbers?.phaseNs).toBeCloseTo(100_000);
+  expect(numbers?.system).toMatchObject({ operations: 2000, nolockFrees: 1100 });
+  expect(numbers?.system.phaseNs).toBeCloseTo(400_000);
 });
 
 test("trimming leaves the same part out at either end", () => {

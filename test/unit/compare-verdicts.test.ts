@@ -74,6 +74,18 @@ test("a ratio is withheld, with its reason, where the work was not the same", ()
   expect(of("irq-work")?.ratio).toBeGreaterThan(1);
 });
 
+test("a ratio is withheld where the work was left undone", () => {
+  const left = countsOf({ share: 0.1, adds: 1000, leftShare: 0.9 });
+  const counts = new Map([["global", new Map([[MAIN, left]])]] as const);
+  const ratios = armRatios({ parameters: PARAMETERS, table: tableOf(CLEAR), counts });
+  const withheld = ratios.filter(({ reason }) => reason !== null);
+  expect(withheld.map(({ arm, metric }) => [arm, metric])).toEqual([
+    ["global", "ordinaryFreeNs"],
+    ["global", "ordinaryFreeNs"],
+  ]);
+  expect(withheld[0]?.reason).toBe("global left 90 % of its deferred objects undrained");
+});
+
 test("a difference is claimed where the interval leaves 1 out, and only there", () => {
   const table = tableOf(CLEAR);
   // Now faster, now slower than the floor.

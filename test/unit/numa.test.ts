@@ -72,7 +72,7 @@ describe("get_partial and new_slab", () => {
     cpu.kfree(object);
   });
 
-  test("before it reports that memory is out, a CPU takes what other nodes' partial slabs hold", () => {
+  test("before memory is reported out, other nodes' partial slabs are taken", () => {
     const heap = new TestHeap({ nodes: 2, maximumBytes: 12 * MIB, initialBytes: 12 * MIB });
     const [here, there] = heap.cpus();
     const cache = heap.cache("kmalloc-4k");

@@ -1,6 +1,6 @@
-/** The mixed load with one thing wrong, which whoever watches has to find. */
+/** The mixed load with one thing wrong, which whoever watches has to find or to survive. */
 import type { JobContext } from "slablab/internal/cpu/job.js";
-import { type MixedArgs, type MixedReport, mixed } from "./mixed.js";
+import { type MixedArgs, type MixedReport, Mixer, mixed } from "./mixed.js";
 
 /** CPU 0 writes one word into an object that is waiting to change hands. */
 export function scribble(context: JobContext, args: MixedArgs): MixedReport {
@@ -23,4 +23,24 @@ export function scribble(context: JobContext, args: MixedArgs): MixedReport {
 export function forget(context: JobContext, args: MixedArgs): MixedReport {
   if (context.index === 0) context.cpu.kmalloc(96);
   return mixed(context, args);
+}
+
+/** The load, in the middle of which CPU 1 ends its Worker, or throws. */
+export function failInTraffic(
+  context: JobContext,
+  { how, ...args }: MixedArgs & { readonly how: "exit" | "throw" },
+): MixedReport {
+  if (context.index !== 1) return mixed(context, args);
+  const mixer = new Mixer(context.cpu, context.index, args);
+  context.startLine();
+  for (let turn = 0; turn < 500; turn++) mixer.turn();
+  if (how === "exit") process.exit(3);
+  throw new Error("enough of this traffic");
+}
+
+/** The load for ever, deaf to everything. */
+export function mixForever({ cpu, index, startLine }: JobContext, args: MixedArgs): never {
+  const mixer = new Mixer(cpu, index, args);
+  startLine();
+  for (;;) mixer.turn();
 }

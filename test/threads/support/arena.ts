@@ -11,9 +11,7 @@ import { readFieldTable } from "slablab/internal/heap/fields.js";
 import { findHeap } from "slablab/internal/heap/find.js";
 import { HeapView } from "slablab/internal/heap/view.js";
 import { afterEach, expect } from "vitest";
-
-/** A run that takes longer hangs. */
-const RUN_TIMEOUT_MS = 60_000;
+import { runTimeoutMs } from "./effort.js";
 
 export interface Arena {
   readonly heap: Heap;
@@ -47,7 +45,7 @@ export async function makeArena(cpus: number, options: HeapOptions = {}): Promis
     cpu,
     view,
     run: (job, seed, more = {}) =>
-      nameSeed(seed, pool.run(job, { timeoutMs: RUN_TIMEOUT_MS, ...more })),
+      nameSeed(seed, pool.run(job, { timeoutMs: runTimeoutMs, ...more })),
     rest: async () => {
       const eyes = view();
       cpu.offline();

@@ -5,7 +5,7 @@
  * by one and without looking at each other, into build/test-jobs/. What they import of the package
  * is the build under test.
  */
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { JobRef } from "slablab/internal/cpu/protocol.js";
@@ -28,6 +28,7 @@ function compileJobs(): void {
   if (isCompiled) return;
   isCompiled = true;
   mkdirSync(TARGET, { recursive: true });
+  process.on("exit", () => rmSync(TARGET, { recursive: true, force: true }));
   const dist = pathToFileURL(join(ROOT, "dist")).href;
   for (const file of readdirSync(SOURCES).filter((each) => each.endsWith(".ts"))) {
     const { outputText } = ts.transpileModule(readFileSync(join(SOURCES, file), "utf8"), {

@@ -23,10 +23,11 @@ export const FREES = 8192;
 
 /** A slot in which a free of either kind took `freeNs`. */
 export function slotOf(freeNs: number, changes: Partial<SlotNumbers> = {}): SlotNumbers {
+  const { nolockFrees = 0 } = changes;
+  const phase = { phaseNs: freeNs * FREES, operations: FREES, nolockFrees };
   return {
-    phaseNs: freeNs * FREES,
-    operations: FREES,
-    nolockFrees: 0,
+    ...phase,
+    system: phase,
     drainNs: 0,
     victimNs: null,
     p99Ns: freeNs,
@@ -41,16 +42,19 @@ export function countsOf(changes: {
   readonly share: number;
   readonly raises?: number;
   readonly slowFreeShare?: number;
+  readonly leftShare?: number;
   readonly adds?: number;
   readonly barrierDrains?: number;
 }): ConditionCounts {
   const { share, raises = 0, slowFreeShare = 1, adds = 0, barrierDrains = 0 } = changes;
+  const { leftShare = 0 } = changes;
   const byTrigger = { slowFree: 0, deactivate: 0, switch: 0, irqWork: 0, barrier: barrierDrains };
   return {
     phases: 10,
     frees: FREES * 10,
     nolockFrees: FREES * 10 * share,
     slowFreeShare,
+    leftShare,
     deferred: {
       adds,
       remoteAdds: 0,

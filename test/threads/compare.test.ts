@@ -1,0 +1,113 @@
+/**
+ * Goal: the comparison measures what it says on real Workers, writes one document, and stops when
+ * it is told to. Method: short runs of the library and of the binary; every heap is validated by
+ * the run itself. No time is asserted: these runs are too short to tell arms apart.
+ */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { resolve } from "node:path";
+import { compareResults } from "slablab/internal/measure/compare-results.js";
+import { runCompare } from "slablab/internal/measure/compare-run.js";
+import type { CompareParameters } from "slablab/internal/measure/compare-plan.js";
+import { compareReportSchema } from "slablab/internal/report/compare-schema.js";
+import * as v from "valibot";
+import { expect, test } from "vitest";
+
+const BINARY = resolve(import.meta.dirname, "../../dist/cli/main.js");
+
+const PARAMETERS: CompareParameters = {
+  sizeBytes: 64,
+  cpus: 2,
+  burst: 4,
+  nolockCpus: 0,
+  migrate: 0,
+  seed: 1,
+  arms: ["none", "irq-work"],
+  shares: [0, 0.1],
+  durationMs: 60,
+  rounds: 1,
+  irqCostNs: 0,
+  load: "slow-free",
+};
+
+async function compare(changes: Partial<CompareParameters>) {
+  const parameters = { ...PARAMETERS, ...changes };
+  const { signal } = new AbortController();
+  // A clock that stands still never runs out of time, however busy the machine is.
+  const world = { clock: { nowNs: () => 0 }, cores: 1, signal, onProgress: () => {} };
+  return compareResults(parameters, await runCompare(parameters, world), 1);
+}
+
+test.each([
+  {},
+  { arms: ["none", "global", "global-line", "node", "direct"] },
+  { arms: ["none", "percpu-slow-free", "percpu-deactivate", "percpu-switch"], migrate: 0.5 },
+  { nolockCpus: 1, burst: 16, sizeBytes: 512 },
+  { cpus: 3, sizeBytes: 8 },
+  { cpus: 1 },
+  { load: null },
+  { load: "fifo" },
+] as const satisfies Partial<CompareParameters>[])(
+  "a run with %j has a time for every arm and share, and leaves sound heaps",
+  async (changes) => {
+    const { arms, findings, verdicts } = await compare(changes);
+    expect(findings).toEqual([]);
+    expect(verdicts.map(({ arm }) => arm)).toEqual(arms.map(({ name }) => name));
+    for (const { slope, bounded } of arms.filter(({ name }) => name !== "percpu-deactivate")) {
+      expect(bounded).toBe(true);
+      for (const { ordinaryFreeNs } of slope) expect(ordinaryFreeNs?.median).toBeGreaterThan(0);
+    }
+  },
+);
+
+test("each arm's drain is done by whom it should be", async () => {
+  const arms = ["none", "global", "percpu-slow-free", "percpu-deactivate", "irq-work"] as const;
+  const results = await compare({ arms });
+  const drainsOf = (name: string) =>
+    results.arms.find((arm) => arm.name === name)?.deferred?.drains.byTrigger;
+  expect(drainsOf("global")?.slowFree).toBeGreaterThan(0);
+  expect(drainsOf("percpu-slow-free")?.slowFree).toBeGreaterThan(0);
+  expect(drainsOf("percpu-deactivate")).toMatchObject({ slowFree: 0, deactivate: 0, irqWork: 0 });
+  expect(drainsOf("percpu-deactivate")?.barrier).toBeGreaterThan(0);
+  expect(drainsOf("irq-work")).toMatchObject({ slowFree: 0, barrier: 0 });
+  const adds = results.arms.filter(({ name }) => name !== "none").map((arm) => arm.deferred?.adds);
+  expect(new Set(adds).size).toBe(1);
+});
+
+test("an arm that nobody drains runs out of memory, and has no times", async () => {
+  const arms = ["none", "percpu-deactivate"] as const;
+  // Everything this CPU frees is deferred, and no list is emptied: 16 MiB are soon used up.
+  const results = await compare({ arms, load: "random", nolockCpus: 1, durationMs: 2000 });
+  const [none, arm] = results.arms;
+  expect(none?.bounded).toBe(true);
+  expect(arm).toMatchObject({ bounded: false, ordinaryFreeNs: null, systemNs: null });
+  expect(results.verdicts[1]?.sentence).toContain("ran out of memory");
+  expect(results.findings).toEqual([]);
+});
+
+test("--json prints exactly one document that its schema accepts", async () => {
+  const args = ["--arms", "irq-work", "--shares", "0,0.1", "--duration", "60ms", "--seed", "7"];
+  const child = spawn(process.execPath, [BINARY, "compare", "--json", ...args]);
+  const text = await textOf(child.stdout);
+  const document = v.parse(compareReportSchema, JSON.parse(text));
+  expect(document).toMatchObject({ schema: "slablab/compare/v1", seed: 7 });
+  expect(document.parameters).toMatchObject({ cpus: 2, shares: [0, 0.1], durationMs: 60 });
+  expect(document.results.arms.map(({ name }) => name)).toEqual(["none", "irq-work"]);
+});
+
+test("Ctrl-C ends with status 130 and what was measured so far", async () => {
+  const child = spawn(process.execPath, [BINARY, "compare", "--json", "--duration", "2m"]);
+  const ended = once(child, "exit");
+  const text = textOf(child.stdout);
+  setTimeout(() => child.kill("SIGINT"), 3000);
+  const [status] = await ended;
+  expect(status).toBe(130);
+  const { results } = v.parse(compareReportSchema, JSON.parse(await text));
+  expect(results.interrupted).toBe(true);
+});
+
+async function textOf(stream: NodeJS.ReadableStream): Promise<string> {
+  let text = "";
+  for await (const chunk of stream) text += chunk;
+  return text;
+}
