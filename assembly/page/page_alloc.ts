@@ -80,17 +80,26 @@ function zones_have(order: u32): bool {
   return false;
 }
 
-/** Gather what lies about: other CPUs' lists, and blocks whose free found its zone locked. */
-function gather_pages(mode: u32): void {
-  drain_all_pages(mode);
+/** Take in the blocks whose free found its zone locked. @returns true if there were any. */
+function drain_deferred_zones(mode: u32): bool {
+  let found: bool = false;
   const nodes = header().nr_nodes;
   for (let node: u32 = 0; node < nodes; node++) {
     const zone = node_zone(node);
+    if (llist_empty(changetype<usize>(zone) + offsetof<Zone>("deferred"))) continue;
     const lock = changetype<usize>(zone) + offsetof<Zone>("lock");
     if (!spin_lock(lock, mode)) continue;
     drain_deferred_pages(zone);
     spin_unlock(lock);
+    found = true;
   }
+  return found;
+}
+
+/** Gather what lies about, when there is no growing any more: all CPUs' page lists. */
+function gather_pages(mode: u32): void {
+  drain_all_pages(mode);
+  drain_deferred_zones(mode);
 }
 
 /**
@@ -119,8 +128,9 @@ export function alloc_pages(order: u32, node: i32, mode: u32): usize {
       misses++;
       continue;
     }
-    // Ends: each turn either grew the memory, which has a maximum, or is the last.
-    if (grow_memory(1 << order, seen_end, mode)) continue;
+    // Ends: each turn took in blocks that others freed, or grew the memory, which has a maximum,
+    // or is the last.
+    if (drain_deferred_zones(mode) || grow_memory(1 << order, seen_end, mode)) continue;
     gather_pages(mode);
     page = alloc_from_zones(node, order, mode);
     break;
@@ -146,7 +156,7 @@ export function alloc_large_run(pages: u32, mode: u32): usize {
       continue;
     }
     if (page !== 0 || mode === LOCK_TRY) break;
-    if (grow_memory(pages, seen_end, mode)) continue;
+    if (drain_deferred_zones(mode) || grow_memory(pages, seen_end, mode)) continue;
     gather_pages(mode);
     page = alloc_run(pages, mode);
     break;

@@ -1,8 +1,8 @@
 /**
  * Calibrates and runs the rounds of a plan.
  *
- * How many phases a slot has is calibrated on the floor, once for each load, and is the same for
- * every arm: every arm does the same number of nolock frees in a round. A piece of a slot in which
+ * How many phases a slot has is calibrated on the floor, once for each load, resets included, and is
+ * the same for every arm: every arm does the same number of nolock frees in a round. A piece of a slot in which
  * the CPUs did not run together is thrown away, counted, and run again at once, next to those it
  * will be compared with. An arm that ran out of memory under a condition is not asked again.
  */
@@ -52,8 +52,8 @@ export class Rounds {
   discardedSlots = 0;
   readonly #parameters: CompareParameters;
   readonly #context: RoundsContext;
-  /** What one phase takes on the floor, in ms. */
-  readonly #phaseMs = new Map<LoadName, number>();
+  /** From one phase to the next on the floor, in ms. */
+  readonly #cycleMs = new Map<LoadName, number>();
   #victimPairs = VICTIM_PAIRS;
 
   constructor(parameters: CompareParameters, context: RoundsContext) {
@@ -123,8 +123,8 @@ export class Rounds {
   }
 
   #phasesOf({ slotMs }: Plan, { load, weight }: Condition, pieces: number): number {
-    const phaseMs = this.#phaseMs.get(load) ?? slotMs;
-    return Math.max(PHASES_MIN, Math.ceil((slotMs * weight) / pieces / phaseMs));
+    const eachMs = this.#cycleMs.get(load) ?? slotMs;
+    return Math.max(PHASES_MIN, Math.ceil((slotMs * weight) / pieces / eachMs));
   }
 
   /** The same number has the same seed in every arm. */
@@ -149,7 +149,7 @@ export class Rounds {
       const request = this.#requestFor(condition, 0, { phases: WARM_UP_PHASES, victim: null });
       for (const arm of arms) await stage.run(arm, request);
       const records = await stage.run(floor, this.#requestFor(condition, 0, long));
-      this.#phaseMs.set(load, phaseMs(records));
+      this.#cycleMs.set(load, cycleMs(records));
     }
     const victim = conditions.find(({ hasVictim }) => hasVictim);
     if (victim === undefined || floor === undefined) return;
@@ -167,6 +167,13 @@ interface Slots {
   readonly condition: Condition;
   readonly round: number;
   readonly order: Random;
+}
+
+/** The median time from the start of a phase to the start of the next, its reset included. */
+function cycleMs([first]: readonly SlotRecord[]): number {
+  if (first === undefined || first.phases < 2) return PHASES_MIN;
+  const starts = Array.from(first.startsMs.subarray(0, first.phases));
+  return median(starts.slice(1).map((start, phase) => start - (starts[phase] as number)));
 }
 
 /** The median time of a phase, of the CPU that takes longest. */
