@@ -68,8 +68,12 @@ export function alloc_pages_thisnode(order: u32, node: u32, mode: u32): usize {
   return page === 0 ? 0 : prepare_page(page, order);
 }
 
-/** How often a CPU that may not sleep looks again after it missed a lock. */
-const MAX_MISSES: u32 = 32;
+/**
+ * How often a CPU that may not sleep looks again after it missed a lock: longer than a holder is
+ * off its core on a busy machine. Growing instead would not be faster, since new pages enter
+ * their zone under the same lock.
+ */
+const MAX_MISSES: u32 = 512;
 
 /** @returns true if some zone seems to have a block for `order`. Context: any. */
 function zones_have(order: u32): bool {

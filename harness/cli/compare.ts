@@ -54,6 +54,7 @@ export function register(program: Command): void {
 async function compare(options: CompareOptions, signal: AbortSignal): Promise<ExitStatus> {
   const parameters = parametersOf(options);
   const { runCompare } = await import("../measure/compare-run.js");
+  const { NoRoomError } = await import("../measure/compare-stage.js");
   const { compareResults } = await import("../measure/compare-results.js");
   const { describeEnvironment, readEnvironment } = await import("../measure/environment.js");
   const { systemClock } = await import("../measure/clock.js");
@@ -69,6 +70,9 @@ async function compare(options: CompareOptions, signal: AbortSignal): Promise<Ex
       signal,
       onProgress: (share, note) => bar.update(Math.round(share * PROGRESS_STEPS), note),
     });
+  } catch (error) {
+    if (!(error instanceof NoRoomError)) throw error;
+    throw new EnvironmentError(`${error.message}; try fewer --cpus, fewer --arms or less --size`);
   } finally {
     progress.stop();
   }

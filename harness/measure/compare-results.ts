@@ -4,7 +4,7 @@ import { type ArmInputs, type ArmResult, armResult } from "./compare-arm.js";
 import { type LifetimeResult, lifetimeResults } from "./compare-lifetimes.js";
 import { type CompareParameters, SLOT_MS } from "./compare-plan.js";
 import { type ArmRatio, armRatios } from "./compare-ratios.js";
-import type { CompareMeasurement } from "./compare-run.js";
+import { type CompareMeasurement, SHORT_ROUNDS } from "./compare-run.js";
 import { type ArmVerdict, answer, armVerdicts, breakEvenRaiseNs } from "./compare-verdicts.js";
 
 export interface CompareResults {
@@ -89,7 +89,7 @@ function notesOn(
   }
   if (isCut || isInterrupted) {
     const why = isInterrupted ? "interrupted" : "the machine was too busy to measure all in time";
-    const second = hasLifetimes && lifetimeRounds === 0 ? ", no second table" : "";
+    const second = hasLifetimes ? `, and ${lifetimeRounds} of the ${SHORT_ROUNDS} short ones` : "";
     notes.push(`${rounds} of ${plan.rounds} rounds${second}: ${why}.`);
   }
   return notes;

@@ -59,7 +59,7 @@ const STRETCH_MAX = 1.5;
 const REST_MS = 14_000;
 
 /** The short second table: rounds, and milliseconds of a slot. */
-const SHORT_ROUNDS = 3;
+export const SHORT_ROUNDS = 3;
 const SHORT_SLOT_MS = 40;
 
 /** Measure what `parameters` ask for. @throws JobError if a Worker fails */

@@ -10,6 +10,7 @@ import type { JobRef } from "../cpu/protocol.js";
 import type { DeferArm } from "../heap/constants.js";
 import { createHeap, type Heap } from "../heap/heap.js";
 import { compileBuild } from "../heap/load.js";
+import type { HeapOptions } from "../heap/options.js";
 import type { Finding } from "../heap/validate/invariants.js";
 import { lifetimeBytes } from "../workload/lifetimes.js";
 import type { LoadName } from "../workload/load.js";
@@ -47,6 +48,24 @@ export function heapBytes({ sizeBytes, cpus }: Traffic): number {
   return Math.ceil(bytes / MIB) * MIB;
 }
 
+/** This machine has no room for the heaps of a run. */
+export class NoRoomError extends Error {
+  override readonly name = "NoRoomError";
+}
+
+async function makeHeap(options: HeapOptions): Promise<Heap> {
+  try {
+    return await createHeap(options);
+  } catch (error) {
+    const { maximumBytes = 0 } = options;
+    throw new NoRoomError(
+      `expected room for a heap of ${Math.ceil(maximumBytes / MIB)} MiB per arm, ` +
+        `got none: ${error instanceof Error ? error.message : String(error)}`,
+      { cause: error },
+    );
+  }
+}
+
 export class Stage {
   readonly #pool: Pool;
   readonly #traffic: Traffic;
@@ -69,7 +88,7 @@ export class Stage {
     const maximumBytes = heapBytes(traffic);
     for (const defer of arms) {
       const size = { maximumBytes, initialBytes: maximumBytes, maxCaches: CACHES };
-      const heap = await createHeap({ cpus: traffic.cpus, module, defer, ...size });
+      const heap = await makeHeap({ cpus: traffic.cpus, module, defer, ...size });
       stage.#heaps.set(defer, { heap, id: await pool.attach(heap) });
     }
     return stage;
