@@ -1,10 +1,11 @@
 /**
  * Calibrates and runs the rounds of a plan.
  *
- * How many phases a slot has is calibrated on the floor, once for each load, resets included, and is
- * the same for every arm: every arm does the same number of nolock frees in a round. A piece of a slot in which
- * the CPUs did not run together is thrown away, counted, and run again at once, next to those it
- * will be compared with. An arm that ran out of memory under a condition is not asked again.
+ * How many phases a slot has is calibrated on the floor, once for each load, resets included, and
+ * is the same for every arm: every arm does the same number of nolock frees in a round. A piece of
+ * a slot in which the CPUs did not run together is thrown away, counted, and run again at once,
+ * next to those it will be compared with. An arm that ran out of memory under a condition is not
+ * asked again.
  */
 import type { DeferArm } from "../heap/constants.js";
 import type { LoadName } from "../workload/load.js";

@@ -63,7 +63,8 @@ function costSentence(inputs: VerdictInputs, arm: ArmResult): string {
     return `At ${share} nolock frees no difference to the floor that this run can show: ${times}.`;
   }
   if (ratio.high < 1) {
-    return `At ${share} nolock frees ${what} costs ${times} of the floor: less, because the work waits.`;
+    const why = isUndrained(arm) ? ": less, because the work waits" : ", less";
+    return `At ${share} nolock frees ${what} costs ${times} of the floor${why}.`;
   }
   const from = arm.costs5PercentAtShare;
   const onset =
@@ -101,18 +102,23 @@ function fastPathSentence(inputs: VerdictInputs, arm: DeferArm): string {
 /** Ratios closer to 1 than this are real perhaps, but not worth a sentence. */
 const NOTABLE = 1.02;
 
-function drainSentence({ name, deferred, barrierNs }: ArmResult): string {
-  if (deferred === null || deferred.adds === 0) {
-    return deferred !== null && deferred.directFrees > 0 ? "Nothing had to wait on a list." : "";
-  }
-  const { total, byTrigger } = deferred.drains;
-  if (total === 0 || byTrigger.barrier < total) return "";
+function drainSentence(arm: ArmResult): string {
+  const { name, deferred, barrierNs } = arm;
+  if (deferred === null) return "";
+  if (deferred.adds === 0) return deferred.directFrees > 0 ? "Nothing had to wait on a list." : "";
+  if (!isUndrained(arm)) return "";
   const cost = barrierNs === null ? "" : ` at ${ns(barrierNs.median)} per nolock free`;
   const why = UNDRAINED[name] ?? "";
   return (
     `Nobody drained it: up to ${deferred.highWater} objects waited for the barrier, ` +
     `which freed them${cost}${why}.`
   );
+}
+
+/** Whether nothing but the barrier ever emptied the arm's lists. */
+function isUndrained({ deferred }: ArmResult): boolean {
+  const { total, byTrigger } = deferred?.drains ?? { total: 0, byTrigger: { barrier: 0 } };
+  return total > 0 && byTrigger.barrier === total;
 }
 
 /** Why an arm's drain did not come. */

@@ -5,8 +5,12 @@
  * A key that others rely on keeps its name and meaning within a version.
  */
 import * as v from "valibot";
-import { DEFER_ARMS } from "../heap/constants.js";
-import { COMPARE_LOADS, type CompareParameters, type Plan } from "../measure/compare-plan.js";
+import {
+  COMPARE_ARMS,
+  COMPARE_LOADS,
+  type CompareParameters,
+  type Plan,
+} from "../measure/compare-plan.js";
 
 /** A value with what its schema says about it. */
 function described<T extends v.GenericSchema>(schema: T, text: string) {
@@ -16,7 +20,7 @@ function described<T extends v.GenericSchema>(schema: T, text: string) {
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1));
 const positive = v.pipe(v.number(), v.minValue(0));
-const arm = v.picklist(DEFER_ARMS);
+const arm = v.picklist(COMPARE_ARMS);
 
 const estimate = described(
   v.nullable(v.object({ median: v.number(), low: v.number(), high: v.number() })),

@@ -204,7 +204,6 @@ describe("bad options", () => {
   test("what a heap cannot do yet says so", async () => {
     const heap = await createHeap({ cpus: 1, maximumBytes: 16 * MIB });
     const cpu = heap.cpu();
-    const cache = cpu.kmemCacheCreate({ name: "c", size: 8 });
     const calls = [
       () => heap.reap(0),
       () => heap.memcgCreate({ name: "g", limitBytes: MIB }),
