@@ -53,13 +53,18 @@ export function register(program: Command): void {
 
 async function compare(options: CompareOptions, signal: AbortSignal): Promise<ExitStatus> {
   const parameters = parametersOf(options);
-  const { runCompare } = await import("../measure/compare-run.js");
+  const { compareLimitMs, runCompare } = await import("../measure/compare-run.js");
   const { NoRoomError } = await import("../measure/compare-stage.js");
   const { compareResults } = await import("../measure/compare-results.js");
   const { describeEnvironment, readEnvironment } = await import("../measure/environment.js");
   const { systemClock } = await import("../measure/clock.js");
   const environment = readEnvironment();
   const cores = availableParallelism();
+  if (!options.json && !options.quiet) {
+    const { arms, cpus } = parameters;
+    const limit = Math.round(compareLimitMs(parameters) / 1000);
+    console.error(`measuring ${arms.length} arms on ${cpus} CPUs, which takes at most ${limit} s`);
+  }
   const progress = createProgress(options);
   const bar = progress.bar("compare", PROGRESS_STEPS);
   let measured: Awaited<ReturnType<typeof runCompare>>;

@@ -13,8 +13,11 @@ import type { Command, Reply } from "./protocol.js";
 export function spawnThread(options: ThreadOptions, events: ThreadEvents): Thread {
   const { name } = options;
   const more = { ...limitsOf(options), ...argumentsOf(process.execArgv) };
-  // biome-ignore format: bundlers look for exactly this expression
-  const worker = new Worker(new URL("./cpu-main.js", import.meta.url), { type: "module", name, ...more } as object);
+  const worker = new Worker(new URL("./cpu-main.js", import.meta.url), {
+    type: "module",
+    name,
+    ...more,
+  } as object);
   let cause = "";
   worker.on("message", (reply: Reply) => events.onReply(reply));
   worker.on("messageerror", (error) => {

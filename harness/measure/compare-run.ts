@@ -62,6 +62,12 @@ const REST_MS = 14_000;
 export const SHORT_ROUNDS = 3;
 const SHORT_SLOT_MS = 40;
 
+/** How long a run takes at most, in ms, before it ends with what it has. */
+export function compareLimitMs(parameters: CompareParameters): number {
+  const { durationMs } = makePlan(mainConditions(parameters), parameters);
+  return STRETCH_MAX * parameters.arms.length * durationMs + REST_MS;
+}
+
 /** Measure what `parameters` ask for. @throws JobError if a Worker fails */
 export async function runCompare(
   parameters: CompareParameters,
@@ -85,13 +91,13 @@ async function measureAll(
   const conditions = mainConditions(parameters);
   const lifetimes = lifetimeConditions(parameters);
   const plan = makePlan(conditions, parameters);
-  const durationMs = lifetimes.length * SHORT_ROUNDS * SHORT_SLOT_MS;
-  const shortPlan = makePlan(lifetimes, { durationMs, rounds: SHORT_ROUNDS });
-  const limitMs = STRETCH_MAX * arms.length * plan.durationMs + REST_MS;
-  const endNs = clock.nowNs() + limitMs * 1e6;
+  // One lifetime after the other: what another holds would decide how slabs are shared.
+  const short = { durationMs: SHORT_ROUNDS * SHORT_SLOT_MS, rounds: SHORT_ROUNDS };
+  const shortPlans = lifetimes.map((condition) => makePlan([condition], short));
+  const endNs = clock.nowNs() + compareLimitMs(parameters) * 1e6;
   const isLate = () => clock.nowNs() > endNs;
   const isOver = () => signal.aborted || isLate();
-  const step = createSteps(environment, arms.length, [plan, shortPlan]);
+  const step = createSteps(environment, arms.length, [plan, ...shortPlans]);
   const findings: ArmFinding[] = [];
   const rounds = new Rounds(parameters, { cores: environment.cores, isOver, step });
   let counts: CompareCounts = new Map();
@@ -106,13 +112,16 @@ async function measureAll(
     // Nothing but nolock frees: lists as long as they get, which stay the longest ever seen.
     const isLast = ({ key }: Condition) => key === NOLOCK_KEY;
     const first = conditions.filter((condition) => !isLast(condition));
-    const tables = [first, lifetimes, conditions.filter(isLast)];
+    const single = lifetimes.map((condition) => [condition]);
+    const tables = [first, ...single, conditions.filter(isLast)];
     counts = await countArms({ stage, parameters, isOver, step, tables });
   });
   await inStage("bench", async (stage) => {
     await stage.withLoads(conditions, () => rounds.measure(stage, plan));
-    if (isOver() || lifetimes.length === 0) return;
-    await stage.withLoads(lifetimes, () => rounds.measure(stage, shortPlan));
+    for (const shortPlan of shortPlans) {
+      if (isOver()) return;
+      await stage.withLoads(shortPlan.conditions, () => rounds.measure(stage, shortPlan));
+    }
   });
   const { table, finished, discardedSlots, slots } = rounds;
   const done = finished.get(plan) ?? 0;
@@ -120,7 +129,9 @@ async function measureAll(
   const isCut = !isInterrupted && isLate();
   const sums = { table, counts, plan, rounds: done, discardedSlots, slots };
   const hasLifetimes = lifetimes.length > 0;
-  const lifetimeRounds = finished.get(shortPlan) ?? 0;
+  const lifetimeRounds = hasLifetimes
+    ? Math.min(...shortPlans.map((each) => finished.get(each) ?? 0))
+    : 0;
   return { ...sums, findings, hasLifetimes, lifetimeRounds, isInterrupted, isCut };
 }
 

@@ -2,8 +2,8 @@
  * A load: what one CPU does in a phase, as an object that the slot runner drives (slot.ts).
  *
  * The order of calls on each CPU: every step of `steps` once, CPU after CPU; then for each slot
- * `begin()`, and in turns `phase()`, which alone is timed, and `reset()`; at the very end
- * `release()`. All CPUs are between the same two calls at any time.
+ * `clear()`, `begin()`, and in turns `phase()`, which alone is timed, and `reset()`; at the very
+ * end `release()`. All CPUs are between the same two calls at any time.
  */
 import { unsigned } from "../heap/abi.js";
 import type { Cpu } from "../heap/cpu.js";
@@ -23,6 +23,11 @@ export interface CpuLoad {
   /** Whether what a phase deferred is drained before the next: needed where reset() counts. */
   readonly isDrainedEachPhase: boolean;
   readonly steps: readonly (() => void)[];
+  /**
+   * Let go of what earlier slots left, so that each slot begins alike. Where there is one,
+   * `begin()` allocates, and is called CPU after CPU.
+   */
+  clear?(): void;
   /** Reseed the order of the operations. */
   begin(seed: number): void;
   /** The timed call. @returns false if an allocation failed: out of memory */

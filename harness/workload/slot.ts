@@ -103,7 +103,7 @@ export const runSlot: Job<SlotArgs, SlotRecord> = (context, args) => {
     cpu.exports.defer_free_barrier();
     drainsMs[after] = context.now() - beginMs;
   };
-  load.begin(args.seed);
+  begin(context, load, args.seed);
   // `failed` changes between two start lines only, so all CPUs read the same and stop together.
   for (; phase < args.phases && Atomics.load(failed, 0) === 0; phase++) {
     const bursts = part.bursts(phase);
@@ -124,6 +124,16 @@ export const runSlot: Job<SlotArgs, SlotRecord> = (context, args) => {
   const isOutOfMemory = Atomics.load(failed, 0) !== 0;
   return { startsMs, endsMs, drainsMs, operations, nolockFrees, phases: phase, isOutOfMemory };
 };
+
+/** Begin a slot: at once where nothing is allocated, else CPU after CPU. */
+function begin(context: JobContext, load: CpuLoad, seed: number): void {
+  if (load.clear === undefined) {
+    load.begin(seed);
+    return;
+  }
+  inTurn(context, () => load.clear?.());
+  inTurn(context, () => load.begin(seed));
+}
 
 /** What this CPU does in the phases of a slot. */
 interface Part {

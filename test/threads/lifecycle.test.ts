@@ -15,7 +15,7 @@ import { jobOf } from "./support/jobs.js";
 const makeSlots = (count: number) => new SharedArrayBuffer(count * Int32Array.BYTES_PER_ELEMENT);
 
 describe.each(DEFER_ARMS)("in the arm %s", (defer) => {
-  test("a cache is destroyed although an idle CPU holds slabs and deferred objects of it", async () => {
+  test("a cache is destroyed although an idle CPU holds slabs and objects of it", async () => {
     const { cpu, pool, rest, view } = await makeArena(2, { defer });
     const cache = cpu.kmemCacheCreate({ name: "victim", size: 300 });
     const args = { cache: "victim", kept: 3 };

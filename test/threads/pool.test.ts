@@ -107,7 +107,7 @@ describe("heaps", () => {
     expect(await pool.attach(heap)).toBe(1);
   });
 
-  test("a CPU that went offline in a job can come back, and close() copes if it does not", async () => {
+  test("a CPU that went offline in a job can come back, or stay away until close()", async () => {
     const heap = await createHeap({ cpus: 2 });
     const pool = await poolOf(heap, { cpus: 2 });
     const numbers = await pool.run(job("comeBack"));
@@ -123,7 +123,7 @@ describe("heaps", () => {
 });
 
 describe("a CPU that fails", () => {
-  test("by a throw makes the run reject with its number and stack, and the pool goes on", async () => {
+  test("by a throw makes the run reject with its number and stack; the pool goes on", async () => {
     const pool = await poolOf([], { cpus: 3 });
     const error = await pool.run(job("throwOn"), { args: { on: 1 } }).catch((thrown) => thrown);
     expect(error.message).toBe("CPU 1, job throwOn: TypeError: this CPU has had enough");

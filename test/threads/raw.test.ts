@@ -27,7 +27,8 @@ describe.each(DEFER_ARMS)("in the arm %s", (defer) => {
     const slots = new SharedArrayBuffer(shape.slots * Int32Array.BYTES_PER_ELEMENT);
     const args: RawArgs = { seed, durationMs: effort(500), sizes, slots, nolock };
     const reports = await run<RawReport>(jobOf("raw", "race"), seed, { args });
-    for (const { operations } of reports) expect(operations).toBeGreaterThan(10_000);
+    // How many there are is the machine's business; that each CPU took part is the test's.
+    for (const { operations } of reports) expect(operations).toBeGreaterThan(0);
     await rest();
   });
 });

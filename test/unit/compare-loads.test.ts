@@ -38,6 +38,7 @@ async function setUp(
   const loads = cpus.map((cpu) => createLoad(load, cpu, traffic));
   const steps = loads[0]?.steps.length ?? 0;
   for (let step = 0; step < steps; step++) for (const each of loads) each.steps[step]?.();
+  for (const each of loads) each.clear?.();
   for (const each of loads) each.begin(1);
   return { heap, cpus, loads };
 }
@@ -186,6 +187,7 @@ describe.each(LIFETIMES)("the lifetime %s", (name) => {
     expect(phases).toBeGreaterThan(0);
     expect(phases).toBeLessThan(1000);
     bench.cpus[0]?.exports.defer_free_barrier();
+    load?.clear?.();
     load?.begin(2);
     expect(load?.phase(0)).toBe(true);
     tearDown(bench);

@@ -14,7 +14,8 @@ import ts from "typescript";
 const ROOT = resolve(import.meta.dirname, "../../..");
 const SOURCES = resolve(import.meta.dirname, "../jobs");
 /** One folder per process: another one may be running these tests at the same time. */
-const TARGET = join(ROOT, "build", "test-jobs", String(process.pid));
+const FOLDER = join(ROOT, "build", "test-jobs");
+const TARGET = join(FOLDER, String(process.pid));
 
 let isCompiled = false;
 
@@ -28,7 +29,7 @@ function compileJobs(): void {
   if (isCompiled) return;
   isCompiled = true;
   mkdirSync(TARGET, { recursive: true });
-  process.on("exit", () => rmSync(TARGET, { recursive: true, force: true }));
+  removeLeftovers();
   const dist = pathToFileURL(join(ROOT, "dist")).href;
   for (const file of readdirSync(SOURCES).filter((each) => each.endsWith(".ts"))) {
     const { outputText } = ts.transpileModule(readFileSync(join(SOURCES, file), "utf8"), {
@@ -43,5 +44,21 @@ function compileJobs(): void {
       .replaceAll('from "slablab/internal/', `from "${dist}/`)
       .replaceAll('from "slablab"', `from "${dist}/index.js"`);
     writeFileSync(join(TARGET, file.replace(/\.ts$/, ".js")), text);
+  }
+}
+
+/** Test processes are ended, not asked to exit: the next one removes what they left. */
+function removeLeftovers(): void {
+  for (const pid of readdirSync(FOLDER).filter((name) => !isAlive(Number(name)))) {
+    rmSync(join(FOLDER, pid), { recursive: true, force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    // Signal 0 only asks.
+    return process.kill(pid, 0);
+  } catch {
+    return false;
   }
 }
