@@ -18,6 +18,7 @@ export {
   permuted_prepare,
   permuted_shuffle,
   random_phase,
+  random_prepare,
 } from "./lifetimes";
 export {
   nolock_alloc_bytes,

@@ -156,6 +156,28 @@ export function fifo_phase(work: usize, steps: u32, bursts: u32): u32 {
   return done;
 }
 
+/**
+ * Begin the random load: hold `count` objects in slabs of which a third is free.
+ *
+ * In slabs without a free object the load would stand on an edge: whether the next free comes
+ * before or after the next allocation would decide how every slab is used from then on.
+ * @returns 0 when memory is out. Context: task.
+ */
+export function random_prepare(work: usize, count: u32): u32 {
+  const w = changetype<Work>(work);
+  lifetime_release(work);
+  w.failed = 0;
+  w.count = count;
+  for (let i: u32 = 0; i < count; i++) {
+    fill(w, slot_at(work, i), 1);
+    if ((i & 1) !== 0) fill(w, order_at(work, i >> 1), 1);
+  }
+  const spare = count >> 1;
+  shuffle(w, order_at(work, 0), spare);
+  for (let i: u32 = 0; i < spare; i++) kfree(<usize>load<u32>(order_at(work, i)));
+  return w.failed === 0 ? 1 : 0;
+}
+
 /** `steps` replacements of random objects. As fifo_phase(). */
 export function random_phase(work: usize, steps: u32, bursts: u32): u32 {
   const w = changetype<Work>(work);

@@ -32,7 +32,7 @@ export function register(program: Command): void {
     .addOption(armsOption())
     .option(
       "--duration <time>",
-      "measured time per arm, over all rounds (default: 3s, or what --rounds need)",
+      "measured time per arm, over all rounds (default: 2.4s, or what --rounds need)",
       parseDurationMs,
     )
     .addOption(sharesOption())

@@ -103,7 +103,7 @@ export function lifetimeConditions(parameters: CompareParameters): Condition[] {
 }
 
 /** Measured time per arm where neither a duration nor rounds are asked for. */
-export const DEFAULT_DURATION_MS = 3000;
+export const DEFAULT_DURATION_MS = 2400;
 
 /** Plan rounds of `conditions`: by the time they may take, by their number, or by both. */
 export function makePlan(

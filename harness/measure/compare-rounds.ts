@@ -26,7 +26,7 @@ import { median } from "./statistics.js";
 
 /** Phases that a calibration measures, after others that make the code hot. */
 const CALIBRATION_PHASES = 100;
-const WARM_UP_PHASES = 60;
+const WARM_UP_PHASES = 20;
 /** Pairs of the victim in a calibration. */
 const VICTIM_PAIRS = 2000;
 /** The victim is done a little before the others at their fastest. */

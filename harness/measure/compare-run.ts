@@ -56,7 +56,7 @@ export interface CompareEnvironment {
  * setup, counting, the second table. On a machine with enough idle cores it takes less.
  */
 const STRETCH_MAX = 1.5;
-const REST_MS = 14_000;
+const REST_MS = 20_000;
 
 /** The short second table: rounds, and milliseconds of a slot. */
 export const SHORT_ROUNDS = 3;

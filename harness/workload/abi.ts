@@ -47,6 +47,8 @@ export interface LoadExports {
   /** Returns 0 when memory is out. */
   lifetime_hold(block: number, count: number): number;
   lifetime_release(block: number): void;
+  /** Returns 0 when memory is out. */
+  random_prepare(block: number, count: number): number;
   permuted_prepare(block: number, count: number): void;
   permuted_shuffle(block: number): void;
   /** The three return pairs of a free and an allocation done. */
@@ -62,7 +64,7 @@ const NAMES = [
   ...["slow_free_release", "fast_victim", "nolock_alloc_bytes", "nolock_alloc_prepare"],
   ...["nolock_alloc_phase", "nolock_alloc_reset", "nolock_alloc_release", "lifetime_bytes"],
   ...["lifetime_hold", "lifetime_release", "permuted_prepare", "permuted_shuffle"],
-  ...["permuted_phase", "fifo_phase", "random_phase"],
+  ...["permuted_phase", "fifo_phase", "random_prepare", "random_phase"],
 ];
 
 /** The loads of a CPU's instance. @throws TypeError if its module is no bench build */

@@ -31,7 +31,7 @@ export function createLifetime(name: Lifetime, context: LoadContext): CpuLoad {
   const first: Readonly<Record<Lifetime, () => void>> = {
     permuted: () => exports.permuted_prepare(block, LIVE_COUNT),
     fifo: () => void exports.lifetime_hold(block, nextDepth()),
-    random: () => void exports.lifetime_hold(block, LIVE_COUNT),
+    random: () => void exports.random_prepare(block, LIVE_COUNT),
   };
   const again: Readonly<Record<Lifetime, () => void>> = {
     permuted: () => exports.permuted_shuffle(block),

@@ -13,11 +13,11 @@ import {
 import { expect, test } from "vitest";
 import { PARAMETERS } from "./support/compare.js";
 
-test("the default is five rounds of slots of 100 ms", () => {
+test("the default is four rounds of slots of 100 ms", () => {
   const plan = makePlan(mainConditions(PARAMETERS), { durationMs: null, rounds: null });
-  expect(plan.rounds).toBe(5);
+  expect(plan.rounds).toBe(4);
   expect(plan.slotMs).toBeCloseTo(100);
-  expect(plan.durationMs).toBe(3000);
+  expect(plan.durationMs).toBe(2400);
 });
 
 test("a short duration keeps three rounds and shortens the slots", () => {

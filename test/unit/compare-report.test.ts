@@ -121,10 +121,10 @@ test("what was left out is said", () => {
   expect(noted({}, 1)).toContain("2 CPUs on 1 core:");
   expect(noted({ discardedSlots: 50 })).toContain("50 of 99 pieces were thrown away");
   expect(noted({ isCut: true, rounds: 2 })).toContain(
-    "2 of 5 rounds, and 3 of the 3 short ones: the machine was too busy",
+    "2 of 4 rounds, and 3 of the 3 short ones: the machine was too busy",
   );
   expect(noted({ isInterrupted: true, rounds: 2, lifetimeRounds: 0 })).toContain(
-    "2 of 5 rounds, and 0 of the 3 short ones: interrupted.",
+    "2 of 4 rounds, and 0 of the 3 short ones: interrupted.",
   );
   const short = makePlan(mainConditions(ALL), { durationMs: 600, rounds: null });
   expect(noted({ plan: short })).toContain("Slots of 33 ms instead of 100");
