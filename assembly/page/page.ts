@@ -7,7 +7,7 @@
  * free may ask about any page at any time.
  */
 import { PAGE_SHIFT } from "../base/config";
-import { PAGE_DESC_SHIFT, PG_NONE, Page } from "../base/layout";
+import { PAGE_DESC_SHIFT, Page } from "../base/layout";
 import { read_once, write_once } from "../sync/atomic";
 import { mem_map } from "../sync/percpu";
 
@@ -74,9 +74,4 @@ export function list_del(page: Page, list: usize): void {
   if (next !== 0) changetype<Page>(next).prev = prev;
   page.next = 0;
   page.prev = 0;
-}
-
-/** @returns true if the descriptor is that of an inner page or of memory not ours. */
-export function page_is_plain(page: Page): bool {
-  return page_kind(page) === PG_NONE;
 }

@@ -13,7 +13,7 @@
  * 0 is a task outside everything: the only state in which an ordinary call may wait. In all
  * others an ordinary call behaves as its nolock twin.
  */
-import { LOCK_TRY, LOCK_WAIT } from "../base/config";
+import { LOCK_TRY } from "../base/config";
 import { cpu_area } from "./percpu";
 
 export const IRQ_OFF: u32 = 1;
@@ -24,7 +24,6 @@ export const NMI: u32 = 1 << 12;
 export const NMI_MASK: u32 = 0xf << 12;
 export const CALLBACK: u32 = 1 << 16;
 export const NOLOCK: u32 = 1 << 20;
-export const NOLOCK_MASK: u32 = 0xf << 20;
 
 /** @returns the whole context word. */
 export function preempt_count(): u32 {
@@ -65,9 +64,4 @@ export function lock_mode(): u32 {
 export function irq_work_mode(): u32 {
   const outside = preempt_count() & ~IRQ_OFF_MASK;
   return outside === 0 ? cpu_area().task_mode : LOCK_TRY;
-}
-
-/** @returns true when a task on this CPU may sleep. */
-export function may_wait(): bool {
-  return lock_mode() === LOCK_WAIT;
 }
