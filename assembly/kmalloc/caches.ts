@@ -9,26 +9,21 @@ import { KmemCache } from "../base/layout";
 import { slab_alloc } from "../slab/alloc";
 import { free_bulk, slab_alloc_bulk } from "../slab/bulk";
 import { nolock_busy, slab_alloc_nolock } from "../slab/nolock";
+import { zero_object } from "../slab/object";
 import { kfree } from "./kmalloc";
 import { kfree_nolock } from "./nolock";
 import { kmalloc_slab } from "./size_class";
 
-function zeroed(cache: usize, object: usize, gfp: u32): usize {
-  if (object !== 0 && (gfp & GFP_ZERO) !== 0) {
-    memory.fill(object, 0, changetype<KmemCache>(cache).object_size);
-  }
-  return object;
-}
-
 /** Allocate one object. @returns 0 when out of memory. Context: any. */
 export function kmem_cache_alloc(cache: usize, gfp: u32): usize {
-  return zeroed(cache, slab_alloc(changetype<KmemCache>(cache), NUMA_NO_NODE), gfp);
+  const s = changetype<KmemCache>(cache);
+  return zero_object(s, slab_alloc(s, NUMA_NO_NODE), gfp);
 }
 
 /** The same without waiting. @returns 0 also where this CPU is changing that very cache. */
 export function kmem_cache_alloc_nolock(cache: usize, gfp: u32, node: i32): usize {
   const s = changetype<KmemCache>(cache);
-  return nolock_busy(s) ? 0 : zeroed(cache, slab_alloc_nolock(s, node), gfp);
+  return nolock_busy(s) ? 0 : zero_object(s, slab_alloc_nolock(s, node), gfp);
 }
 
 /** Free to a cache. `p` is trusted. Context: any. */
@@ -51,7 +46,7 @@ export function kmem_cache_alloc_bulk(cache: usize, gfp: u32, count: u32, array:
   const done = slab_alloc_bulk(changetype<KmemCache>(cache), count, array);
   if ((gfp & GFP_ZERO) !== 0) {
     for (let i: u32 = 0; i < done; i++) {
-      zeroed(cache, <usize>load<u32>(array + ((<usize>i) << 2)), gfp);
+      zero_object(changetype<KmemCache>(cache), <usize>load<u32>(array + ((<usize>i) << 2)), gfp);
     }
   }
   return done;

@@ -10,6 +10,7 @@ import {
   ARCH_KMALLOC_MINALIGN,
   GFP_ZERO,
   KMALLOC_MAX_CACHE_SIZE,
+  MAX_PAGE_ORDER,
   NUMA_NO_NODE,
   PAGE_SIZE,
   ZERO_SIZE_PTR,
@@ -20,6 +21,7 @@ import { slab_alloc } from "../slab/alloc";
 import { zero_or_null } from "../slab/check";
 import { try_pop, try_push } from "../slab/fast";
 import { slab_free } from "../slab/free";
+import { zero_object } from "../slab/object";
 import { lock_mode, preempt_count } from "../sync/context";
 import { header, heap_base, this_cpu } from "../sync/percpu";
 import { free_large, kmalloc_large, large_size } from "./large";
@@ -37,9 +39,7 @@ function kmalloc_slow(size: usize, gfp: u32, node: i32): usize {
   }
   if (preempt_count() !== 0) return kmalloc_nolock(size, gfp, node);
   const cache = kmalloc_slab(size);
-  const object = slab_alloc(cache, node);
-  if ((gfp & GFP_ZERO) !== 0 && object !== 0) memory.fill(object, 0, cache.object_size);
-  return object;
+  return zero_object(cache, slab_alloc(cache, node), gfp);
 }
 
 /**
@@ -153,8 +153,8 @@ export function aligned_alloc(align: usize, size: usize): usize {
   if (align <= ARCH_KMALLOC_MINALIGN) return kmalloc(size, 0);
   // Buckets of a power of two are aligned to it, and so are blocks of pages.
   const wanted = max(size, align);
-  if (wanted > (<usize>PAGE_SIZE) << 10)
-    return align <= (<usize>PAGE_SIZE) << 10 ? kmalloc(wanted, 0) : 0;
+  const block = PAGE_SIZE << MAX_PAGE_ORDER;
+  if (wanted > block) return align <= block ? kmalloc(wanted, 0) : 0;
   const rounded: usize = 1 << (32 - clz<u32>(<u32>wanted - 1));
   const p = kmalloc(rounded, 0);
   if ((p & (align - 1)) === 0) return p;

@@ -6,12 +6,13 @@
  * it always means here: do not ask again now. Kernel: mm/slub.c kmalloc_nolock_noprof(),
  * kfree_nolock(); 6.18 - differs: the busy check does not depend on the context (slab/nolock.ts).
  */
-import { GFP_ZERO, KMALLOC_MAX_CACHE_SIZE, ZERO_SIZE_PTR } from "../base/config";
+import { KMALLOC_MAX_CACHE_SIZE, ZERO_SIZE_PTR } from "../base/config";
 import { KmemCache, Slab } from "../base/layout";
 import { virt_to_page } from "../page/page";
 import { zero_or_null } from "../slab/check";
 import { debug_free } from "../slab/debug";
 import { nolock_busy, slab_alloc_nolock, slab_free_nolock } from "../slab/nolock";
+import { zero_object } from "../slab/object";
 import { NOLOCK_BUSY_FIRST, NOLOCK_BUSY_SECOND, NOLOCK_NULL, stat } from "../sync/stat";
 import { kmalloc_slab } from "./size_class";
 
@@ -37,10 +38,8 @@ export function kmalloc_nolock(size: usize, gfp: u32, node: i32): usize {
       return refuse(cache);
     }
   }
-  const object = slab_alloc_nolock(cache, node);
-  if (object === 0) return refuse(cache);
-  if ((gfp & GFP_ZERO) !== 0) memory.fill(object, 0, cache.object_size);
-  return object;
+  const object = zero_object(cache, slab_alloc_nolock(cache, node), gfp);
+  return object === 0 ? refuse(cache) : object;
 }
 
 function refuse(cache: KmemCache): usize {

@@ -14,6 +14,7 @@ import { BLOCK_PAGES, MAX_PAGE_ORDER } from "../base/config";
 import { PG_BUDDY, PG_NONE, Page, ZONES, ZONE_BLOCK_MAP, ZONE_SIZE, Zone } from "../base/layout";
 import { read_once, write_once } from "../sync/atomic";
 import { heap_base, header } from "../sync/percpu";
+import { spin_lock, spin_unlock } from "../sync/spinlock";
 import { list_add, list_del, page_kind, page_to_pfn, pfn_to_page, set_page_kind } from "./page";
 
 /** @returns zone `node`. */
@@ -25,6 +26,20 @@ export function node_zone(node: u32): Zone {
 export function pfn_to_nid(pfn: u32): u32 {
   const nodes = header().nr_nodes;
   return nodes === 1 ? 0 : (pfn >> MAX_PAGE_ORDER) % nodes;
+}
+
+function zone_lock_address(zone: Zone): usize {
+  return changetype<usize>(zone) + offsetof<Zone>("lock");
+}
+
+/** Take a zone's lock as hard as `mode` allows. @returns true if it is held. */
+export function zone_lock(zone: Zone, mode: u32): bool {
+  return spin_lock(zone_lock_address(zone), mode);
+}
+
+/** Release it. */
+export function zone_unlock(zone: Zone): void {
+  spin_unlock(zone_lock_address(zone));
 }
 
 function free_list(zone: Zone, order: u32): usize {

@@ -7,11 +7,11 @@
  * grows in a logarithmic number of steps.
  */
 import { BLOCK_PAGES, LOCK_BOUNDED, MAX_PAGE_ORDER, PAGES_PER_WASM_PAGE } from "../base/config";
-import { HeapHeader, PG_HOLE, Zone } from "../base/layout";
+import { HeapHeader, PG_HOLE } from "../base/layout";
 import { read_once, write_once, xchg } from "../sync/atomic";
 import { header, heap_base } from "../sync/percpu";
 import { spin_is_free, spin_lock, spin_unlock } from "../sync/spinlock";
-import { free_pages_range, node_zone, pfn_to_nid } from "./buddy";
+import { free_pages_range, node_zone, pfn_to_nid, zone_lock, zone_unlock } from "./buddy";
 import { pfn_to_page, set_page_kind } from "./page";
 
 /** Least growth in 4 KiB pages: 1 MiB. */
@@ -22,13 +22,12 @@ export function add_pages(pfn: u32, end: u32): void {
   while (pfn < end) {
     const block_end = min(((pfn >> MAX_PAGE_ORDER) + 1) << MAX_PAGE_ORDER, end);
     const zone = node_zone(pfn_to_nid(pfn));
-    const lock = changetype<usize>(zone) + offsetof<Zone>("lock");
     // Growth is an ordinary caller's business, and zone sections are short: waiting by spinning
     // is right even for a CPU that may not sleep, since the pages are already ours to place.
-    while (!spin_lock(lock, LOCK_BOUNDED)) {}
+    while (!zone_lock(zone, LOCK_BOUNDED)) {}
     zone.nr_managed = zone.nr_managed + (block_end - pfn);
     free_pages_range(zone, pfn, block_end);
-    spin_unlock(lock);
+    zone_unlock(zone);
     pfn = block_end;
   }
 }
@@ -63,10 +62,9 @@ function within_reach(head: HeapHeader, pages: u32): bool {
   let free = head.maximum_pages - head.end_pfn;
   for (let node: u32 = 0; node < head.nr_nodes; node++) {
     const zone = node_zone(node);
-    const lock = changetype<usize>(zone) + offsetof<Zone>("lock");
-    if (!spin_lock(lock, LOCK_BOUNDED)) return true;
+    if (!zone_lock(zone, LOCK_BOUNDED)) return true;
     free += zone.nr_free;
-    spin_unlock(lock);
+    zone_unlock(zone);
   }
   return pages <= free;
 }

@@ -19,8 +19,15 @@ import {
 import { intent_clear, intent_set } from "../sync/intent";
 import { llist_add, llist_del_all, llist_empty, llist_next } from "../sync/llist";
 import { cpu_area, header } from "../sync/percpu";
-import { spin_lock, spin_unlock } from "../sync/spinlock";
-import { free_one_page, node_zone, pfn_to_nid, rmqueue, zone_has } from "./buddy";
+import {
+  free_one_page,
+  node_zone,
+  pfn_to_nid,
+  rmqueue,
+  zone_has,
+  zone_lock,
+  zone_unlock,
+} from "./buddy";
 import { end_pfn, grow_memory, is_growing, request_growth } from "./grow";
 import { page_to_pfn, set_page_kind } from "./page";
 import { drain_all_pages, pcp_alloc, pcp_free, pcp_serves } from "./pcp";
@@ -30,10 +37,9 @@ import { RUN_MISSED, alloc_run, free_run } from "./run";
 function alloc_from_zone(node: u32, order: u32, mode: u32): usize {
   const zone = node_zone(node);
   if (order < PCP_ORDERS && pcp_serves(node)) return pcp_alloc(order, zone, mode);
-  const lock = changetype<usize>(zone) + offsetof<Zone>("lock");
-  if (!spin_lock(lock, mode)) return 0;
+  if (!zone_lock(zone, mode)) return 0;
   const page = rmqueue(zone, order);
-  spin_unlock(lock);
+  zone_unlock(zone);
   return page;
 }
 
@@ -91,10 +97,9 @@ function drain_deferred_zones(mode: u32): bool {
   for (let node: u32 = 0; node < nodes; node++) {
     const zone = node_zone(node);
     if (llist_empty(changetype<usize>(zone) + offsetof<Zone>("deferred"))) continue;
-    const lock = changetype<usize>(zone) + offsetof<Zone>("lock");
-    if (!spin_lock(lock, mode)) continue;
+    if (!zone_lock(zone, mode)) continue;
     drain_deferred_pages(zone);
-    spin_unlock(lock);
+    zone_unlock(zone);
     found = true;
   }
   return found;
@@ -187,9 +192,8 @@ function drain_deferred_pages(zone: Zone): void {
 /** Free to the zone, or leave the block on its deferred list. */
 function free_to_zone(page: Page, order: u32, mode: u32): void {
   const zone = node_zone(pfn_to_nid(page_to_pfn(page)));
-  const lock = changetype<usize>(zone) + offsetof<Zone>("lock");
   const deferred = changetype<usize>(zone) + offsetof<Zone>("deferred");
-  if (!spin_lock(lock, mode)) {
+  if (!zone_lock(zone, mode)) {
     page.order = order;
     set_page_kind(page, PG_DEFERRED);
     llist_add(changetype<usize>(page) + offsetof<Page>("llnode"), deferred);
@@ -197,7 +201,7 @@ function free_to_zone(page: Page, order: u32, mode: u32): void {
   }
   if (mode !== LOCK_TRY && !llist_empty(deferred)) drain_deferred_pages(zone);
   free_one_page(zone, page, order);
-  spin_unlock(lock);
+  zone_unlock(zone);
 }
 
 /** Free a run that could not be freed at once: each block by itself. */

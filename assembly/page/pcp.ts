@@ -10,7 +10,7 @@ import { PCP_ORDERS } from "../base/config";
 import { CpuArea, PG_NONE, PG_PCP, Page, Zone } from "../base/layout";
 import { cpu_area, header, per_cpu } from "../sync/percpu";
 import { spin_lock, spin_unlock } from "../sync/spinlock";
-import { free_one_page, node_zone, pfn_to_nid, rmqueue } from "./buddy";
+import { free_one_page, node_zone, pfn_to_nid, rmqueue, zone_lock, zone_unlock } from "./buddy";
 import { page_to_pfn, set_page_kind } from "./page";
 
 /** Blocks fetched at once, by order: 8, 4, 2, 1. */
@@ -59,15 +59,14 @@ function pop(area: CpuArea, order: u32): Page {
 
 /** Fill a list from the zone with up to one batch. Context: pcp lock. */
 function refill(area: CpuArea, order: u32, zone: Zone, mode: u32): void {
-  const lock = changetype<usize>(zone) + offsetof<Zone>("lock");
-  if (!spin_lock(lock, mode)) return;
+  if (!zone_lock(zone, mode)) return;
   const batch = pcp_batch(order);
   for (let i: u32 = 0; i < batch; i++) {
     const page = rmqueue(zone, order);
     if (page === 0) break;
     push(area, changetype<Page>(page), order);
   }
-  spin_unlock(lock);
+  zone_unlock(zone);
 }
 
 /** @returns true if pages of `node` go over this CPU's lists. Context: any. */
@@ -80,10 +79,9 @@ function give_back(area: CpuArea, order: u32, count: u32, mode: u32): bool {
   for (let i: u32 = 0; i < count; i++) {
     const first = <usize>load<u32>(pcp_list(area, order));
     const zone = node_zone(pfn_to_nid(page_to_pfn(changetype<Page>(first))));
-    const lock = changetype<usize>(zone) + offsetof<Zone>("lock");
-    if (!spin_lock(lock, mode)) return false;
+    if (!zone_lock(zone, mode)) return false;
     free_one_page(zone, pop(area, order), order);
-    spin_unlock(lock);
+    zone_unlock(zone);
   }
   return true;
 }

@@ -7,25 +7,27 @@
  * Kernel: alloc_contig_pages() in spirit.
  */
 import { BLOCK_PAGES, MAX_BLOCKS, MAX_PAGE_ORDER } from "../base/config";
-import { PG_INFLIGHT, Page, ZONE_BLOCK_MAP, Zone } from "../base/layout";
+import { PG_INFLIGHT, Page, ZONE_BLOCK_MAP } from "../base/layout";
 import { header } from "../sync/percpu";
-import { spin_lock, spin_unlock } from "../sync/spinlock";
-import { del_from_free_area, free_one_page, node_zone, pfn_to_nid } from "./buddy";
+import {
+  del_from_free_area,
+  free_one_page,
+  node_zone,
+  pfn_to_nid,
+  zone_lock,
+  zone_unlock,
+} from "./buddy";
 import { pfn_to_page, set_page_kind } from "./page";
 
-function zone_lock_address(node: u32): usize {
-  return changetype<usize>(node_zone(node)) + offsetof<Zone>("lock");
-}
-
 function unlock_zones(count: u32): void {
-  for (let node = count; node > 0; node--) spin_unlock(zone_lock_address(node - 1));
+  for (let node = count; node > 0; node--) zone_unlock(node_zone(node - 1));
 }
 
 /** Lock every zone. @returns false, with none held, if one was not to be had. */
 function lock_zones(mode: u32): bool {
   const nodes = header().nr_nodes;
   for (let node: u32 = 0; node < nodes; node++) {
-    if (!spin_lock(zone_lock_address(node), mode)) {
+    if (!zone_lock(node_zone(node), mode)) {
       unlock_zones(node);
       return false;
     }

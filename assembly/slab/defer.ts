@@ -51,6 +51,7 @@ import {
   DEFER_RAISE,
   DEFER_REQUEUE,
   DEFER_SLAB,
+  deferred_since,
   stamp_deferred,
   stat,
   stat_drained,
@@ -209,7 +210,7 @@ function free_deferred(link: usize, mode: u32): KmemCache {
 export function drain_objects(list: usize, stamp: usize, trigger: u32, mode: u32): bool {
   if (llist_empty(list)) return false;
   const drain = drain_begin();
-  const since = read_once(stamp);
+  const since = deferred_since(stamp);
   let link = llist_del_all(list);
   if (link !== 0) {
     let length: u32 = 0;

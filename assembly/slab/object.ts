@@ -11,6 +11,7 @@
  * where the free object must stay as its constructor left it.
  * Kernel: mm/slub.c "Object layout", get_freepointer(), set_freepointer(); 6.18.
  */
+import { GFP_ZERO } from "../base/config";
 import { KmemCache, Slab } from "../base/layout";
 import { page_address } from "../page/page";
 
@@ -25,6 +26,12 @@ export function get_freepointer(cache: KmemCache, object: usize): usize {
 /** Link a free object that this CPU owns to `next`. */
 export function set_freepointer(cache: KmemCache, object: usize, next: usize): void {
   store<u32>(object + cache.offset, <u32>next);
+}
+
+/** Clear an object if `gfp` asks for it. @returns `object`, which may be 0: none. */
+export function zero_object(cache: KmemCache, object: usize, gfp: u32): usize {
+  if (object !== 0 && (gfp & GFP_ZERO) !== 0) memory.fill(object, 0, cache.object_size);
+  return object;
 }
 
 /** @returns the index of the object that `address` lies in; address inside the slab. */

@@ -167,6 +167,11 @@ export function stamp_deferred(stamp: usize): void {
   if (isDefined(SLUB_STATS)) write_once(stamp, ops_clock());
 }
 
+/** @returns what stamp_deferred() wrote; 0, without looking, in builds that do not count. */
+export function deferred_since(stamp: usize): u32 {
+  return isDefined(SLUB_STATS) ? read_once(stamp) : 0;
+}
+
 /** Account one drained list of `length` objects whose first came in at `stamp`. */
 export function stat_drained(cache: KmemCache, length: u32, stamp: u32): void {
   stat_add(cache, DEFER_DRAINED, length);
