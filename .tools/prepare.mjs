@@ -32,11 +32,15 @@ const STAMPS = join(ROOT, "build", ".stamps");
 const LOCK_FILE = join(ROOT, "package-lock.json");
 const PARALLEL_COMPILERS = 2;
 
-/** Entries that a target has besides assembly/index.ts (asconfig.json cannot say so per target). */
-const EXTRA_ENTRIES = {
-  bench: ["assembly/workload/index.ts"],
-  "bench-stats": ["assembly/workload/index.ts"],
-};
+/**
+ * Entries that a target has besides assembly/index.ts (asconfig.json cannot say so per target): the
+ * layout, which becomes a section of every module that runs, and loads.
+ */
+function extraEntries(target) {
+  if (target === "types") return [];
+  const layout = "assembly/inspect/fields.ts";
+  return target.startsWith("bench") ? [layout, "assembly/workload/index.ts"] : [layout];
+}
 
 class BuildError extends Error {}
 
@@ -110,7 +114,7 @@ async function buildTargets({ force, targets }) {
     "asconfig.json",
     "package-lock.json",
     ".tools/prepare.mjs",
-    ".tools/keep-out-of-line.mjs",
+    ".tools/asc-transform.mjs",
   ];
   const hash = hashFiles(ROOT, inputs);
   const queue = targets.filter((target) => force || !isTargetFresh(target, hash));
@@ -140,9 +144,9 @@ async function buildTarget(target, hash) {
   const outputs = outputsOf(target);
   rmSync(join(STAMPS, `asc-${target}.json`), { force: true });
   const compiler = join(ROOT, "node_modules", "assemblyscript", "bin", "asc.js");
-  const extra = (EXTRA_ENTRIES[target] ?? []).filter((entry) => existsSync(join(ROOT, entry)));
+  const extra = extraEntries(target);
   // Not in asconfig.json, which would lose the "./" that makes asc look for a file.
-  const args = [...extra, "--target", target, "--transform", "./.tools/keep-out-of-line.mjs"];
+  const args = [...extra, "--target", target, "--transform", "./.tools/asc-transform.mjs"];
   const { code, output } = await run(process.execPath, [compiler, ...args]);
   if (code !== 0) {
     return `asc failed on target ${target}:\n${output}\ntry: npx asc ${args.join(" ")}`;

@@ -5,7 +5,6 @@
  * Addresses and sizes are usize, which JavaScript sees as signed: `>>> 0` there. Functions named
  * `..._checked` are for callers that may be wrong; the others trust their arguments.
  */
-export * from "./inspect/fields";
 export { cpu_attach, cpu_offline, heap_init } from "./kmalloc/boot";
 export {
   kfree_bulk,

@@ -1,10 +1,11 @@
 /**
- * The field table: every field of every structure, exported as constants, so that a tool which
- * has only the module and the memory can read the heap and say which field an address is.
+ * The field table: every field of every structure, so that a tool which has only the module and
+ * the memory can read the heap and say which field an address is.
  *
- * `struct$field` = offset | size << 16 (bytes); `const$NAME` = the value. Constants are immutable
- * globals: no data, no code. A test compares the list with base/layout.ts; counters are numbered
- * in sync/stat.ts, in the order of their definition.
+ * `struct$field` = offset | size << 16 (bytes); `const$NAME` = the value. The build collects these
+ * exports into the custom section `slablab.layout`: no data, no code, no export is left of them.
+ * A test compares the list with base/layout.ts; counters are numbered in sync/stat.ts, in the
+ * order of their definition.
  */
 import {
   ABI_VERSION,

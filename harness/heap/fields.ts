@@ -1,12 +1,13 @@
 /**
  * The layout as data: where each field of each struct lies, read from the module itself.
  *
- * Every build exports an immutable global `struct$field` per field, whose value is
- * `offset | size << 16`, and `const$NAME` per constant. So a tool can say which field a line
- * bounced for, and reads a heap of any build without a copy of the layout that could go stale.
- * A table is plain data: it can be cloned to a Worker.
+ * Every build carries the custom section `slablab.layout`, a line of text: `struct field field:8
+ * @64 field;const NAME=1`. A field has four bytes unless it says otherwise, and follows the one
+ * before it unless an offset stands between them. So a tool can say which field a line bounced
+ * for, and reads a heap of any build without a copy of the layout that could go stale. A table is
+ * plain data: it can be cloned to a Worker.
  */
-import type { RawExports } from "./abi.js";
+const SECTION = "slablab.layout";
 
 /** The fields the library itself reads; a module that lacks one is not of this version. */
 const STRUCTS = {
@@ -66,24 +67,26 @@ export interface FieldTable {
   readonly fields: readonly Field[];
   readonly offsets: Offsets;
   readonly constants: Readonly<Record<ConstantName, number>>;
+  /** Every constant of the module, those the library does not read included. */
+  readonly allConstants: Readonly<Record<string, number>>;
   /** The constants that say what the build does; one that is absent is off. */
   readonly build: { readonly counts: boolean; readonly debugs: boolean; readonly models: boolean };
 }
 
 /**
- * Read the table from the exports of an instance.
+ * Read the table of a module.
  *
- * @throws TypeError if the module has none, or lacks a field or constant that the library reads
+ * @throws TypeError if it has none, or lacks a field or constant that the library reads
  */
-export function readFieldTable(exports: RawExports): FieldTable {
+export function readFieldTable(module: WebAssembly.Module): FieldTable {
+  const [section] = WebAssembly.Module.customSections(module, SECTION);
+  const text = section === undefined ? "" : new TextDecoder().decode(section);
   const fields: Field[] = [];
   const constants: Record<string, number> = {};
-  for (const [key, value] of Object.entries(exports)) {
-    const [struct = "", name = ""] = key.split("$");
-    if (name === "" || !(value instanceof WebAssembly.Global)) continue;
-    const number = Number(value.value);
-    if (struct === "const") constants[name] = number;
-    else fields.push({ struct, name, offset: number & 0xffff, sizeBytes: number >> 16 });
+  for (const part of text.split(";").filter((each) => each !== "")) {
+    const [struct = "", ...words] = part.split(" ");
+    if (struct !== "const") fields.push(...parseStruct(struct, words));
+    else for (const word of words) addConstant(constants, word);
   }
   fields.sort((a, b) => (a.struct === b.struct ? a.offset - b.offset : compare(a, b)));
   const missing: string[] = CONSTANTS.filter((name) => constants[name] === undefined);
@@ -95,7 +98,35 @@ export function readFieldTable(exports: RawExports): FieldTable {
     debugs: isOn("SLUB_DEBUG"),
     models: isOn("SLUB_MODEL"),
   };
-  return { fields, offsets, constants: constants as FieldTable["constants"], build };
+  const allConstants = constants;
+  return {
+    fields,
+    offsets,
+    constants: constants as FieldTable["constants"],
+    allConstants,
+    build,
+  };
+}
+
+function parseStruct(struct: string, words: readonly string[]): Field[] {
+  const fields: Field[] = [];
+  let offset = 0;
+  for (const word of words) {
+    if (word.startsWith("@")) {
+      offset = Number(word.slice(1));
+      continue;
+    }
+    const [name = "", size = "4"] = word.split(":");
+    const sizeBytes = Number(size);
+    fields.push({ struct, name, offset, sizeBytes });
+    offset += sizeBytes;
+  }
+  return fields;
+}
+
+function addConstant(constants: Record<string, number>, word: string): void {
+  const [name = "", value = ""] = word.split("=");
+  constants[name] = Number(value);
 }
 
 function compare(a: Field, b: Field): number {
@@ -122,7 +153,8 @@ function describeMissing(missing: readonly string[]): string {
   const shown = missing.slice(0, 5).join(", ");
   const more = missing.length > 5 ? ` and ${missing.length - 5} more` : "";
   return (
-    `the wasm module: expected a table of fields among its exports, got none of ${shown}${more}; ` +
+    "the wasm module: expected a build of slablab's allocator, with a table of fields in its " +
+    `section ${SECTION}, got none of ${shown}${more}; ` +
     "try options.build, or the .wasm files of this very version of slablab"
   );
 }

@@ -134,8 +134,8 @@ export async function createHeap(options: HeapOptions = {}): Promise<Heap> {
   const resolved = resolveOptions(options);
   const module = await loadModule(options, resolved);
   const memory = makeMemory(resolved);
-  const { calls, exports } = instantiateHeap(module, memory, refuseConstructor);
-  const table = readFieldTable(exports);
+  const { calls } = instantiateHeap(module, memory, refuseConstructor);
+  const table = readFieldTable(module);
   const base = initHeap(calls, resolved, table);
   const handle = Object.freeze({ memory, module });
   return new Heap(handle, Object.freeze(resolved), new HeapView(memory, table, base));
@@ -151,8 +151,7 @@ export async function attachHeap(handle: HeapHandle): Promise<Heap> {
   requireSharedMemory();
   checkHandle(handle);
   const { memory, module } = handle;
-  const { exports } = instantiateHeap(module, memory, refuseConstructor);
-  const table = readFieldTable(exports);
+  const table = readFieldTable(module);
   const view = new HeapView(memory, table, await findBase(memory, table));
   return new Heap(Object.freeze({ memory, module }), readOptions(view), view);
 }

@@ -2,6 +2,7 @@
  * Goal: constructors run when they should, and one that throws or calls back harms nothing.
  * Method: they are made to fail and to nest at every place JavaScript can reach; then validate().
  */
+import { readFieldTable } from "slablab/internal/heap/fields.js";
 import { __GFP_ZERO, type Cpu, createHeap, type Heap, type KmemCache } from "slablab";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
@@ -160,7 +161,8 @@ describe("constructors", () => {
   });
 
   function heapAddressOf(name: string): number {
-    const scratch = cpu.exports.this_cpu.value + cpu.exports.const$CPU_SCRATCH.value;
+    const { CPU_SCRATCH } = readFieldTable(heap.handle.module).constants;
+    const scratch = cpu.exports.this_cpu.value + CPU_SCRATCH;
     new Uint8Array(heap.handle.memory.buffer, scratch, 64).fill(0);
     new Uint8Array(heap.handle.memory.buffer, scratch).set(new TextEncoder().encode(name));
     return cpu.exports.kmem_cache_open(scratch);

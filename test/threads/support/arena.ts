@@ -38,7 +38,7 @@ export async function makeArena(cpus: number, options: HeapOptions = {}): Promis
   const pool = await createPool(heap, { cpus });
   arenas.push(pool);
   const cpu = heap.cpu(cpus);
-  const view = () => viewOf(heap, cpu);
+  const view = () => viewOf(heap);
   return {
     heap,
     pool,
@@ -56,8 +56,8 @@ export async function makeArena(cpus: number, options: HeapOptions = {}): Promis
   };
 }
 
-function viewOf({ handle }: Heap, cpu: Cpu): HeapView {
-  const table = readFieldTable(cpu.exports);
+function viewOf({ handle }: Heap): HeapView {
+  const table = readFieldTable(handle.module);
   const found = findHeap(handle.memory.buffer, table);
   if (found.state !== "ready") throw new Error(`expected a heap, got ${found.state}`);
   return new HeapView(handle.memory, table, found.base);

@@ -94,7 +94,7 @@ export class TestHeap {
     const arm = DEFER_ARMS.indexOf(defer);
     this.base = exports.heap_init(reserveBytes, pages, cpus, nodes, maxCaches, arm) >>> 0;
     expect(this.base, "heap_init() found the tables too large for the memory").not.toBe(0);
-    this.table = readFieldTable(exports as never);
+    this.table = readFieldTable(moduleOf(build));
     this.view = new HeapView(this.memory, this.table, this.base);
     heaps.add(this);
   }
