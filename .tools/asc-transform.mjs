@@ -12,12 +12,18 @@ const OUT_OF_LINE = [
   "assembly/sync/stat/stat_add",
   "assembly/sync/stat/stat",
   "assembly/sync/spinlock/spin_unlock",
+  "assembly/sync/spinlock/spin_lock_as",
+  "assembly/sync/local_lock/local_lock_irqsave",
   "assembly/sync/intent/intent_set",
+  "assembly/slab/slab/update_locked",
+  "assembly/slab/hooks/slab_post_alloc_hook",
+  "assembly/slab/hooks/slab_free_hook",
+  "assembly/slab/free/free_to_cpu_slab_locked",
   "assembly/page/buddy/node_zone",
   "assembly/page/buddy/pfn_to_nid",
   "assembly/slab/kmem_cache_node/remove_partial",
   "assembly/slab/section/list_unlock",
-  "assembly/slab/section/local_unlock_irqrestore",
+  "assembly/slab/section/unlock_cpu_slab",
 ];
 const OUT_OF_LINE_IN_MODEL = ["assembly/sync/percpu/this_cpu_cmpxchg_double"];
 const LAYOUT_SECTION = "slablab.layout";

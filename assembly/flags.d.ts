@@ -11,5 +11,11 @@ declare const SLUB_STATS: i32;
 /** Compile the F, Z, P, U and T checks and the internal asserts (target `debug`). */
 declare const SLUB_DEBUG: i32;
 
+/** Tell the host of every trace point (target `trace`). */
+declare const SLUB_TRACE: i32;
+
+/** Compile in encoded free pointers (targets `hardened`, `debug`, `trace`). */
+declare const SLUB_HARDENED: i32;
+
 /** Make every this_cpu operation one indivisible atomic step (target `model`). */
 declare const SLUB_MODEL: i32;

@@ -5,7 +5,7 @@
  * Addresses and sizes are usize, which JavaScript sees as signed: `>>> 0` there. Functions named
  * `..._checked` are for callers that may be wrong; the others trust their arguments.
  */
-export { cpu_attach, cpu_offline, heap_init } from "./kmalloc/boot";
+export { cpu_attach, cpu_offline, heap_init, set_failslab } from "./kmalloc/boot";
 export {
   kfree_bulk,
   kmalloc_bulk,
@@ -30,6 +30,8 @@ export {
   nmi_enter,
   nmi_exit,
   poll,
+  preempt_disable,
+  preempt_enable,
   set_preempt_count,
 } from "./kmalloc/contexts";
 export {

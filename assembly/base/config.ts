@@ -6,12 +6,13 @@
  * objects; a *cache* hands out objects of one size; a *CPU* is one wasm instance; a *node* is the
  * set of blocks whose number is the same modulo the number of nodes.
  *
- * Build flags (asc `--use NAME=1`): SLUB_STATS counts on the fast paths too; SLUB_DEBUG stamps
- * free objects and checks more; SLUB_MODEL makes this_cpu operations single instructions.
+ * Build flags (asc `--use NAME=1`): SLUB_STATS counts on the fast paths too; SLUB_DEBUG has
+ * slab_debug, lockdep and stamps in free objects; SLUB_TRACE tells the host of every trace point;
+ * SLUB_HARDENED can encode free pointers; SLUB_MODEL makes this_cpu operations single instructions.
  */
 
 /** Changes with every change of the memory layout or of an export's meaning. */
-export const ABI_VERSION: u32 = 1;
+export const ABI_VERSION: u32 = 2;
 /** "SLABLAB" and a version byte, little endian: the first eight bytes of a heap header. */
 export const HEAP_MAGIC: u64 = 0x0142_414c_4241_4c53;
 
@@ -62,6 +63,42 @@ export const GFP_ACCOUNT: u32 = 0x2;
 export const SLAB_HWCACHE_ALIGN: u32 = 0x1;
 /** Set by the allocator for the kmalloc caches. */
 export const SLAB_KMALLOC: u32 = 0x2;
+/** Objects can be charged to a memory control group; frees of such a cache never take the fast
+ * path, because each has to ask whom its object was charged to (slab/memcg.ts). */
+export const SLAB_ACCOUNT: u32 = 0x4;
+/** Objects are reused at once, but pages only after a grace period (slab/rcu.ts). */
+export const SLAB_TYPESAFE_BY_RCU: u32 = 0x8;
+/** The slab word changes under a slab lock, as on a machine without a double cmpxchg. */
+export const SLAB_NO_CMPXCHG: u32 = 0x10;
+/** slab_debug F: check objects and lists on every allocation and free (SLUB_DEBUG builds). */
+export const SLAB_CONSISTENCY_CHECKS: u32 = 0x100;
+/** slab_debug Z. */
+export const SLAB_RED_ZONE: u32 = 0x200;
+/** slab_debug P. */
+export const SLAB_POISON: u32 = 0x400;
+/** slab_debug U: remember who allocated and who freed. */
+export const SLAB_STORE_USER: u32 = 0x800;
+/** slab_debug T: report every allocation and free. */
+export const SLAB_TRACE: u32 = 0x1000;
+/** slab_debug A: failslab applies to this cache. */
+export const SLAB_FAILSLAB: u32 = 0x2000;
+/** Set where objects really are poisoned: not those that must stay constructed. */
+export const OBJECT_POISON: u32 = 0x4000;
+/** A cache with any of these has no cpu slabs: one object at a time, under list_lock. */
+export const SLAB_DEBUG_FLAGS: u32 =
+  SLAB_CONSISTENCY_CHECKS | SLAB_RED_ZONE | SLAB_POISON | SLAB_STORE_USER | SLAB_TRACE;
+
+// HeapHeader.options.
+/** Local locks are owned by tasks, and there is no lockless fast path (kernel: PREEMPT_RT). */
+export const HEAP_RT: u32 = 0x1;
+/** Every cache is SLAB_NO_CMPXCHG. */
+export const HEAP_NO_CMPXCHG: u32 = 0x2;
+/** New slabs are linked in a shuffled order (kernel: SLAB_FREELIST_RANDOM). */
+export const HEAP_RANDOMIZE: u32 = 0x4;
+/** Free pointers are encoded (kernel: SLAB_FREELIST_HARDENED; SLUB_HARDENED builds). */
+export const HEAP_HARDENED: u32 = 0x8;
+/** Allocations fail on purpose (kernel: failslab). */
+export const HEAP_FAILSLAB: u32 = 0x10;
 
 // Arms of deferral: where a nolock free waits, and who drains it (slab/defer.ts).
 export const DEFER_NONE: u32 = 0;

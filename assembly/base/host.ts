@@ -13,3 +13,9 @@
  * @returns 0, or nonzero if it threw: then the slab is given back and the allocation fails
  */
 export declare function call_ctor(cache: u32, object: usize): u32;
+
+/**
+ * A trace point was passed (SLUB_TRACE builds; sync/trace.ts has the events and what they carry).
+ * The handler may call nolock functions of this CPU, as a BPF program would.
+ */
+export declare function call_trace(event: u32, a: usize, b: usize, c: usize): void;

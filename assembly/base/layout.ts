@@ -6,7 +6,8 @@
  * + 8192             KmemCache[max_caches]                   256 bytes each
  * node_table         KmemCacheNode[max_caches * nr_nodes]    64 bytes each
  * cpu_areas          CpuArea[nr_cpu_ids]                     page-aligned, cpu_area_size apart
- *                      header 1024 bytes, then KmemCacheCpu[max_caches], 64 bytes each
+ *                      header 1024 bytes (CpuArea, then MemcgStock, RcuData, HeldLocks, a
+ *                      line each), then KmemCacheCpu[max_caches], 64 bytes each
  * mem_map            Page[maximum_pages]                     64 bytes a 4 KiB page
  * first_page         pages
  * ```
@@ -16,6 +17,7 @@
  * All addresses are computed from `heap_base`, so one memory can hold other programs below it.
  */
 import { CACHE_LINE, PAGE_SHIFT, PAGE_SIZE } from "./config";
+import { CPU_CACHES } from "./layout_percpu";
 
 /** Boot states of HeapHeader.boot. */
 export const BOOT_NONE: u32 = 0;
@@ -23,7 +25,7 @@ export const BOOT_RUNNING: u32 = 1;
 export const BOOT_READY: u32 = 2;
 export const BOOT_FAILED: u32 = 3;
 
-/** Constants after boot, then three written lines, each with its own lock. */
+/** Constants after boot, then written lines, each with its own lock. */
 @unmanaged
 export class HeapHeader {
   /** HEAP_MAGIC, written last by boot. */
@@ -71,9 +73,50 @@ export class HeapHeader {
   slab_mutex: u32;
   /** Table entries in use, destroyed ones included. */
   nr_caches: u32;
+  /** Index of the first of the kmalloc-cg caches less one; 0 = there are none yet. */
+  cg_caches: u32;
+  /** Address of Memcg[MAX_MEMCGS], or 0. */
+  memcg_table: u32;
+  mutexReserved0: u64;
+  mutexReserved1: u64;
+  mutexReserved2: u64;
+  mutexReserved3: u64;
+  mutexReserved4: u64;
+  mutexReserved5: u64;
+
+  // --- line 3: options; constants after boot.
+  /** HEAP_*. */
+  options: u32;
+  /** What the heap's generators start from. */
+  seed: u32;
+  /** failslab: an allocation fails if a random u32 is below this. */
+  fail_probability: u32;
+  /** failslab: only every interval-th allocation of a CPU may fail; 0 and 1 = every one. */
+  fail_interval: u32;
+  /** failslab: exactly the n-th allocation of each CPU fails; 0 = none. */
+  fail_nth: u32;
+  /** Records of slab_debug= that follow at SLAB_DEBUG_RECORDS (SLUB_DEBUG builds). */
+  nr_debug_records: u32;
+  optionsReserved0: u64;
+  optionsReserved1: u64;
+  optionsReserved2: u64;
+  optionsReserved3: u64;
+  optionsReserved4: u64;
+
+  // --- line 4: grace periods; any CPU, atomics.
+  /** Number of the current grace period, from 1. */
+  rcu_gp: u32;
 }
 if (offsetof<HeapHeader>("grow_lock") !== 64) ERROR("growth must start its own line");
 if (offsetof<HeapHeader>("slab_mutex") !== 128) ERROR("slab_mutex must start its own line");
+if (offsetof<HeapHeader>("options") !== 192) ERROR("options must start their own line");
+if (offsetof<HeapHeader>("rcu_gp") !== 256) ERROR("rcu_gp must start its own line");
+
+/** Offset of the records of slab_debug= from heap_base: flags, then 32 bytes of a pattern. */
+export const SLAB_DEBUG_RECORDS: usize = 384;
+export const SLAB_DEBUG_RECORD_BYTES: usize = 36;
+/** As many as fit before ZONES. */
+export const MAX_SLAB_DEBUG_RECORDS: u32 = 16;
 
 /** Offset of Zone[MAX_NODES] from heap_base. */
 export const ZONES: usize = 1024;
@@ -164,7 +207,19 @@ export class KmemCache {
   defer_own_line: u32;
   /** Clock at the list's last empty-to-non-empty edge (builds that count). */
   defer_stamp: u32;
+  line2a: u64;
+  line2b: u64;
+  line2c: u64;
+  line2d: u64;
+  line2e: u64;
+  line2f: u64;
+  line2g: u64;
+
+  // --- line 3: constants after creation that only new slabs need.
+  /** Address of a permutation of the offsets of a slab's objects, u32 each; 0 = in order. */
+  random_seq: u32;
 }
+if (offsetof<KmemCache>("random_seq") !== 192) ERROR("random_seq must start a line");
 if (offsetof<KmemCache>("oo") !== 36) ERROR("oo moved");
 if (offsetof<KmemCache>("defer_free_objects") !== 40) ERROR("v1's list must follow oo");
 if (offsetof<KmemCache>("state") !== 64) ERROR("the hot line of KmemCache must be 64 bytes");
@@ -193,6 +248,8 @@ export class KmemCacheNode {
   nr_slabs: u32;
   /** Objects in them. Atomic. */
   total_objects: u32;
+  /** First full slab of a debug cache, or 0. */
+  full: u32;
 }
 export const KMEM_CACHE_NODE_SIZE: usize = 64;
 
@@ -209,7 +266,10 @@ export const KMEM_CACHE_NODE_SIZE: usize = 64;
 export class KmemCacheCpu {
   freelist: u32;
   tid: u32;
-  /** Descriptor of the cpu slab (frozen), or 0. */
+  /**
+   * Descriptor of the cpu slab (frozen), or 0; plus CPU_SLAB_ASKS in caches whose frees have
+   * something to ask, so that the fast path's comparison fails there at no cost.
+   */
   slab: u32;
   /** First of the percpu partial slabs, linked by Page.next; Page.slabs of it is the length. */
   partial: u32;
@@ -223,130 +283,10 @@ export class KmemCacheCpu {
 }
 if (offsetof<KmemCacheCpu>("slab") !== 8) ERROR("freelist and tid must be one i64");
 export const KMEM_CACHE_CPU_SIZE: usize = 64;
+/** Low bit of KmemCacheCpu.slab: no free to this slab takes the fast path. */
+export const CPU_SLAB_ASKS: u32 = 1;
 /** KmemCacheCpu follows from KmemCache by a shift: 256 / 64. */
 export const CACHE_TO_CPU_SHIFT: u32 = 2;
-
-/** CPU_* states of CpuArea.state. */
-export const CPU_FREE: u32 = 0;
-export const CPU_TAKEN: u32 = 1;
-
-/** One CPU: registers that must survive it, lists, and then KmemCacheCpu[max_caches]. */
-@unmanaged
-export class CpuArea {
-  // --- line 0: own CPU only, read on every fast path.
-  /**
-   * Context of this CPU; 0 = a task, outside every section (sync/context.ts has the bits).
-   */
-  preempt_count: u32;
-  cpu: u32;
-  /** LOCK_WAIT, or LOCK_BOUNDED for a CPU made with `mayWait: false`. */
-  task_mode: u32;
-  node: u32;
-  /** Operations of this CPU, modulo 2^32 (builds that count): the clock of ages. */
-  ops: u32;
-  /**
-   * CPU + 1 whose deferred list the next deferral goes to, as if the task had been moved between
-   * looking up the list and adding to it; 0 = this CPU's. Set by experiments, cleared by use.
-   */
-  migrate_to: u32;
-  /** State of this CPU's generator (sync/random.ts); never 0 once used. */
-  random: u32;
-  line0pad: u32;
-  line0a: u64;
-  line0b: u64;
-  line0c: u64;
-  line0d: u64;
-
-  // --- line 1: any CPU, atomics.
-  /** CPU_*: passes by cmpxchg. */
-  state: u32;
-  /** Drains this CPU has finished: destroy waits until it moves or drain_depth is 0. */
-  drain_seq: u32;
-  /** Drains this CPU is in the middle of: objects are in its hands. */
-  drain_depth: u32;
-  line1pad: u32;
-  line1a: u64;
-  line1b: u64;
-  line1c: u64;
-  line1d: u64;
-  line1e: u64;
-  line1f: u64;
-
-  // --- line 2: deferral (kernel: struct defer_free). Any CPU, atomics.
-  /** llist of objects, arms `irq-work` and `direct`. */
-  defer_objects: u32;
-  /** llist of slabs by Page.llnode, every arm. */
-  defer_slabs: u32;
-  /** 1 when irq_work was raised and has not run yet. */
-  irq_pending: u32;
-  defer_stamp: u32;
-  line2: u64;
-  line2a: u64;
-  line2b: u64;
-  line2c: u64;
-  line2d: u64;
-  line2e: u64;
-
-  // --- line 3: intent of the multi-step change in progress; own CPU, read by who recovers it.
-  /** INTENT_*; 0 = none. */
-  intent: u32;
-  intent_slab: u32;
-  intent_page: u32;
-  intent_order: u32;
-  line3: u64;
-  line3a: u64;
-  line3b: u64;
-  line3c: u64;
-  line3d: u64;
-  line3e: u64;
-
-  // --- line 4: per-CPU pages (kernel: struct per_cpu_pages). Under pcp_lock.
-  /** Owner CPU + 1, or 0: another CPU takes it when memory runs out. */
-  pcp_lock: u32;
-  pcp_pad: u32;
-  /** First page of each order 0..3. */
-  pcp_list: u32;
-  pcp_list1: u32;
-  pcp_list2: u32;
-  pcp_list3: u32;
-  /** Blocks on each list. */
-  pcp_count: u32;
-  pcp_count1: u32;
-  pcp_count2: u32;
-  pcp_count3: u32;
-  line4: u64;
-  line4a: u64;
-  line4b: u64;
-
-  // --- line 5: the last refusal, read by the host to write its report. Own CPU.
-  bug_code: u32;
-  bug_cache: u32;
-  bug_slab: u32;
-  bug_object: u32;
-  line5: u64;
-  line5a: u64;
-  line5b: u64;
-  line5c: u64;
-  line5d: u64;
-  line5e: u64;
-
-  // --- lines 6 to 9: lengths of deferred lists at drain, log2 buckets of u64 (builds that count).
-  defer_lengths: u64;
-}
-if (offsetof<CpuArea>("state") !== 64) ERROR("CpuArea line 1");
-if (offsetof<CpuArea>("defer_objects") !== 128) ERROR("CpuArea line 2");
-if (offsetof<CpuArea>("intent") !== 192) ERROR("CpuArea line 3");
-if (offsetof<CpuArea>("pcp_lock") !== 256) ERROR("CpuArea line 4");
-if (offsetof<CpuArea>("bug_code") !== 320) ERROR("CpuArea line 5");
-if (offsetof<CpuArea>("defer_lengths") !== 384) ERROR("CpuArea line 6");
-/** Buckets of defer_lengths: bucket b counts lists of 2^b .. 2^(b+1)-1 objects. */
-export const DEFER_LENGTH_BUCKETS: u32 = 32;
-/** Offset of 64 bytes the host writes a cache's name to. */
-export const CPU_SCRATCH: usize = 640;
-/** Offset of 32 words: list heads by number of free objects while this CPU shrinks a node. */
-export const CPU_SHRINK: usize = 704;
-/** Offset of KmemCacheCpu[0] inside a CpuArea. */
-export const CPU_CACHES: usize = 1024;
 
 /**
  * One page, or the first page of a slab or block (kernel: struct page, struct slab).
@@ -387,9 +327,10 @@ export class Page {
   /** Pages of a large allocation above MAX_PAGE_ORDER; 0 otherwise. */
   nr_pages: u32;
   node: u32;
-  /** SL_*: under list_lock. */
+  /** SL_*: under list_lock. Of a large allocation: the group it is charged to, or 0. */
   flags: u32;
-  reserved: u32;
+  /** slab_lock of a slab without cmpxchg: owner CPU + 1, or 0. */
+  lock: u32;
 }
 if (offsetof<Page>("slab_cache") !== 8) ERROR("freelist and counters must be one i64");
 if (offsetof<Page>() !== 64) ERROR("a page descriptor is one line");

@@ -21,10 +21,6 @@ import {
 } from "../base/config";
 import {
   CACHE_TABLE,
-  CPU_CACHES,
-  CPU_SCRATCH,
-  CpuArea,
-  DEFER_LENGTH_BUCKETS,
   HeapHeader,
   KMEM_CACHE_CPU_SIZE,
   KMEM_CACHE_NODE_SIZE,
@@ -32,13 +28,31 @@ import {
   KmemCache,
   KmemCacheCpu,
   KmemCacheNode,
+  MAX_SLAB_DEBUG_RECORDS,
   Page,
+  SLAB_DEBUG_RECORDS,
+  SLAB_DEBUG_RECORD_BYTES,
   STAT_STRIDE,
   ZONES,
   ZONE_BLOCK_MAP,
   ZONE_SIZE,
   Zone,
 } from "../base/layout";
+import {
+  CPU_CACHES,
+  CPU_HELD_LOCKS,
+  CPU_MEMCG_STOCK,
+  CPU_RCU,
+  CPU_SCRATCH,
+  CpuArea,
+  DEFER_LENGTH_BUCKETS,
+  HeldLocks,
+  MAX_HELD_LOCKS,
+  MAX_MEMCGS,
+  Memcg,
+  MemcgStock,
+  RcuData,
+} from "../base/layout_percpu";
 
 // HeapHeader
 export const heap_header$magic: u32 = <u32>offsetof<HeapHeader>("magic") | (8 << 16);
@@ -67,6 +81,18 @@ export const heap_header$grow_failures: u32 =
 export const heap_header$grows: u32 = <u32>offsetof<HeapHeader>("grows") | (4 << 16);
 export const heap_header$slab_mutex: u32 = <u32>offsetof<HeapHeader>("slab_mutex") | (4 << 16);
 export const heap_header$nr_caches: u32 = <u32>offsetof<HeapHeader>("nr_caches") | (4 << 16);
+export const heap_header$cg_caches: u32 = <u32>offsetof<HeapHeader>("cg_caches") | (4 << 16);
+export const heap_header$memcg_table: u32 = <u32>offsetof<HeapHeader>("memcg_table") | (4 << 16);
+export const heap_header$options: u32 = <u32>offsetof<HeapHeader>("options") | (4 << 16);
+export const heap_header$seed: u32 = <u32>offsetof<HeapHeader>("seed") | (4 << 16);
+export const heap_header$fail_probability: u32 =
+  <u32>offsetof<HeapHeader>("fail_probability") | (4 << 16);
+export const heap_header$fail_interval: u32 =
+  <u32>offsetof<HeapHeader>("fail_interval") | (4 << 16);
+export const heap_header$fail_nth: u32 = <u32>offsetof<HeapHeader>("fail_nth") | (4 << 16);
+export const heap_header$nr_debug_records: u32 =
+  <u32>offsetof<HeapHeader>("nr_debug_records") | (4 << 16);
+export const heap_header$rcu_gp: u32 = <u32>offsetof<HeapHeader>("rcu_gp") | (4 << 16);
 
 // Zone
 export const zone$lock: u32 = <u32>offsetof<Zone>("lock") | (4 << 16);
@@ -111,6 +137,7 @@ export const kmem_cache$name3: u32 = <u32>offsetof<KmemCache>("name3") | (8 << 1
 export const kmem_cache$defer_own_line: u32 =
   <u32>offsetof<KmemCache>("defer_own_line") | (4 << 16);
 export const kmem_cache$defer_stamp: u32 = <u32>offsetof<KmemCache>("defer_stamp") | (4 << 16);
+export const kmem_cache$random_seq: u32 = <u32>offsetof<KmemCache>("random_seq") | (4 << 16);
 
 // KmemCacheNode
 export const kmem_cache_node$list_lock: u32 = <u32>offsetof<KmemCacheNode>("list_lock") | (4 << 16);
@@ -126,6 +153,7 @@ export const kmem_cache_node$defer_stamp: u32 =
 export const kmem_cache_node$nr_slabs: u32 = <u32>offsetof<KmemCacheNode>("nr_slabs") | (4 << 16);
 export const kmem_cache_node$total_objects: u32 =
   <u32>offsetof<KmemCacheNode>("total_objects") | (4 << 16);
+export const kmem_cache_node$full: u32 = <u32>offsetof<KmemCacheNode>("full") | (4 << 16);
 
 // KmemCacheCpu
 export const kmem_cache_cpu$freelist: u32 = <u32>offsetof<KmemCacheCpu>("freelist") | (4 << 16);
@@ -147,6 +175,10 @@ export const cpu_area$node: u32 = <u32>offsetof<CpuArea>("node") | (4 << 16);
 export const cpu_area$ops: u32 = <u32>offsetof<CpuArea>("ops") | (4 << 16);
 export const cpu_area$migrate_to: u32 = <u32>offsetof<CpuArea>("migrate_to") | (4 << 16);
 export const cpu_area$random: u32 = <u32>offsetof<CpuArea>("random") | (4 << 16);
+export const cpu_area$current: u32 = <u32>offsetof<CpuArea>("current") | (4 << 16);
+export const cpu_area$memcg: u32 = <u32>offsetof<CpuArea>("memcg") | (4 << 16);
+export const cpu_area$fail_seen: u32 = <u32>offsetof<CpuArea>("fail_seen") | (4 << 16);
+export const cpu_area$fail_done: u32 = <u32>offsetof<CpuArea>("fail_done") | (4 << 16);
 export const cpu_area$state: u32 = <u32>offsetof<CpuArea>("state") | (4 << 16);
 export const cpu_area$drain_seq: u32 = <u32>offsetof<CpuArea>("drain_seq") | (4 << 16);
 export const cpu_area$drain_depth: u32 = <u32>offsetof<CpuArea>("drain_depth") | (4 << 16);
@@ -173,6 +205,31 @@ export const cpu_area$bug_slab: u32 = <u32>offsetof<CpuArea>("bug_slab") | (4 <<
 export const cpu_area$bug_object: u32 = <u32>offsetof<CpuArea>("bug_object") | (4 << 16);
 export const cpu_area$defer_lengths: u32 = <u32>offsetof<CpuArea>("defer_lengths") | (8 << 16);
 
+// MemcgStock
+export const memcg_stock$lock: u32 = <u32>offsetof<MemcgStock>("lock") | (4 << 16);
+export const memcg_stock$memcg: u32 = <u32>offsetof<MemcgStock>("memcg") | (4 << 16);
+export const memcg_stock$bytes: u32 = <u32>offsetof<MemcgStock>("bytes") | (4 << 16);
+
+// Memcg
+export const memcg$state: u32 = <u32>offsetof<Memcg>("state") | (4 << 16);
+export const memcg$limit_pages: u32 = <u32>offsetof<Memcg>("limit_pages") | (4 << 16);
+export const memcg$usage_pages: u32 = <u32>offsetof<Memcg>("usage_pages") | (4 << 16);
+export const memcg$max_usage_pages: u32 = <u32>offsetof<Memcg>("max_usage_pages") | (4 << 16);
+export const memcg$nr_charged_bytes: u32 = <u32>offsetof<Memcg>("nr_charged_bytes") | (4 << 16);
+export const memcg$failcnt: u32 = <u32>offsetof<Memcg>("failcnt") | (4 << 16);
+export const memcg$name: u32 = <u32>offsetof<Memcg>("name") | (8 << 16);
+export const memcg$name1: u32 = <u32>offsetof<Memcg>("name1") | (8 << 16);
+export const memcg$name2: u32 = <u32>offsetof<Memcg>("name2") | (8 << 16);
+export const memcg$name3: u32 = <u32>offsetof<Memcg>("name3") | (8 << 16);
+
+// RcuData
+export const rcu_data$reader: u32 = <u32>offsetof<RcuData>("reader") | (4 << 16);
+export const rcu_data$nesting: u32 = <u32>offsetof<RcuData>("nesting") | (4 << 16);
+
+// HeldLocks
+export const held_locks$depth: u32 = <u32>offsetof<HeldLocks>("depth") | (4 << 16);
+export const held_locks$first: u32 = <u32>offsetof<HeldLocks>("first") | (4 << 16);
+
 // Page
 export const page$freelist: u32 = <u32>offsetof<Page>("freelist") | (4 << 16);
 export const page$counters: u32 = <u32>offsetof<Page>("counters") | (4 << 16);
@@ -189,6 +246,7 @@ export const page$order: u32 = <u32>offsetof<Page>("order") | (4 << 16);
 export const page$nr_pages: u32 = <u32>offsetof<Page>("nr_pages") | (4 << 16);
 export const page$node: u32 = <u32>offsetof<Page>("node") | (4 << 16);
 export const page$flags: u32 = <u32>offsetof<Page>("flags") | (4 << 16);
+export const page$lock: u32 = <u32>offsetof<Page>("lock") | (4 << 16);
 
 // Sizes, places and limits.
 export const const$ABI_VERSION: u32 = <u32>ABI_VERSION;
@@ -210,10 +268,20 @@ export const const$KMEM_CACHE_NODE_SIZE: u32 = <u32>KMEM_CACHE_NODE_SIZE;
 export const const$KMEM_CACHE_CPU_SIZE: u32 = <u32>KMEM_CACHE_CPU_SIZE;
 export const const$CPU_SCRATCH: u32 = <u32>CPU_SCRATCH;
 export const const$CPU_CACHES: u32 = <u32>CPU_CACHES;
+export const const$CPU_MEMCG_STOCK: u32 = <u32>CPU_MEMCG_STOCK;
+export const const$CPU_RCU: u32 = <u32>CPU_RCU;
+export const const$CPU_HELD_LOCKS: u32 = <u32>CPU_HELD_LOCKS;
+export const const$MAX_HELD_LOCKS: u32 = <u32>MAX_HELD_LOCKS;
+export const const$MAX_MEMCGS: u32 = <u32>MAX_MEMCGS;
+export const const$SLAB_DEBUG_RECORDS: u32 = <u32>SLAB_DEBUG_RECORDS;
+export const const$SLAB_DEBUG_RECORD_BYTES: u32 = <u32>SLAB_DEBUG_RECORD_BYTES;
+export const const$MAX_SLAB_DEBUG_RECORDS: u32 = <u32>MAX_SLAB_DEBUG_RECORDS;
 export const const$STAT_STRIDE: u32 = <u32>STAT_STRIDE;
 export const const$DEFER_LENGTH_BUCKETS: u32 = <u32>DEFER_LENGTH_BUCKETS;
 
 // Which build this is: 1 where the flag was set.
 export const const$SLUB_STATS: u32 = isDefined(SLUB_STATS) ? 1 : 0;
+export const const$SLUB_TRACE: u32 = isDefined(SLUB_TRACE) ? 1 : 0;
+export const const$SLUB_HARDENED: u32 = isDefined(SLUB_HARDENED) ? 1 : 0;
 export const const$SLUB_DEBUG: u32 = isDefined(SLUB_DEBUG) ? 1 : 0;
 export const const$SLUB_MODEL: u32 = isDefined(SLUB_MODEL) ? 1 : 0;

@@ -6,6 +6,8 @@
  */
 import {
   ABI_VERSION,
+  HEAP_FAILSLAB,
+  HEAP_RT,
   HEAP_MAGIC,
   LOCK_WAIT,
   MAX_CPUS,
@@ -21,9 +23,6 @@ import {
   BOOT_NONE,
   BOOT_READY,
   BOOT_RUNNING,
-  CPU_FREE,
-  CPU_TAKEN,
-  CpuArea,
   HeapHeader,
   cpu_area_bytes,
   cpu_areas_offset,
@@ -32,9 +31,10 @@ import {
   mem_map_offset,
   node_table_offset,
 } from "../base/layout";
+import { CPU_FREE, CPU_TAKEN, CpuArea } from "../base/layout_percpu";
 import { cmpxchg, cpu_relax, read_once, write_once, write_once64 } from "../sync/atomic";
 import { header, per_cpu, set_registers, this_cpu } from "../sync/percpu";
-import { preempt_count } from "../sync/context";
+import { HOOKED, preempt_count } from "../sync/context";
 import { BUG_ON } from "../base/bug";
 import { flush_everything_here } from "../slab/barrier";
 import { add_pages } from "../page/grow";
@@ -86,6 +86,8 @@ function boot(
   nodes: u32,
   max_caches: u32,
   defer_arm: u32,
+  options: u32,
+  seed: u32,
 ): bool {
   const tables = mem_map_offset(max_caches, nodes, cpus) + mem_map_bytes(maximum_pages);
   const needed = ((<u64>base + tables + PAGE_SIZE - 1) >> PAGE_SHIFT) + FIRST_PAGES;
@@ -94,12 +96,16 @@ function boot(
   head.max_caches = max_caches;
   head.nr_nodes = nodes;
   head.defer_arm = defer_arm;
+  head.options = options;
+  head.seed = seed;
+  head.rcu_gp = 1;
   init_header(head, reserve_bytes, maximum_pages, cpus);
   set_registers(head.cpu_areas, base, head.mem_map);
   for (let cpu: u32 = 0; cpu < cpus; cpu++) {
     const area = per_cpu(cpu);
     area.cpu = cpu;
     area.node = cpu % nodes;
+    area.current = cpu + 1;
   }
   per_cpu(0).task_mode = LOCK_WAIT;
   init_size_index(base);
@@ -132,6 +138,7 @@ function arguments_fit(cpus: u32, nodes: u32, max_caches: u32, defer_arm: u32): 
  * @param maximum_pages 4 KiB pages of the memory's maximum
  * @param cpus 1 .. 256, @param nodes 1 .. 8, @param max_caches 14 .. 65536
  * @param defer_arm DEFER_*
+ * @param options HEAP_*, @param seed where the heap's generators start
  * @returns heap_base; 0 if the tables do not fit or an argument is impossible. Context: any.
  */
 export function heap_init(
@@ -141,6 +148,8 @@ export function heap_init(
   nodes: u32,
   max_caches: u32,
   defer_arm: u32,
+  options: u32,
+  seed: u32,
 ): usize {
   if (!arguments_fit(cpus, nodes, max_caches, defer_arm)) return 0;
   const base = heap_base_for(reserve_bytes);
@@ -148,13 +157,42 @@ export function heap_init(
   if (!ensure_pages(<u32>(base >> PAGE_SHIFT) + 2)) return 0;
   const word = base + offsetof<HeapHeader>("boot");
   if (cmpxchg(word, BOOT_NONE, BOOT_RUNNING) === BOOT_NONE) {
-    const done = boot(base, <u32>reserve_bytes, maximum_pages, cpus, nodes, max_caches, defer_arm);
+    const done = boot(
+      base,
+      <u32>reserve_bytes,
+      maximum_pages,
+      cpus,
+      nodes,
+      max_caches,
+      defer_arm,
+      options,
+      seed,
+    );
     set_registers(0, 0, 0);
     if (done) write_once64(base, HEAP_MAGIC);
     write_once(word, done ? BOOT_READY : BOOT_FAILED);
   }
   while (read_once(word) === BOOT_RUNNING) cpu_relax(word);
   return read_once(word) === BOOT_READY ? base : 0;
+}
+
+/** @returns true if no CPU of this heap may use the fast paths that ask nothing. */
+function is_hooked(head: HeapHeader): bool {
+  return isDefined(SLUB_TRACE) || (head.options & (HEAP_RT | HEAP_FAILSLAB)) !== 0;
+}
+
+/**
+ * Let allocations fail on purpose; the option HEAP_FAILSLAB must be set. Context: right after
+ * heap_init(), before any CPU attaches.
+ *
+ * @param probability chance of a failure in 2^32 less one, @param interval 0 and 1 = every chance,
+ * @param nth 0 = none, else exactly that allocation of each CPU. Kernel: lib/fault-inject.c.
+ */
+export function set_failslab(base: usize, probability: u32, interval: u32, nth: u32): void {
+  const head = changetype<HeapHeader>(base);
+  head.fail_probability = probability;
+  head.fail_interval = interval;
+  head.fail_nth = nth;
 }
 
 /** Become CPU `cpu`. @returns false if somebody is. */
@@ -189,8 +227,12 @@ export function cpu_attach(base: usize, wanted: i32, task_mode: u32): i32 {
   if (!mine) return -1;
   const area = per_cpu(cpu);
   set_registers(changetype<usize>(area), base, head.mem_map);
-  area.preempt_count = 0;
+  area.preempt_count = is_hooked(head) ? HOOKED : 0;
   area.task_mode = task_mode;
+  area.current = cpu + 1;
+  area.memcg = 0;
+  area.fail_seen = 0;
+  area.fail_done = 0;
   return <i32>cpu;
 }
 

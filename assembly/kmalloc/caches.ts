@@ -4,12 +4,12 @@
  * The cache is trusted: it came from kmem_cache_create() or kmem_cache_open() of this heap.
  * Kernel: mm/slub.c kmem_cache_alloc(), kmem_cache_free(), kmem_cache_alloc_bulk(); 6.18.
  */
-import { GFP_ZERO, KMALLOC_MAX_CACHE_SIZE, NUMA_NO_NODE } from "../base/config";
+import { KMALLOC_MAX_CACHE_SIZE, NUMA_NO_NODE } from "../base/config";
 import { KmemCache } from "../base/layout";
 import { slab_alloc } from "../slab/alloc";
 import { free_bulk, slab_alloc_bulk } from "../slab/bulk";
-import { nolock_busy, slab_alloc_nolock } from "../slab/nolock";
-import { zero_object } from "../slab/object";
+import { nolock_refuses, slab_alloc_nolock } from "../slab/nolock";
+import { TRACE_KMEM_CACHE_ALLOC, TRACE_KMEM_CACHE_FREE, trace } from "../sync/trace";
 import { kfree } from "./kmalloc";
 import { kfree_nolock } from "./nolock";
 import { kmalloc_slab } from "./size_class";
@@ -17,17 +17,20 @@ import { kmalloc_slab } from "./size_class";
 /** Allocate one object. @returns 0 when out of memory. Context: any. */
 export function kmem_cache_alloc(cache: usize, gfp: u32): usize {
   const s = changetype<KmemCache>(cache);
-  return zero_object(s, slab_alloc(s, NUMA_NO_NODE), gfp);
+  const object = slab_alloc(s, NUMA_NO_NODE, gfp);
+  trace(TRACE_KMEM_CACHE_ALLOC, object, cache, <usize>gfp);
+  return object;
 }
 
 /** The same without waiting. @returns 0 also where this CPU is changing that very cache. */
 export function kmem_cache_alloc_nolock(cache: usize, gfp: u32, node: i32): usize {
   const s = changetype<KmemCache>(cache);
-  return nolock_busy(s) ? 0 : zero_object(s, slab_alloc_nolock(s, node), gfp);
+  return nolock_refuses(s) ? 0 : slab_alloc_nolock(s, node, gfp);
 }
 
 /** Free to a cache. `p` is trusted. Context: any. */
-export function kmem_cache_free(_cache: usize, p: usize): void {
+export function kmem_cache_free(cache: usize, p: usize): void {
+  trace(TRACE_KMEM_CACHE_FREE, p, cache, 0);
   kfree(p);
 }
 
@@ -43,13 +46,7 @@ export function kmem_cache_free_nolock(_cache: usize, p: usize): void {
  * @returns count, or 0 with nothing allocated. Context: any.
  */
 export function kmem_cache_alloc_bulk(cache: usize, gfp: u32, count: u32, array: usize): u32 {
-  const done = slab_alloc_bulk(changetype<KmemCache>(cache), count, array);
-  if ((gfp & GFP_ZERO) !== 0) {
-    for (let i: u32 = 0; i < done; i++) {
-      zero_object(changetype<KmemCache>(cache), <usize>load<u32>(array + ((<usize>i) << 2)), gfp);
-    }
-  }
-  return done;
+  return slab_alloc_bulk(changetype<KmemCache>(cache), gfp, count, array);
 }
 
 /** Free `count` slab objects; NULL and ZERO_SIZE_PTR are skipped. Context: any. */
@@ -60,7 +57,7 @@ export function kmem_cache_free_bulk(_cache: usize, count: u32, array: usize): v
 /** Allocate `count` objects of `size` bytes, 1 .. 8192 (else 0), all or none. As above. */
 export function kmalloc_bulk(size: usize, gfp: u32, count: u32, array: usize): u32 {
   if (size - 1 >= KMALLOC_MAX_CACHE_SIZE) return 0;
-  return kmem_cache_alloc_bulk(changetype<usize>(kmalloc_slab(size)), gfp, count, array);
+  return kmem_cache_alloc_bulk(changetype<usize>(kmalloc_slab(size, gfp)), gfp, count, array);
 }
 
 /** Free `count` slab objects of any caches. As above. */

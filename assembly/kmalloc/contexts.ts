@@ -4,11 +4,19 @@
  * Nothing interrupts a Worker: an NMI is what the host calls one. Kernel: nmi_enter(),
  * irq_enter(), irq_work_sync().
  */
+import { CpuArea } from "../base/layout_percpu";
 import { LOCK_TRY } from "../base/config";
-import { CpuArea } from "../base/layout";
 import { serve_growth } from "../page/grow";
 import { irq_work_check } from "../slab/defer";
-import { HARDIRQ, NMI, context_enter, context_exit, lock_mode } from "../sync/context";
+import {
+  HARDIRQ,
+  HOOKED,
+  NMI,
+  PREEMPT,
+  context_enter,
+  context_exit,
+  lock_mode,
+} from "../sync/context";
 import { cpu_area } from "../sync/percpu";
 
 /** Begin an NMI on this CPU: until nmi_exit() nothing waits. Nests up to 15 deep. */
@@ -33,9 +41,21 @@ export function irq_exit(): void {
   irq_work_check();
 }
 
-/** Put the context word back: what a host does after its handler threw. */
+/** From here on the task must not be moved or put to sleep: calls behave as nolock. Nests. */
+export function preempt_disable(): void {
+  context_enter(PREEMPT);
+}
+
+/** End it; irq_work runs here if this was the outermost. */
+export function preempt_enable(): void {
+  context_exit(PREEMPT);
+  irq_work_check();
+}
+
+/** Put the context back: what a host does after its handler threw. */
 export function set_preempt_count(value: u32): void {
-  cpu_area().preempt_count = value;
+  const area = cpu_area();
+  area.preempt_count = value | (area.preempt_count & HOOKED);
   irq_work_check();
 }
 

@@ -15,15 +15,16 @@ import {
   PAGE_SIZE,
   ZERO_SIZE_PTR,
 } from "../base/config";
-import { CpuArea, KmemCache, Slab } from "../base/layout";
+import { KmemCache, Slab } from "../base/layout";
+import { CpuArea } from "../base/layout_percpu";
 import { page_slab, virt_to_page } from "../page/page";
 import { slab_alloc } from "../slab/alloc";
 import { zero_or_null } from "../slab/check";
 import { try_pop, try_push } from "../slab/fast";
 import { slab_free } from "../slab/free";
-import { zero_object } from "../slab/object";
 import { lock_mode, preempt_count } from "../sync/context";
 import { header, heap_base, this_cpu } from "../sync/percpu";
+import { TRACE_KFREE, TRACE_KMALLOC, trace } from "../sync/trace";
 import { free_large, kmalloc_large, large_size } from "./large";
 import { kmalloc_nolock } from "./nolock";
 import { kmalloc_slab, size_index } from "./size_class";
@@ -31,15 +32,13 @@ import { kmalloc_slab, size_index } from "./size_class";
 /** Everything but the fast path: other sizes, flags, nodes and contexts, and an empty freelist. */
 function kmalloc_slow(size: usize, gfp: u32, node: i32): usize {
   if (size === 0) return ZERO_SIZE_PTR;
-  if (size > KMALLOC_MAX_CACHE_SIZE) {
-    if (preempt_count() !== 0) return 0;
-    const p = kmalloc_large(size, node, lock_mode());
-    if (p !== 0 && (gfp & GFP_ZERO) !== 0) memory.fill(p, 0, size);
-    return p;
-  }
   if (preempt_count() !== 0) return kmalloc_nolock(size, gfp, node);
-  const cache = kmalloc_slab(size);
-  return zero_object(cache, slab_alloc(cache, node), gfp);
+  const p =
+    size > KMALLOC_MAX_CACHE_SIZE
+      ? kmalloc_large(size, gfp, node, lock_mode())
+      : slab_alloc(kmalloc_slab(size, gfp), node, gfp);
+  trace(TRACE_KMALLOC, p, size, <usize>gfp);
+  return p;
 }
 
 /**
@@ -47,7 +46,7 @@ function kmalloc_slow(size: usize, gfp: u32, node: i32): usize {
  * at least 8.
  *
  * @param size bytes; 0 gives ZERO_SIZE_PTR
- * @param gfp GFP_KERNEL or __GFP_ZERO
+ * @param gfp GFP_KERNEL, __GFP_ZERO, __GFP_ACCOUNT
  * @returns the address, or 0 when out of memory. Context: any; outside a plain task as
  * kmalloc_nolock(), which gives at most 8192 bytes.
  */
@@ -82,6 +81,7 @@ export function kcalloc(count: usize, size: usize): usize {
 
 /** Everything but the fast path: large allocations, NULL, other slabs, other contexts. */
 function kfree_slow(p: usize): void {
+  trace(TRACE_KFREE, p, 0, 0);
   const address = <usize>virt_to_page(p).head;
   if (address !== 0) {
     const slab = changetype<Slab>(address);

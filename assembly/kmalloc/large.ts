@@ -5,9 +5,10 @@
  * blocks. Kernel: mm/slub.c ___kmalloc_large_node(), free_large_kmalloc(); 6.18.
  */
 import { get_order } from "../base/bits";
-import { MAX_PAGE_ORDER, PAGE_SHIFT, PAGE_SIZE } from "../base/config";
+import { GFP_ACCOUNT, GFP_ZERO, MAX_PAGE_ORDER, PAGE_SHIFT, PAGE_SIZE } from "../base/config";
 import { PG_LARGE, Page } from "../base/layout";
 import { page_address, set_page_kind } from "../page/page";
+import { memcg_charge_large, memcg_uncharge_large } from "../slab/memcg";
 import { alloc_large_run, alloc_pages, free_pages } from "../page/page_alloc";
 
 /** No request above this can ever be met: it would overflow when rounded up to blocks. */
@@ -15,10 +16,11 @@ const LARGEST: usize = 0xffc0_0000;
 
 /**
  * @param size bytes, more than 0
- * @returns page-aligned memory, content undefined; 0 when out of memory or `size` is absurd.
+ * @param gfp __GFP_ZERO clears it, __GFP_ACCOUNT charges its pages
+ * @returns page-aligned memory; 0 when out of memory or `size` is absurd.
  * Context: as alloc_pages().
  */
-export function kmalloc_large(size: usize, node: i32, mode: u32): usize {
+export function kmalloc_large(size: usize, gfp: u32, node: i32, mode: u32): usize {
   if (size > LARGEST) return 0;
   const order = get_order(size);
   const pages = <u32>((size + PAGE_SIZE - 1) >> PAGE_SHIFT);
@@ -26,12 +28,20 @@ export function kmalloc_large(size: usize, node: i32, mode: u32): usize {
     order <= MAX_PAGE_ORDER ? alloc_pages(order, node, mode) : alloc_large_run(pages, mode);
   if (address === 0) return 0;
   const page = changetype<Page>(address);
+  page.flags = 0;
   set_page_kind(page, PG_LARGE);
-  return page_address(page);
+  const p = page_address(page);
+  if ((gfp & GFP_ACCOUNT) !== 0 && !memcg_charge_large(page)) {
+    free_large(page, mode);
+    return 0;
+  }
+  if ((gfp & GFP_ZERO) !== 0) memory.fill(p, 0, size);
+  return p;
 }
 
 /** Free what kmalloc_large() gave. Context: any with LOCK_TRY. */
 export function free_large(page: Page, mode: u32): void {
+  if (page.flags !== 0) memcg_uncharge_large(page);
   free_pages(page, mode);
 }
 

@@ -10,9 +10,14 @@ import { KMALLOC_MAX_CACHE_SIZE, ZERO_SIZE_PTR } from "../base/config";
 import { KmemCache, Slab } from "../base/layout";
 import { virt_to_page } from "../page/page";
 import { zero_or_null } from "../slab/check";
-import { debug_free } from "../slab/debug";
-import { nolock_busy, slab_alloc_nolock, slab_free_nolock } from "../slab/nolock";
-import { zero_object } from "../slab/object";
+import { slab_free_hook } from "../slab/hooks";
+import {
+  nolock_busy,
+  nolock_forbidden,
+  nolock_needs_cmpxchg,
+  slab_alloc_nolock,
+  slab_free_nolock,
+} from "../slab/nolock";
 import { NOLOCK_BUSY_FIRST, NOLOCK_BUSY_SECOND, NOLOCK_NULL, stat } from "../sync/stat";
 import { kmalloc_slab } from "./size_class";
 
@@ -20,25 +25,26 @@ import { kmalloc_slab } from "./size_class";
  * Allocate without waiting and without growing the memory.
  *
  * @param size bytes; 0 gives ZERO_SIZE_PTR, more than 8192 gives 0
- * @param gfp __GFP_ZERO or 0
+ * @param gfp __GFP_ZERO, __GFP_ACCOUNT
  * @param node a hint, or NUMA_NO_NODE
  * @returns the address or 0. Context: any, NMI included.
  */
 export function kmalloc_nolock(size: usize, gfp: u32, node: i32): usize {
   if (size === 0) return ZERO_SIZE_PTR;
   if (size > KMALLOC_MAX_CACHE_SIZE) return 0;
-  let cache = kmalloc_slab(size);
+  let cache = kmalloc_slab(size, gfp);
+  if (nolock_forbidden() || nolock_needs_cmpxchg(cache)) return refuse(cache);
   if (nolock_busy(cache)) {
     stat(cache, NOLOCK_BUSY_FIRST);
     const larger = <usize>cache.object_size + 1;
     if (larger > KMALLOC_MAX_CACHE_SIZE) return refuse(cache);
-    cache = kmalloc_slab(larger);
+    cache = kmalloc_slab(larger, gfp);
     if (nolock_busy(cache)) {
       stat(cache, NOLOCK_BUSY_SECOND);
       return refuse(cache);
     }
   }
-  const object = zero_object(cache, slab_alloc_nolock(cache, node), gfp);
+  const object = slab_alloc_nolock(cache, node, gfp);
   return object === 0 ? refuse(cache) : object;
 }
 
@@ -59,6 +65,6 @@ export function kfree_nolock(p: usize): void {
   if (address === 0) return;
   const slab = changetype<Slab>(address);
   const cache = changetype<KmemCache>(<usize>slab.slab_cache);
-  debug_free(cache, p);
+  slab_free_hook(cache, slab, p);
   slab_free_nolock(cache, slab, p);
 }

@@ -8,13 +8,14 @@
  */
 import { fls } from "../base/bits";
 import {
+  GFP_ACCOUNT,
   KMALLOC_MAX_CACHE_SIZE,
   NAME_BYTES,
   NR_KMALLOC_CACHES,
   SLAB_KMALLOC,
 } from "../base/config";
 import { CACHE_TABLE, KMEM_CACHE_SHIFT, KmemCache, SIZE_INDEX } from "../base/layout";
-import { heap_base } from "../sync/percpu";
+import { cpu_area, header, heap_base } from "../sync/percpu";
 import { cache_at, init_cache } from "../slab/kmem_cache";
 import { kmalloc_alignment } from "../slab/size";
 
@@ -38,9 +39,14 @@ export function size_index(base: usize, size: usize): usize {
   return <usize>load<u8>(base + ((size + 7) >> 3), SIZE_INDEX);
 }
 
-/** @returns the cache that serves `size`, at most KMALLOC_MAX_CACHE_SIZE; entry 0 for 0. */
-export function kmalloc_slab(size: usize): KmemCache {
-  const index = size_index(heap_base, size);
+/**
+ * @returns the cache that serves `size`, at most KMALLOC_MAX_CACHE_SIZE; entry 0 for 0. With
+ * __GFP_ACCOUNT on a CPU that has a group it is the kmalloc-cg cache of that size. Kernel:
+ * kmalloc_slab(), kmalloc_type(); 6.18.
+ */
+export function kmalloc_slab(size: usize, gfp: u32): KmemCache {
+  let index = size_index(heap_base, size);
+  if ((gfp & GFP_ACCOUNT) !== 0 && cpu_area().memcg !== 0) index += header().cg_caches;
   return changetype<KmemCache>(heap_base + CACHE_TABLE + (index << KMEM_CACHE_SHIFT));
 }
 

@@ -16,6 +16,7 @@ import {
   Page,
   Zone,
 } from "../base/layout";
+import { should_fail_alloc_page } from "../sync/fail";
 import { intent_clear, intent_set } from "../sync/intent";
 import { llist_add, llist_del_all, llist_empty, llist_next } from "../sync/llist";
 import { cpu_area, header } from "../sync/percpu";
@@ -120,6 +121,7 @@ function gather_pages(mode: u32): void {
  * Context: no zone, pcp or grow lock held, unless LOCK_TRY.
  */
 export function alloc_pages(order: u32, node: i32, mode: u32): usize {
+  if (mode !== LOCK_TRY && should_fail_alloc_page()) return 0;
   const noted = intent_set(INTENT_ALLOC_PAGES, 0, 0, order);
   let page: usize = 0;
   let misses: u32 = 0;
@@ -155,6 +157,7 @@ export function alloc_pages(order: u32, node: i32, mode: u32): usize {
  * @returns as alloc_pages(); `nr_pages` is the length of the run. Context: the same.
  */
 export function alloc_large_run(pages: u32, mode: u32): usize {
+  if (mode !== LOCK_TRY && should_fail_alloc_page()) return 0;
   let page: usize = 0;
   let misses: u32 = 0;
   while (true) {

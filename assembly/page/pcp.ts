@@ -7,7 +7,8 @@
  * linked by Page.next; a page on one has kind PG_PCP.
  */
 import { PCP_ORDERS } from "../base/config";
-import { CpuArea, PG_NONE, PG_PCP, Page, Zone } from "../base/layout";
+import { PG_NONE, PG_PCP, Page, Zone } from "../base/layout";
+import { CpuArea } from "../base/layout_percpu";
 import { cpu_area, header, per_cpu } from "../sync/percpu";
 import { spin_lock, spin_unlock } from "../sync/spinlock";
 import { free_one_page, node_zone, pfn_to_nid, rmqueue, zone_lock, zone_unlock } from "./buddy";

@@ -19,7 +19,7 @@ import {
 import { serve_growth } from "../page/grow";
 import { lock_mode, preempt_count } from "../sync/context";
 import { intent_clear, intent_set } from "../sync/intent";
-import { local_lock_irqsave } from "../sync/local_lock";
+import { is_rt } from "../sync/local_lock";
 import {
   cpu_area,
   cpu_offset,
@@ -47,15 +47,15 @@ import {
   tick,
 } from "../sync/stat";
 import { deactivate_slab, detach_freelist, flush_slab } from "./deactivate";
-import { debug_alloc } from "./debug";
 import { defer_slab, drain_on_switch } from "./defer";
-import { put_cpu_partial, unfreeze_partial } from "./kmem_cache_cpu";
+import { cpu_slab, put_cpu_partial, set_cpu_slab, unfreeze_partial } from "./kmem_cache_cpu";
+import { slab_post_alloc_hook, slab_pre_alloc_hook } from "./hooks";
 import { get_node, nr_partial, remove_partial } from "./kmem_cache_node";
 import { allocate_slab } from "./new_slab";
-import { nolock_busy, slab_alloc_nolock } from "./nolock";
+import { nolock_refuses, slab_alloc_nolock } from "./nolock";
 import { get_freepointer } from "./object";
 import { flush_if_asked } from "./shrink";
-import { list_lock, list_unlock, local_unlock_irqrestore } from "./section";
+import { list_lock, list_unlock, lock_cpu_slab, unlock_cpu_slab } from "./section";
 import { freeze_slab, get_freelist } from "./slab";
 
 /** What the steps below return instead of an object when things changed under them. */
@@ -84,18 +84,21 @@ export function alloc_from_cpu_freelist(cache: KmemCache): usize {
 }
 
 /**
- * Allocate one object, content undefined.
+ * Allocate one object.
  *
  * @param node preferred node, or NUMA_NO_NODE
+ * @param gfp __GFP_ZERO clears it, __GFP_ACCOUNT charges it (slab/hooks.ts)
  * @returns its address, or 0 when out of memory. Context: any; outside a plain task it behaves
  * as slab_alloc_nolock() and returns 0 where that would be busy.
  */
-export function slab_alloc(cache: KmemCache, node: i32): usize {
+export function slab_alloc(cache: KmemCache, node: i32, gfp: u32): usize {
   if (preempt_count() !== 0) {
-    return nolock_busy(cache) ? 0 : slab_alloc_nolock(cache, node);
+    return nolock_refuses(cache) ? 0 : slab_alloc_nolock(cache, node, gfp);
   }
-  const slab = <usize>this_cpu_cache(cache).slab;
-  const suits = slab !== 0 && node_match(changetype<Slab>(slab), node);
+  if (slab_pre_alloc_hook(cache)) return 0;
+  const slab = cpu_slab(this_cpu_cache(cache));
+  // With RT the whole of an allocation is under the local lock (kernel: no lockless fast path).
+  const suits = slab !== 0 && node_match(changetype<Slab>(slab), node) && !is_rt();
   let object = suits ? alloc_from_cpu_freelist(cache) : 0;
   if (object !== 0) {
     stat_fast(cache, ALLOC_FASTPATH);
@@ -103,8 +106,7 @@ export function slab_alloc(cache: KmemCache, node: i32): usize {
     tick();
     object = slab_alloc_slow(cache, node, lock_mode());
   }
-  debug_alloc(cache, object);
-  return object;
+  return slab_post_alloc_hook(cache, object, gfp, false);
 }
 
 /** Hand out the first object of a list and keep the rest. Context: local lock of `c`. */
@@ -126,7 +128,7 @@ function node_match(slab: Slab, node: i32): bool {
  */
 function alloc_from_cpu_slab(cache: KmemCache, node: i32, mode: u32): usize {
   const c = this_cpu_cache(cache);
-  const slab = <usize>c.slab;
+  const slab = cpu_slab(c);
   if (slab === 0) return 0;
   // A nolock caller's node is a hint: it takes what is there.
   if (mode !== LOCK_TRY && !node_match(changetype<Slab>(slab), node)) {
@@ -134,9 +136,9 @@ function alloc_from_cpu_slab(cache: KmemCache, node: i32, mode: u32): usize {
     flush_slab(cache, c, mode);
     return 0;
   }
-  local_lock_irqsave(c);
-  if (<usize>c.slab !== slab) {
-    local_unlock_irqrestore(c);
+  lock_cpu_slab(c);
+  if (cpu_slab(c) !== slab) {
+    unlock_cpu_slab(c);
     return LOOK_AGAIN;
   }
   let freelist = <usize>c.freelist;
@@ -146,14 +148,14 @@ function alloc_from_cpu_slab(cache: KmemCache, node: i32, mode: u32): usize {
       // Full and thawed: it belongs to nobody until one of its objects is freed.
       c.slab = 0;
       detach_freelist(c);
-      local_unlock_irqrestore(c);
+      unlock_cpu_slab(c);
       stat(cache, DEACTIVATE_BYPASS);
       return 0;
     }
     stat(cache, ALLOC_REFILL);
   }
   load_freelist(cache, c, freelist);
-  local_unlock_irqrestore(c);
+  unlock_cpu_slab(c);
   return freelist;
 }
 
@@ -167,26 +169,25 @@ function alloc_from_cpu_partial(cache: KmemCache, node: i32, mode: u32): usize {
   while (true) {
     const c = this_cpu_cache(cache);
     if (c.partial === 0) return 0;
-    local_lock_irqsave(c);
+    lock_cpu_slab(c);
     if (c.slab !== 0 || c.partial === 0) {
       const again = c.slab !== 0;
-      local_unlock_irqrestore(c);
+      unlock_cpu_slab(c);
       return again ? LOOK_AGAIN : 0;
     }
     const slab = changetype<Slab>(<usize>c.partial);
     c.partial = slab.next;
     slab.next = 0;
     if (mode === LOCK_TRY || node_match(slab, node)) {
-      c.slab = <u32>changetype<usize>(slab);
-      slab.in_hand = 0;
+      set_cpu_slab(cache, c, slab);
       const freelist = get_freelist(cache, slab);
       BUG_ON(freelist === 0);
       load_freelist(cache, c, freelist);
-      local_unlock_irqrestore(c);
+      unlock_cpu_slab(c);
       stat(cache, CPU_PARTIAL_ALLOC);
       return freelist;
     }
-    local_unlock_irqrestore(c);
+    unlock_cpu_slab(c);
     if (!unfreeze_partial(cache, slab, mode)) defer_slab(cache, slab, 0);
   }
 }
@@ -286,18 +287,17 @@ function get_new_slab(cache: KmemCache, node: i32, only: bool, mode: u32): usize
 function install_slab(cache: KmemCache, slab: Slab, freelist: usize, mode: u32): usize {
   while (true) {
     const c = this_cpu_cache(cache);
-    local_lock_irqsave(c);
-    const other = <usize>c.slab;
+    lock_cpu_slab(c);
+    const other = cpu_slab(c);
     if (other === 0) {
-      c.slab = <u32>changetype<usize>(slab);
-      slab.in_hand = 0;
+      set_cpu_slab(cache, c, slab);
       load_freelist(cache, c, freelist);
-      local_unlock_irqrestore(c);
+      unlock_cpu_slab(c);
       return freelist;
     }
     c.slab = 0;
     const flushed = detach_freelist(c);
-    local_unlock_irqrestore(c);
+    unlock_cpu_slab(c);
     stat(cache, CPUSLAB_FLUSH);
     if (mode === LOCK_TRY) defer_slab(cache, changetype<Slab>(other), flushed);
     else deactivate_slab(cache, changetype<Slab>(other), flushed, mode);

@@ -6,19 +6,14 @@
  * another CPU is in the middle of are waited for.
  * Kernel: mm/slub.c defer_free_barrier(), flush_all(), slub_cpu_dead(); 6.18.
  */
-import {
-  CACHE_LIVE,
-  CACHE_TABLE,
-  CpuArea,
-  KMEM_CACHE_SHIFT,
-  KmemCache,
-  Slab,
-} from "../base/layout";
+import { CACHE_LIVE, CACHE_TABLE, KMEM_CACHE_SHIFT, KmemCache, Slab } from "../base/layout";
+import { CpuArea } from "../base/layout_percpu";
 import { read_once, cpu_relax } from "../sync/atomic";
 import { lock_mode } from "../sync/context";
 import { cpu_area, cpu_cache_of, header, heap_base, per_cpu } from "../sync/percpu";
 import { CPUSLAB_FLUSH, DEFER_DRAIN_BARRIER, stat } from "../sync/stat";
 import { deactivate_slab, detach_freelist, flush_partials, flush_this_cpu } from "./deactivate";
+import { cpu_slab } from "./kmem_cache_cpu";
 import { lock_slab_mutex, unlock_slab_mutex } from "./slab_mutex";
 import { drain_cache, drain_cache_here, drain_cpu, waits_for_irq_work } from "./defer";
 
@@ -66,7 +61,7 @@ export function defer_free_barrier(): void {
  */
 export function flush_cpu_of(area: CpuArea, cache: KmemCache, mode: u32): void {
   const c = cpu_cache_of(area, cache);
-  const slab = <usize>c.slab;
+  const slab = cpu_slab(c);
   c.slab = 0;
   const freelist = detach_freelist(c);
   if (slab !== 0) {

@@ -8,16 +8,16 @@ import { LOCK_TRY, NUMA_NO_NODE } from "../base/config";
 import { KmemCache, Slab } from "../base/layout";
 import { page_slab, virt_to_page } from "../page/page";
 import { free_pages } from "../page/page_alloc";
-import { lock_mode, preempt_count } from "../sync/context";
-import { local_lock_irqsave } from "../sync/local_lock";
+import { lock_mode } from "../sync/context";
 import { this_cpu_cache } from "../sync/percpu";
 import { ALLOC_FASTPATH, stat_fast } from "../sync/stat";
 import { load_freelist, slab_alloc, slab_alloc_slow } from "./alloc";
 import { zero_or_null } from "./check";
-import { debug_alloc, debug_free } from "./debug";
 import { slab_free_chain } from "./free";
+import { slab_free_hook, slab_post_alloc_hook, slab_pre_alloc_hook } from "./hooks";
+import { memcg_uncharge_large } from "./memcg";
 import { set_freepointer } from "./object";
-import { local_unlock_irqrestore } from "./section";
+import { lock_cpu_slab, unlock_cpu_slab } from "./section";
 
 /** How many objects of other slabs the search for one slab's objects skips. */
 const LOOKAHEAD: u32 = 3;
@@ -29,46 +29,77 @@ function slot(array: usize, index: u32): usize {
 /** Pop this CPU's freelist into the array until it or the array ends. @returns the new count. */
 function pop_many(cache: KmemCache, count: u32, done: u32, array: usize): u32 {
   const c = this_cpu_cache(cache);
-  local_lock_irqsave(c);
+  lock_cpu_slab(c);
   while (done < count && c.freelist !== 0) {
     const object = <usize>c.freelist;
     load_freelist(cache, c, object);
     store<u32>(slot(array, done), <u32>object);
-    debug_alloc(cache, object);
     stat_fast(cache, ALLOC_FASTPATH);
     done++;
   }
-  local_unlock_irqrestore(c);
+  unlock_cpu_slab(c);
   return done;
 }
 
 /**
  * Allocate `count` objects, all or none.
  *
+ * @param gfp as slab_alloc()
  * @param array where their addresses go: count * 4 bytes
  * @returns count, or 0 with nothing allocated. Context: any.
  */
-export function slab_alloc_bulk(cache: KmemCache, count: u32, array: usize): u32 {
+export function slab_alloc_bulk(cache: KmemCache, gfp: u32, count: u32, array: usize): u32 {
   const mode = lock_mode();
+  if (mode === LOCK_TRY) return alloc_one_by_one(cache, gfp, count, array);
   let done: u32 = 0;
   while (done < count) {
-    let object: usize;
-    if (preempt_count() !== 0 || mode === LOCK_TRY) {
-      object = slab_alloc(cache, NUMA_NO_NODE);
-    } else {
-      done = pop_many(cache, count, done, array);
-      if (done === count) break;
-      object = slab_alloc_slow(cache, NUMA_NO_NODE, mode);
-      debug_alloc(cache, object);
-    }
+    done = pop_many(cache, count, done, array);
+    if (done === count) break;
+    let object: usize = 0;
+    if (!slab_pre_alloc_hook(cache)) object = slab_alloc_slow(cache, NUMA_NO_NODE, mode);
     if (object === 0) {
+      make_ready(cache, 0, done, array);
       free_bulk(done, array);
       return 0;
     }
     store<u32>(slot(array, done), <u32>object);
     done++;
   }
+  const ready = make_ready(cache, gfp, done, array);
+  if (ready < done) {
+    // The group is full: what it was charged for goes, and what it was not.
+    free_bulk(ready, array);
+    return 0;
+  }
   return done;
+}
+
+/** Where nobody may wait. @returns count, or 0. */
+function alloc_one_by_one(cache: KmemCache, gfp: u32, count: u32, array: usize): u32 {
+  for (let i: u32 = 0; i < count; i++) {
+    const object = slab_alloc(cache, NUMA_NO_NODE, gfp);
+    if (object === 0) {
+      free_bulk(i, array);
+      return 0;
+    }
+    store<u32>(slot(array, i), <u32>object);
+  }
+  return count;
+}
+
+/**
+ * Run the post hook on `count` objects; those that it refused are free already, and the others
+ * move to the front. @returns how many are ready.
+ */
+function make_ready(cache: KmemCache, gfp: u32, count: u32, array: usize): u32 {
+  let ready: u32 = 0;
+  for (let i: u32 = 0; i < count; i++) {
+    const object = slab_post_alloc_hook(cache, <usize>load<u32>(slot(array, i)), gfp, false);
+    if (object === 0) continue;
+    store<u32>(slot(array, ready), <u32>object);
+    ready++;
+  }
+  return ready;
 }
 
 /**
@@ -85,7 +116,7 @@ function free_one_group(count: u32, array: usize): u32 {
   let head = last;
   let taken: u32 = 1;
   let skipped: u32 = 0;
-  debug_free(cache, last);
+  slab_free_hook(cache, slab, last);
   set_freepointer(cache, last, 0);
   // `end` moves down; skipped entries gather right below the count that remains.
   let end = count - 1;
@@ -94,7 +125,7 @@ function free_one_group(count: u32, array: usize): u32 {
     end--;
     const object = <usize>load<u32>(slot(array, end));
     if (!zero_or_null(object) && page_slab(virt_to_page(object)) === address) {
-      debug_free(cache, object);
+      slab_free_hook(cache, slab, object);
       set_freepointer(cache, object, head);
       head = object;
       taken++;
@@ -123,7 +154,9 @@ export function free_bulk(count: u32, array: usize): void {
     if (zero_or_null(last)) {
       left--;
     } else if (page_slab(virt_to_page(last)) === 0) {
-      free_pages(virt_to_page(last), lock_mode());
+      const page = virt_to_page(last);
+      if (page.flags !== 0) memcg_uncharge_large(page);
+      free_pages(page, lock_mode());
       left--;
     } else {
       left = free_one_group(left, array);

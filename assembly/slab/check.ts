@@ -22,6 +22,7 @@ import { page_address, page_kind, page_slab, virt_to_page } from "../page/page";
 import { cpu_area, header, this_cpu_cache } from "../sync/percpu";
 import { debug_is_free } from "./debug";
 import { is_deferred_last } from "./defer";
+import { cpu_slab } from "./kmem_cache_cpu";
 import { index_to_obj, obj_to_index } from "./object";
 import { slab_word, word_freelist, word_objects } from "./slab";
 
@@ -51,7 +52,7 @@ function check_large(page: Page, p: usize, nolock: bool): u32 {
 /** Freed just now: it heads a list it may be on. Debug builds see all free objects. */
 function is_free(cache: KmemCache, slab: Slab, object: usize): bool {
   const c = this_cpu_cache(cache);
-  if (<usize>c.slab === changetype<usize>(slab) && <usize>c.freelist === object) return true;
+  if (cpu_slab(c) === changetype<usize>(slab) && <usize>c.freelist === object) return true;
   if (word_freelist(slab_word(slab)) === object) return true;
   return is_deferred_last(cache, slab, object) || debug_is_free(cache, object);
 }

@@ -5,7 +5,6 @@
  */
 import { INTENT_DEACTIVATE, KmemCache, KmemCacheCpu, Slab } from "../base/layout";
 import { intent_clear, intent_set } from "../sync/intent";
-import { local_lock_irqsave } from "../sync/local_lock";
 import { cpu_token, next_word, this_cpu_cache } from "../sync/percpu";
 import {
   CPUSLAB_FLUSH,
@@ -16,9 +15,9 @@ import {
   stat,
 } from "../sync/stat";
 import { defer_slab, drain_on_deactivate } from "./defer";
-import { put_partial_slab, put_partials } from "./kmem_cache_cpu";
+import { cpu_slab, put_partial_slab, put_partials } from "./kmem_cache_cpu";
 import { get_freepointer, set_freepointer } from "./object";
-import { local_unlock_irqrestore } from "./section";
+import { lock_cpu_slab, unlock_cpu_slab } from "./section";
 import {
   make_word,
   slab_update_freelist,
@@ -87,11 +86,11 @@ export function deactivate_slab(cache: KmemCache, slab: Slab, freelist: usize, m
 
 /** Take the cpu slab of `c` away. Context: local lock free; `c` is this CPU's. */
 export function flush_slab(cache: KmemCache, c: KmemCacheCpu, mode: u32): void {
-  local_lock_irqsave(c);
-  const slab = <usize>c.slab;
+  lock_cpu_slab(c);
+  const slab = cpu_slab(c);
   c.slab = 0;
   const freelist = detach_freelist(c);
-  local_unlock_irqrestore(c);
+  unlock_cpu_slab(c);
   if (slab === 0) return;
   deactivate_slab(cache, changetype<Slab>(slab), freelist, mode);
   stat(cache, CPUSLAB_FLUSH);
@@ -106,10 +105,10 @@ export function flush_slab(cache: KmemCache, c: KmemCacheCpu, mode: u32): void {
 export function flush_this_cpu(cache: KmemCache, mode: u32): void {
   const c = this_cpu_cache(cache);
   flush_slab(cache, c, mode);
-  local_lock_irqsave(c);
+  lock_cpu_slab(c);
   const first = <usize>c.partial;
   c.partial = 0;
-  local_unlock_irqrestore(c);
+  unlock_cpu_slab(c);
   place_partials(cache, first, mode);
 }
 

@@ -26,7 +26,8 @@ import {
   DEFER_PERCPU_SWITCH,
   LOCK_TRY,
 } from "../base/config";
-import { CpuArea, KmemCache, KmemCacheCpu, KmemCacheNode, Slab } from "../base/layout";
+import { KmemCache, KmemCacheCpu, KmemCacheNode, Slab } from "../base/layout";
+import { CpuArea } from "../base/layout_percpu";
 import { virt_to_page, page_slab } from "../page/page";
 import { fetch_add, fetch_sub, read_once, write_once, xchg } from "../sync/atomic";
 import {
@@ -57,6 +58,7 @@ import {
   stat_drained,
   stat_verbose,
 } from "../sync/stat";
+import { TRACE_DEFER, TRACE_DEFER_SLAB, TRACE_DRAIN, trace } from "../sync/trace";
 import { deactivate_slab } from "./deactivate";
 import { free_to_slab } from "./free";
 import { kmem_cache_has_cpu_partial, put_cpu_partial, unfreeze_partial } from "./kmem_cache_cpu";
@@ -169,6 +171,7 @@ function defer_add(cache: KmemCache, slab: Slab, object: usize): void {
  */
 export function defer_free(cache: KmemCache, slab: Slab, object: usize): void {
   stat(cache, DEFER_ADD);
+  trace(TRACE_DEFER, object, changetype<usize>(cache), 0);
   defer_add(cache, slab, object);
 }
 
@@ -180,6 +183,7 @@ export function defer_free(cache: KmemCache, slab: Slab, object: usize): void {
  */
 export function defer_slab(cache: KmemCache, slab: Slab, freelist: usize): void {
   stat(cache, DEFER_SLAB);
+  trace(TRACE_DEFER_SLAB, changetype<usize>(slab), changetype<usize>(cache), 0);
   slab.flush_freelist = <u32>freelist;
   const area = cpu_area();
   slab.in_hand = area.cpu + 1;
@@ -223,6 +227,7 @@ export function drain_objects(list: usize, stamp: usize, trigger: u32, mode: u32
     }
     stat(cache, trigger);
     stat_drained(cache, length, since);
+    trace(TRACE_DRAIN, <usize>length, changetype<usize>(cache), <usize>trigger);
   }
   drain_end(drain);
   return true;

@@ -8,14 +8,13 @@
  */
 import {
   CACHE_TABLE,
-  CPU_CACHES,
-  CpuArea,
   KMEM_CACHE_SHIFT,
   KmemCache,
   KmemCacheCpu,
   Slab,
   pfn_of,
 } from "../base/layout";
+import { CPU_CACHES, CpuArea } from "../base/layout_percpu";
 import { pfn_to_page } from "../page/page";
 import { cpu_offset, header, next_word, this_cpu, this_cpu_cmpxchg_double } from "../sync/percpu";
 import { ALLOC_FASTPATH, FREE_FASTPATH, stat_fast } from "../sync/stat";

@@ -6,6 +6,7 @@
 import { INTENT_FREE_TO_PARTIAL, KmemCache, KmemCacheNode, Slab } from "../base/layout";
 import { preempt_count } from "../sync/context";
 import { intent_clear, intent_set } from "../sync/intent";
+import { is_rt } from "../sync/local_lock";
 import {
   cpu_area,
   cpu_offset,
@@ -28,9 +29,9 @@ import {
   stat_fast,
   tick,
 } from "../sync/stat";
-import { debug_free } from "./debug";
 import { drain_on_slow_free } from "./defer";
-import { kmem_cache_has_cpu_partial, put_cpu_partial } from "./kmem_cache_cpu";
+import { slab_free_hook } from "./hooks";
+import { cpu_slab, kmem_cache_has_cpu_partial, put_cpu_partial } from "./kmem_cache_cpu";
 import {
   add_partial,
   nr_partial,
@@ -42,7 +43,7 @@ import { discard_slab } from "./new_slab";
 import { slab_free_chain_nolock, slab_free_nolock } from "./nolock";
 import { set_freepointer } from "./object";
 import { flush_if_asked } from "./shrink";
-import { list_lock, list_unlock } from "./section";
+import { list_lock, list_unlock, lock_cpu_slab, unlock_cpu_slab } from "./section";
 import {
   make_word,
   slab_update_freelist,
@@ -62,15 +63,31 @@ import {
  * @returns false if another slab is the cpu slab. Context: any, local lock free.
  */
 export function free_to_cpu_slab(cache: KmemCache, slab: Slab, head: usize, tail: usize): bool {
+  if (is_rt()) return free_to_cpu_slab_locked(cache, slab, head, tail);
   const offset = cpu_offset(cache);
   while (true) {
     const area = this_cpu;
     const word = load<u64>(area + offset);
-    if (<usize>this_cpu_cache(cache).slab !== changetype<usize>(slab)) return false;
+    if (cpu_slab(this_cpu_cache(cache)) !== changetype<usize>(slab)) return false;
     set_freepointer(cache, tail, <usize>(<u32>word));
     if (this_cpu_cmpxchg_double(area, offset, word, next_word(word, head))) return true;
     stat(cache, CMPXCHG_DOUBLE_CPU_FAIL);
   }
+}
+
+/** The same under the local lock: what a heap with RT does. Kernel: do_slab_free(), RT half. */
+function free_to_cpu_slab_locked(cache: KmemCache, slab: Slab, head: usize, tail: usize): bool {
+  const c = this_cpu_cache(cache);
+  lock_cpu_slab(c);
+  const mine = cpu_slab(c) === changetype<usize>(slab);
+  if (mine) {
+    const address = changetype<usize>(c);
+    const word = load<u64>(address);
+    set_freepointer(cache, tail, <usize>(<u32>word));
+    store<u64>(address, next_word(word, head));
+  }
+  unlock_cpu_slab(c);
+  return mine;
 }
 
 /**
@@ -79,7 +96,7 @@ export function free_to_cpu_slab(cache: KmemCache, slab: Slab, head: usize, tail
  * Context: any; outside a plain task it behaves as slab_free_nolock().
  */
 export function slab_free(cache: KmemCache, slab: Slab, object: usize): void {
-  debug_free(cache, object);
+  slab_free_hook(cache, slab, object);
   if (preempt_count() !== 0) {
     slab_free_nolock(cache, slab, object);
   } else if (free_to_cpu_slab(cache, slab, object, object)) {

@@ -8,7 +8,15 @@
  * that still has objects stays usable, so that they can be freed and destroy called again.
  */
 import { get_order } from "../base/bits";
-import { NAME_BYTES, NR_KMALLOC_CACHES, NUMA_NO_NODE, PAGE_SIZE } from "../base/config";
+import {
+  HEAP_HARDENED,
+  HEAP_NO_CMPXCHG,
+  NAME_BYTES,
+  NR_KMALLOC_CACHES,
+  NUMA_NO_NODE,
+  PAGE_SIZE,
+  SLAB_NO_CMPXCHG,
+} from "../base/config";
 import {
   CACHE_FREE,
   CACHE_LIVE,
@@ -29,9 +37,11 @@ import { alloc_pages, free_pages } from "../page/page_alloc";
 import { read_once, write_once } from "../sync/atomic";
 import { lock_mode } from "../sync/context";
 import { cpu_cache_of, header, heap_base, per_cpu } from "../sync/percpu";
+import { next_random } from "../sync/random";
 import { defer_free_barrier, flush_cpu_of } from "./barrier";
 import { get_node, node_nr_slabs, remove_partial } from "./kmem_cache_node";
 import { discard_slab } from "./new_slab";
+import { free_cache_random_seq, init_cache_random_seq } from "./random_seq";
 import { list_lock, list_unlock } from "./section";
 import { MAX_OBJECT_SIZE, calculate_alignment, calculate_sizes } from "./size";
 import { slab_word, word_inuse } from "./slab";
@@ -134,12 +144,18 @@ export function init_cache(
 ): bool {
   cache.index = index;
   cache.object_size = size;
-  cache.flags = flags;
+  const no_cmpxchg = (header().options & HEAP_NO_CMPXCHG) !== 0;
+  cache.flags = no_cmpxchg ? flags | SLAB_NO_CMPXCHG : flags;
   cache.ctor = ctor;
   cache.align = calculate_alignment(flags, align, size);
   if (!calculate_sizes(cache, header().nr_cpu_ids) || !alloc_stats(cache, mode)) return false;
   cache.refcount = 1;
   cache.remote_node_defrag_ratio = DEFRAG_RATIO;
+  init_cache_random_seq(cache, mode);
+  if (isDefined(SLUB_HARDENED)) {
+    // Never 0, which means that pointers are plain.
+    if ((header().options & HEAP_HARDENED) !== 0) cache.random = next_random();
+  }
   const nodes = header().nr_nodes;
   const first = changetype<usize>(get_node(cache, 0));
   memory.fill(first, 0, <usize>nodes * KMEM_CACHE_NODE_SIZE);
@@ -154,7 +170,7 @@ export function init_cache(
  * @param name address of a NUL-terminated name of 1 to 31 bytes, not in use
  * @param size bytes of an object, 1 to 4 MiB
  * @param align a power of two up to 4096, or 0
- * @param flags SLAB_HWCACHE_ALIGN or 0
+ * @param flags SLAB_* that a user may set, or 0
  * @param ctor nonzero if the host has a constructor for it
  * @returns the cache, or 0: name taken, table full, size impossible, out of memory.
  * Context: task.
@@ -246,6 +262,7 @@ export function kmem_cache_destroy(cache: KmemCache): u32 {
     lock_slab_mutex(mode);
     left = shutdown_cache(cache, mode);
     if (left === 0) {
+      free_cache_random_seq(cache, mode);
       free_pages(virt_to_page(<usize>cache.stat_base), mode);
       cache.stat_base = 0;
       set_cache_state(cache, CACHE_FREE);

@@ -6,9 +6,9 @@
  * lock; remote frees to such a slab are one cmpxchg and nothing else.
  * Kernel: mm/slub.c put_cpu_partial(), __put_partials(); 6.18.
  */
-import { INTENT_PUT_PARTIALS, KmemCache, KmemCacheCpu, Slab } from "../base/layout";
+import { SLAB_ACCOUNT } from "../base/config";
+import { CPU_SLAB_ASKS, INTENT_PUT_PARTIALS, KmemCache, KmemCacheCpu, Slab } from "../base/layout";
 import { intent_clear, intent_set } from "../sync/intent";
-import { local_lock_irqsave } from "../sync/local_lock";
 import { cpu_token, this_cpu_cache } from "../sync/percpu";
 import {
   CPU_PARTIAL_DRAIN,
@@ -20,12 +20,24 @@ import {
 } from "../sync/stat";
 import { add_partial, nr_partial, slab_node } from "./kmem_cache_node";
 import { discard_slab } from "./new_slab";
-import { list_lock, list_unlock, local_unlock_irqrestore } from "./section";
+import { list_lock, list_unlock, lock_cpu_slab, unlock_cpu_slab } from "./section";
 import { slab_word, word_inuse } from "./slab";
 
 /** @returns true if caches of this size keep percpu partial slabs at all. */
 export function kmem_cache_has_cpu_partial(cache: KmemCache): bool {
   return cache.cpu_partial_slabs !== 0;
+}
+
+/** @returns the cpu slab of `c`, or 0. Context: any. */
+export function cpu_slab(c: KmemCacheCpu): usize {
+  return <usize>c.slab & ~(<usize>CPU_SLAB_ASKS);
+}
+
+/** Make `slab`, which is in this CPU's hand, its cpu slab. Context: local lock of `c`. */
+export function set_cpu_slab(cache: KmemCache, c: KmemCacheCpu, slab: Slab): void {
+  const asks = (cache.flags & SLAB_ACCOUNT) !== 0 ? CPU_SLAB_ASKS : 0;
+  c.slab = <u32>changetype<usize>(slab) | asks;
+  slab.in_hand = 0;
 }
 
 /** Push a slab. Context: local lock of `c`. */
@@ -96,9 +108,9 @@ function keep_partials(cache: KmemCache, first: usize): void {
     const slab = changetype<Slab>(first);
     first = <usize>slab.next;
     const c = this_cpu_cache(cache);
-    local_lock_irqsave(c);
+    lock_cpu_slab(c);
     push_partial(c, slab);
-    local_unlock_irqrestore(c);
+    unlock_cpu_slab(c);
   }
 }
 
@@ -113,14 +125,14 @@ function keep_partials(cache: KmemCache, first: usize): void {
 export function put_cpu_partial(cache: KmemCache, slab: Slab, drain: bool, mode: u32): void {
   const c = this_cpu_cache(cache);
   let detached: usize = 0;
-  local_lock_irqsave(c);
+  lock_cpu_slab(c);
   const first = <usize>c.partial;
   if (drain && first !== 0 && changetype<Slab>(first).slabs >= cache.cpu_partial_slabs) {
     detached = first;
     c.partial = 0;
   }
   push_partial(c, slab);
-  local_unlock_irqrestore(c);
+  unlock_cpu_slab(c);
   if (detached !== 0) {
     stat(cache, CPU_PARTIAL_DRAIN);
     keep_partials(cache, put_partials(cache, detached, mode));

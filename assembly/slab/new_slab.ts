@@ -12,9 +12,11 @@ import { CALLBACK, context_enter, context_exit } from "../sync/context";
 import { intent_clear, intent_set } from "../sync/intent";
 import { cpu_token } from "../sync/percpu";
 import { ORDER_FALLBACK, stat } from "../sync/stat";
+import { TRACE_SLAB_ALLOC, TRACE_SLAB_FREE, trace } from "../sync/trace";
 import { debug_free } from "./debug";
 import { dec_slabs_node, inc_slabs_node, slab_node } from "./kmem_cache_node";
 import { set_freepointer } from "./object";
+import { entry_offset, next_freelist_entry, random_start } from "./random_seq";
 import { make_word, set_slab_word, slab_word, word_objects } from "./slab";
 
 /** Pages of the preferred order, or of the smallest that holds one object. */
@@ -39,18 +41,26 @@ function construct(cache: KmemCache, start: usize, objects: u32): bool {
   return done;
 }
 
-/** Link all objects in order of address. @returns the first. */
+/** Link all objects, in order of address or shuffled. @returns the first. */
 function build_freelist(cache: KmemCache, start: usize, objects: u32): usize {
-  const size = <usize>cache.size;
-  let object = start;
+  const size = cache.size;
+  const shuffled = cache.random_seq !== 0 && objects > 1;
+  let at: u32 = shuffled ? next_freelist_entry(cache, random_start(cache), objects * size) : 0;
+  const first = shuffled ? start + entry_offset(cache, at) : start;
+  let object = first;
   for (let i: u32 = 1; i < objects; i++) {
-    set_freepointer(cache, object, object + size);
+    let next = object + size;
+    if (shuffled) {
+      at = next_freelist_entry(cache, at, objects * size);
+      next = start + entry_offset(cache, at);
+    }
+    set_freepointer(cache, object, next);
     debug_free(cache, object);
-    object += size;
+    object = next;
   }
   set_freepointer(cache, object, 0);
   debug_free(cache, object);
-  return start;
+  return first;
 }
 
 function give_pages_back(slab: Slab, mode: u32): void {
@@ -95,6 +105,7 @@ export function allocate_slab(cache: KmemCache, node: i32, only: bool, mode: u32
   set_page_heads(slab, slab.order, address);
   inc_slabs_node(slab_node(cache, slab), objects);
   intent_clear(noted);
+  trace(TRACE_SLAB_ALLOC, address, changetype<usize>(cache), <usize>slab.order);
   return address;
 }
 
@@ -104,6 +115,7 @@ export function allocate_slab(cache: KmemCache, node: i32, only: bool, mode: u32
  * Context: any with LOCK_TRY; otherwise no zone or pcp lock held.
  */
 export function discard_slab(cache: KmemCache, slab: Slab, mode: u32): void {
+  trace(TRACE_SLAB_FREE, changetype<usize>(slab), changetype<usize>(cache), <usize>slab.order);
   const noted = intent_set(INTENT_DISCARD, changetype<usize>(slab), 0, slab.order);
   dec_slabs_node(slab_node(cache, slab), word_objects(slab_word(slab)));
   give_pages_back(slab, mode);

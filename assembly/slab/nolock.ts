@@ -7,10 +7,16 @@
  * from a line that the fast path reads anyway.
  * Kernel: mm/slub.c kmalloc_nolock_noprof(), kfree_nolock(), 6.18.
  */
-import { DEFER_DIRECT, DEFER_NONE, LOCK_TRY } from "../base/config";
+import {
+  DEFER_DIRECT,
+  DEFER_NONE,
+  LOCK_TRY,
+  SLAB_DEBUG_FLAGS,
+  SLAB_NO_CMPXCHG,
+} from "../base/config";
 import { KmemCache, Slab } from "../base/layout";
-import { NOLOCK, context_enter, context_exit, irqs_disabled } from "../sync/context";
-import { local_lock_is_locked } from "../sync/local_lock";
+import { NOLOCK, context_enter, context_exit, irqs_disabled, preemptible } from "../sync/context";
+import { cpu_cache_lock, is_rt, local_lock_is_locked } from "../sync/local_lock";
 import { cpu_area, header, this_cpu_cache } from "../sync/percpu";
 import {
   NOLOCK_ALLOC_FASTPATH,
@@ -21,25 +27,50 @@ import {
   tick,
 } from "../sync/stat";
 import { alloc_from_cpu_freelist, slab_alloc_slow } from "./alloc";
-import { debug_alloc } from "./debug";
 import { defer_free } from "./defer";
 import { free_direct } from "./direct";
 import { free_to_cpu_slab, free_to_slab } from "./free";
+import { slab_post_alloc_hook } from "./hooks";
 import { get_freepointer } from "./object";
+
+/** Caches whose slabs no nolock free changes: their words change under locks. */
+const NOT_DIRECT: u32 = SLAB_NO_CMPXCHG | SLAB_DEBUG_FLAGS;
 
 /** @returns true if this CPU is in the middle of changing what it holds of `cache`. */
 export function nolock_busy(cache: KmemCache): bool {
-  return local_lock_is_locked(this_cpu_cache(cache));
+  return local_lock_is_locked(cpu_cache_lock(this_cpu_cache(cache)));
+}
+
+/**
+ * @returns true where no nolock allocation is possible whatever the bucket: with RT in any atomic
+ * context, since local locks sleep there. Context: any. Kernel: kmalloc_nolock_noprof(), 6.18
+ * (irq and NMI), 6.19 (`!preemptible()`).
+ */
+export function nolock_forbidden(): bool {
+  return is_rt() && !preemptible();
+}
+
+/**
+ * @returns true if a cache's slab word changes under a lock that the caller may have interrupted
+ * the holder of. Debug caches never change it so. Kernel: the test of __CMPXCHG_DOUBLE.
+ */
+export function nolock_needs_cmpxchg(cache: KmemCache): bool {
+  return (cache.flags & SLAB_NO_CMPXCHG) !== 0 && (cache.flags & SLAB_DEBUG_FLAGS) === 0;
+}
+
+/** @returns true if a nolock allocation from this very cache must return NULL. Context: any. */
+export function nolock_refuses(cache: KmemCache): bool {
+  return nolock_forbidden() || nolock_needs_cmpxchg(cache) || nolock_busy(cache);
 }
 
 /**
  * Allocate one object, trying each lock once.
  *
  * @returns its address, or 0: no partial slab whose lock was free, and no page.
- * Context: any, but not nolock_busy(cache).
+ * Context: any, but not nolock_refuses(cache).
  */
-export function slab_alloc_nolock(cache: KmemCache, node: i32): usize {
-  let object = alloc_from_cpu_freelist(cache);
+export function slab_alloc_nolock(cache: KmemCache, node: i32, gfp: u32): usize {
+  let object: usize = is_rt() ? 0 : alloc_from_cpu_freelist(cache);
   if (object !== 0) {
     stat_fast(cache, NOLOCK_ALLOC_FASTPATH);
   } else {
@@ -49,23 +80,24 @@ export function slab_alloc_nolock(cache: KmemCache, node: i32): usize {
     object = slab_alloc_slow(cache, node, LOCK_TRY);
     context_exit(NOLOCK);
   }
-  debug_alloc(cache, object);
-  return object;
+  return slab_post_alloc_hook(cache, object, gfp, true);
 }
 
 /**
  * Free one object now if that takes no lock, or leave it to the heap's arm of deferral.
  *
- * Context: any. The caller stamped the object free (debug builds).
+ * Context: any. The caller ran slab_free_hook().
  */
 export function slab_free_nolock(cache: KmemCache, slab: Slab, object: usize): void {
-  if (!nolock_busy(cache) && free_to_cpu_slab(cache, slab, object, object)) {
+  const cannot = nolock_busy(cache) || nolock_forbidden();
+  if (!cannot && free_to_cpu_slab(cache, slab, object, object)) {
     stat_fast(cache, NOLOCK_FREE_FASTPATH);
     return;
   }
   tick();
   const arm = header().defer_arm;
-  if (arm === DEFER_DIRECT && free_direct(cache, slab, object)) return;
+  if (arm === DEFER_DIRECT && (cache.flags & NOT_DIRECT) === 0 && free_direct(cache, slab, object))
+    return;
   // The floor of the experiment frees as if it might wait. Where this CPU holds any lock it
   // may not even there, and defers.
   if (arm === DEFER_NONE && !irqs_disabled()) {

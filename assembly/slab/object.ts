@@ -11,27 +11,37 @@
  * where the free object must stay as its constructor left it.
  * Kernel: mm/slub.c "Object layout", get_freepointer(), set_freepointer(); 6.18.
  */
-import { GFP_ZERO } from "../base/config";
+import { BUG_ON } from "../base/bug";
 import { KmemCache, Slab } from "../base/layout";
 import { page_address } from "../page/page";
 
 /** reciprocal_size has this many fraction bits: exact for slabs up to 4 MiB. */
 export const RECIPROCAL_SHIFT: u64 = 44;
 
+/**
+ * Encode or decode what a free pointer's slot holds: the pointer XOR the cache's secret XOR the
+ * slot's address, bytes swapped so that its random bits meet the pointer's (kernel:
+ * freelist_ptr_encode(), SLAB_FREELIST_HARDENED). NULL is encoded like any other pointer.
+ */
+function freelist_ptr_code(cache: KmemCache, pointer: u32, slot: usize): u32 {
+  if (isDefined(SLUB_HARDENED)) {
+    const secret = cache.random;
+    if (secret !== 0) return pointer ^ secret ^ bswap<u32>(<u32>slot);
+  }
+  return pointer;
+}
+
 /** @returns the next free object after a free one. Safe to call, not to trust, after a race. */
 export function get_freepointer(cache: KmemCache, object: usize): usize {
-  return <usize>load<u32>(object + cache.offset);
+  const slot = object + cache.offset;
+  return <usize>freelist_ptr_code(cache, load<u32>(slot), slot);
 }
 
-/** Link a free object that this CPU owns to `next`. */
+/** Link a free object that this CPU owns to `next`. Traps on a circle of one if hardened. */
 export function set_freepointer(cache: KmemCache, object: usize, next: usize): void {
-  store<u32>(object + cache.offset, <u32>next);
-}
-
-/** Clear an object if `gfp` asks for it. @returns `object`, which may be 0: none. */
-export function zero_object(cache: KmemCache, object: usize, gfp: u32): usize {
-  if (object !== 0 && (gfp & GFP_ZERO) !== 0) memory.fill(object, 0, cache.object_size);
-  return object;
+  const slot = object + cache.offset;
+  if (isDefined(SLUB_HARDENED)) BUG_ON(cache.random !== 0 && object === next);
+  store<u32>(slot, freelist_ptr_code(cache, <u32>next, slot));
 }
 
 /** @returns the index of the object that `address` lies in; address inside the slab. */

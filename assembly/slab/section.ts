@@ -7,14 +7,18 @@
  * at run time by the hardirq bit, which irq_work_run() holds while it works.
  */
 import { KmemCacheCpu, KmemCacheNode } from "../base/layout";
-import { IRQ_OFF, context_exit } from "../sync/context";
+import { cpu_cache_lock, local_lock_irqsave, local_unlock_section } from "../sync/local_lock";
 import { spin_lock, spin_unlock } from "../sync/spinlock";
 import { irq_work_check } from "./defer";
 
-/** Leave the section that local_lock_irqsave() entered. */
-export function local_unlock_irqrestore(c: KmemCacheCpu): void {
-  c.lock = 0;
-  context_exit(IRQ_OFF);
+/** Enter the section of `c`; see sync/local_lock.ts. */
+export function lock_cpu_slab(c: KmemCacheCpu): void {
+  local_lock_irqsave(cpu_cache_lock(c));
+}
+
+/** Leave it, and run what waited for its end. */
+export function unlock_cpu_slab(c: KmemCacheCpu): void {
+  local_unlock_section(cpu_cache_lock(c));
   irq_work_check();
 }
 

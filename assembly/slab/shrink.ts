@@ -6,15 +6,8 @@
  * its next slow path in this cache (flush_if_asked()).
  * Kernel: mm/slub.c __kmem_cache_do_shrink(), 6.18 - differs: other CPUs flush later.
  */
-import {
-  CPU_SHRINK,
-  CPU_TAKEN,
-  CpuArea,
-  KmemCache,
-  KmemCacheCpu,
-  KmemCacheNode,
-  Slab,
-} from "../base/layout";
+import { KmemCache, KmemCacheCpu, KmemCacheNode, Slab } from "../base/layout";
+import { CPU_SHRINK, CPU_TAKEN, CpuArea } from "../base/layout_percpu";
 import { read_once, write_once } from "../sync/atomic";
 import { lock_mode } from "../sync/context";
 import { cpu_area, cpu_cache_of, header, per_cpu, this_cpu, this_cpu_cache } from "../sync/percpu";

@@ -11,8 +11,10 @@
  *
  * Kernel: mm/slub.c struct slab, slab_update_freelist(); 6.18.
  */
+import { LOCK_BOUNDED, SLAB_NO_CMPXCHG } from "../base/config";
 import { KmemCache, Slab } from "../base/layout";
 import { cmpxchg_double, read_once64, write_once64 } from "../sync/atomic";
+import { spin_lock, spin_unlock } from "../sync/spinlock";
 import { CMPXCHG_DOUBLE_FAIL, stat } from "../sync/stat";
 
 /** @returns the slab's word as it is now. Context: any. */
@@ -55,11 +57,33 @@ export function make_word(freelist: usize, inuse: u32, objects: u32, frozen: boo
  * Replace the word if it is still `old`; count a miss.
  *
  * Publishes: the free pointers that were written into the objects of the new list before.
+ * Context: any; in a cache without cmpxchg nobody may call it who could have interrupted the
+ * holder of the slab lock. Kernel: slab_update_freelist(), 6.18.
  */
 export function slab_update_freelist(cache: KmemCache, slab: Slab, old: u64, word: u64): bool {
-  if (cmpxchg_double(changetype<usize>(slab), old, word) === old) return true;
-  stat(cache, CMPXCHG_DOUBLE_FAIL);
-  return false;
+  const done =
+    (cache.flags & SLAB_NO_CMPXCHG) === 0
+      ? cmpxchg_double(changetype<usize>(slab), old, word) === old
+      : update_locked(slab, old, word);
+  if (!done) stat(cache, CMPXCHG_DOUBLE_FAIL);
+  return done;
+}
+
+/**
+ * The same under the slab's own lock (kernel: slab_lock(), a bit spinlock in the page's flags).
+ *
+ * The word is still read without the lock elsewhere, as one i64, so it is written as one. The
+ * section is irq-off and a few accesses long; calls inside it do nothing that could take the lock
+ * again.
+ */
+function update_locked(slab: Slab, old: u64, word: u64): bool {
+  const lock = changetype<usize>(slab) + offsetof<Slab>("lock");
+  // Also a CPU that may not sleep waits here: the kernel's slab_lock() has no other way either.
+  while (!spin_lock(lock, LOCK_BOUNDED)) {}
+  const same = slab_word(slab) === old;
+  if (same) set_slab_word(slab, word);
+  spin_unlock(lock);
+  return same;
 }
 
 /**

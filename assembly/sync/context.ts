@@ -2,16 +2,19 @@
  * What this CPU is in the middle of (kernel: preempt_count, in_nmi(), irqs_disabled()).
  *
  * ```
- *  31       24 23       20 19       16 15     12 11      8 7        0
- * |  unused   |  nolock   | callback  |   nmi   | hardirq | irqs off |   CpuArea.preempt_count
+ *  28     25    24    23      20 19       16 15    12 11      8 7        0
+ * | preempt | hooked | nolock  | callback  |   nmi  | hardirq | irqs off |  preempt_count
  * ```
  * - irqs off: sections held by local lock or spinlock; irq_work waits for the outermost to end.
  * - hardirq, nmi: entered by the host through irq_enter(), nmi_enter().
  * - callback: the host runs a constructor in the middle of one of our calls.
  * - nolock: a nolock call is on its slow path.
+ * - preempt: the host said that its task must not be moved or put to sleep (preempt_disable()).
+ * - hooked: not a context. A CPU whose every call has something to ask first (failslab, RT, trace
+ *   points) carries it always, so that the fast paths' one test of the word sends it the long way.
  *
- * 0 is a task outside everything: the only state in which an ordinary call may wait. In all
- * others an ordinary call behaves as its nolock twin.
+ * 0, but for `hooked`, is a task outside everything: the only state in which an ordinary call may
+ * wait. In all others an ordinary call behaves as its nolock twin.
  */
 import { LOCK_TRY } from "../base/config";
 import { cpu_area } from "./percpu";
@@ -24,10 +27,21 @@ export const NMI: u32 = 1 << 12;
 export const NMI_MASK: u32 = 0xf << 12;
 export const CALLBACK: u32 = 1 << 16;
 export const NOLOCK: u32 = 1 << 20;
+export const HOOKED: u32 = 0x100_0000;
+export const PREEMPT: u32 = 1 << 25;
+const PREEMPT_MASK: u32 = 0xf << 25;
 
-/** @returns the whole context word. */
+/** @returns the context, without `hooked`; 0 = a task that may wait. */
 export function preempt_count(): u32 {
-  return cpu_area().preempt_count;
+  return cpu_area().preempt_count & ~HOOKED;
+}
+
+/**
+ * @returns true if the task could be put to sleep here on an RT heap, whose locks do not keep it
+ * from that (kernel: preemptible()).
+ */
+export function preemptible(): bool {
+  return (preempt_count() & (HARDIRQ_MASK | NMI_MASK | PREEMPT_MASK)) === 0;
 }
 
 /** Enter one more level of `what`: one of the units above. */

@@ -10,12 +10,11 @@ import { TID_STEP } from "../base/config";
 import {
   CACHE_TABLE,
   CACHE_TO_CPU_SHIFT,
-  CPU_CACHES,
-  CpuArea,
   HeapHeader,
   KmemCache,
   KmemCacheCpu,
 } from "../base/layout";
+import { CPU_CACHES, CpuArea } from "../base/layout_percpu";
 import { cmpxchg_double } from "./atomic";
 
 /** Address of this CPU's CpuArea; 0 before cpu_attach(). */

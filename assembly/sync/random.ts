@@ -5,13 +5,13 @@
  * in NMI, and the cycle counter for the lottery between nodes. Context: any; a nested call on the
  * same CPU may repeat a number, which harms nothing.
  */
-import { cpu_area } from "./percpu";
+import { cpu_area, header } from "./percpu";
 
 /** @returns the next pseudo-random number of this CPU, 1 .. 2^32-1. */
 export function next_random(): u32 {
   const area = cpu_area();
   let state = area.random;
-  if (state === 0) state = 0x9e37_79b9 ^ (area.cpu << 16);
+  if (state === 0) state = (header().seed ^ 0x9e37_79b9 ^ (area.cpu << 16)) | 1;
   state ^= state << 13;
   state ^= state >> 17;
   state ^= state << 5;

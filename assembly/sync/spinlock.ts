@@ -16,7 +16,15 @@
 import { LOCK_BOUNDED, LOCK_TRY } from "../base/config";
 import { cmpxchg, cpu_relax, read_once, wait_on, wake_up, xchg } from "./atomic";
 import { IRQ_OFF, context_enter, context_exit } from "./context";
+import { lockdep_acquire, lockdep_acquired, lockdep_release } from "./lockdep";
 import { cpu_token } from "./percpu";
+import {
+  TRACE_CONTENTION_BEGIN,
+  TRACE_CONTENTION_END,
+  TRACE_HELD,
+  TRACE_UNLOCK,
+  trace,
+} from "./trace";
 
 const SLEEPERS: u32 = 0x8000_0000;
 /** Turns before a waiter sleeps: a few microseconds, longer than any section here. */
@@ -38,13 +46,24 @@ export function spin_is_free(lock: usize): bool {
  * others only where the same CPU cannot hold it already.
  */
 export function spin_lock(lock: usize, mode: u32): bool {
-  const token = cpu_token();
+  return spin_lock_as(lock, mode, cpu_token());
+}
+
+/** spin_lock() for an owner other than this CPU: a task. @param token never 0, below 2^31 */
+export function spin_lock_as(lock: usize, mode: u32, token: u32): bool {
+  lockdep_acquire(lock, mode);
   context_enter(IRQ_OFF);
-  if (cmpxchg(lock, 0, token) === 0) return true;
-  if (mode === LOCK_TRY || !spin_lock_slow(lock, mode, token)) {
-    context_exit(IRQ_OFF);
-    return false;
+  if (cmpxchg(lock, 0, token) !== 0) {
+    trace(TRACE_CONTENTION_BEGIN, lock, mode, 0);
+    const done = mode !== LOCK_TRY && spin_lock_slow(lock, mode, token);
+    trace(TRACE_CONTENTION_END, lock, <usize>done, 0);
+    if (!done) {
+      context_exit(IRQ_OFF);
+      return false;
+    }
   }
+  lockdep_acquired(lock);
+  trace(TRACE_HELD, lock, 0, 0);
   return true;
 }
 
@@ -72,7 +91,15 @@ function spin_lock_slow(lock: usize, mode: u32, token: u32): bool {
 
 /** Let the lock go and wake one sleeper if there is any. Context: its owner. */
 export function spin_unlock(lock: usize): void {
+  trace(TRACE_HELD, lock, 0, 0);
+  lockdep_release(lock);
   const old = xchg(lock, 0);
   if ((old & SLEEPERS) !== 0) wake_up(lock, 1);
   context_exit(IRQ_OFF);
+  trace(TRACE_UNLOCK, lock, 0, 0);
+}
+
+/** @returns the token of a lock's owner, or 0. Context: any. */
+export function spin_owner(lock: usize): u32 {
+  return read_once(lock) & ~SLEEPERS;
 }

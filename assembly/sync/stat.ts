@@ -5,7 +5,8 @@
  * leaves out ALLOC_FASTPATH, FREE_FASTPATH, NOLOCK_ALLOC_FASTPATH, NOLOCK_FREE_FASTPATH, ages and
  * list lengths.
  */
-import { CpuArea, DEFER_LENGTH_BUCKETS, KmemCache, STAT_STRIDE } from "../base/layout";
+import { KmemCache, STAT_STRIDE } from "../base/layout";
+import { CpuArea, DEFER_LENGTH_BUCKETS } from "../base/layout_percpu";
 import { ilog2 } from "../base/bits";
 import { cpu_area, header, per_cpu } from "./percpu";
 import { read_once, write_once } from "./atomic";

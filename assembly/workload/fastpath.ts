@@ -8,7 +8,8 @@
  * real allocator needs. It works on the real heap's words, so both touch the same cache lines.
  */
 import { NUMA_NO_NODE } from "../base/config";
-import { CACHE_TABLE, CPU_CACHES, KmemCache, Page, SIZE_INDEX } from "../base/layout";
+import { CACHE_TABLE, KmemCache, Page, SIZE_INDEX } from "../base/layout";
+import { CPU_CACHES } from "../base/layout_percpu";
 import { kfree, kmalloc } from "../kmalloc/kmalloc";
 import { kfree_nolock, kmalloc_nolock } from "../kmalloc/nolock";
 import { virt_to_page } from "../page/page";

@@ -15,6 +15,7 @@
  *                  owned   u32 each: all objects, slab by slab
  * ```
  */
+import { GFP_KERNEL } from "../base/config";
 import { PG_SLAB, Slab } from "../base/layout";
 import { kfree, kmalloc } from "../kmalloc/kmalloc";
 import { kmalloc_slab } from "../kmalloc/size_class";
@@ -34,7 +35,7 @@ function share_of(objects: u32): u32 {
 
 /** @returns objects in a slab of the cache that serves `size`. */
 function objects_of(size: u32): u32 {
-  return kmalloc_slab(size).oo & 0xffff;
+  return kmalloc_slab(size, GFP_KERNEL).oo & 0xffff;
 }
 
 /** @returns slabs that one CPU needs for phases of at least `frees` frees of `size` bytes. */

@@ -5,6 +5,7 @@
  * into the line that every operation of every CPU reads: try_pop() and try_push() load
  * `offset` from it each time.
  */
+import { GFP_KERNEL } from "../base/config";
 import { STAT_STRIDE } from "../base/layout";
 import { kfree, kmalloc } from "../kmalloc/kmalloc";
 import { kmalloc_slab } from "../kmalloc/size_class";
@@ -13,7 +14,8 @@ import { ALLOC_SLOWPATH, FREE_SLOWPATH } from "../sync/stat";
 
 /** @returns slow paths this CPU has taken in the cache that serves `size`. */
 function slow_paths(size: usize): u64 {
-  const counters = <usize>kmalloc_slab(size).stat_base + <usize>cpu_area().cpu * STAT_STRIDE;
+  const counters =
+    <usize>kmalloc_slab(size, GFP_KERNEL).stat_base + <usize>cpu_area().cpu * STAT_STRIDE;
   return load<u64>(counters + ALLOC_SLOWPATH * 8) + load<u64>(counters + FREE_SLOWPATH * 8);
 }
 

@@ -12,6 +12,17 @@ import type { instantiate } from "../wasm/release.js";
 /** What a constructor import gets; nonzero means that the constructor threw. */
 export type CallCtor = (cacheIndex: number, object: number) => number;
 
+/** What a trace point tells: the event and up to three values (assembly/sync/trace.ts). */
+export type CallTrace = (event: number, a: number, b: number, c: number) => void;
+
+/** What an instance calls in its host. */
+export interface HostCalls {
+  /** Runs constructors; it must not throw. */
+  readonly callCtor: CallCtor;
+  /** Gets the trace points of the build `trace`; it must not throw. */
+  readonly callTrace?: CallTrace;
+}
+
 /**
  * Everything an instance exports, C names included, as it came out of the wasm: typed by the
  * compiler's bindings, but with addresses still signed.
@@ -28,7 +39,11 @@ export interface HeapCalls {
     nodes: number,
     maxCaches: number,
     deferArm: number,
+    options: number,
+    seed: number,
   ): number;
+  /** Fault injection of a heap that was made with HEAP_FAILSLAB, before any CPU attaches. */
+  set_failslab(heapBase: number, probability: number, interval: number, nth: number): void;
   /** Become CPU `cpu` (-1: next free); returns its number, -1 taken or none free, -2 no such. */
   cpu_attach(heapBase: number, cpu: number, taskMode: number): number;
   /** Flush what the CPU holds and give its number back. Traps inside a section. */
@@ -92,17 +107,18 @@ export function unsigned(value: number): number {
 /**
  * Make an instance of `module` on `memory`.
  *
- * @param callCtor runs constructors; it must not throw
  * @throws TypeError if the module is no build of this allocator
  */
 export function instantiateHeap(
   module: WebAssembly.Module,
   memory: WebAssembly.Memory,
-  callCtor: CallCtor,
+  { callCtor, callTrace = ignoreTrace }: HostCalls,
 ): HeapInstance {
   const host = {
     call_ctor: (cacheIndex: number, object: number) =>
       callCtor(unsigned(cacheIndex), unsigned(object)),
+    call_trace: (event: number, a: number, b: number, c: number) =>
+      callTrace(event, unsigned(a), unsigned(b), unsigned(c)),
   };
   let exports: RawExports;
   try {
@@ -117,12 +133,15 @@ export function instantiateHeap(
   return { exports, calls, cpuArea: () => unsigned(exports.this_cpu.value) };
 }
 
+function ignoreTrace(): void {}
+
 const NOT_OURS = "options.module: expected a build of slablab's allocator";
 const TRY = "try options.build, or the .wasm files of this very version of slablab";
 
 function pickCalls(from: RawExports): HeapCalls {
   const calls: HeapCalls = {
     heap_init: from.heap_init,
+    set_failslab: from.set_failslab,
     cpu_attach: from.cpu_attach,
     cpu_offline: from.cpu_offline,
     kmalloc: from.kmalloc,

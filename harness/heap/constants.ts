@@ -58,6 +58,18 @@ export const SL_PARTIAL = 1;
 /** KmemCache.flags: one of the allocator's own kmalloc caches. */
 export const SLAB_KMALLOC = 0x2;
 
+// HeapHeader.options.
+export const HEAP_RT = 0x1;
+export const HEAP_NO_CMPXCHG = 0x2;
+export const HEAP_RANDOMIZE = 0x4;
+export const HEAP_HARDENED = 0x8;
+export const HEAP_FAILSLAB = 0x10;
+
+/** CpuArea.preempt_count of a CPU at rest may hold this: its calls have something to ask. */
+export const HOOKED = 0x1000000;
+/** KmemCacheCpu.slab may hold this beside the address: its frees have something to ask. */
+export const CPU_SLAB_ASKS = 1;
+
 // Why a pointer was refused.
 export const REFUSED_NONE = 0;
 export const REFUSED_WILD = 1;

@@ -15,12 +15,14 @@ const STRUCTS = {
     ...["magic", "self", "abi_version", "boot", "nr_cpu_ids", "nr_nodes", "max_caches"],
     ...["maximum_pages", "defer_arm", "node_table", "cpu_areas", "cpu_area_size", "mem_map"],
     ...["first_pfn", "reserve_bytes", "grow_lock", "end_pfn", "slab_mutex", "nr_caches"],
+    ...["cg_caches", "memcg_table", "options", "seed"],
   ],
   zone: ["lock", "free_mask", "nr_free", "nr_managed", "deferred", "free_area"],
   kmem_cache: [
     ...["flags", "min_partial", "size", "object_size", "reciprocal_size", "offset"],
     ...["cpu_partial", "cpu_partial_slabs", "oo", "defer_free_objects", "min", "ctor", "inuse"],
     ...["align", "stat_base", "state", "index", "refcount", "name", "defer_own_line"],
+    ...["random", "random_seq", "red_left_pad"],
   ],
   kmem_cache_node: [
     ...["list_lock", "nr_partial", "partial", "partial_tail", "defer_free_objects"],

@@ -14,9 +14,12 @@ import { type FieldTable, readFieldTable } from "./fields.js";
 import { type FoundHeap, findHeap } from "./find.js";
 import { compileBuild, compileGiven, compileUrl } from "./load.js";
 import {
+  type FailslabOptions,
   type HeapOptions,
   type ResolvedOptions,
   WASM_PAGE_BYTES,
+  optionBits,
+  readFeatures,
   resolveOptions,
 } from "./options.js";
 import { canWait, requireSharedMemory } from "./runtime.js";
@@ -71,9 +74,9 @@ export class Heap {
     const mayWait = resolveMayWait(options);
     const constructors = new Constructors();
     const { memory, module } = this.handle;
-    const { calls, exports, cpuArea } = instantiateHeap(module, memory, (cache, object) =>
-      constructors.construct(cache, object),
-    );
+    const { calls, exports, cpuArea } = instantiateHeap(module, memory, {
+      callCtor: (cache, object) => constructors.construct(cache, object),
+    });
     const view = new HeapView(memory, this.#view.table, this.#view.base);
     const mode = mayWait ? LOCK_WAIT : LOCK_BOUNDED;
     const number = calls.cpu_attach(view.base, id ?? -1, mode);
@@ -134,7 +137,7 @@ export async function createHeap(options: HeapOptions = {}): Promise<Heap> {
   const resolved = resolveOptions(options);
   const module = await loadModule(options, resolved);
   const memory = makeMemory(resolved);
-  const { calls } = instantiateHeap(module, memory, refuseConstructor);
+  const { calls } = instantiateHeap(module, memory, { callCtor: refuseConstructor });
   const table = readFieldTable(module);
   const base = initHeap(calls, resolved, table);
   const handle = Object.freeze({ memory, module });
@@ -163,10 +166,11 @@ function refuseConstructor(): number {
 
 function loadModule(
   { module, wasmUrl }: HeapOptions,
-  { build = "release" }: ResolvedOptions,
+  { build = "release", hardened }: ResolvedOptions,
 ): Promise<WebAssembly.Module> {
   if (module !== undefined) return compileGiven(module);
-  return wasmUrl !== undefined ? compileUrl(wasmUrl) : compileBuild(build);
+  if (wasmUrl !== undefined) return compileUrl(wasmUrl);
+  return compileBuild(hardened && build === "release" ? "hardened" : build);
 }
 
 function makeMemory({ initialBytes = 0, maximumBytes }: ResolvedOptions): WebAssembly.Memory {
@@ -188,13 +192,30 @@ function initHeap(calls: HeapCalls, options: ResolvedOptions, table: FieldTable)
   const { cpus, nodes, maximumBytes, reserveBytes, maxCaches, defer } = options;
   const pages = maximumBytes / 2 ** table.constants.PAGE_SHIFT;
   const arm = DEFER_ARMS.indexOf(defer);
-  const base = unsigned(calls.heap_init(reserveBytes, pages, cpus, nodes, maxCaches, arm));
-  if (base !== 0) return base;
+  const bits = optionBits(options);
+  const seed = options.seed ?? randomSeed();
+  const base = unsigned(
+    calls.heap_init(reserveBytes, pages, cpus, nodes, maxCaches, arm, bits, seed),
+  );
+  if (base !== 0) {
+    if (options.failslab !== undefined) setFailslab(calls, base, options.failslab);
+    return base;
+  }
   throw new RangeError(
     `options.maximumBytes: expected room for the tables of ${cpus} CPUs and ${maxCaches} caches ` +
       `above ${reserveBytes} reserved bytes, got ${maximumBytes} bytes; ` +
       "try more, or fewer cpus or maxCaches",
   );
+}
+
+/** failslab's chance as the allocator has it: a random u32 at most this. */
+function setFailslab(calls: HeapCalls, base: number, options: FailslabOptions): void {
+  const { probability = 1, interval = 1, nth = 0 } = options;
+  calls.set_failslab(base, Math.round(probability * (2 ** 32 - 1)), interval, nth);
+}
+
+function randomSeed(): number {
+  return crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
 }
 
 function checkHandle(handle: unknown): asserts handle is HeapHandle {
@@ -248,6 +269,7 @@ function readOptions(view: HeapView): ResolvedOptions {
     maxCaches: header.max_caches,
     defer: DEFER_ARMS[header.defer_arm] ?? "none",
     percpu: "slab" as const,
+    ...readFeatures(header.options),
   });
 }
 

@@ -10,6 +10,8 @@ import { nodeModule } from "./runtime.js";
 const BUILD_URLS = {
   release: () => new URL("../wasm/release.wasm", import.meta.url),
   stats: () => new URL("../wasm/stats.wasm", import.meta.url),
+  hardened: () => new URL("../wasm/hardened.wasm", import.meta.url),
+  trace: () => new URL("../wasm/trace.wasm", import.meta.url),
   debug: () => new URL("../wasm/debug.wasm", import.meta.url),
   model: () => new URL("../wasm/model.wasm", import.meta.url),
   bench: () => new URL("../wasm/bench.wasm", import.meta.url),

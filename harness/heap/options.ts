@@ -5,7 +5,18 @@
  * try. What a later version brings is known here already and refused by name, so that nobody
  * believes it works.
  */
-import { DEFER_ARMS, type DeferArm, MAX_CPUS, MAX_NODES } from "./constants.js";
+import { checkKeys } from "./arguments.js";
+import {
+  DEFER_ARMS,
+  type DeferArm,
+  HEAP_FAILSLAB,
+  HEAP_HARDENED,
+  HEAP_NO_CMPXCHG,
+  HEAP_RANDOMIZE,
+  HEAP_RT,
+  MAX_CPUS,
+  MAX_NODES,
+} from "./constants.js";
 import { describe, throwNotInteger, throwUnsupported } from "./errors.js";
 import { availableParallelism } from "./runtime.js";
 
@@ -16,8 +27,24 @@ const MEMORY_MAX_BYTES = 2 ** 32;
 const CACHES_MAX = 4096;
 
 /** Variants of the one source: see `HeapOptions.build`. */
-export const BUILDS = ["release", "stats", "debug", "model"] as const;
+export const BUILDS = ["release", "stats", "debug", "trace", "model"] as const;
 export type BuildName = (typeof BUILDS)[number];
+
+/** Which allocations fail on purpose: objects and pages of ordinary calls, never nolock ones. */
+export interface FailslabOptions {
+  /**
+   * Chance of a failure, 0..1.
+   * @default 1
+   */
+  readonly probability?: number;
+  /**
+   * Only every interval-th allocation of a CPU may fail, 1..2^32-1.
+   * @default 1
+   */
+  readonly interval?: number;
+  /** Exactly the n-th allocation of each CPU fails, 1..2^32-1; the other two then do not count. */
+  readonly nth?: number;
+}
 
 export interface HeapOptions {
   /**
@@ -70,6 +97,36 @@ export interface HeapOptions {
    * @default "slab"
    */
   readonly percpu?: "slab";
+  /**
+   * Local locks as on PREEMPT_RT: owned by tasks, no lockless fast path, and nolock allocations
+   * fail at once in every atomic context.
+   * @default false
+   */
+  readonly rt?: boolean;
+  /**
+   * Update slabs under a lock each, as on a machine without a double cmpxchg; nolock allocations
+   * then fail, as in the kernel.
+   * @default false
+   */
+  readonly noCmpxchg?: boolean;
+  /**
+   * Encode the free pointers inside free objects (kernel: SLAB_FREELIST_HARDENED); builds
+   * `release`, `debug` and `trace`.
+   * @default false
+   */
+  readonly hardened?: boolean;
+  /**
+   * Link new slabs in a shuffled order (kernel: SLAB_FREELIST_RANDOM).
+   * @default false
+   */
+  readonly randomize?: boolean;
+  /** Make allocations fail on purpose. */
+  readonly failslab?: FailslabOptions;
+  /**
+   * What the heap's generators start from: secrets, shuffles, lotteries, failslab; 0..2^32-1.
+   * @default random
+   */
+  readonly seed?: number;
 }
 
 /** The options of a heap as they are in force. */
@@ -81,6 +138,13 @@ export interface ResolvedOptions {
   readonly maxCaches: number;
   readonly defer: DeferArm;
   readonly percpu: "slab";
+  readonly rt: boolean;
+  readonly noCmpxchg: boolean;
+  readonly hardened: boolean;
+  readonly randomize: boolean;
+  /** As it was asked for; absent from a heap that was attached to. */
+  readonly failslab?: FailslabOptions;
+  readonly seed?: number;
   /** As it was asked for; absent from a heap that was attached to. */
   readonly initialBytes?: number;
   /** Absent also where `module` or `wasmUrl` was given. */
@@ -89,17 +153,14 @@ export interface ResolvedOptions {
 
 /** Options that a later version brings, and what to do until then. */
 const LATER: Readonly<Record<string, string>> = {
-  rt: "leave options.rt out",
   slabDebug: 'try options.build: "debug"',
-  hardened: "leave options.hardened out",
-  randomize: "leave options.randomize out",
-  failslab: "try a small options.maximumBytes to make allocations fail",
   memcg: "leave options.memcg out",
 };
 
 const KNOWN = [
   ...["cpus", "nodes", "maximumBytes", "initialBytes", "reserveBytes", "maxCaches", "defer"],
-  ...["build", "module", "wasmUrl", "percpu"],
+  ...["build", "module", "wasmUrl", "percpu", "rt", "noCmpxchg", "hardened", "randomize"],
+  ...["failslab", "seed"],
 ];
 
 /**
@@ -129,7 +190,14 @@ export function resolveOptions(options: HeapOptions): ResolvedOptions {
     maxCaches: integer("maxCaches", options.maxCaches, 256, 16, CACHES_MAX),
     defer: oneOf("defer", options.defer, "irq-work", DEFER_ARMS),
     percpu: resolvePercpu(options.percpu),
-    ...resolveBuild(options),
+    rt: flag("rt", options.rt),
+    noCmpxchg: flag("noCmpxchg", options.noCmpxchg),
+    randomize: flag("randomize", options.randomize),
+    ...resolveHardened(options),
+    ...resolveFailslab(options.failslab),
+    ...(options.seed === undefined
+      ? {}
+      : { seed: integer("seed", options.seed, 0, 0, 2 ** 32 - 1) }),
   };
 }
 
@@ -189,6 +257,65 @@ function oneOf<T extends string>(
   throw new RangeError(message);
 }
 
+function flag(name: string, value: boolean | undefined): boolean {
+  if (value === undefined || typeof value === "boolean") return value ?? false;
+  throw new TypeError(
+    `options.${name}: expected true or false, got ${describe(value)}; leave it out for false`,
+  );
+}
+
+/** Which build, and whether it can do what `hardened` asks. */
+function resolveHardened(options: HeapOptions): { build?: BuildName; hardened: boolean } {
+  const hardened = flag("hardened", options.hardened);
+  const { build } = resolveBuild(options);
+  if (hardened && (build === "stats" || build === "model")) {
+    throw new RangeError(
+      `options.hardened: expected one of the builds release, debug and trace, got ${build}, ` +
+        "which leaves the encoding out; try another build",
+    );
+  }
+  return build === undefined ? { hardened } : { build, hardened };
+}
+
+function resolveFailslab(value: FailslabOptions | undefined): { failslab?: FailslabOptions } {
+  if (value === undefined) return {};
+  checkKeys("options.failslab", value, ["probability", "interval", "nth"]);
+  const { probability = 1, interval = 1, nth } = value;
+  if (typeof probability !== "number" || !(probability >= 0 && probability <= 1)) {
+    throw new RangeError(
+      `options.failslab.probability: expected a number in 0..1, got ${describe(probability)}; ` +
+        "try 0.01",
+    );
+  }
+  integer("failslab.interval", interval, 1, 1, 2 ** 32 - 1);
+  if (nth === undefined) return { failslab: { probability, interval } };
+  return { failslab: { nth: integer("failslab.nth", nth, 1, 1, 2 ** 32 - 1) } };
+}
+
+/** The options that are bits of the heap's header: HEAP_*. */
+export function optionBits(options: ResolvedOptions): number {
+  return (
+    (options.rt ? HEAP_RT : 0) |
+    (options.noCmpxchg ? HEAP_NO_CMPXCHG : 0) |
+    (options.randomize ? HEAP_RANDOMIZE : 0) |
+    (options.hardened ? HEAP_HARDENED : 0) |
+    (options.failslab === undefined ? 0 : HEAP_FAILSLAB)
+  );
+}
+
+/** The same read back from a header. */
+export function readFeatures(
+  bits: number,
+): Pick<ResolvedOptions, "rt" | "noCmpxchg" | "randomize" | "hardened"> {
+  const has = (bit: number) => (bits & bit) !== 0;
+  return {
+    rt: has(HEAP_RT),
+    noCmpxchg: has(HEAP_NO_CMPXCHG),
+    randomize: has(HEAP_RANDOMIZE),
+    hardened: has(HEAP_HARDENED),
+  };
+}
+
 function resolvePercpu(value: string | undefined): "slab" {
   if (value === "sheaf") throwUnsupported('options.percpu: "sheaf"', 'try "slab"');
   return oneOf("percpu", value as "slab" | undefined, "slab", ["slab"]);
@@ -202,8 +329,6 @@ function resolveBuild(options: HeapOptions): { build?: BuildName } {
         "leave all but one out",
     );
   }
-  const build: string | undefined = options.build;
-  if (build === "trace") throwUnsupported('options.build: "trace"', 'try "debug" or "stats"');
   if (options.module !== undefined || options.wasmUrl !== undefined) return {};
   return { build: oneOf("build", options.build, "release", BUILDS) };
 }

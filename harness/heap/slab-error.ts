@@ -161,6 +161,6 @@ function describeObject(
 ): string {
   const object = startOf(view, pointer, found);
   const offset = object - found.slab.start;
-  const fp = view.u32(object + found.cache.offset);
+  const fp = view.freePointer(found.cache, object);
   return `INFO: Object ${hex(object)} @offset=${offset} fp=${hex(fp)}`;
 }

@@ -6,7 +6,15 @@
  * no method throws, none loops for ever. Fields keep their kernel names. Readings of a live heap
  * are plain loads: whoever needs them to agree with each other reads a quiescent heap or a copy.
  */
-import { CACHE_FREE, MAX_CPUS, MAX_NODES, PAGE_DESC_SHIFT, PG_SLAB } from "./constants.js";
+import {
+  CACHE_FREE,
+  CPU_SLAB_ASKS,
+  HOOKED,
+  MAX_CPUS,
+  MAX_NODES,
+  PAGE_DESC_SHIFT,
+  PG_SLAB,
+} from "./constants.js";
 import type { FieldName, FieldTable, StructName } from "./fields.js";
 
 /** The 32-bit fields of a struct by name. */
@@ -164,6 +172,13 @@ export class HeapView {
     return Number.isInteger(index) && index >= 0 && index < this.cacheCount ? index : -1;
   }
 
+  /** The free pointer of a free object, decoded if the cache's are encoded. */
+  freePointer(cache: CacheView, object: number): number {
+    const slot = object + cache.offset;
+    const stored = this.u32(slot);
+    return cache.random === 0 ? stored : (stored ^ cache.random ^ swapBytes(slot)) >>> 0;
+  }
+
   /** What a cache has on a node. */
   node(cacheIndex: number, node: number): NodeView {
     const entry = cacheIndex * this.nodeCount + node;
@@ -173,7 +188,8 @@ export class HeapView {
 
   cpu(cpu: number): CpuView {
     const address = this.#header.cpu_areas + cpu * this.#header.cpu_area_size;
-    return { ...this.struct("cpu_area", address), address };
+    const fields = this.struct("cpu_area", address);
+    return { ...fields, preempt_count: fields.preempt_count & ~HOOKED, address };
   }
 
   /** What a CPU has of a cache. */
@@ -181,7 +197,8 @@ export class HeapView {
     const { CPU_CACHES, KMEM_CACHE_CPU_SIZE } = this.table.constants;
     const area = this.#header.cpu_areas + cpu * this.#header.cpu_area_size;
     const address = area + CPU_CACHES + cacheIndex * KMEM_CACHE_CPU_SIZE;
-    return { ...this.struct("kmem_cache_cpu", address), address };
+    const fields = this.struct("kmem_cache_cpu", address);
+    return { ...fields, slab: fields.slab - (fields.slab & CPU_SLAB_ASKS), address };
   }
 
   /** Address of the descriptor of page frame `pfn`. */
@@ -249,4 +266,9 @@ export class HeapView {
   #byte(address: number): number {
     return (this.u32(address) >>> ((address % 4) * 8)) & 0xff;
   }
+}
+
+function swapBytes(word: number): number {
+  const [a = 0, b = 0, c = 0, d = 0] = [24, 16, 8, 0].map((shift) => (word >>> shift) & 0xff);
+  return (d << 24) | (c << 16) | (b << 8) | a;
 }

@@ -75,7 +75,7 @@ export function walkFreelist(
   return walk(first, slab.objects, {
     check: (object) =>
       objectIndex(cache, slab, object) < 0 ? "the pointer is no object of the slab" : null,
-    next: (object) => view.u32(object + cache.offset),
+    next: (object) => view.freePointer(cache, object),
   });
 }
 

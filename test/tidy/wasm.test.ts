@@ -42,12 +42,12 @@ test("model.wasm keeps the this_cpu instruction out of line, the others do not",
 test("a second instance on the same memory disturbs nothing that the first wrote", () => {
   const module = new WebAssembly.Module(release?.binary.slice() ?? EMPTY.binary);
   const memory = new WebAssembly.Memory({ initial: 2, maximum: 128, shared: true });
-  const imports = { env: { memory }, host: { call_ctor: () => 0 } };
+  const imports = { env: { memory }, host: { call_ctor: () => 0, call_trace: () => {} } };
   const first = new WebAssembly.Instance(module, imports).exports as Record<
     string,
     CallableFunction
   >;
-  const base = first["heap_init"]?.(0, 2048, 2, 1, 32, 7);
+  const base = first["heap_init"]?.(0, 2048, 2, 1, 32, 7, 0, 1);
   first["cpu_attach"]?.(base, 0, 2);
   const held = first["kmalloc"]?.(64, 0) as number;
   const before = new Uint8Array(memory.buffer).slice();

@@ -13,7 +13,7 @@ const WASM_PAGE = 65536;
 
 /** heap_init() of TestHeap's defaults, by a fresh instance. */
 const initAgain = (heap: TestHeap, pages = (32 * MIB) / PAGE) =>
-  heap.instance().exports.heap_init(heap.reserveBytes, pages, heap.cpuCount, 1, 32, 7) >>> 0;
+  heap.instance().exports.heap_init(heap.reserveBytes, pages, heap.cpuCount, 1, 32, 7, 0, 1) >>> 0;
 
 describe.each<Build>(BUILDS)("in the build %s", (build) => {
   test("heap_init() is idempotent: the second caller changes not one byte", () => {

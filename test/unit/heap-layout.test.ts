@@ -14,9 +14,9 @@ import { describe, expect, test } from "vitest";
 import { numbersIn, readSource } from "./support/counters.js";
 
 const SOURCE = new Map(
-  ["base/config.ts", "base/layout.ts", "base/bug.ts"].flatMap((file) => [
-    ...numbersIn(readSource(`assembly/${file}`)),
-  ]),
+  ["base/config", "base/layout", "base/layout_percpu", "base/bug", "sync/context"].flatMap(
+    (file) => [...numbersIn(readSource(`assembly/${file}.ts`))],
+  ),
 );
 
 describe("constants", () => {
@@ -95,7 +95,7 @@ describe("the field table", () => {
   test.each(["release", "stats", "debug", "model"] as const)("is complete in %s", async (build) => {
     const table = readFieldTable(await compileBuild(build));
     const structs = new Set(table.fields.map(({ struct }) => struct));
-    expect(structs.size).toBe(7);
+    expect(structs.size).toBe(11);
     expect(table.build.debugs).toBe(build === "debug");
     expect(table.build.counts).toBe(build === "stats" || build === "debug");
     expect(table.build.models).toBe(build === "model");

@@ -23,9 +23,9 @@ export function bootTogether(context: JobContext, args: BootArgs): BootReport[] 
   const { module, maximumPages, reserveBytes, cpus } = args;
   const arm = DEFER_ARMS.indexOf("irq-work");
   return args.memories.map((memory) => {
-    const { calls } = instantiateHeap(module, memory, () => 1);
+    const { calls } = instantiateHeap(module, memory, { callCtor: () => 1 });
     context.startLine();
-    const base = calls.heap_init(reserveBytes, maximumPages, cpus, 1, 32, arm);
+    const base = calls.heap_init(reserveBytes, maximumPages, cpus, 1, 32, arm, 0, 1);
     const cpu = base === 0 ? -1 : calls.cpu_attach(base, -1, 2);
     if (cpu >= 0) {
       const objects = Array.from({ length: 200 }, () => calls.kmalloc(100, 0));

@@ -9,7 +9,11 @@ import { basename, join } from "node:path";
 import { ROOT } from "./rule.js";
 
 /** All that a module may import. A new host function is added here on purpose. */
-export const ALLOWED_IMPORTS: readonly string[] = ["env.memory", "host.call_ctor"];
+export const ALLOWED_IMPORTS: readonly string[] = [
+  "env.memory",
+  "host.call_ctor",
+  "host.call_trace",
+];
 /** The CPU registers of sync/percpu.ts: the only state that an instance has to itself. */
 export const CPU_REGISTERS: readonly string[] = ["this_cpu", "heap_base", "mem_map"];
 /** The budget of release.wasm in bytes. */

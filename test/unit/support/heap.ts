@@ -16,8 +16,10 @@ import { afterEach, expect } from "vitest";
 import { COUNTERS, type Counts } from "./counters.js";
 import { TestCpu } from "./cpu.js";
 
-export type Build = "release" | "stats" | "debug" | "model";
-export const BUILDS: readonly Build[] = ["release", "stats", "debug", "model"];
+export type Build = "release" | "stats" | "hardened" | "debug" | "trace" | "model";
+export const BUILDS: readonly Build[] = [
+  ...(["release", "stats", "hardened", "debug", "trace", "model"] as const),
+];
 
 export const MIB = 2 ** 20;
 export const PAGE = 4096;
@@ -40,6 +42,10 @@ export interface TestHeapOptions {
   readonly maxCaches?: number;
   /** @default "irq-work" */
   readonly defer?: DeferArm;
+  /** HEAP_* bits. @default 0 */
+  readonly options?: number;
+  /** @default 1 */
+  readonly seed?: number;
 }
 
 const modules = new Map<Build, WebAssembly.Module>();
@@ -74,13 +80,15 @@ export class TestHeap {
   readonly view: HeapView;
   readonly cpuCount: number;
   readonly reserveBytes: number;
+  /** Gets every trace point (build "trace"). */
+  onTrace: ((event: number, a: number, b: number, c: number) => void) | undefined;
   /** By index in the cache table. */
   readonly constructors = new Map<number, Constructor>();
 
   constructor(options: TestHeapOptions = {}) {
     const { build = "stats", cpus = 2, nodes = 1, maximumBytes = 32 * MIB } = options;
     const { initialBytes = WASM_PAGE, reserveBytes = WASM_PAGE, maxCaches = 32 } = options;
-    const { defer = "irq-work" } = options;
+    const { defer = "irq-work", options: bits = 0, seed = 1 } = options;
     this.build = build;
     this.cpuCount = cpus;
     this.reserveBytes = reserveBytes;
@@ -92,7 +100,8 @@ export class TestHeap {
     const { exports } = this.instance();
     const pages = Math.floor(maximumBytes / WASM_PAGE) * (WASM_PAGE / PAGE);
     const arm = DEFER_ARMS.indexOf(defer);
-    this.base = exports.heap_init(reserveBytes, pages, cpus, nodes, maxCaches, arm) >>> 0;
+    const { heap_init } = exports;
+    this.base = heap_init(reserveBytes, pages, cpus, nodes, maxCaches, arm, bits, seed) >>> 0;
     expect(this.base, "heap_init() found the tables too large for the memory").not.toBe(0);
     this.table = readFieldTable(moduleOf(build));
     this.view = new HeapView(this.memory, this.table, this.base);
@@ -110,6 +119,8 @@ export class TestHeap {
           return 1;
         }
       },
+      call_trace: (event: number, a: number, b: number, c: number) =>
+        this.onTrace?.(event, a >>> 0, b >>> 0, c >>> 0),
     };
     const imports = { env: { memory: this.memory }, host };
     const instance = new WebAssembly.Instance(moduleOf(this.build), imports);
@@ -284,7 +295,10 @@ export interface Exports {
     nodes: number,
     maxCaches: number,
     deferArm: number,
+    options: number,
+    seed: number,
   ): number;
+  set_failslab(base: number, probability: number, interval: number, nth: number): void;
   cpu_attach(base: number, cpu: number, taskMode: number): number;
   cpu_offline(): void;
   kmalloc(size: number, gfp: number): number;

@@ -1,0 +1,193 @@
+/**
+ * The memory map, continued: what belongs to one CPU, beside its KmemCacheCpu; and the memory
+ * control groups. The laws are those of layout.ts.
+ */
+
+/** CPU_* states of CpuArea.state. */
+export const CPU_FREE: u32 = 0;
+export const CPU_TAKEN: u32 = 1;
+
+/** One CPU: registers that must survive it, lists, and then KmemCacheCpu[max_caches]. */
+@unmanaged
+export class CpuArea {
+  // --- line 0: own CPU only, read on every fast path.
+  /**
+   * Context of this CPU; 0 = a task, outside every section (sync/context.ts has the bits).
+   */
+  preempt_count: u32;
+  cpu: u32;
+  /** LOCK_WAIT, or LOCK_BOUNDED for a CPU made with `mayWait: false`. */
+  task_mode: u32;
+  node: u32;
+  /** Operations of this CPU, modulo 2^32 (builds that count): the clock of ages. */
+  ops: u32;
+  /**
+   * CPU + 1 whose deferred list the next deferral goes to, as if the task had been moved between
+   * looking up the list and adding to it; 0 = this CPU's. Set by experiments, cleared by use.
+   */
+  migrate_to: u32;
+  /** State of this CPU's generator (sync/random.ts); never 0 once used. */
+  random: u32;
+  /** The task that runs here, never 0; its owner token in local locks. One a CPU by default. */
+  current: u32;
+  /** Number of the memory control group that __GFP_ACCOUNT charges, or 0. */
+  memcg: u32;
+  /** failslab: allocations that could have failed, and those that did. */
+  fail_seen: u32;
+  fail_done: u32;
+  line0a: u32;
+  line0c: u64;
+  line0d: u64;
+
+  // --- line 1: any CPU, atomics.
+  /** CPU_*: passes by cmpxchg. */
+  state: u32;
+  /** Drains this CPU has finished: destroy waits until it moves or drain_depth is 0. */
+  drain_seq: u32;
+  /** Drains this CPU is in the middle of: objects are in its hands. */
+  drain_depth: u32;
+  line1pad: u32;
+  line1a: u64;
+  line1b: u64;
+  line1c: u64;
+  line1d: u64;
+  line1e: u64;
+  line1f: u64;
+
+  // --- line 2: deferral (kernel: struct defer_free). Any CPU, atomics.
+  /** llist of objects, arms `irq-work` and `direct`. */
+  defer_objects: u32;
+  /** llist of slabs by Page.llnode, every arm. */
+  defer_slabs: u32;
+  /** 1 when irq_work was raised and has not run yet. */
+  irq_pending: u32;
+  defer_stamp: u32;
+  line2: u64;
+  line2a: u64;
+  line2b: u64;
+  line2c: u64;
+  line2d: u64;
+  line2e: u64;
+
+  // --- line 3: intent of the multi-step change in progress; own CPU, read by who recovers it.
+  /** INTENT_*; 0 = none. */
+  intent: u32;
+  intent_slab: u32;
+  intent_page: u32;
+  intent_order: u32;
+  line3: u64;
+  line3a: u64;
+  line3b: u64;
+  line3c: u64;
+  line3d: u64;
+  line3e: u64;
+
+  // --- line 4: per-CPU pages (kernel: struct per_cpu_pages). Under pcp_lock.
+  /** Owner CPU + 1, or 0: another CPU takes it when memory runs out. */
+  pcp_lock: u32;
+  pcp_pad: u32;
+  /** First page of each order 0..3. */
+  pcp_list: u32;
+  pcp_list1: u32;
+  pcp_list2: u32;
+  pcp_list3: u32;
+  /** Blocks on each list. */
+  pcp_count: u32;
+  pcp_count1: u32;
+  pcp_count2: u32;
+  pcp_count3: u32;
+  line4: u64;
+  line4a: u64;
+  line4b: u64;
+
+  // --- line 5: the last refusal, read by the host to write its report. Own CPU.
+  bug_code: u32;
+  bug_cache: u32;
+  bug_slab: u32;
+  bug_object: u32;
+  line5: u64;
+  line5a: u64;
+  line5b: u64;
+  line5c: u64;
+  line5d: u64;
+  line5e: u64;
+
+  // --- lines 6 to 9: lengths of deferred lists at drain, log2 buckets of u64 (builds that count).
+  defer_lengths: u64;
+}
+if (offsetof<CpuArea>("state") !== 64) ERROR("CpuArea line 1");
+if (offsetof<CpuArea>("defer_objects") !== 128) ERROR("CpuArea line 2");
+if (offsetof<CpuArea>("intent") !== 192) ERROR("CpuArea line 3");
+if (offsetof<CpuArea>("pcp_lock") !== 256) ERROR("CpuArea line 4");
+if (offsetof<CpuArea>("bug_code") !== 320) ERROR("CpuArea line 5");
+if (offsetof<CpuArea>("defer_lengths") !== 384) ERROR("CpuArea line 6");
+/** Buckets of defer_lengths: bucket b counts lists of 2^b .. 2^(b+1)-1 objects. */
+export const DEFER_LENGTH_BUCKETS: u32 = 32;
+/** Offset of 64 bytes the host writes a cache's name to. */
+export const CPU_SCRATCH: usize = 640;
+/** Offset of 32 words: list heads by number of free objects while this CPU shrinks a node. */
+export const CPU_SHRINK: usize = 704;
+/** Offset of KmemCacheCpu[0] inside a CpuArea. */
+export const CPU_CACHES: usize = 1024;
+
+/** Offset of the MemcgStock inside a CpuArea. */
+export const CPU_MEMCG_STOCK: usize = 832;
+/** Offset of the RcuData. */
+export const CPU_RCU: usize = 896;
+/** Offset of the HeldLocks. */
+export const CPU_HELD_LOCKS: usize = 960;
+
+/** Bytes that a CPU has taken from a memory control group in advance. Own CPU, under `lock`. */
+@unmanaged
+export class MemcgStock {
+  /** Local lock: the task that owns it, or 0. */
+  lock: u32;
+  /** Number of the group the bytes are of, or 0. */
+  memcg: u32;
+  /** Less than a page, charged but not used. */
+  bytes: u32;
+}
+
+/** A memory control group. The counts by any CPU through atomics; the rest under slab_mutex. */
+@unmanaged
+export class Memcg {
+  /** 1 while it exists. */
+  state: u32;
+  /** Pages that may be charged (kernel: page_counter.max). */
+  limit_pages: u32;
+  /** Pages charged. */
+  usage_pages: u32;
+  /** Most that ever were. */
+  max_usage_pages: u32;
+  /** Bytes of charged pages that nobody uses and no stock holds. */
+  nr_charged_bytes: u32;
+  /** Charges refused. */
+  failcnt: u32;
+  pad: u64;
+  name: u64;
+  name1: u64;
+  name2: u64;
+  name3: u64;
+}
+if (offsetof<Memcg>() !== 64) ERROR("a memory control group is one line");
+export const MEMCG_SHIFT: u32 = 6;
+/** Groups 1 .. 63; 0 is none. */
+export const MAX_MEMCGS: u32 = 64;
+
+/** A CPU's part in grace periods. Line of its own; `reader` by any CPU through atomics. */
+@unmanaged
+export class RcuData {
+  /** Grace period that was current when this CPU entered its read side; 0 = quiescent. */
+  reader: u32;
+  /** Read-side sections this CPU is in. */
+  nesting: u32;
+}
+
+/** lockdep: the locks this CPU holds, in order (SLUB_DEBUG builds). */
+@unmanaged
+export class HeldLocks {
+  depth: u32;
+  /** Address of each lock word, MAX_HELD_LOCKS of them. */
+  first: u32;
+}
+export const MAX_HELD_LOCKS: u32 = 15;

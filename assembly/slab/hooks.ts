@@ -1,0 +1,55 @@
+/**
+ * What happens around every allocation and free of an object that is not on a fast path: fault
+ * injection before; clearing, charging and stamping after; discharging and stamping at a free.
+ *
+ * The fast paths of kmalloc() and kfree() skip them: a CPU for which they would do something
+ * carries HOOKED (sync/context.ts), and a cache whose frees must ask marks its cpu slabs
+ * (CPU_SLAB_ASKS). Kernel: mm/slub.c slab_pre_alloc_hook(), slab_post_alloc_hook(),
+ * slab_free_hook(); 6.18.
+ */
+import { GFP_ACCOUNT, GFP_ZERO, SLAB_ACCOUNT } from "../base/config";
+import { KmemCache, Slab } from "../base/layout";
+import { page_slab, virt_to_page } from "../page/page";
+import { debug_alloc, debug_free } from "./debug";
+import { should_failslab } from "./failslab";
+import { slab_free } from "./free";
+import { memcg_charge_object, memcg_uncharge_object } from "./memcg";
+import { slab_free_nolock } from "./nolock";
+
+/** @returns true if the allocation must fail. Context: ordinary allocations only. */
+export function slab_pre_alloc_hook(cache: KmemCache): bool {
+  return should_failslab(cache);
+}
+
+/**
+ * Make an object ready for its user; 0 is no object.
+ *
+ * @param nolock true: nobody may wait, not even to free what cannot be charged
+ * @returns the object, or 0 if it could not be charged: then it is free again. Context: any.
+ */
+export function slab_post_alloc_hook(
+  cache: KmemCache,
+  object: usize,
+  gfp: u32,
+  nolock: bool,
+): usize {
+  if (object === 0) return 0;
+  debug_alloc(cache, object);
+  if ((gfp & GFP_ZERO) !== 0) memory.fill(object, 0, cache.object_size);
+  const charged = (gfp & GFP_ACCOUNT) !== 0 && (cache.flags & SLAB_ACCOUNT) !== 0;
+  if (!charged || memcg_charge_object(cache, object)) return object;
+  const slab = changetype<Slab>(page_slab(virt_to_page(object)));
+  if (!nolock) {
+    slab_free(cache, slab, object);
+  } else {
+    slab_free_hook(cache, slab, object);
+    slab_free_nolock(cache, slab, object);
+  }
+  return 0;
+}
+
+/** The object is about to be free. Context: any. */
+export function slab_free_hook(cache: KmemCache, slab: Slab, object: usize): void {
+  if ((cache.flags & SLAB_ACCOUNT) !== 0) memcg_uncharge_object(cache, slab, object);
+  debug_free(cache, object);
+}
