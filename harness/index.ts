@@ -27,7 +27,7 @@ export {
   type HeapHandle,
 } from "./heap/heap.js";
 export type { DestroyResult, KmemCache } from "./heap/kmem-cache.js";
-export type { BuildName, HeapOptions, ResolvedOptions } from "./heap/options.js";
+export type { BuildName, FailslabOptions, HeapOptions, ResolvedOptions } from "./heap/options.js";
 export { SlabError } from "./heap/slab-error.js";
 export type { SlabInfo } from "./heap/slabinfo.js";
 export type { StatItem } from "./heap/stat-items.js";

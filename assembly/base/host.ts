@@ -19,3 +19,10 @@ export declare function call_ctor(cache: u32, object: usize): u32;
  * The handler may call nolock functions of this CPU, as a BPF program would.
  */
 export declare function call_trace(event: u32, a: usize, b: usize, c: usize): void;
+
+/**
+ * lockdep found a lock taken in the wrong way (SLUB_DEBUG builds; sync/lockdep.ts has the kinds).
+ *
+ * @param lock address of the lock word, @param held that of the one it collides with, or 0
+ */
+export declare function call_lockdep(kind: u32, lock: usize, held: usize): void;

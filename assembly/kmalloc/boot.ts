@@ -35,6 +35,7 @@ import { CPU_FREE, CPU_TAKEN, CpuArea } from "../base/layout_percpu";
 import { cmpxchg, cpu_relax, read_once, write_once, write_once64 } from "../sync/atomic";
 import { header, per_cpu, set_registers, this_cpu } from "../sync/percpu";
 import { HOOKED, preempt_count } from "../sync/context";
+import { lockdep_reset } from "../sync/lockdep";
 import { BUG_ON } from "../base/bug";
 import { flush_everything_here } from "../slab/barrier";
 import { add_pages } from "../page/grow";
@@ -231,6 +232,7 @@ export function cpu_attach(base: usize, wanted: i32, task_mode: u32): i32 {
   area.task_mode = task_mode;
   area.current = cpu + 1;
   area.memcg = 0;
+  lockdep_reset();
   area.fail_seen = 0;
   area.fail_done = 0;
   return <i32>cpu;

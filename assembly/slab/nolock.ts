@@ -16,6 +16,7 @@ import {
 } from "../base/config";
 import { KmemCache, Slab } from "../base/layout";
 import { NOLOCK, context_enter, context_exit, irqs_disabled, preemptible } from "../sync/context";
+import { lockdep_assert_not_held } from "../sync/lockdep";
 import { cpu_cache_lock, is_rt, local_lock_is_locked } from "../sync/local_lock";
 import { cpu_area, header, this_cpu_cache } from "../sync/percpu";
 import {
@@ -76,6 +77,7 @@ export function slab_alloc_nolock(cache: KmemCache, node: i32, gfp: u32): usize 
   } else {
     tick();
     stat(cache, NOLOCK_ALLOC_SLOWPATH);
+    lockdep_assert_not_held(cpu_cache_lock(this_cpu_cache(cache)));
     context_enter(NOLOCK);
     object = slab_alloc_slow(cache, node, LOCK_TRY);
     context_exit(NOLOCK);

@@ -26,7 +26,9 @@ export const HARDIRQ_MASK: u32 = 0xf << 8;
 export const NMI: u32 = 1 << 12;
 export const NMI_MASK: u32 = 0xf << 12;
 export const CALLBACK: u32 = 1 << 16;
+const CALLBACK_MASK: u32 = 0xf << 16;
 export const NOLOCK: u32 = 1 << 20;
+const NOLOCK_MASK: u32 = 0xf << 20;
 export const HOOKED: u32 = 0x100_0000;
 export const PREEMPT: u32 = 1 << 25;
 const PREEMPT_MASK: u32 = 0xf << 25;
@@ -64,6 +66,11 @@ export function irqs_disabled(): bool {
 /** @returns true in an irq or NMI handler. */
 export function in_interrupt(): bool {
   return (preempt_count() & (HARDIRQ_MASK | NMI_MASK)) !== 0;
+}
+
+/** @returns true where nobody may wait: in NMI, a callback, a nolock call, preempt_disable(). */
+export function in_nolock(): bool {
+  return (preempt_count() & (NMI_MASK | CALLBACK_MASK | NOLOCK_MASK | PREEMPT_MASK)) !== 0;
 }
 
 /** @returns how hard the code that runs now may try for a lock: LOCK_*. */

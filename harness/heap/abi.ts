@@ -15,12 +15,17 @@ export type CallCtor = (cacheIndex: number, object: number) => number;
 /** What a trace point tells: the event and up to three values (assembly/sync/trace.ts). */
 export type CallTrace = (event: number, a: number, b: number, c: number) => void;
 
+/** A lock taken in the wrong way: the kind, and the lock words (assembly/sync/lockdep.ts). */
+export type CallLockdep = (kind: number, lock: number, held: number) => void;
+
 /** What an instance calls in its host. */
 export interface HostCalls {
   /** Runs constructors; it must not throw. */
   readonly callCtor: CallCtor;
   /** Gets the trace points of the build `trace`; it must not throw. */
   readonly callTrace?: CallTrace;
+  /** Gets what lockdep finds in the builds `debug` and `trace`; it must not throw. */
+  readonly callLockdep?: CallLockdep;
 }
 
 /**
@@ -112,13 +117,15 @@ export function unsigned(value: number): number {
 export function instantiateHeap(
   module: WebAssembly.Module,
   memory: WebAssembly.Memory,
-  { callCtor, callTrace = ignoreTrace }: HostCalls,
+  { callCtor, callTrace = ignore, callLockdep = ignore }: HostCalls,
 ): HeapInstance {
   const host = {
     call_ctor: (cacheIndex: number, object: number) =>
       callCtor(unsigned(cacheIndex), unsigned(object)),
     call_trace: (event: number, a: number, b: number, c: number) =>
       callTrace(event, unsigned(a), unsigned(b), unsigned(c)),
+    call_lockdep: (kind: number, lock: number, held: number) =>
+      callLockdep(kind, unsigned(lock), unsigned(held)),
   };
   let exports: RawExports;
   try {
@@ -133,7 +140,7 @@ export function instantiateHeap(
   return { exports, calls, cpuArea: () => unsigned(exports.this_cpu.value) };
 }
 
-function ignoreTrace(): void {}
+function ignore(): void {}
 
 const NOT_OURS = "options.module: expected a build of slablab's allocator";
 const TRY = "try options.build, or the .wasm files of this very version of slablab";

@@ -30,13 +30,23 @@ const STRUCTS = {
   ],
   kmem_cache_cpu: ["freelist", "tid", "slab", "partial", "lock", "defer_free_objects"],
   cpu_area: [
-    ...["preempt_count", "cpu", "task_mode", "node", "state", "drain_depth"],
+    ...[
+      "preempt_count",
+      "cpu",
+      "task_mode",
+      "node",
+      "current",
+      "fail_seen",
+      "fail_done",
+      "state",
+      "drain_depth",
+    ],
     ...["defer_objects", "defer_slabs", "irq_pending", "intent", "pcp_lock", "pcp_list"],
     ...["pcp_count", "bug_code", "bug_cache", "bug_slab", "bug_object"],
   ],
   page: [
     ...["freelist", "counters", "slab_cache", "kind", "head", "next", "prev", "slabs", "llnode"],
-    ...["flush_freelist", "in_hand", "order", "nr_pages", "node", "flags"],
+    ...["flush_freelist", "in_hand", "order", "nr_pages", "node", "flags", "lock"],
   ],
 } as const;
 

@@ -246,6 +246,7 @@ export class HeapView {
       nr_pages: this.u32(address + at.nr_pages),
       node: this.u32(address + at.node),
       flags: this.u32(address + at.flags),
+      lock: this.u32(address + at.lock),
     };
   }
 

@@ -82,6 +82,8 @@ export class TestHeap {
   readonly reserveBytes: number;
   /** Gets every trace point (build "trace"). */
   onTrace: ((event: number, a: number, b: number, c: number) => void) | undefined;
+  /** What lockdep found (builds "debug" and "trace"); a test that expects some takes it out. */
+  readonly lockdep: { kind: number; lock: number; held: number }[] = [];
   /** By index in the cache table. */
   readonly constructors = new Map<number, Constructor>();
 
@@ -121,6 +123,9 @@ export class TestHeap {
       },
       call_trace: (event: number, a: number, b: number, c: number) =>
         this.onTrace?.(event, a >>> 0, b >>> 0, c >>> 0),
+      call_lockdep: (kind: number, lock: number, held: number) => {
+        this.lockdep.push({ kind, lock: lock >>> 0, held: held >>> 0 });
+      },
     };
     const imports = { env: { memory: this.memory }, host };
     const instance = new WebAssembly.Instance(moduleOf(this.build), imports);
@@ -277,6 +282,7 @@ export class TestHeap {
       ({ invariant, where, message }) => `${invariant} at ${where}: ${message}`,
     );
     expect(findings).toEqual([]);
+    expect(this.lockdep, "what lockdep found").toEqual([]);
   }
 
   /** For the few tests that break a heap on purpose: it is not validated when they end. */
@@ -338,6 +344,8 @@ export interface Exports {
   irq_enter(): void;
   irq_exit(): void;
   preempt_count(): number;
+  preempt_disable(): void;
+  preempt_enable(): void;
   set_preempt_count(value: number): void;
   poll(): void;
   defer_free_barrier(): void;
