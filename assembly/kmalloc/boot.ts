@@ -17,6 +17,7 @@ import {
   PAGES_PER_WASM_PAGE,
   PAGE_SHIFT,
   PAGE_SIZE,
+  SLAB_KMALLOC,
 } from "../base/config";
 import {
   BOOT_FAILED,
@@ -40,6 +41,7 @@ import { flush_everything_here } from "../slab/barrier";
 import { add_pages } from "../page/grow";
 import { drain_pages } from "../page/pcp";
 import { cpu_area } from "../sync/percpu";
+import { memcg_leave } from "./memcg";
 import { create_kmalloc_caches, init_size_index } from "./size_class";
 
 /** Pages every new heap has at once, so that first allocations need not grow it: 256 KiB. */
@@ -112,7 +114,7 @@ function boot(
   const end = min(current_pages(), maximum_pages);
   write_once(base + offsetof<HeapHeader>("end_pfn"), end);
   add_pages(head.first_pfn, end);
-  if (!create_kmalloc_caches(LOCK_WAIT)) return false;
+  if (!create_kmalloc_caches(0, SLAB_KMALLOC, LOCK_WAIT)) return false;
   drain_pages(per_cpu(0), LOCK_WAIT);
   return true;
 }
@@ -230,7 +232,6 @@ export function cpu_attach(base: usize, wanted: i32, task_mode: u32): i32 {
   area.preempt_count = is_hooked(head) ? HOOKED : 0;
   area.task_mode = task_mode;
   area.current = cpu + 1;
-  area.memcg = 0;
   area.fail_seen = 0;
   area.fail_done = 0;
   return <i32>cpu;
@@ -243,6 +244,7 @@ export function cpu_attach(base: usize, wanted: i32, task_mode: u32): i32 {
  */
 export function cpu_offline(): void {
   BUG_ON(preempt_count() !== 0);
+  memcg_leave();
   flush_everything_here();
   // A missed lock is tried again: pages must not stay with a number that nobody has.
   while (!drain_pages(cpu_area(), cpu_area().task_mode)) {}

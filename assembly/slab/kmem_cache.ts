@@ -71,7 +71,7 @@ function name_of(cache: KmemCache): usize {
 }
 
 /** @returns true if two NUL-terminated names are equal in their first NAME_BYTES bytes. */
-function same_name(a: usize, b: usize): bool {
+export function same_name(a: usize, b: usize): bool {
   for (let i: usize = 0; i < NAME_BYTES; i++) {
     const left = load<u8>(a + i);
     if (left !== load<u8>(b + i)) return false;
@@ -199,7 +199,8 @@ export function kmem_cache_create(
   return address;
 }
 
-function copy_name(to: usize, from: usize): void {
+/** Copy a NUL-terminated name of at most NAME_BYTES - 1 bytes to where zeros are. */
+export function copy_name(to: usize, from: usize): void {
   for (let i: usize = 0; i < NAME_BYTES - 1; i++) {
     const byte = load<u8>(from + i);
     store<u8>(to + i, byte);
@@ -243,6 +244,14 @@ function shutdown_cache(cache: KmemCache, mode: u32): u32 {
   return left;
 }
 
+/** Give back what init_cache() allocated, and the entry. Context: slab_mutex; no slabs left. */
+export function release_cache(cache: KmemCache, mode: u32): void {
+  free_cache_random_seq(cache, mode);
+  free_pages(virt_to_page(<usize>cache.stat_base), mode);
+  cache.stat_base = 0;
+  set_cache_state(cache, CACHE_FREE);
+}
+
 /**
  * Destroy a cache that nobody uses any more. First waits for every deferred free.
  *
@@ -262,10 +271,7 @@ export function kmem_cache_destroy(cache: KmemCache): u32 {
     lock_slab_mutex(mode);
     left = shutdown_cache(cache, mode);
     if (left === 0) {
-      free_cache_random_seq(cache, mode);
-      free_pages(virt_to_page(<usize>cache.stat_base), mode);
-      cache.stat_base = 0;
-      set_cache_state(cache, CACHE_FREE);
+      release_cache(cache, mode);
     }
     unlock_slab_mutex();
   }
