@@ -31,8 +31,8 @@ export class CpuArea {
   /** The task that runs here, never 0; its owner token in local locks. One a CPU by default. */
   current: u32;
   /**
-   * Number of the memory control group that __GFP_ACCOUNT charges, or 0. Written by its own CPU
-   * under slab_mutex, atomically: memcg_destroy() asks all CPUs.
+   * Address of the Memcg that __GFP_ACCOUNT charges, or 0. Written by its own CPU under
+   * slab_mutex, atomically: memcg_destroy() asks all CPUs.
    */
   memcg: u32;
   /** failslab: allocations that could have failed, and those that did. */
@@ -145,7 +145,7 @@ export const CPU_HELD_LOCKS: usize = 960;
  *
  * ```
  *  63            32 31             0
- * |     bytes      |     memcg      |   one i64: written by its own CPU, under `lock`, read by any
+ * |     bytes      |     memcg      |   one i64: written by its own CPU under `lock`, read by any
  * ```
  */
 @unmanaged
@@ -153,7 +153,7 @@ export class MemcgStock {
   /** Local lock: the task that owns it, or 0. */
   lock: u32;
   pad: u32;
-  /** Number of the group the bytes are of, or 0. */
+  /** Address of the Memcg the bytes are of, or 0. */
   memcg: u32;
   /** Less than a page, charged but not used. */
   bytes: u32;
@@ -179,8 +179,8 @@ export class Memcg {
   nr_charged_bytes: u32;
   /** Charges refused. */
   failcnt: u32;
-  /** Number of the group, plus 64 for each time it was created: names it once and for all. */
-  id: u32;
+  /** How often this entry was created, modulo 2^32: tells a group from its predecessors. */
+  generation: u32;
   pad: u32;
   name: u64;
   name1: u64;

@@ -1,8 +1,8 @@
 /**
  * The table of memory control groups: create, remove, and which one a CPU charges.
  *
- * A group is known by its id: the number of its entry, and how often that entry was created. The
- * table, and the kmalloc-cg caches, are made with the first group and stay.
+ * A group is known by the address of its entry, and by its generation, since entries are used
+ * again. The table, and the kmalloc-cg caches, are made with the first group and stay.
  *
  * A removed group may leave bytes in the stocks of other CPUs. Nobody can take them from an idle
  * CPU, and nobody has to: they are charged to an entry that is free, and they leave with that
@@ -13,102 +13,68 @@
 import {
   NAME_BYTES,
   NR_KMALLOC_CACHES,
-  NUMA_NO_NODE,
   PAGE_SIZE,
   SLAB_ACCOUNT,
   SLAB_KMALLOC,
 } from "../base/config";
-import { CACHE_FREE, PG_TABLE, Page } from "../base/layout";
 import { CpuArea, MAX_MEMCGS, MEMCG_SHIFT, Memcg } from "../base/layout_percpu";
-import { page_address, set_page_kind } from "../page/page";
-import { alloc_pages, free_pages } from "../page/page_alloc";
-import { cache_at, cache_state, copy_name, same_name } from "../slab/kmem_cache";
-import {
-  drain_stock,
-  memcg_at,
-  memcg_is_current,
-  memcg_is_unused,
-  usage_pages,
-} from "../slab/memcg_stock";
+import { alloc_table } from "../page/table";
+import { copy_name, same_name } from "../slab/kmem_cache";
+import { drain_stock, memcg_is_unused, usage_pages } from "../slab/memcg_stock";
 import { lock_slab_mutex, unlock_slab_mutex } from "../slab/slab_mutex";
 import { write_once } from "../sync/atomic";
 import { lock_mode } from "../sync/context";
 import { header, this_cpu } from "../sync/percpu";
 import { create_kmalloc_caches } from "./size_class";
 
-const NR_CG_CACHES: u32 = NR_KMALLOC_CACHES - 1;
-
 function name_of(memcg: Memcg): usize {
   return changetype<usize>(memcg) + offsetof<Memcg>("name");
 }
 
-/** @returns true if `id` is that of a group that exists. Context: slab_mutex. */
-function is_live(id: u32): bool {
-  if (header().memcg_table === 0) return false;
-  const memcg = memcg_at(id % MAX_MEMCGS);
-  return memcg.state !== 0 && memcg.id === id;
+/** @returns true if the group exists that was created so and no later. Context: slab_mutex. */
+function is_live(memcg: Memcg, generation: u32): bool {
+  return memcg.state !== 0 && memcg.generation === generation;
 }
 
-/** @returns the entry before the first of 13 free ones in a row, or 0. Context: slab_mutex. */
-function find_cg_entries(): u32 {
-  const head = header();
-  let run: u32 = 0;
-  for (let index = NR_KMALLOC_CACHES; index < head.max_caches; index++) {
-    const free = index >= head.nr_caches || cache_state(cache_at(index)) === CACHE_FREE;
-    run = free ? run + 1 : 0;
-    if (run === NR_CG_CACHES) return index - NR_CG_CACHES;
-  }
-  return 0;
-}
-
-/** Create kmalloc-cg-8 to kmalloc-cg-8k. @returns false without room or memory, all undone. */
-function create_cg_caches(mode: u32): bool {
-  const base = find_cg_entries();
-  if (base === 0 || !create_kmalloc_caches(base, SLAB_KMALLOC | SLAB_ACCOUNT, mode)) return false;
-  const head = header();
-  head.nr_caches = max(head.nr_caches, base + NR_KMALLOC_CACHES);
-  head.cg_caches = base;
-  return true;
-}
-
-/** What the first group needs. @returns false, with everything as it was. Context: slab_mutex. */
+/** What the first group needs. @returns false without room or memory. Context: slab_mutex. */
 function make_table(mode: u32): bool {
-  if (header().memcg_table !== 0) return true;
-  const page = alloc_pages(0, NUMA_NO_NODE, mode);
-  if (page === 0) return false;
-  if (!create_cg_caches(mode)) {
-    free_pages(changetype<Page>(page), mode);
-    return false;
+  const head = header();
+  if (head.cg_caches === 0) {
+    const base = head.nr_caches - 1;
+    const end = base + NR_KMALLOC_CACHES;
+    if (end > head.max_caches) return false;
+    if (!create_kmalloc_caches(base, SLAB_KMALLOC | SLAB_ACCOUNT, mode)) return false;
+    head.nr_caches = end;
+    head.cg_caches = base;
   }
-  set_page_kind(changetype<Page>(page), PG_TABLE);
-  const table = page_address(changetype<Page>(page));
-  memory.fill(table, 0, PAGE_SIZE);
-  header().memcg_table = <u32>table;
-  return true;
+  // Caches without a table wait for the next attempt.
+  if (head.memcg_table === 0) head.memcg_table = <u32>alloc_table(PAGE_SIZE, mode);
+  return head.memcg_table !== 0;
 }
 
-/** @returns the id of a new group, or 0: name in use, or no entry left. Context: slab_mutex. */
-function new_group(name: usize, limit_pages: u32): u32 {
-  let number: u32 = 0;
-  for (let each: u32 = 1; each < MAX_MEMCGS; each++) {
-    const memcg = memcg_at(each);
+/** @returns a new group, or 0: name in use, or no entry left. Context: slab_mutex. */
+function new_group(name: usize, limit_pages: u32): usize {
+  const table = <usize>header().memcg_table;
+  let unused: usize = 0;
+  for (let number: usize = MAX_MEMCGS - 1; number > 0; number--) {
+    const memcg = changetype<Memcg>(table + (number << MEMCG_SHIFT));
     if (memcg.state !== 0) {
       if (same_name(name_of(memcg), name)) return 0;
-    } else if (number === 0 && usage_pages(each) === 0) {
-      number = each;
+    } else if (usage_pages(memcg) === 0) {
+      unused = changetype<usize>(memcg);
     }
   }
-  if (number === 0) return 0;
+  if (unused === 0) return 0;
   // No pages charged: then no stock has bytes of it either, and nr_charged_bytes is 0.
-  const memcg = memcg_at(number);
+  const memcg = changetype<Memcg>(unused);
   memcg.limit_pages = limit_pages;
   memcg.max_usage_pages = 0;
   memcg.failcnt = 0;
-  memcg.id = (memcg.id & ~(MAX_MEMCGS - 1)) + MAX_MEMCGS + number;
+  memcg.generation = memcg.generation + 1;
   memory.fill(name_of(memcg), 0, NAME_BYTES);
   copy_name(name_of(memcg), name);
   memcg.state = 1;
-  return memcg.id;
+  return unused;
 }
 
 /**
@@ -116,50 +82,44 @@ function new_group(name: usize, limit_pages: u32): u32 {
  *
  * @param name address of a NUL-terminated name of 1 to 31 bytes, not in use
  * @param limit_pages pages of 4 KiB that may be charged to it, at least 1
- * @returns its id, never 0; 0 if the name is in use, all 63 entries are, the cache table has no
- * room for the 13 kmalloc-cg caches in a row, or memory is out. Context: task.
+ * @returns its address; 0 if the name is in use, all 63 entries are, the cache table has no room
+ * for the 13 kmalloc-cg caches behind the last, or memory is out. Context: task.
  */
-export function memcg_create(name: usize, limit_pages: u32): u32 {
+export function memcg_create(name: usize, limit_pages: u32): usize {
   const mode = lock_mode();
   lock_slab_mutex(mode);
-  const id = make_table(mode) ? new_group(name, limit_pages) : 0;
+  const memcg = make_table(mode) ? new_group(name, limit_pages) : 0;
   unlock_slab_mutex();
-  return id;
+  return memcg;
 }
 
 /**
- * Charge what this CPU allocates to a group from now on.
+ * Charge what this CPU allocates with __GFP_ACCOUNT to a group from now on.
  *
- * @param id the group's, or 0 for none. @returns false if it is gone. Context: task. Kernel:
- * set_active_memcg(), 6.18.
+ * @param memcg address of the group, or 0 for none, then `generation` does not count
+ * @returns false if it is gone. Context: task. Kernel: set_active_memcg(), 6.18.
  */
-export function memcg_set(id: u32): bool {
+export function memcg_set(memcg: usize, generation: u32): bool {
   lock_slab_mutex(lock_mode());
-  const done = id === 0 || is_live(id);
+  const done = memcg === 0 || is_live(changetype<Memcg>(memcg), generation);
   // Under the mutex, so that a group cannot go between the look and the store.
-  if (done) write_once(this_cpu + offsetof<CpuArea>("memcg"), id % MAX_MEMCGS);
+  if (done) write_once(this_cpu + offsetof<CpuArea>("memcg"), <u32>memcg);
   unlock_slab_mutex();
   return done;
-}
-
-/** Charge nobody any more, and leave nothing in the stock. Context: task; cpu_offline(). */
-export function memcg_leave(): void {
-  memcg_set(0);
-  drain_stock();
 }
 
 /**
  * Remove a group. Refused, with nothing changed, if anything is charged to it, if it is some
  * CPU's, or if it is gone already. What lies free in stocks does not count.
  *
- * @returns true if it is gone now by this call. Context: task.
+ * @returns true if this call removed it. Context: task.
  */
-export function memcg_destroy(id: u32): bool {
+export function memcg_destroy(memcg: usize, generation: u32): bool {
+  const group = changetype<Memcg>(memcg);
   drain_stock();
-  const number = id % MAX_MEMCGS;
   lock_slab_mutex(lock_mode());
-  const done = is_live(id) && !memcg_is_current(number) && memcg_is_unused(number);
-  if (done) memcg_at(number).state = 0;
+  const done = is_live(group, generation) && memcg_is_unused(group);
+  if (done) group.state = 0;
   unlock_slab_mutex();
   return done;
 }

@@ -2,8 +2,8 @@
  * Memory control groups: what is charged, and where it is written down.
  *
  * An object is charged its size and four bytes: the entry that says whom it was charged to. The
- * entries of a slab, one u32 per object (0 = nobody), lie at the slab's end, the first object's
- * last, so that an entry's place needs no count of objects:
+ * entries of a slab, one per object (address of the Memcg, 0 = nobody), lie at the slab's end, the
+ * first object's last, so that an entry's place needs no count of objects:
  *
  * ```
  * | object 0 | object 1 | ... | unused | ... | entry 1 | entry 0 |
@@ -13,11 +13,12 @@
  * owns its object. A large allocation has its group in `Page.flags`.
  * Kernel: mm/slub.c memcg_slab_post_alloc_hook(), memcg_slab_free_hook(), mm/memcontrol.c; 6.18.
  */
-import { PAGE_SIZE, SLAB_ACCOUNT } from "../base/config";
+import { PAGE_SHIFT, PAGE_SIZE, SLAB_ACCOUNT } from "../base/config";
 import { KmemCache, Page, Slab } from "../base/layout";
+import { Memcg } from "../base/layout_percpu";
 import { page_address, page_slab, virt_to_page } from "../page/page";
 import { cpu_area } from "../sync/percpu";
-import { charge_bytes, try_charge_pages, uncharge_bytes, uncharge_pages } from "./memcg_stock";
+import { charge_bytes, uncharge_bytes } from "./memcg_stock";
 import { obj_to_index } from "./object";
 
 /** Bytes that an object's entry takes in its slab, and is charged for. */
@@ -50,40 +51,41 @@ export function memcg_init_slab(cache: KmemCache, slab: Slab, objects: u32): voi
  * @returns false if the group is full. Context: any; the caller owns the object.
  */
 export function memcg_charge_object(cache: KmemCache, object: usize): bool {
-  const group = cpu_area().memcg;
-  if (group === 0) return true;
-  if (!charge_bytes(group, obj_full_size(cache))) return false;
+  const memcg = cpu_area().memcg;
+  if (memcg === 0) return true;
+  if (!charge_bytes(changetype<Memcg>(<usize>memcg), obj_full_size(cache))) return false;
   const slab = changetype<Slab>(page_slab(virt_to_page(object)));
-  store<u32>(entry_of(cache, slab, object), group);
+  store<u32>(entry_of(cache, slab, object), memcg);
   return true;
 }
 
 /** Discharge an object of a cache with SLAB_ACCOUNT. Context: any; the caller owns the object. */
 export function memcg_uncharge_object(cache: KmemCache, slab: Slab, object: usize): void {
   const entry = entry_of(cache, slab, object);
-  const group = load<u32>(entry);
-  if (group === 0) return;
+  const memcg = load<u32>(entry);
+  if (memcg === 0) return;
   store<u32>(entry, 0);
-  uncharge_bytes(group, obj_full_size(cache));
+  uncharge_bytes(changetype<Memcg>(<usize>memcg), obj_full_size(cache));
 }
 
-/** @returns pages of a large allocation. */
-function large_pages(page: Page): u32 {
-  return page.nr_pages !== 0 ? page.nr_pages : (<u32>1) << page.order;
+/** @returns bytes of the pages of a large allocation. */
+export function large_bytes(page: Page): u32 {
+  const pages = page.nr_pages !== 0 ? page.nr_pages : (<u32>1) << page.order;
+  return pages << PAGE_SHIFT;
 }
 
 /** Charge the pages of a large allocation to this CPU's group. @returns false if it is full. */
 export function memcg_charge_large(page: Page): bool {
-  const group = cpu_area().memcg;
-  if (group === 0) return true;
-  if (!try_charge_pages(group, large_pages(page))) return false;
-  page.flags = group;
+  const memcg = cpu_area().memcg;
+  if (memcg === 0) return true;
+  if (!charge_bytes(changetype<Memcg>(<usize>memcg), large_bytes(page))) return false;
+  page.flags = memcg;
   return true;
 }
 
-/** Discharge them. */
+/** Discharge them; `flags` is not 0. */
 export function memcg_uncharge_large(page: Page): void {
-  const group = page.flags;
+  const memcg = changetype<Memcg>(<usize>page.flags);
   page.flags = 0;
-  uncharge_pages(group, large_pages(page));
+  uncharge_bytes(memcg, large_bytes(page));
 }
