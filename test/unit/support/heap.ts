@@ -333,6 +333,9 @@ export interface Exports {
   kmem_cache_free_bulk(cache: number, count: number, array: number): void;
   kmem_cache_destroy(cache: number): number;
   kmem_cache_shrink(cache: number): number;
+  memcg_create(name: number, limitPages: number): number;
+  memcg_set(memcg: number, generation: number): number;
+  memcg_destroy(memcg: number, generation: number): number;
   nmi_enter(): void;
   nmi_exit(): void;
   irq_enter(): void;
