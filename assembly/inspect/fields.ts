@@ -17,6 +17,7 @@ import {
   NR_KMALLOC_CACHES,
   PAGE_SHIFT,
   PCP_ORDERS,
+  SLAB_ACCOUNT,
   SLAB_HWCACHE_ALIGN,
 } from "../base/config";
 import {
@@ -49,6 +50,7 @@ import {
   HeldLocks,
   MAX_HELD_LOCKS,
   MAX_MEMCGS,
+  MEMCG_SHIFT,
   Memcg,
   MemcgStock,
   RcuData,
@@ -259,6 +261,7 @@ export const const$NAME_BYTES: u32 = <u32>NAME_BYTES;
 export const const$GFP_ZERO: u32 = <u32>GFP_ZERO;
 export const const$GFP_ACCOUNT: u32 = <u32>GFP_ACCOUNT;
 export const const$SLAB_HWCACHE_ALIGN: u32 = <u32>SLAB_HWCACHE_ALIGN;
+export const const$SLAB_ACCOUNT: u32 = <u32>SLAB_ACCOUNT;
 export const const$NR_DEFER_ARMS: u32 = <u32>NR_DEFER_ARMS;
 export const const$ZONES: u32 = <u32>ZONES;
 export const const$ZONE_SIZE: u32 = <u32>ZONE_SIZE;
@@ -274,6 +277,7 @@ export const const$CPU_RCU: u32 = <u32>CPU_RCU;
 export const const$CPU_HELD_LOCKS: u32 = <u32>CPU_HELD_LOCKS;
 export const const$MAX_HELD_LOCKS: u32 = <u32>MAX_HELD_LOCKS;
 export const const$MAX_MEMCGS: u32 = <u32>MAX_MEMCGS;
+export const const$MEMCG_SHIFT: u32 = <u32>MEMCG_SHIFT;
 export const const$SLAB_DEBUG_RECORDS: u32 = <u32>SLAB_DEBUG_RECORDS;
 export const const$SLAB_DEBUG_RECORD_BYTES: u32 = <u32>SLAB_DEBUG_RECORD_BYTES;
 export const const$MAX_SLAB_DEBUG_RECORDS: u32 = <u32>MAX_SLAB_DEBUG_RECORDS;
