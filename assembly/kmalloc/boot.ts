@@ -42,7 +42,6 @@ import { add_pages } from "../page/grow";
 import { drain_pages } from "../page/pcp";
 import { cpu_area } from "../sync/percpu";
 import { drain_stock } from "../slab/memcg_stock";
-import { memcg_set } from "./memcg";
 import { create_kmalloc_caches, init_size_index } from "./size_class";
 
 /** Pages every new heap has at once, so that first allocations need not grow it: 256 KiB. */
@@ -246,7 +245,7 @@ export function cpu_attach(base: usize, wanted: i32, task_mode: u32): i32 {
 export function cpu_offline(): void {
   BUG_ON(preempt_count() !== 0);
   // Neither a group that cannot be removed nor bytes of one may stay with a number nobody has.
-  memcg_set(0, 0);
+  write_once(this_cpu + offsetof<CpuArea>("memcg"), 0);
   drain_stock();
   flush_everything_here();
   // A missed lock is tried again: pages must not stay with a number that nobody has.

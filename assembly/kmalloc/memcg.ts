@@ -19,7 +19,7 @@ import {
 } from "../base/config";
 import { CpuArea, MAX_MEMCGS, MEMCG_SHIFT, Memcg } from "../base/layout_percpu";
 import { alloc_table } from "../page/table";
-import { copy_name, same_name } from "../slab/kmem_cache";
+import { same_name } from "../slab/kmem_cache";
 import { drain_stock, memcg_is_unused, usage_pages } from "../slab/memcg_stock";
 import { lock_slab_mutex, unlock_slab_mutex } from "../slab/slab_mutex";
 import { write_once } from "../sync/atomic";
@@ -71,8 +71,7 @@ function new_group(name: usize, limit_pages: u32): usize {
   memcg.max_usage_pages = 0;
   memcg.failcnt = 0;
   memcg.generation = memcg.generation + 1;
-  memory.fill(name_of(memcg), 0, NAME_BYTES);
-  copy_name(name_of(memcg), name);
+  memory.copy(name_of(memcg), name, NAME_BYTES);
   memcg.state = 1;
   return unused;
 }
@@ -80,7 +79,7 @@ function new_group(name: usize, limit_pages: u32): usize {
 /**
  * Create a group.
  *
- * @param name address of a NUL-terminated name of 1 to 31 bytes, not in use
+ * @param name address of 32 bytes: a name of 1 to 31, not in use, and a NUL
  * @param limit_pages pages of 4 KiB that may be charged to it, at least 1
  * @returns its address; 0 if the name is in use, all 63 entries are, the cache table has no room
  * for the 13 kmalloc-cg caches behind the last, or memory is out. Context: task.

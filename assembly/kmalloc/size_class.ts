@@ -14,7 +14,13 @@ import {
   NR_KMALLOC_CACHES,
   SLAB_ACCOUNT,
 } from "../base/config";
-import { CACHE_TABLE, KMEM_CACHE_SHIFT, KMEM_CACHE_SIZE, KmemCache, SIZE_INDEX } from "../base/layout";
+import {
+  CACHE_TABLE,
+  KMEM_CACHE_SHIFT,
+  KMEM_CACHE_SIZE,
+  KmemCache,
+  SIZE_INDEX,
+} from "../base/layout";
 import { cpu_area, header, heap_base } from "../sync/percpu";
 import { cache_at, init_cache, release_cache } from "../slab/kmem_cache";
 import { kmalloc_alignment } from "../slab/size";

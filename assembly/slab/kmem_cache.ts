@@ -185,8 +185,7 @@ export function kmem_cache_create(
   return address;
 }
 
-/** Copy a NUL-terminated name of at most NAME_BYTES - 1 bytes to where zeros are. */
-export function copy_name(to: usize, from: usize): void {
+function copy_name(to: usize, from: usize): void {
   for (let i: usize = 0; i < NAME_BYTES - 1; i++) {
     const byte = load<u8>(from + i);
     store<u8>(to + i, byte);

@@ -124,22 +124,35 @@ function consume_stock(memcg: Memcg, bytes: u32): bool {
 
 /**
  * Discharge bytes, into this CPU's stock, which becomes that group's. What another group had there
- * goes back to it, and whole pages are discharged. Context: any.
+ * goes back to it first, and whole pages are discharged. Context: any.
  */
 export function uncharge_bytes(memcg: Memcg, bytes: u32): void {
-  const stock = stock_of(this_cpu);
-  if (!local_trylock_irqsave(stock)) {
-    add_free_bytes(memcg, bytes);
-    return;
-  }
-  const word = load<u64>(stock, WORD);
-  const before = changetype<Memcg>(<usize>(<u32>word));
-  const held = <u32>(word >> 32);
-  const total = before === memcg ? held + bytes : bytes;
-  write_once64(stock + WORD, ((<u64>(total & PAGE_MASK)) << 32) | <u64>changetype<usize>(memcg));
-  unlock_stock(stock);
-  if (before !== memcg) add_free_bytes(before, held);
-  add_free_bytes(memcg, total & ~PAGE_MASK);
+  let again: bool;
+  // Ends: the second turn finds an empty stock, or bytes that an interruption put there, or misses.
+  do {
+    const stock = stock_of(this_cpu);
+    let to = memcg;
+    let given = bytes;
+    again = false;
+    if (local_trylock_irqsave(stock)) {
+      const word = load<u64>(stock, WORD);
+      const before = changetype<Memcg>(<usize>(<u32>word));
+      const held = <u32>(word >> 32);
+      let after: u64 = 0;
+      if (before === memcg || held === 0) {
+        const total = held + bytes;
+        after = ((<u64>(total & PAGE_MASK)) << 32) | <u64>changetype<usize>(memcg);
+        given = total & ~PAGE_MASK;
+      } else {
+        to = before;
+        given = held;
+        again = true;
+      }
+      write_once64(stock + WORD, after);
+      unlock_stock(stock);
+    }
+    add_free_bytes(to, given);
+  } while (again);
 }
 
 /** Charge `bytes`, 1 .. 2^32 - 4 MiB. @returns false if the group is full. Context: any. */

@@ -115,10 +115,11 @@ export function calculate_sizes(cache: KmemCache, cpus: u32): bool {
   // The order is the kernel's for `size`, unless the vector of charges leaves no room for one
   // object; how many objects there are depends on both.
   const room = (cache.flags & SLAB_ACCOUNT) !== 0 ? size + CHARGE_BYTES : size;
-  const order = max(calculate_order(size, cpus), get_order(room));
+  const least = get_order(room);
+  const order = max(calculate_order(size, cpus), least);
   if (order > MAX_PAGE_ORDER) return false;
   cache.oo = oo_make(order, room);
-  cache.min = oo_make(get_order(room), room);
+  cache.min = oo_make(least, room);
   cache.min_partial = min(max(ilog2(size) >> 1, MIN_PARTIAL), MAX_PARTIAL);
   cache.cpu_partial = cpu_partial_objects(size);
   cache.cpu_partial_slabs = div_round_up(cache.cpu_partial * 2, cache.oo & 0xffff);

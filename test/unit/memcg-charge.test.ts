@@ -128,7 +128,9 @@ describe("every way to allocate and free keeps the balance", () => {
     const large = cpu.kmalloc(10_000, GFP_ACCOUNT);
     expect(objectBytes()).toBe(200 * full(64) + 4 * PAGE);
     heap.expectSound();
-    cpu.kfreeBulk([...charged, large, ...plain].sort((a, b) => (a * 7919) % 101 - (b * 7919) % 101));
+    cpu.kfreeBulk(
+      [...charged, large, ...plain].sort((a, b) => ((a * 7919) % 101) - ((b * 7919) % 101)),
+    );
     expect(objectBytes()).toBe(0);
   });
 
@@ -163,21 +165,24 @@ describe("every way to allocate and free keeps the balance", () => {
     expect(objectBytes()).toBe(0);
   });
 
-  test.each(DEFER_ARMS)("nolock in the arm %s: discharged at once, even while deferred", (defer) => {
-    const { heap, cpus, objectBytes } = makeGroup({ defer });
-    const [zero, one] = cpus as [TestCpu, TestCpu];
-    const objects = Array.from({ length: 100 }, () => zero.kmallocNolock(64, GFP_ACCOUNT));
-    expect(objects).not.toContain(0);
-    expect(objectBytes()).toBe(100 * full(64));
-    // Another CPU's: not its cpu slab, so each is freed at once or deferred as the arm has it.
-    one.nmi(() => {
-      for (const object of objects) one.kfreeNolock(object);
+  test.each(DEFER_ARMS)(
+    "nolock in the arm %s: discharged at once, even while deferred",
+    (defer) => {
+      const { heap, cpus, objectBytes } = makeGroup({ defer });
+      const [zero, one] = cpus as [TestCpu, TestCpu];
+      const objects = Array.from({ length: 100 }, () => zero.kmallocNolock(64, GFP_ACCOUNT));
+      expect(objects).not.toContain(0);
+      expect(objectBytes()).toBe(100 * full(64));
+      // Another CPU's: not its cpu slab, so each is freed at once or deferred as the arm has it.
+      one.nmi(() => {
+        for (const object of objects) one.kfreeNolock(object);
+        expect(objectBytes()).toBe(0);
+        heap.view.refresh();
+      });
+      one.barrier();
       expect(objectBytes()).toBe(0);
-      heap.view.refresh();
-    });
-    one.barrier();
-    expect(objectBytes()).toBe(0);
-  });
+    },
+  );
 
   test("freed by a CPU of another group, or of none", () => {
     const { heap, cpus, group, objectBytes } = makeGroup({ cpus: 3 });
@@ -206,8 +211,7 @@ describe("a group at its limit", () => {
     expect(objects.length).toBe(Math.floor((2 * PAGE) / full(512)));
     expect(heap.memcg(group)).toMatchObject({ failcnt: 1, usage_pages: 2, max_usage_pages: 2 });
     const { slab_cache } = heap.slabOf(objects[0] ?? 0);
-    const inuse = () =>
-      [...heap.view.slabs(slab_cache)].reduce((sum, slab) => sum + slab.inuse, 0);
+    const inuse = () => [...heap.view.slabs(slab_cache)].reduce((sum, slab) => sum + slab.inuse, 0);
     const before = inuse();
     expect(cpu.kmallocNolock(512, GFP_ACCOUNT)).toBe(0);
     expect(cpu.kmallocBulk(512, 3, GFP_ACCOUNT)).toEqual([]);

@@ -245,7 +245,12 @@ describe("a storm over groups, CPUs, contexts and caches", () => {
     const heap = new TestHeap({ cpus: 3, defer, options, nodes: 2 });
     const cpus = heap.cpus();
     const [first] = cpus as [TestCpu];
-    const groups = [0, first.memcgCreate("a", 60), first.memcgCreate("b"), first.memcgCreate("c", 9)];
+    const groups = [
+      0,
+      first.memcgCreate("a", 60),
+      first.memcgCreate("b"),
+      first.memcgCreate("c", 9),
+    ];
     const cache = first.createCache("accounted", 40, { flags: SLAB_ACCOUNT });
     const random = createRandom(0xc0ffee, 1);
     const pick = (limit: number) => random.uniformInt(0, limit - 1);

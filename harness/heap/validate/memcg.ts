@@ -91,8 +91,7 @@ function checkStocks(inspection: Inspection): void {
 
 function checkGroup(inspection: Inspection, group: MemcgView, objects: number): void {
   const where = `group ${group.number}${group.state === 0 ? "" : ` (${group.name})`}`;
-  const report = (message: string) =>
-    inspection.report("Q39-memcg", where, group.address, message);
+  const report = (message: string) => inspection.report("Q39-memcg", where, group.address, message);
   const stocks = inspection.view.stockBytesOf(group.address);
   const usage = group.usage_pages * pageBytes(inspection);
   const sum = group.nr_charged_bytes + stocks + objects;
@@ -108,7 +107,9 @@ function checkGroup(inspection: Inspection, group: MemcgView, objects: number): 
   if (group.state === 0) return;
   if (group.max_usage_pages < group.usage_pages || group.max_usage_pages > group.limit_pages) {
     const { usage_pages, max_usage_pages, limit_pages } = group;
-    report(`${usage_pages} <= ${max_usage_pages} <= ${limit_pages} should hold: usage, most, limit`);
+    report(
+      `${usage_pages} <= ${max_usage_pages} <= ${limit_pages} should hold: usage, most, limit`,
+    );
   }
 }
 

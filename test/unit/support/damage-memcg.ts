@@ -65,8 +65,7 @@ export const MEMCG_DAMAGE = {
     ["a table elsewhere", (copy) => copy.patchHeader("memcg_table", at.cpuSlab(copy).start)],
     [
       "a CPU whose group is gone",
-      (copy) =>
-        copy.patch("cpu_area", copy.view.cpu(0).address, "memcg", group(copy).address + 64),
+      (copy) => copy.patch("cpu_area", copy.view.cpu(0).address, "memcg", group(copy).address + 64),
     ],
   ],
 } as const satisfies Readonly<Record<string, readonly Plant[]>>;
