@@ -257,7 +257,7 @@ export class HeapView {
     return all.filter((cpu) => this.cpu(cpu).memcg === memcg);
   }
 
-  /** Where it is written whom object `index` of a slab of a cache with SLAB_ACCOUNT is charged to. */
+  /** Where a slab of a cache with SLAB_ACCOUNT says whom its object `index` is charged to. */
   chargeEntry(slab: PageView, index: number): number {
     const end = slab.start + 2 ** (this.table.constants.PAGE_SHIFT + slab.order);
     return end - 4 * (index + 1);

@@ -2,7 +2,7 @@
  * One group charged by real Workers at once: after any race its counts are exact.
  *
  * Goal: page_counter, stocks and nr_charged_bytes lose nothing and give nothing twice. Method:
- * Workers allocate at the group's limit and free what others allocated; then nothing may be charged.
+ * Workers allocate at the group's limit and free what others allocated; then nothing is charged.
  */
 import { expect, test } from "vitest";
 import type { MemcgReport } from "./jobs/memcg.js";

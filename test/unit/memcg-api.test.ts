@@ -80,7 +80,7 @@ describe("a group", () => {
     group.remove();
   });
 
-  test("charges a cache made with SLAB_ACCOUNT whatever the flags; others refuse the flag", async () => {
+  test("charges a cache made with SLAB_ACCOUNT; others refuse __GFP_ACCOUNT", async () => {
     const heap = await make();
     const cpu = heap.cpu();
     const group = cpu.memcgCreate({ name: "g", limitBytes: MIB });
