@@ -244,10 +244,10 @@ export function cpu_attach(base: usize, wanted: i32, task_mode: u32): i32 {
  */
 export function cpu_offline(): void {
   BUG_ON(preempt_count() !== 0);
-  // Neither a group that cannot be removed nor bytes of one may stay with a number nobody has.
+  // Neither a group that could not be removed then nor bytes of one stay with a number nobody has.
   write_once(this_cpu + offsetof<CpuArea>("memcg"), 0);
-  drain_stock();
   flush_everything_here();
+  drain_stock();
   // A missed lock is tried again: pages must not stay with a number that nobody has.
   while (!drain_pages(cpu_area(), cpu_area().task_mode)) {}
   const state = this_cpu + offsetof<CpuArea>("state");
