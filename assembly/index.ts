@@ -45,6 +45,7 @@ export {
   kzalloc,
 } from "./kmalloc/kmalloc";
 export { calloc, free, malloc, malloc_usable_size, realloc } from "./kmalloc/libc";
+export { memcg_create, memcg_destroy, memcg_set } from "./kmalloc/memcg";
 export { kfree_nolock, kmalloc_nolock } from "./kmalloc/nolock";
 export { defer_free_barrier } from "./slab/barrier";
 export { kmem_cache_create, kmem_cache_destroy, kmem_cache_open } from "./slab/kmem_cache";

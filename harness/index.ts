@@ -16,6 +16,7 @@ export {
   __GFP_ZERO,
   GFP_KERNEL,
   NUMA_NO_NODE,
+  SLAB_ACCOUNT,
   SLAB_HWCACHE_ALIGN,
   ZERO_SIZE_PTR,
 } from "./heap/flags.js";
@@ -27,6 +28,7 @@ export {
   type HeapHandle,
 } from "./heap/heap.js";
 export type { DestroyResult, KmemCache } from "./heap/kmem-cache.js";
+export type { Memcg, MemcgOptions, MemcgStat } from "./heap/memcg.js";
 export type { BuildName, FailslabOptions, HeapOptions, ResolvedOptions } from "./heap/options.js";
 export { SlabError } from "./heap/slab-error.js";
 export type { SlabInfo } from "./heap/slabinfo.js";

@@ -327,7 +327,7 @@ export class Page {
   /** Pages of a large allocation above MAX_PAGE_ORDER; 0 otherwise. */
   nr_pages: u32;
   node: u32;
-  /** SL_*: under list_lock. Of a large allocation: the group it is charged to, or 0. */
+  /** SL_*: under list_lock. Of a large allocation: address of the Memcg it is charged to. */
   flags: u32;
   /** slab_lock of a slab without cmpxchg: owner CPU + 1, or 0. */
   lock: u32;

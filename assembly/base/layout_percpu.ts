@@ -30,7 +30,10 @@ export class CpuArea {
   random: u32;
   /** The task that runs here, never 0; its owner token in local locks. One a CPU by default. */
   current: u32;
-  /** Number of the memory control group that __GFP_ACCOUNT charges, or 0. */
+  /**
+   * Address of the Memcg that __GFP_ACCOUNT charges, or 0. Written by its own CPU under
+   * slab_mutex, atomically: memcg_destroy() asks all CPUs.
+   */
   memcg: u32;
   /** failslab: allocations that could have failed, and those that did. */
   fail_seen: u32;
@@ -137,18 +140,31 @@ export const CPU_RCU: usize = 896;
 /** Offset of the HeldLocks. */
 export const CPU_HELD_LOCKS: usize = 960;
 
-/** Bytes that a CPU has taken from a memory control group in advance. Own CPU, under `lock`. */
+/**
+ * Bytes that a CPU has taken from a memory control group in advance.
+ *
+ * ```
+ *  63            32 31             0
+ * |     bytes      |     memcg      |   one i64: written by its own CPU under `lock`, read by any
+ * ```
+ */
 @unmanaged
 export class MemcgStock {
   /** Local lock: the task that owns it, or 0. */
   lock: u32;
-  /** Number of the group the bytes are of, or 0. */
+  pad: u32;
+  /** Address of the Memcg the bytes are of, or 0. */
   memcg: u32;
   /** Less than a page, charged but not used. */
   bytes: u32;
 }
+if (offsetof<MemcgStock>("memcg") !== 8) ERROR("memcg and bytes must be one i64");
 
-/** A memory control group. The counts by any CPU through atomics; the rest under slab_mutex. */
+/**
+ * A memory control group. The counts by any CPU through atomics; the rest under slab_mutex.
+ * Law: usage_pages * 4096 == nr_charged_bytes + the stocks of all CPUs + what its objects and
+ * large allocations are charged.
+ */
 @unmanaged
 export class Memcg {
   /** 1 while it exists. */
@@ -159,11 +175,13 @@ export class Memcg {
   usage_pages: u32;
   /** Most that ever were. */
   max_usage_pages: u32;
-  /** Bytes of charged pages that nobody uses and no stock holds. */
+  /** Bytes of charged pages that nobody uses and no stock holds; less than a page. */
   nr_charged_bytes: u32;
   /** Charges refused. */
   failcnt: u32;
-  pad: u64;
+  /** How often this entry was created, modulo 2^32: tells a group from its predecessors. */
+  generation: u32;
+  pad: u32;
   name: u64;
   name1: u64;
   name2: u64;

@@ -17,6 +17,7 @@ import {
   NR_KMALLOC_CACHES,
   PAGE_SHIFT,
   PCP_ORDERS,
+  SLAB_ACCOUNT,
   SLAB_HWCACHE_ALIGN,
 } from "../base/config";
 import {
@@ -49,6 +50,7 @@ import {
   HeldLocks,
   MAX_HELD_LOCKS,
   MAX_MEMCGS,
+  MEMCG_SHIFT,
   Memcg,
   MemcgStock,
   RcuData,
@@ -167,6 +169,24 @@ export const kmem_cache_cpu$defer_free_objects: u32 =
 export const kmem_cache_cpu$defer_stamp: u32 =
   <u32>offsetof<KmemCacheCpu>("defer_stamp") | (4 << 16);
 
+// Page
+export const page$freelist: u32 = <u32>offsetof<Page>("freelist") | (4 << 16);
+export const page$counters: u32 = <u32>offsetof<Page>("counters") | (4 << 16);
+export const page$slab_cache: u32 = <u32>offsetof<Page>("slab_cache") | (4 << 16);
+export const page$kind: u32 = <u32>offsetof<Page>("kind") | (4 << 16);
+export const page$head: u32 = <u32>offsetof<Page>("head") | (4 << 16);
+export const page$next: u32 = <u32>offsetof<Page>("next") | (4 << 16);
+export const page$prev: u32 = <u32>offsetof<Page>("prev") | (4 << 16);
+export const page$slabs: u32 = <u32>offsetof<Page>("slabs") | (4 << 16);
+export const page$llnode: u32 = <u32>offsetof<Page>("llnode") | (4 << 16);
+export const page$flush_freelist: u32 = <u32>offsetof<Page>("flush_freelist") | (4 << 16);
+export const page$in_hand: u32 = <u32>offsetof<Page>("in_hand") | (4 << 16);
+export const page$order: u32 = <u32>offsetof<Page>("order") | (4 << 16);
+export const page$nr_pages: u32 = <u32>offsetof<Page>("nr_pages") | (4 << 16);
+export const page$node: u32 = <u32>offsetof<Page>("node") | (4 << 16);
+export const page$flags: u32 = <u32>offsetof<Page>("flags") | (4 << 16);
+export const page$lock: u32 = <u32>offsetof<Page>("lock") | (4 << 16);
+
 // CpuArea
 export const cpu_area$preempt_count: u32 = <u32>offsetof<CpuArea>("preempt_count") | (4 << 16);
 export const cpu_area$cpu: u32 = <u32>offsetof<CpuArea>("cpu") | (4 << 16);
@@ -217,6 +237,7 @@ export const memcg$usage_pages: u32 = <u32>offsetof<Memcg>("usage_pages") | (4 <
 export const memcg$max_usage_pages: u32 = <u32>offsetof<Memcg>("max_usage_pages") | (4 << 16);
 export const memcg$nr_charged_bytes: u32 = <u32>offsetof<Memcg>("nr_charged_bytes") | (4 << 16);
 export const memcg$failcnt: u32 = <u32>offsetof<Memcg>("failcnt") | (4 << 16);
+export const memcg$generation: u32 = <u32>offsetof<Memcg>("generation") | (4 << 16);
 export const memcg$name: u32 = <u32>offsetof<Memcg>("name") | (8 << 16);
 export const memcg$name1: u32 = <u32>offsetof<Memcg>("name1") | (8 << 16);
 export const memcg$name2: u32 = <u32>offsetof<Memcg>("name2") | (8 << 16);
@@ -230,24 +251,6 @@ export const rcu_data$nesting: u32 = <u32>offsetof<RcuData>("nesting") | (4 << 1
 export const held_locks$depth: u32 = <u32>offsetof<HeldLocks>("depth") | (4 << 16);
 export const held_locks$first: u32 = <u32>offsetof<HeldLocks>("first") | (4 << 16);
 
-// Page
-export const page$freelist: u32 = <u32>offsetof<Page>("freelist") | (4 << 16);
-export const page$counters: u32 = <u32>offsetof<Page>("counters") | (4 << 16);
-export const page$slab_cache: u32 = <u32>offsetof<Page>("slab_cache") | (4 << 16);
-export const page$kind: u32 = <u32>offsetof<Page>("kind") | (4 << 16);
-export const page$head: u32 = <u32>offsetof<Page>("head") | (4 << 16);
-export const page$next: u32 = <u32>offsetof<Page>("next") | (4 << 16);
-export const page$prev: u32 = <u32>offsetof<Page>("prev") | (4 << 16);
-export const page$slabs: u32 = <u32>offsetof<Page>("slabs") | (4 << 16);
-export const page$llnode: u32 = <u32>offsetof<Page>("llnode") | (4 << 16);
-export const page$flush_freelist: u32 = <u32>offsetof<Page>("flush_freelist") | (4 << 16);
-export const page$in_hand: u32 = <u32>offsetof<Page>("in_hand") | (4 << 16);
-export const page$order: u32 = <u32>offsetof<Page>("order") | (4 << 16);
-export const page$nr_pages: u32 = <u32>offsetof<Page>("nr_pages") | (4 << 16);
-export const page$node: u32 = <u32>offsetof<Page>("node") | (4 << 16);
-export const page$flags: u32 = <u32>offsetof<Page>("flags") | (4 << 16);
-export const page$lock: u32 = <u32>offsetof<Page>("lock") | (4 << 16);
-
 // Sizes, places and limits.
 export const const$ABI_VERSION: u32 = <u32>ABI_VERSION;
 export const const$PAGE_SHIFT: u32 = <u32>PAGE_SHIFT;
@@ -258,6 +261,7 @@ export const const$NAME_BYTES: u32 = <u32>NAME_BYTES;
 export const const$GFP_ZERO: u32 = <u32>GFP_ZERO;
 export const const$GFP_ACCOUNT: u32 = <u32>GFP_ACCOUNT;
 export const const$SLAB_HWCACHE_ALIGN: u32 = <u32>SLAB_HWCACHE_ALIGN;
+export const const$SLAB_ACCOUNT: u32 = <u32>SLAB_ACCOUNT;
 export const const$NR_DEFER_ARMS: u32 = <u32>NR_DEFER_ARMS;
 export const const$ZONES: u32 = <u32>ZONES;
 export const const$ZONE_SIZE: u32 = <u32>ZONE_SIZE;
@@ -273,6 +277,7 @@ export const const$CPU_RCU: u32 = <u32>CPU_RCU;
 export const const$CPU_HELD_LOCKS: u32 = <u32>CPU_HELD_LOCKS;
 export const const$MAX_HELD_LOCKS: u32 = <u32>MAX_HELD_LOCKS;
 export const const$MAX_MEMCGS: u32 = <u32>MAX_MEMCGS;
+export const const$MEMCG_SHIFT: u32 = <u32>MEMCG_SHIFT;
 export const const$SLAB_DEBUG_RECORDS: u32 = <u32>SLAB_DEBUG_RECORDS;
 export const const$SLAB_DEBUG_RECORD_BYTES: u32 = <u32>SLAB_DEBUG_RECORD_BYTES;
 export const const$MAX_SLAB_DEBUG_RECORDS: u32 = <u32>MAX_SLAB_DEBUG_RECORDS;

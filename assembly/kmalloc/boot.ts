@@ -17,6 +17,7 @@ import {
   PAGES_PER_WASM_PAGE,
   PAGE_SHIFT,
   PAGE_SIZE,
+  SLAB_KMALLOC,
 } from "../base/config";
 import {
   BOOT_FAILED,
@@ -41,6 +42,7 @@ import { flush_everything_here } from "../slab/barrier";
 import { add_pages } from "../page/grow";
 import { drain_pages } from "../page/pcp";
 import { cpu_area } from "../sync/percpu";
+import { drain_stock } from "../slab/memcg_stock";
 import { create_kmalloc_caches, init_size_index } from "./size_class";
 
 /** Pages every new heap has at once, so that first allocations need not grow it: 256 KiB. */
@@ -113,7 +115,7 @@ function boot(
   const end = min(current_pages(), maximum_pages);
   write_once(base + offsetof<HeapHeader>("end_pfn"), end);
   add_pages(head.first_pfn, end);
-  if (!create_kmalloc_caches(LOCK_WAIT)) return false;
+  if (!create_kmalloc_caches(0, SLAB_KMALLOC, LOCK_WAIT)) return false;
   drain_pages(per_cpu(0), LOCK_WAIT);
   return true;
 }
@@ -231,7 +233,6 @@ export function cpu_attach(base: usize, wanted: i32, task_mode: u32): i32 {
   area.preempt_count = is_hooked(head) ? HOOKED : 0;
   area.task_mode = task_mode;
   area.current = cpu + 1;
-  area.memcg = 0;
   lockdep_reset();
   area.fail_seen = 0;
   area.fail_done = 0;
@@ -245,7 +246,10 @@ export function cpu_attach(base: usize, wanted: i32, task_mode: u32): i32 {
  */
 export function cpu_offline(): void {
   BUG_ON(preempt_count() !== 0);
+  // Neither a group that could not be removed then nor bytes of one stay with a number nobody has.
+  write_once(this_cpu + offsetof<CpuArea>("memcg"), 0);
   flush_everything_here();
+  drain_stock();
   // A missed lock is tried again: pages must not stay with a number that nobody has.
   while (!drain_pages(cpu_area(), cpu_area().task_mode)) {}
   const state = this_cpu + offsetof<CpuArea>("state");

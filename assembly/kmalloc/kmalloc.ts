@@ -22,10 +22,11 @@ import { slab_alloc } from "../slab/alloc";
 import { zero_or_null } from "../slab/check";
 import { try_pop, try_push } from "../slab/fast";
 import { slab_free } from "../slab/free";
+import { large_bytes } from "../slab/memcg";
 import { lock_mode, preempt_count } from "../sync/context";
 import { header, heap_base, this_cpu } from "../sync/percpu";
 import { TRACE_KFREE, TRACE_KMALLOC, trace } from "../sync/trace";
-import { free_large, kmalloc_large, large_size } from "./large";
+import { free_large, kmalloc_large } from "./large";
 import { kmalloc_nolock } from "./nolock";
 import { kmalloc_slab, size_index } from "./size_class";
 
@@ -111,7 +112,7 @@ export function ksize(p: usize): usize {
   if (zero_or_null(p)) return 0;
   const page = virt_to_page(p);
   const slab = page_slab(page);
-  if (slab === 0) return large_size(page);
+  if (slab === 0) return large_bytes(page);
   const cache = changetype<KmemCache>(<usize>changetype<Slab>(slab).slab_cache);
   return cache.ctor !== 0 ? cache.inuse : cache.size;
 }

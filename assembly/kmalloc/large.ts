@@ -44,9 +44,3 @@ export function free_large(page: Page, mode: u32): void {
   if (page.flags !== 0) memcg_uncharge_large(page);
   free_pages(page, mode);
 }
-
-/** @returns usable bytes of a large allocation. */
-export function large_size(page: Page): usize {
-  const pages = page.nr_pages !== 0 ? page.nr_pages : (<u32>1) << page.order;
-  return (<usize>pages) << PAGE_SHIFT;
-}

@@ -12,11 +12,17 @@ import {
   KMALLOC_MAX_CACHE_SIZE,
   NAME_BYTES,
   NR_KMALLOC_CACHES,
-  SLAB_KMALLOC,
+  SLAB_ACCOUNT,
 } from "../base/config";
-import { CACHE_TABLE, KMEM_CACHE_SHIFT, KmemCache, SIZE_INDEX } from "../base/layout";
+import {
+  CACHE_TABLE,
+  KMEM_CACHE_SHIFT,
+  KMEM_CACHE_SIZE,
+  KmemCache,
+  SIZE_INDEX,
+} from "../base/layout";
 import { cpu_area, header, heap_base } from "../sync/percpu";
-import { cache_at, init_cache } from "../slab/kmem_cache";
+import { cache_at, init_cache, release_cache } from "../slab/kmem_cache";
 import { kmalloc_alignment } from "../slab/size";
 
 /** @returns the index of the bucket for `size`, 1 .. 8192, computed. */
@@ -70,25 +76,38 @@ function put_decimal(at: usize, value: u32): usize {
   return at;
 }
 
-/** Write the kernel's name of a bucket: kmalloc-64, kmalloc-1k. */
-function put_name(at: usize, size: u32): void {
-  // "kmalloc-", little endian: no string may lie in the module's data.
+/** Write the kernel's name of a bucket: kmalloc-64, kmalloc-1k, kmalloc-cg-64. */
+function put_name(at: usize, size: u32, flags: u32): void {
+  // "kmalloc-" and "cg-", little endian: no string may lie in the module's data.
   store<u64>(at, 0x2d63_6f6c_6c61_6d6b);
+  at += 8;
+  if ((flags & SLAB_ACCOUNT) !== 0) {
+    store<u32>(at, 0x2d_6763);
+    at += 3;
+  }
   if (size < 1024) {
-    put_decimal(at + 8, size);
+    put_decimal(at, size);
   } else {
-    store<u8>(put_decimal(at + 8, size >> 10), 0x6b);
+    store<u8>(put_decimal(at, size >> 10), 0x6b);
   }
 }
 
-/** Create the thirteen kmalloc caches. @returns false if memory is out. Context: boot. */
-export function create_kmalloc_caches(mode: u32): bool {
+/**
+ * Create the thirteen caches of one type in entries `base` + 1 to `base` + 13, which are free.
+ *
+ * @param flags SLAB_*; SLAB_ACCOUNT makes the kmalloc-cg caches
+ * @returns false if memory is out; then no entry is in use. Context: boot, or slab_mutex.
+ */
+export function create_kmalloc_caches(base: u32, flags: u32, mode: u32): bool {
   for (let index: u32 = 1; index < NR_KMALLOC_CACHES; index++) {
     const size = bucket_size(index);
-    const cache = cache_at(index);
-    put_name(changetype<usize>(cache) + offsetof<KmemCache>("name"), size);
-    if (!init_cache(cache, index, size, kmalloc_alignment(size), SLAB_KMALLOC, 0, mode))
+    const cache = cache_at(base + index);
+    memory.fill(changetype<usize>(cache), 0, KMEM_CACHE_SIZE);
+    put_name(changetype<usize>(cache) + offsetof<KmemCache>("name"), size, flags);
+    if (!init_cache(cache, base + index, size, kmalloc_alignment(size), flags, 0, mode)) {
+      while (--index > 0) release_cache(cache_at(base + index), mode);
       return false;
+    }
   }
   return true;
 }

@@ -58,8 +58,7 @@ export function slab_alloc_bulk(cache: KmemCache, gfp: u32, count: u32, array: u
     let object: usize = 0;
     if (!slab_pre_alloc_hook(cache)) object = slab_alloc_slow(cache, NUMA_NO_NODE, mode);
     if (object === 0) {
-      make_ready(cache, 0, done, array);
-      free_bulk(done, array);
+      free_bulk(make_ready(cache, 0, done, array), array);
       return 0;
     }
     store<u32>(slot(array, done), <u32>object);

@@ -7,7 +7,7 @@
  * (CPU_SLAB_ASKS). Kernel: mm/slub.c slab_pre_alloc_hook(), slab_post_alloc_hook(),
  * slab_free_hook(); 6.18.
  */
-import { GFP_ACCOUNT, GFP_ZERO, SLAB_ACCOUNT } from "../base/config";
+import { GFP_ZERO, SLAB_ACCOUNT } from "../base/config";
 import { KmemCache, Slab } from "../base/layout";
 import { page_slab, virt_to_page } from "../page/page";
 import { debug_alloc, debug_free } from "./debug";
@@ -36,8 +36,9 @@ export function slab_post_alloc_hook(
   if (object === 0) return 0;
   debug_alloc(cache, object);
   if ((gfp & GFP_ZERO) !== 0) memory.fill(object, 0, cache.object_size);
-  const charged = (gfp & GFP_ACCOUNT) !== 0 && (cache.flags & SLAB_ACCOUNT) !== 0;
-  if (!charged || memcg_charge_object(cache, object)) return object;
+  // Such a cache charges every allocation: kmalloc() gets here with __GFP_ACCOUNT only, and a
+  // user's cache asked for it when it was made.
+  if ((cache.flags & SLAB_ACCOUNT) === 0 || memcg_charge_object(cache, object)) return object;
   const slab = changetype<Slab>(page_slab(virt_to_page(object)));
   if (!nolock) {
     slab_free(cache, slab, object);

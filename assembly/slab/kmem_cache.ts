@@ -7,13 +7,11 @@
  * __kmem_cache_shutdown(), free_partial(); 6.18 - differs: caches are never merged, and a cache
  * that still has objects stays usable, so that they can be freed and destroy called again.
  */
-import { get_order } from "../base/bits";
 import {
   HEAP_HARDENED,
   HEAP_NO_CMPXCHG,
   NAME_BYTES,
   NR_KMALLOC_CACHES,
-  NUMA_NO_NODE,
   PAGE_SIZE,
   SLAB_NO_CMPXCHG,
 } from "../base/config";
@@ -27,13 +25,12 @@ import {
   KMEM_CACHE_SIZE,
   KmemCache,
   KmemCacheNode,
-  PG_TABLE,
-  Page,
   STAT_STRIDE,
   Slab,
 } from "../base/layout";
-import { page_address, set_page_kind, virt_to_page } from "../page/page";
-import { alloc_pages, free_pages } from "../page/page_alloc";
+import { virt_to_page } from "../page/page";
+import { free_pages } from "../page/page_alloc";
+import { alloc_table } from "../page/table";
 import { read_once, write_once } from "../sync/atomic";
 import { lock_mode } from "../sync/context";
 import { cpu_cache_of, header, heap_base, per_cpu } from "../sync/percpu";
@@ -71,7 +68,7 @@ function name_of(cache: KmemCache): usize {
 }
 
 /** @returns true if two NUL-terminated names are equal in their first NAME_BYTES bytes. */
-function same_name(a: usize, b: usize): bool {
+export function same_name(a: usize, b: usize): bool {
   for (let i: usize = 0; i < NAME_BYTES; i++) {
     const left = load<u8>(a + i);
     if (left !== load<u8>(b + i)) return false;
@@ -102,19 +99,6 @@ function find_free_entry(): usize {
   if (head.nr_caches >= head.max_caches) return 0;
   head.nr_caches = head.nr_caches + 1;
   return changetype<usize>(cache_at(head.nr_caches - 1));
-}
-
-/** Pages for the statistics of all CPUs, zeroed. @returns false if there are none. */
-function alloc_stats(cache: KmemCache, mode: u32): bool {
-  const bytes = <usize>header().nr_cpu_ids * STAT_STRIDE;
-  const page = alloc_pages(get_order(bytes), NUMA_NO_NODE, mode);
-  if (page === 0) return false;
-  const first = changetype<Page>(page);
-  set_page_kind(first, PG_TABLE);
-  const address = page_address(first);
-  memory.fill(address, 0, bytes);
-  cache.stat_base = <u32>address;
-  return true;
 }
 
 /** A clean KmemCacheCpu on every CPU. tid starts at the CPU number and never goes back. */
@@ -148,7 +132,9 @@ export function init_cache(
   cache.flags = no_cmpxchg ? flags | SLAB_NO_CMPXCHG : flags;
   cache.ctor = ctor;
   cache.align = calculate_alignment(flags, align, size);
-  if (!calculate_sizes(cache, header().nr_cpu_ids) || !alloc_stats(cache, mode)) return false;
+  if (!calculate_sizes(cache, header().nr_cpu_ids)) return false;
+  cache.stat_base = <u32>alloc_table(<usize>header().nr_cpu_ids * STAT_STRIDE, mode);
+  if (cache.stat_base === 0) return false;
   cache.refcount = 1;
   cache.remote_node_defrag_ratio = DEFRAG_RATIO;
   init_cache_random_seq(cache, mode);
@@ -243,6 +229,14 @@ function shutdown_cache(cache: KmemCache, mode: u32): u32 {
   return left;
 }
 
+/** Give back what init_cache() allocated, and the entry. Context: slab_mutex; no slabs left. */
+export function release_cache(cache: KmemCache, mode: u32): void {
+  free_cache_random_seq(cache, mode);
+  free_pages(virt_to_page(<usize>cache.stat_base), mode);
+  cache.stat_base = 0;
+  set_cache_state(cache, CACHE_FREE);
+}
+
 /**
  * Destroy a cache that nobody uses any more. First waits for every deferred free.
  *
@@ -262,10 +256,7 @@ export function kmem_cache_destroy(cache: KmemCache): u32 {
     lock_slab_mutex(mode);
     left = shutdown_cache(cache, mode);
     if (left === 0) {
-      free_cache_random_seq(cache, mode);
-      free_pages(virt_to_page(<usize>cache.stat_base), mode);
-      cache.stat_base = 0;
-      set_cache_state(cache, CACHE_FREE);
+      release_cache(cache, mode);
     }
     unlock_slab_mutex();
   }

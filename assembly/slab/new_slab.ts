@@ -14,6 +14,7 @@ import { cpu_token } from "../sync/percpu";
 import { ORDER_FALLBACK, stat } from "../sync/stat";
 import { TRACE_SLAB_ALLOC, TRACE_SLAB_FREE, trace } from "../sync/trace";
 import { debug_free } from "./debug";
+import { memcg_init_slab } from "./memcg";
 import { dec_slabs_node, inc_slabs_node, slab_node } from "./kmem_cache_node";
 import { set_freepointer } from "./object";
 import { entry_offset, next_freelist_entry, random_start } from "./random_seq";
@@ -94,6 +95,7 @@ export function allocate_slab(cache: KmemCache, node: i32, only: bool, mode: u32
   slab.slabs = 0;
   slab.flush_freelist = 0;
   slab.in_hand = cpu_token();
+  memcg_init_slab(cache, slab, objects);
   const made = cache.ctor === 0 || construct(cache, start, objects);
   if (!made) {
     give_pages_back(slab, mode);

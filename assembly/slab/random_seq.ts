@@ -6,11 +6,11 @@
  * takes no lock (kernel: since the nolock patches). Kernel: mm/slub.c init_cache_random_seq(),
  * next_freelist_entry(), shuffle_freelist(); 6.18.
  */
-import { get_order } from "../base/bits";
-import { HEAP_RANDOMIZE, NUMA_NO_NODE } from "../base/config";
-import { KmemCache, PG_TABLE, Page } from "../base/layout";
-import { page_address, set_page_kind, virt_to_page } from "../page/page";
-import { alloc_pages, free_pages } from "../page/page_alloc";
+import { HEAP_RANDOMIZE } from "../base/config";
+import { KmemCache } from "../base/layout";
+import { virt_to_page } from "../page/page";
+import { free_pages } from "../page/page_alloc";
+import { alloc_table } from "../page/table";
 import { header } from "../sync/percpu";
 import { next_random } from "../sync/random";
 
@@ -26,10 +26,8 @@ function entry(cache: KmemCache, index: u32): usize {
 export function init_cache_random_seq(cache: KmemCache, mode: u32): void {
   const count = cache.oo & 0xffff;
   if ((header().options & HEAP_RANDOMIZE) === 0 || count < 2) return;
-  const page = alloc_pages(get_order(<usize>count * 4), NUMA_NO_NODE, mode);
-  if (page === 0) return;
-  set_page_kind(changetype<Page>(page), PG_TABLE);
-  cache.random_seq = <u32>page_address(changetype<Page>(page));
+  cache.random_seq = <u32>alloc_table(<usize>count * 4, mode);
+  if (cache.random_seq === 0) return;
   for (let i: u32 = 0; i < count; i++) {
     const other = entry(cache, next_random() % (i + 1));
     store<u32>(entry(cache, i), load<u32>(other));

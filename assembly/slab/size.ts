@@ -16,11 +16,13 @@ import {
   MIN_PARTIAL,
   PAGE_SHIFT,
   PAGE_SIZE,
+  SLAB_ACCOUNT,
   SLAB_HWCACHE_ALIGN,
   SLUB_MAX_ORDER,
 } from "../base/config";
 import { KmemCache, align_up } from "../base/layout";
 import { STAMP_BYTES } from "./debug";
+import { CHARGE_BYTES } from "./memcg";
 import { RECIPROCAL_SHIFT } from "./object";
 
 /** calculate_order() found no order that holds even one object. */
@@ -110,10 +112,14 @@ export function calculate_sizes(cache: KmemCache, cpus: u32): bool {
   size = <u32>align_up(size, cache.align);
   cache.size = size;
   cache.reciprocal_size = (((<u64>1) << RECIPROCAL_SHIFT) + size - 1) / size;
-  const order = calculate_order(size, cpus);
-  if (order === NO_ORDER) return false;
-  cache.oo = oo_make(order, size);
-  cache.min = oo_make(get_order(size), size);
+  // The order is the kernel's for `size`, unless the vector of charges leaves no room for one
+  // object; how many objects there are depends on both.
+  const room = (cache.flags & SLAB_ACCOUNT) !== 0 ? size + CHARGE_BYTES : size;
+  const least = get_order(room);
+  const order = max(calculate_order(size, cpus), least);
+  if (order > MAX_PAGE_ORDER) return false;
+  cache.oo = oo_make(order, room);
+  cache.min = oo_make(least, room);
   cache.min_partial = min(max(ilog2(size) >> 1, MIN_PARTIAL), MAX_PARTIAL);
   cache.cpu_partial = cpu_partial_objects(size);
   cache.cpu_partial_slabs = div_round_up(cache.cpu_partial * 2, cache.oo & 0xffff);

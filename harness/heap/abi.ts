@@ -84,6 +84,13 @@ export interface HeapCalls {
   /** Returns how many slabs were given back. */
   kmem_cache_shrink(cache: number): number;
 
+  /** Returns the group's address, 0 when refused. */
+  memcg_create(name: number, limitPages: number): number;
+  /** Make a group this CPU's (0: none); returns 0 if it is gone. */
+  memcg_set(memcg: number, generation: number): number;
+  /** Returns 1 if the group is gone now, 0 if it is in use or was gone before. */
+  memcg_destroy(memcg: number, generation: number): number;
+
   nmi_enter(): void;
   nmi_exit(): void;
   preempt_count(): number;
@@ -175,6 +182,9 @@ function pickCalls(from: RawExports): HeapCalls {
     // The bindings call a pointer to a struct an object; it is an address like all others.
     kmem_cache_shrink: from.kmem_cache_shrink as unknown as HeapCalls["kmem_cache_shrink"],
     kmem_cache_destroy: from.kmem_cache_destroy as unknown as HeapCalls["kmem_cache_destroy"],
+    memcg_create: from.memcg_create,
+    memcg_set: from.memcg_set as unknown as HeapCalls["memcg_set"],
+    memcg_destroy: from.memcg_destroy as unknown as HeapCalls["memcg_destroy"],
     nmi_enter: from.nmi_enter,
     nmi_exit: from.nmi_exit,
     preempt_count: from.preempt_count,

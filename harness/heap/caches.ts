@@ -11,6 +11,7 @@ import { type CpuState, checkTask } from "./cpu-state.js";
 import { describe, throwNotInteger } from "./errors.js";
 import { SLAB_MASK } from "./flags.js";
 import { KmemCache } from "./kmem-cache.js";
+import { checkName, writeName } from "./names.js";
 import type { CacheView } from "./view.js";
 
 export interface KmemCacheOptions {
@@ -24,7 +25,7 @@ export interface KmemCacheOptions {
    */
   readonly align?: number;
   /**
-   * SLAB_HWCACHE_ALIGN or 0.
+   * SLAB_HWCACHE_ALIGN, SLAB_ACCOUNT, or 0.
    * @default 0
    */
   readonly flags?: number;
@@ -50,7 +51,7 @@ export function createCache(state: CpuState, options: KmemCacheOptions): KmemCac
   checkTask(state, call);
   checkKeys(`${call}: options`, options, OPTION_KEYS);
   const { name, size, align = 0, flags = 0, ctor } = options;
-  const bytes = checkName(state, call, name);
+  const bytes = checkName(state.view, call, name);
   checkUnsigned(`${call}: size`, size);
   if (size < 1 || size > SIZE_MAX) throwNotInteger(`${call}: size`, size, 1, SIZE_MAX);
   checkUnsigned(`${call}: align`, align);
@@ -67,10 +68,9 @@ export function createCache(state: CpuState, options: KmemCacheOptions): KmemCac
         "open that cache with cpu.kmemCacheOpen(name)",
     );
   }
-  writeName(state, bytes);
   const { calls } = state;
   const hasCtor = ctor === undefined ? 0 : 1;
-  if (calls.kmem_cache_create(scratch(state), size, align, flags, hasCtor) === 0) {
+  if (calls.kmem_cache_create(writeName(state, bytes), size, align, flags, hasCtor) === 0) {
     throwNotCreated(state, call, name);
   }
   return wrap(state, call, name, ctor);
@@ -81,7 +81,7 @@ export function openCache(state: CpuState, name: string, options: KmemCacheOpenO
   const call = "cpu.kmemCacheOpen";
   checkTask(state, call);
   checkKeys(`${call}: options`, options, ["ctor"]);
-  const bytes = checkName(state, call, name);
+  const bytes = checkName(state.view, call, name);
   const { ctor } = options;
   if (ctor !== undefined) checkFunction(`${call}: ctor`, ctor);
   const cache = findCache(state, name);
@@ -104,9 +104,8 @@ export function openCache(state: CpuState, name: string, options: KmemCacheOpenO
         "leave it out",
     );
   }
-  writeName(state, bytes);
   // 0 here means that a CPU which may not wait missed the lock: the cache was seen above.
-  state.calls.kmem_cache_open(scratch(state));
+  state.calls.kmem_cache_open(writeName(state, bytes));
   return wrap(state, call, name, ctor);
 }
 
@@ -124,30 +123,6 @@ function wrap(state: CpuState, call: string, name: string, ctor: Ctor | undefine
   }
   if (ctor !== undefined) state.constructors.register(cache.index, ctor);
   return new KmemCache(state, cache);
-}
-
-/** @returns the name in UTF-8. */
-function checkName(state: CpuState, call: string, name: unknown): Uint8Array {
-  const limit = state.view.table.constants.NAME_BYTES - 1;
-  const message = `${call}: name: expected 1..${limit} bytes of UTF-8 without spaces`;
-  if (typeof name !== "string") throw new TypeError(`${message}, got ${describe(name)}; pass one`);
-  const bytes = new TextEncoder().encode(name);
-  // Control characters, space and DEL would break the columns that names are printed in.
-  const isPlain = bytes.every((byte) => byte > 0x20 && byte !== 0x7f);
-  if (bytes.length >= 1 && bytes.length <= limit && isPlain) return bytes;
-  const got = `${describe(name)} of ${bytes.length} bytes`;
-  throw new RangeError(`${message}, got ${got}; try a name such as dentry or my-cache`);
-}
-
-/** Address of the bytes that belong to this CPU's host. */
-function scratch(state: CpuState): number {
-  return state.area + state.view.table.constants.CPU_SCRATCH;
-}
-
-function writeName(state: CpuState, name: Uint8Array): void {
-  const target = new Uint8Array(state.memory.buffer, scratch(state), name.length + 1);
-  target.set(name);
-  target[name.length] = 0;
 }
 
 function throwNotCreated(state: CpuState, call: string, name: string): never {

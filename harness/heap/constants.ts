@@ -13,6 +13,8 @@ export const MAX_NODES = 8;
 export const MAX_BLOCKS = 1024;
 /** A page descriptor has 2^6 bytes. */
 export const PAGE_DESC_SHIFT = 6;
+/** A memory control group has 2^6 bytes. */
+export const MEMCG_SHIFT = 6;
 /** tid advances by this, so that tid modulo it is the CPU. */
 export const TID_STEP = 256;
 /** The kmalloc caches are entries 1..13 of the cache table; entry 0 is never used. */

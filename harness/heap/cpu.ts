@@ -33,9 +33,10 @@ import {
   openCache,
 } from "./caches.js";
 import { type CpuState, checkAlive, checkObject, checkTask, throwRefused } from "./cpu-state.js";
-import { hex, throwUnsupported } from "./errors.js";
+import { hex } from "./errors.js";
 import { GFP_KERNEL, GFP_MASK, NUMA_NO_NODE } from "./flags.js";
 import type { KmemCache } from "./kmem-cache.js";
+import { createMemcg, type Memcg, type MemcgOptions, openMemcg, setMemcg } from "./memcg.js";
 
 const ALIGN_MAX = 4 * 2 ** 20;
 
@@ -53,6 +54,7 @@ export class Cpu {
   // The two hottest calls, one load nearer than the rest of `state.calls`: 2 ns of 20 a pair.
   #kmalloc: HeapCalls["kmalloc"];
   #kfree: HeapCalls["kfree_checked"];
+  #memcg: Memcg | undefined;
 
   /** Made by `Heap.cpu()`. */
   constructor(state: CpuState, mayWait: boolean) {
@@ -261,13 +263,36 @@ export class Cpu {
     return openCache(this.#state, name, options);
   }
 
-  /** The memory control group that allocations with __GFP_ACCOUNT are charged to; none yet. */
-  get memcg(): undefined {
-    return undefined;
+  /**
+   * Make a memory control group on this CPU: `heap.memcgCreate()` for where no CPU is free.
+   *
+   * @throws as `heap.memcgCreate()`
+   */
+  memcgCreate(options: MemcgOptions): Memcg {
+    return createMemcg(this.#state, "cpu.memcgCreate", options, (work) => work(this.#state));
   }
 
-  set memcg(_group: unknown) {
-    throwUnsupported("cpu.memcg", "leave it alone");
+  /** Open a group that some CPU made; its `remove()` then runs on this CPU. */
+  memcgOpen(name: string): Memcg {
+    const { memory, view } = this.#state;
+    return openMemcg("cpu.memcgOpen", memory, view, name, (work) => work(this.#state));
+  }
+
+  /**
+   * The memory control group that allocations of this CPU with __GFP_ACCOUNT, and those from
+   * caches with SLAB_ACCOUNT, are charged to; undefined: none. Objects stay charged to the group
+   * they were allocated in.
+   *
+   * @throws TypeError, RangeError for what is no group of this heap; Error for one that was
+   * removed, and inside nmi() or a constructor
+   */
+  get memcg(): Memcg | undefined {
+    checkAlive(this.#state);
+    return this.#memcg;
+  }
+
+  set memcg(group: Memcg | undefined) {
+    this.#memcg = setMemcg(this.#state, group);
   }
 
   /**

@@ -42,7 +42,12 @@ const STRUCTS = {
       "drain_depth",
     ],
     ...["defer_objects", "defer_slabs", "irq_pending", "intent", "pcp_lock", "pcp_list"],
-    ...["pcp_count", "bug_code", "bug_cache", "bug_slab", "bug_object"],
+    ...["pcp_count", "bug_code", "bug_cache", "bug_slab", "bug_object", "memcg"],
+  ],
+  memcg_stock: ["lock", "memcg", "bytes"],
+  memcg: [
+    ...["state", "limit_pages", "usage_pages", "max_usage_pages", "nr_charged_bytes", "failcnt"],
+    ...["generation", "name"],
   ],
   page: [
     ...["freelist", "counters", "slab_cache", "kind", "head", "next", "prev", "slabs", "llnode"],
@@ -54,6 +59,7 @@ const CONSTANTS = [
   ...["ABI_VERSION", "PAGE_SHIFT", "MAX_PAGE_ORDER", "PCP_ORDERS", "NAME_BYTES", "STAT_STRIDE"],
   ...["ZONES", "ZONE_SIZE", "ZONE_BLOCK_MAP", "CACHE_TABLE", "KMEM_CACHE_SIZE"],
   ...["KMEM_CACHE_NODE_SIZE", "KMEM_CACHE_CPU_SIZE", "CPU_SCRATCH", "CPU_CACHES"],
+  ...["CPU_MEMCG_STOCK", "MAX_MEMCGS"],
 ] as const;
 
 export type StructName = keyof typeof STRUCTS;

@@ -16,8 +16,10 @@ export const GFP_MASK = __GFP_ZERO | __GFP_ACCOUNT;
 
 /** Align objects to cache lines: larger objects, no false sharing between CPUs. */
 export const SLAB_HWCACHE_ALIGN = 0x1;
+/** Charge every object to the memory control group of the CPU that allocates it. */
+export const SLAB_ACCOUNT = 0x4;
 /** Every flag `kmemCacheCreate()` takes. */
-export const SLAB_MASK = SLAB_HWCACHE_ALIGN;
+export const SLAB_MASK = SLAB_HWCACHE_ALIGN | SLAB_ACCOUNT;
 
 /** As a node: whichever is nearest. */
 export const NUMA_NO_NODE = -1;

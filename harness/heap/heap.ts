@@ -9,10 +9,12 @@ import { checkKeys } from "./arguments.js";
 import { Constructors } from "./constructors.js";
 import { DEFER_ARMS, LOCK_BOUNDED, LOCK_WAIT } from "./constants.js";
 import { Cpu } from "./cpu.js";
+import type { CpuState } from "./cpu-state.js";
 import { describe, tagOf, throwNotInteger, throwUnsupported } from "./errors.js";
 import { type FieldTable, readFieldTable } from "./fields.js";
 import { type FoundHeap, findHeap } from "./find.js";
 import { compileBuild, compileGiven, compileUrl } from "./load.js";
+import { createMemcg, type Memcg, type MemcgOptions, openMemcg, type RunOnCpu } from "./memcg.js";
 import {
   type FailslabOptions,
   type HeapOptions,
@@ -72,29 +74,21 @@ export class Heap {
       throwNotInteger(`heap.cpu: id (the heap was made for ${cpus} CPUs)`, id, 0, cpus - 1);
     }
     const mayWait = resolveMayWait(options);
+    return new Cpu(this.#attach(id, mayWait) ?? throwTaken(id, cpus), mayWait);
+  }
+
+  /** Become CPU `id`, or the next that is free. @returns null if it is taken, or none is free */
+  #attach(id: number | undefined, mayWait: boolean): CpuState | null {
     const constructors = new Constructors();
     const { memory, module } = this.handle;
     const { calls, exports, cpuArea } = instantiateHeap(module, memory, {
       callCtor: (cache, object) => constructors.construct(cache, object),
     });
     const view = new HeapView(memory, this.#view.table, this.#view.base);
-    const mode = mayWait ? LOCK_WAIT : LOCK_BOUNDED;
-    const number = calls.cpu_attach(view.base, id ?? -1, mode);
-    if (number < 0) throwTaken(id, cpus);
-    const { options: heapOptions } = this;
-    return new Cpu(
-      {
-        id: number,
-        memory,
-        options: heapOptions,
-        view,
-        constructors,
-        area: cpuArea(),
-        calls,
-        exports,
-      },
-      mayWait,
-    );
+    const number = calls.cpu_attach(view.base, id ?? -1, mayWait ? LOCK_WAIT : LOCK_BOUNDED);
+    if (number < 0) return null;
+    const { options } = this;
+    return { id: number, memory, options, view, constructors, area: cpuArea(), calls, exports };
   }
 
   /** What `/proc/slabinfo` says, per cache. */
@@ -120,9 +114,43 @@ export class Heap {
     return throwUnsupported("heap.reap()", "end Workers with cpu.offline()");
   }
 
-  /** Make a memory control group. @throws UnsupportedError in this version */
-  memcgCreate(_options: { readonly name: string; readonly limitBytes: number }): never {
-    return throwUnsupported("heap.memcgCreate()", "limit the heap with options.maximumBytes");
+  /**
+   * Make a memory control group. That takes locks and memory, which only a CPU can: a free number
+   * is attached for the call. Where all are taken, use `cpu.memcgCreate()` of one of them.
+   *
+   * The first group makes the 13 kmalloc-cg caches, which stay.
+   *
+   * @throws RangeError, TypeError for bad options, a name in use, no room for the caches, 63
+   * groups, or no free CPU; Error when out of memory
+   */
+  memcgCreate(options: MemcgOptions): Memcg {
+    const call = "heap.memcgCreate";
+    return this.#onFreeCpu(call, (state) =>
+      createMemcg(state, call, options, (work) => this.#onFreeCpu("memcg.remove", work)),
+    );
+  }
+
+  /** Open a group that some thread made. @throws RangeError if there is none of that name */
+  memcgOpen(name: string): Memcg {
+    const { memory } = this.handle;
+    const run: RunOnCpu = (work) => this.#onFreeCpu("memcg.remove", work);
+    return openMemcg("heap.memcgOpen", memory, this.#view, name, run);
+  }
+
+  /** Be a CPU for one call. @throws RangeError if no number is free */
+  #onFreeCpu<T>(call: string, work: (state: CpuState) => T): T {
+    const state = this.#attach(undefined, canWait());
+    if (state === null) {
+      throw new RangeError(
+        `${call}: expected a free CPU for the moment of the call, got none: all ` +
+          `${this.options.cpus} are taken; use cpu.memcgCreate() or cpu.memcgOpen() of one of them`,
+      );
+    }
+    try {
+      return work(state);
+    } finally {
+      state.calls.cpu_offline();
+    }
   }
 }
 

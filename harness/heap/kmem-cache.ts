@@ -9,7 +9,14 @@ import { checkFlags, checkNode, checkUnsigned, refusePointer } from "./arguments
 import { allocBulk, freeBulk } from "./bulk.js";
 import { SLAB_KMALLOC } from "./constants.js";
 import { type CpuState, checkTask, throwRefused } from "./cpu-state.js";
-import { __GFP_ZERO, GFP_KERNEL, GFP_MASK, NUMA_NO_NODE } from "./flags.js";
+import {
+  __GFP_ACCOUNT,
+  __GFP_ZERO,
+  GFP_KERNEL,
+  GFP_MASK,
+  NUMA_NO_NODE,
+  SLAB_ACCOUNT,
+} from "./flags.js";
 import type { CacheView, HeapView } from "./view.js";
 import { walkFreelist } from "./walk.js";
 
@@ -29,6 +36,8 @@ export class KmemCache {
   readonly #address: number;
   readonly #index: number;
   readonly #hasCtor: boolean;
+  /** The flags its allocations take. */
+  readonly #gfpMask: number;
   /** The CPU's; after destroy() one whose calls throw. */
   #state: CpuState;
 
@@ -40,16 +49,18 @@ export class KmemCache {
     this.#address = cache.address;
     this.#index = cache.index;
     this.#hasCtor = cache.ctor !== 0;
+    this.#gfpMask = (cache.flags & SLAB_ACCOUNT) !== 0 ? GFP_MASK : GFP_MASK & ~__GFP_ACCOUNT;
   }
 
   /**
    * Allocate an object.
    *
    * @returns its address; 0 when out of memory
-   * @throws what the constructor threw; RangeError for __GFP_ZERO on a cache with a constructor
+   * @throws what the constructor threw; RangeError for __GFP_ZERO on a cache with a constructor,
+   * and for __GFP_ACCOUNT on one without SLAB_ACCOUNT, which charges every allocation
    */
   alloc(flags: number = GFP_KERNEL): number {
-    if ((flags & GFP_MASK) !== flags) checkFlags("cache.alloc: flags", flags);
+    if ((flags & this.#gfpMask) !== flags) this.#refuseFlags("cache.alloc", flags);
     if (this.#hasCtor) this.#prepareConstructed("cache.alloc", flags);
     const object = unsigned(this.#state.calls.kmem_cache_alloc(this.#address, flags));
     if (object === 0) this.#state.constructors.rethrow();
@@ -58,7 +69,7 @@ export class KmemCache {
 
   /** The same without waiting and without growing the memory; see `Cpu.kmallocNolock()`. */
   allocNolock(flags: number = GFP_KERNEL, node: number = NUMA_NO_NODE): number {
-    if ((flags & GFP_MASK) !== flags) checkFlags("cache.allocNolock: flags", flags);
+    if ((flags & this.#gfpMask) !== flags) this.#refuseFlags("cache.allocNolock", flags);
     checkNode("cache.allocNolock: node", node, this.#state.options.nodes);
     if (this.#hasCtor) this.#prepareConstructed("cache.allocNolock", flags);
     const object = unsigned(this.#state.calls.kmem_cache_alloc_nolock(this.#address, flags, node));
@@ -87,7 +98,7 @@ export class KmemCache {
   /** Allocate `count` objects, all or none: empty on failure. */
   allocBulk(count: number, flags: number = GFP_KERNEL): Uint32Array {
     checkUnsigned("cache.allocBulk: count", count);
-    checkFlags("cache.allocBulk: flags", flags);
+    if ((flags & this.#gfpMask) !== flags) this.#refuseFlags("cache.allocBulk", flags);
     if (this.#hasCtor) this.#prepareConstructed("cache.allocBulk", flags);
     const { calls } = this.#state;
     const objects = allocBulk(this.#state, count, (array) =>
@@ -144,6 +155,14 @@ export class KmemCache {
       );
     this.#state = { ...this.#state, calls: throwingCalls(this.#state.exports, makeError) };
     return { released: true, remaining: 0, objects: [] };
+  }
+
+  #refuseFlags(call: string, flags: number): never {
+    checkFlags(`${call}: flags`, flags);
+    throw new RangeError(
+      `${call}: flags: expected a cache made with SLAB_ACCOUNT for __GFP_ACCOUNT, got ` +
+        `${this.name}, which was not; leave the flag out, or create the cache with it`,
+    );
   }
 
   #prepareConstructed(call: string, flags: number): void {

@@ -154,7 +154,6 @@ export interface ResolvedOptions {
 /** Options that a later version brings, and what to do until then. */
 const LATER: Readonly<Record<string, string>> = {
   slabDebug: 'try options.build: "debug"',
-  memcg: "leave options.memcg out",
 };
 
 const KNOWN = [

@@ -16,6 +16,7 @@ import { Inspection } from "./validate/inspection.js";
 import type { Finding } from "./validate/invariants.js";
 import { findHomes } from "./validate/lists.js";
 import { checkCounters, checkObjects } from "./validate/objects.js";
+import { checkMemcgs } from "./validate/memcg.js";
 import { checkPages } from "./validate/pages.js";
 import { checkSlabs, checkTotals } from "./validate/slabs.js";
 import { checkZones } from "./validate/zones.js";
@@ -46,6 +47,7 @@ function inspect(inspection: Inspection): void {
   checkObjects(inspection);
   checkDeferred(inspection);
   checkCounters(inspection);
+  checkMemcgs(inspection);
   checkSlabs(inspection);
   checkTotals(inspection, caches);
 }

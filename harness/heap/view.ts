@@ -12,6 +12,7 @@ import {
   HOOKED,
   MAX_CPUS,
   MAX_NODES,
+  MEMCG_SHIFT,
   PAGE_DESC_SHIFT,
   PG_SLAB,
 } from "./constants.js";
@@ -50,6 +51,15 @@ export type ZoneView = StructView<"zone"> & { readonly address: number };
 export type NodeView = StructView<"kmem_cache_node"> & { readonly address: number };
 export type CpuView = StructView<"cpu_area"> & { readonly address: number };
 export type CpuCacheView = StructView<"kmem_cache_cpu"> & { readonly address: number };
+
+export type StockView = StructView<"memcg_stock"> & { readonly address: number };
+
+export interface MemcgView extends Omit<StructView<"memcg">, "name"> {
+  readonly address: number;
+  /** Its entry in the table, from 1. */
+  readonly number: number;
+  readonly name: string;
+}
 
 /** A memory, or the bytes of one. */
 export type HeapSource = WebAssembly.Memory | ArrayBuffer | SharedArrayBuffer;
@@ -199,6 +209,58 @@ export class HeapView {
     const address = area + CPU_CACHES + cacheIndex * KMEM_CACHE_CPU_SIZE;
     const fields = this.struct("kmem_cache_cpu", address);
     return { ...fields, slab: fields.slab - (fields.slab & CPU_SLAB_ASKS), address };
+  }
+
+  /** What a CPU holds of a memory control group. */
+  stock(cpu: number): StockView {
+    const area = this.#header.cpu_areas + cpu * this.#header.cpu_area_size;
+    const address = area + this.table.constants.CPU_MEMCG_STOCK;
+    return { ...this.struct("memcg_stock", address), address };
+  }
+
+  /** Bytes of a group in the stocks of all CPUs. */
+  stockBytesOf(memcg: number): number {
+    let bytes = 0;
+    for (let cpu = 0; cpu < this.cpuCount; cpu++) {
+      const stock = this.stock(cpu);
+      if (stock.memcg === memcg) bytes += stock.bytes;
+    }
+    return bytes;
+  }
+
+  /** Entries of the table of memory control groups, unused ones included; none without a table. */
+  *memcgs(): Generator<MemcgView> {
+    if (this.#header.memcg_table === 0) return;
+    for (let number = 1; number < this.table.constants.MAX_MEMCGS; number++) {
+      yield this.#memcg(number);
+    }
+  }
+
+  /** The entry at `address`, if there can be one. */
+  memcgAt(address: number): MemcgView | undefined {
+    const number = (address - this.#header.memcg_table) / 2 ** MEMCG_SHIFT;
+    const isEntry = Number.isInteger(number) && number >= 1;
+    if (this.#header.memcg_table === 0 || !isEntry) return undefined;
+    return number < this.table.constants.MAX_MEMCGS ? this.#memcg(number) : undefined;
+  }
+
+  #memcg(number: number): MemcgView {
+    const address = this.#header.memcg_table + number * 2 ** MEMCG_SHIFT;
+    const at = address + this.table.offsets.memcg.name;
+    const name = this.text(at, this.table.constants.NAME_BYTES);
+    return { ...this.struct("memcg", address), address, number, name };
+  }
+
+  /** CPUs whose allocations are charged to a group. */
+  cpusOfMemcg(memcg: number): number[] {
+    const all = Array.from({ length: this.cpuCount }, (_, cpu) => cpu);
+    return all.filter((cpu) => this.cpu(cpu).memcg === memcg);
+  }
+
+  /** Where a slab of a cache with SLAB_ACCOUNT says whom its object `index` is charged to. */
+  chargeEntry(slab: PageView, index: number): number {
+    const end = slab.start + 2 ** (this.table.constants.PAGE_SHIFT + slab.order);
+    return end - 4 * (index + 1);
   }
 
   /** Address of the descriptor of page frame `pfn`. */

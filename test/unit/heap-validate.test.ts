@@ -3,9 +3,10 @@
  * Method: one busy heap in which every structure is in use; each plant damages a copy of it in one
  * place and must be reported under the right law. Random damage must never throw or hang.
  */
-import { createHeap, type Heap } from "slablab";
+import { __GFP_ACCOUNT, createHeap, type Heap } from "slablab";
 import { INVARIANTS } from "slablab/internal/heap/validate/invariants.js";
 import { beforeAll, describe, expect, test } from "vitest";
+import { MEMCG_DAMAGE } from "./support/damage-memcg.js";
 import { PAGE_DAMAGE } from "./support/damage-pages.js";
 import { SLAB_DAMAGE } from "./support/damage-slabs.js";
 import type { Plant } from "./support/places.js";
@@ -21,6 +22,12 @@ beforeAll(async () => {
   const [zero, one, two] = [heap.cpu(), heap.cpu(), heap.cpu()];
   live.push(...zero.kmallocBulk(64, 64 * 20), ...zero.kmallocBulk(300, 50), zero.kmalloc(50_000));
   live.push(...one.kmallocBulk(64, 10), ...one.kmallocBulk(8, 700), one.kmalloc(2 ** 23));
+  // Charged to a group by two CPUs; the stock of neither is empty.
+  for (const cpu of [zero, one]) {
+    cpu.memcg = cpu.id === 0 ? zero.memcgCreate({ name: "g", limitBytes: 2 ** 20 }) : zero.memcg;
+    live.push(...cpu.kmallocBulk(100, 5, __GFP_ACCOUNT), cpu.kmalloc(9000, __GFP_ACCOUNT));
+    cpu.kfree(cpu.kmalloc(100, __GFP_ACCOUNT));
+  }
   // One object of each full slab, freed remotely: percpu partial slabs, then node partial slabs.
   for (let slab = 1; slab < 14; slab++) one.kfree(live[slab * 64 + slab] ?? 0);
   one.kfree(live[64 * 1 + 20] ?? 0);
@@ -36,7 +43,11 @@ beforeAll(async () => {
   snapshot = snapshots(heap);
 });
 
-const PLANTS: Readonly<Record<string, readonly Plant[]>> = { ...PAGE_DAMAGE, ...SLAB_DAMAGE };
+const PLANTS: Readonly<Record<string, readonly Plant[]>> = {
+  ...PAGE_DAMAGE,
+  ...SLAB_DAMAGE,
+  ...MEMCG_DAMAGE,
+};
 
 test("the busy heap is sound, and so is a copy of it", () => {
   expect(heap.validate()).toEqual([]);

@@ -78,6 +78,8 @@ function checkCaches(
   const holds: string[] = pageCount > 0 ? [`${pageCount} blocks of pages`] : [];
   if (cpu.defer_objects !== 0) holds.push("deferred objects");
   if (cpu.defer_slabs !== 0) holds.push("deferred slabs");
+  if (cpu.memcg !== 0) holds.push("a memory control group");
+  if (view.stock(number).bytes !== 0) holds.push("a stock of bytes");
   for (const cache of view.caches()) {
     const c = view.cpuCache(number, cache.index);
     const where = `cpu ${number} of ${cache.name}`;
@@ -105,12 +107,13 @@ export function checkLocks(inspection: Inspection): void {
   };
   expectFree("grow_lock", view.base + grow_lock);
   expectFree("slab_mutex", view.base + slab_mutex);
-  const { zone, kmem_cache_node, kmem_cache_cpu, cpu_area } = view.table.offsets;
+  const { zone, kmem_cache_node, kmem_cache_cpu, cpu_area, memcg_stock } = view.table.offsets;
   for (let node = 0; node < view.nodeCount; node++) {
     expectFree(`lock of zone ${node}`, view.zone(node).address + zone.lock);
   }
   for (let cpu = 0; cpu < view.cpuCount; cpu++) {
     expectFree(`pcp_lock of cpu ${cpu}`, view.cpu(cpu).address + cpu_area.pcp_lock);
+    expectFree(`stock of cpu ${cpu}`, view.stock(cpu).address + memcg_stock.lock);
   }
   for (const cache of view.caches()) {
     for (let node = 0; node < view.nodeCount; node++) {

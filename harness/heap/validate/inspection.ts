@@ -49,6 +49,8 @@ export class Inspection {
   readonly buddies = new Map<number, number>();
   readonly pcpBlocks = new Map<number, number>();
   readonly deferredBlocks = new Map<number, number>();
+  /** Large allocations that are charged to a group. */
+  readonly chargedPages: PageView[] = [];
   /** Pages of each zone that belong to the heap, holes not included. */
   readonly zonePages: number[];
   #dropped = 0;

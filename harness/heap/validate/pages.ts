@@ -61,6 +61,7 @@ function noteBlock(inspection: Inspection, page: PageView, caches: Map<number, C
   if (page.kind === PG_BUDDY) inspection.buddies.set(page.pfn, page.order);
   if (page.kind === PG_PCP) inspection.pcpBlocks.set(page.pfn, page.order);
   if (page.kind === PG_DEFERRED) inspection.deferredBlocks.set(page.pfn, page.order);
+  if (page.kind === PG_LARGE && page.flags !== 0) inspection.chargedPages.push(page);
   if (page.kind !== PG_SLAB) return;
   const cache = caches.get(page.slab_cache);
   if (cache === undefined) {

@@ -192,6 +192,27 @@ export class TestCpu {
     return result;
   }
 
+  // ------------------------------------------------------------------------- groups
+
+  /** Create a memory control group. @returns its address; 0 if refused */
+  memcgCreate(name: string, limitPages = 2 ** 20): number {
+    return this.exports.memcg_create(this.#putName(name), limitPages) >>> 0;
+  }
+
+  /** Charge what follows to a group; 0: to none. @returns false if it is gone */
+  memcgSet(group: number): boolean {
+    return this.exports.memcg_set(group, this.heap.memcg(group).generation) !== 0;
+  }
+
+  memcgDestroy(group: number): boolean {
+    return this.exports.memcg_destroy(group, this.heap.memcg(group).generation) !== 0;
+  }
+
+  /** Address of the lock of its stock. */
+  stockLock(): number {
+    return this.heap.view.stock(this.id).address;
+  }
+
   /** Address of this CPU's local lock of a cache. */
   localLock(cache: CacheView): number {
     const { address } = this.heap.view.cpuCache(this.id, cache.index);

@@ -68,6 +68,16 @@ afterEach(() => {
   for (const heap of made) heap.expectSound();
 });
 
+export interface MemcgCounts {
+  readonly usage_pages: number;
+  readonly nr_charged_bytes: number;
+  readonly failcnt: number;
+  readonly max_usage_pages: number;
+  readonly stockBytes: number;
+  readonly objectBytes: number;
+  readonly generation: number;
+}
+
 /** A constructor: gets the object's address; throws to make the slab's creation fail. */
 export type Constructor = (object: number) => void;
 
@@ -226,6 +236,20 @@ export class TestHeap {
     return slabs;
   }
 
+  /** What a memory control group counts, and what that leaves for objects. */
+  memcg(group: number): MemcgCounts {
+    this.view.refresh();
+    const entry = this.view.memcgAt(group);
+    const { usage_pages = 0, nr_charged_bytes = 0, failcnt = 0, max_usage_pages = 0 } = entry ?? {};
+    const stockBytes = this.view.stockBytesOf(group);
+    const objectBytes = usage_pages * PAGE - nr_charged_bytes - stockBytes;
+    const { generation = 0 } = entry ?? {};
+    return {
+      ...{ usage_pages, nr_charged_bytes, failcnt, max_usage_pages, stockBytes, objectBytes },
+      generation,
+    };
+  }
+
   // ----------------------------------------------------------------------- counters
 
   /** A counter of a cache, of one CPU or of all together. */
@@ -339,6 +363,9 @@ export interface Exports {
   kmem_cache_free_bulk(cache: number, count: number, array: number): void;
   kmem_cache_destroy(cache: number): number;
   kmem_cache_shrink(cache: number): number;
+  memcg_create(name: number, limitPages: number): number;
+  memcg_set(memcg: number, generation: number): number;
+  memcg_destroy(memcg: number, generation: number): number;
   nmi_enter(): void;
   nmi_exit(): void;
   irq_enter(): void;
