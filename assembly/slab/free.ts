@@ -3,7 +3,7 @@
  *
  * Kernel: mm/slub.c do_slab_free(), __slab_free(); 6.18.
  */
-import { INTENT_FREE_TO_PARTIAL, KmemCache, KmemCacheNode, Slab } from "../base/layout";
+import { INTENT_FREE_TO_PARTIAL, KmemCache, Slab } from "../base/layout";
 import { preempt_count } from "../sync/context";
 import { intent_clear, intent_set } from "../sync/intent";
 import { is_rt } from "../sync/local_lock";
@@ -162,26 +162,25 @@ export function free_to_slab(
   count: u32,
   mode: u32,
 ): bool {
-  const node = slab_node(cache, slab);
   while (true) {
     const old = slab_word(slab);
     const prior = word_freelist(old);
     const inuse = word_inuse(old) - count;
     const frozen = word_frozen(old);
     const locked = needs_list_lock(cache, prior, inuse, frozen);
-    if (locked && !list_lock(node, mode)) return false;
+    if (locked && !list_lock(slab_node(cache, slab), mode)) return false;
     const to_partial = prior === 0 && !frozen && !locked;
     const noted = to_partial && intent_set(INTENT_FREE_TO_PARTIAL, changetype<usize>(slab), 0, 0);
     set_freepointer(cache, tail, prior);
     const word = make_word(head, inuse, word_objects(old), frozen);
     if (!slab_update_freelist(cache, slab, old, word)) {
       intent_clear(noted);
-      if (locked) list_unlock(node);
+      if (locked) list_unlock(slab_node(cache, slab));
       continue;
     }
     stat(cache, FREE_SLOWPATH);
     if (locked) {
-      settle_locked(cache, slab, node, prior, inuse, mode);
+      settle_locked(cache, slab, prior, inuse, mode);
     } else if (frozen) {
       stat(cache, FREE_FROZEN);
     } else if (to_partial) {
@@ -199,11 +198,11 @@ export function free_to_slab(
 function settle_locked(
   cache: KmemCache,
   slab: Slab,
-  node: KmemCacheNode,
   prior: usize,
   inuse: u32,
   mode: u32,
 ): void {
+  const node = slab_node(cache, slab);
   // A partly free slab that is not on the node's list is some CPU's percpu partial slab, or
   // waits to be put away: its holder will see that it is empty.
   if (prior !== 0 && !slab_test_node_partial(slab)) {
