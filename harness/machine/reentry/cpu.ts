@@ -28,6 +28,12 @@ import type { Xorshift } from "./xorshift.js";
 const EVENTS_MAX = 2_000_000;
 /** At each level of nesting, one trace point in so many is re-entered: powers of two less one. */
 const RARITY = [1, 3, 3] as const;
+/**
+ * The same where an operation has passed so many trace points already. Re-entries defer objects,
+ * and draining them passes trace points: at the rarity above some drains would feed themselves.
+ */
+const LONG_EVENTS = 48;
+const LONG_RARITY = 15;
 
 export interface UserCache {
   readonly address: number;
@@ -145,7 +151,7 @@ export class FuzzCpu {
       if (passed > EVENTS_MAX) this.#leave();
       return;
     }
-    const rarity = RARITY[this.depth as 0 | 1 | 2];
+    const rarity = passed > LONG_EVENTS ? LONG_RARITY : RARITY[this.depth as 0 | 1 | 2];
     if (((this.random.next() >>> 8) & rarity) !== 0) return;
     tally.reentries[this.depth as 0 | 1 | 2]++;
     this.depth++;

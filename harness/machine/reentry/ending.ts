@@ -26,7 +26,12 @@ export function validateStage(stage: Stage, cpu: FuzzCpu): void {
 
 /** Free all that this CPU owns, re-entered as before. */
 export function freeAll(cpu: FuzzCpu): void {
-  while (cpu.objects.count > 0) freeAt(cpu, cpu.objects.count - 1);
+  cpu.target = 0;
+  while (cpu.objects.count > 0) cpu.run(freeLast);
+}
+
+function freeLast(cpu: FuzzCpu): void {
+  freeAt(cpu, cpu.objects.count - 1);
 }
 
 /** Free what is deferred anywhere. */

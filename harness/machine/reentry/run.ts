@@ -89,7 +89,7 @@ function rest(stage: Stage, cpu: FuzzCpu): void {
 /** Give everything back, and look at what is left. */
 function wind(stage: Stage, cpu: FuzzCpu): void {
   rest(stage, cpu);
-  cpu.run(freeAll);
+  freeAll(cpu);
   cpu.run(drainAll);
   validateStage(stage, cpu);
   cpu.run(() => finish(stage, cpu));
