@@ -5,7 +5,7 @@
 import type { FuzzFinding } from "./finding.js";
 import { type FuzzOutcome, runSetup } from "./run.js";
 import { type FuzzSetup, flagsOf } from "./setup.js";
-import type { Tally } from "./tally.js";
+import { type Tally, addTallies } from "./tally.js";
 import { FuzzWorkers } from "./workers.js";
 
 export interface CampaignOptions {
@@ -34,6 +34,8 @@ export interface CampaignRow {
 
 export interface CampaignResults {
   readonly rows: readonly CampaignRow[];
+  /** All rows together. */
+  readonly total: Tally;
   readonly interrupted: boolean;
 }
 
@@ -43,15 +45,17 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
   const begun = performance.now();
   const rows: CampaignRow[] = [];
   const workers = new Map<number, FuzzWorkers>();
+  let overheadMs = 0;
   try {
     for (const [index, setup] of setups.entries()) {
       if (signal?.aborted === true) break;
       options.onProgress?.(index / setups.length, setup);
       const { cpus } = setup;
       if (cpus > 1 && !workers.has(cpus)) workers.set(cpus, new FuzzWorkers(cpus));
-      // What one setup did not use, or took too much of, is the others' equally.
+      // What one setup did not use, or took too much of, is the others' equally; making a heap and
+      // giving everything back is taken to last as long as it did so far.
       const left = (options.durationMs ?? 0) - (performance.now() - begun);
-      const share = Math.max(MINIMUM_MS, left / (setups.length - index));
+      const share = Math.max(MINIMUM_MS, left / (setups.length - index) - overheadMs);
       const durationMs = options.durationMs === null ? null : share;
       const crew = workers.get(cpus);
       const limits = { operations: options.operations, ...(signal && { signal }) };
@@ -60,13 +64,15 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
         ? runSetup(setup, seed, { ...limits, deadlineMs })
         : crew.run(setup, seed, { ...limits, durationMs }));
       rows.push(describe(outcome, seed, options));
-      // A run on this thread never gives way by itself: Ctrl-C is heard here.
-      await new Promise((resolve) => setImmediate(resolve));
+      if (durationMs !== null) {
+        overheadMs = (overheadMs + Math.max(0, outcome.elapsedMs - durationMs)) / 2;
+      }
     }
   } finally {
     await Promise.all([...workers.values()].map((each) => each.close()));
   }
-  return { rows, interrupted: signal?.aborted === true };
+  const total = addTallies(rows.map(({ tally }) => tally));
+  return { rows, total, interrupted: signal?.aborted === true };
 }
 
 /** The least a setup gets, so that a short fuzz of a long matrix still does something in each. */

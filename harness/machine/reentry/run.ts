@@ -15,6 +15,8 @@ import { Xorshift } from "./xorshift.js";
 export const VALIDATE_OPERATIONS = 20_000;
 /** Operations between two looks at the clock. */
 const CLOCK_OPERATIONS = 256;
+/** Milliseconds between two turns of the event loop. */
+const YIELD_MS = 50;
 
 export interface FuzzLimits {
   /** Operations of each CPU; null: no bound. */
@@ -51,7 +53,7 @@ export async function runSetup(
   try {
     createCaches(stage, cpu);
     cpu.startReentry(depth);
-    load(stage, cpu, limits, sabotage);
+    await load(stage, cpu, limits, sabotage);
     wind(stage, cpu);
   } catch (error) {
     if (!(error instanceof FindingError)) throw error;
@@ -62,15 +64,26 @@ export async function runSetup(
   return { setup, tally, findings, elapsedMs: performance.now() - begun };
 }
 
-function load(stage: Stage, cpu: FuzzCpu, limits: FuzzLimits, sabotage?: Saboteur): void {
+async function load(
+  stage: Stage,
+  cpu: FuzzCpu,
+  limits: FuzzLimits,
+  sabotage?: Saboteur,
+): Promise<void> {
   const { tally } = cpu;
   const end = limits.operations ?? Number.POSITIVE_INFINITY;
+  let rested = performance.now();
   while (tally.operations < end && !isOver(limits)) {
     const until = Math.min(end, tally.operations + CLOCK_OPERATIONS);
     while (tally.operations < until) {
       sabotage?.(cpu, stage);
       cpu.run(step);
       if (tally.operations % VALIDATE_OPERATIONS === 0) rest(stage, cpu);
+    }
+    if (performance.now() - rested > YIELD_MS) {
+      // Ctrl-C is heard, and progress drawn, only between two turns of the event loop.
+      await new Promise((resolve) => setImmediate(resolve));
+      rested = performance.now();
     }
   }
 }
