@@ -5,7 +5,7 @@
  * which is what the handle holds. A Heap object is one thread's door to it.
  */
 import { type HeapCalls, instantiateHeap, unsigned } from "./abi.js";
-import { checkKeys } from "./arguments.js";
+import { checkFunction, checkKeys } from "./arguments.js";
 import { Constructors } from "./constructors.js";
 import { DEFER_ARMS, LOCK_BOUNDED, LOCK_WAIT } from "./constants.js";
 import { Cpu } from "./cpu.js";
@@ -25,6 +25,8 @@ import {
 import { canWait, requireSharedMemory } from "./runtime.js";
 import { type SlabInfo, readSlabinfo } from "./slabinfo.js";
 import { type HeapStats, readStats } from "./stats.js";
+import { type OnTrace, Tracer } from "./trace.js";
+import { tracedCpu } from "./traced.js";
 import { validate } from "./validate.js";
 import type { Finding } from "./validate/invariants.js";
 import { HeapView } from "./view.js";
@@ -41,6 +43,12 @@ export interface CpuOptions {
    * @default whether this thread may: not a page's main thread, not an AudioWorklet
    */
   readonly mayWait?: boolean;
+  /**
+   * Gets every trace point that the CPU passes, in the middle of its calls; it may call back with
+   * nolock calls. Build `trace` alone. What it throws is thrown by the call that was running, when
+   * that returns.
+   */
+  readonly onTrace?: OnTrace;
 }
 
 /** An attach that meets a heap in the middle of its boot looks this often, this far apart. */
@@ -72,28 +80,47 @@ export class Heap {
       throwNotInteger(`heap.cpu: id (the heap was made for ${cpus} CPUs)`, id, 0, cpus - 1);
     }
     const mayWait = resolveMayWait(options);
+    const tracer = this.#resolveTracer(options);
     const constructors = new Constructors();
     const { memory, module } = this.handle;
     const { calls, exports, cpuArea } = instantiateHeap(module, memory, {
       callCtor: (cache, object) => constructors.construct(cache, object),
+      ...(tracer && { callTrace: (event, a, b, c) => tracer.trace(event, a, b, c) }),
     });
     const view = new HeapView(memory, this.#view.table, this.#view.base);
     const mode = mayWait ? LOCK_WAIT : LOCK_BOUNDED;
     const number = calls.cpu_attach(view.base, id ?? -1, mode);
     if (number < 0) throwTaken(id, cpus);
     const { options: heapOptions } = this;
-    return new Cpu(
+    const cpu = new Cpu(
       {
         id: number,
         memory,
         options: heapOptions,
         view,
         constructors,
+        tracer,
         area: cpuArea(),
         calls,
         exports,
       },
       mayWait,
+    );
+    if (tracer === null) return cpu;
+    tracer.attach(number);
+    return tracedCpu(cpu, tracer);
+  }
+
+  /** The handler of a CPU's trace points, or null. @throws RangeError for other builds */
+  #resolveTracer({ onTrace }: CpuOptions): Tracer | null {
+    if (onTrace === undefined) return null;
+    checkFunction("heap.cpu: options.onTrace", onTrace);
+    const { table, base } = this.#view;
+    if (table.build.traces) return new Tracer(onTrace, new HeapView(this.handle.memory, table, base));
+    const { build } = this.options;
+    throw new RangeError(
+      "heap.cpu: options.onTrace: expected a heap of the build trace, which has trace points, " +
+        `got ${build ?? "another build"}; use createHeap({ build: "trace" })`,
     );
   }
 
@@ -274,8 +301,7 @@ function readOptions(view: HeapView): ResolvedOptions {
 }
 
 function resolveMayWait(options: CpuOptions): boolean {
-  if ("onTrace" in options) throwUnsupported("heap.cpu: options.onTrace", "leave it out");
-  checkKeys("heap.cpu: options", options, ["mayWait"]);
+  checkKeys("heap.cpu: options", options, ["mayWait", "onTrace"]);
   const { mayWait } = options;
   if (mayWait === undefined) return canWait();
   if (typeof mayWait !== "boolean") {
