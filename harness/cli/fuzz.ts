@@ -72,7 +72,8 @@ async function fuzz(options: FuzzOptions, signal: AbortSignal): Promise<ExitStat
   } catch (error) {
     // What the heap makes of --slab-debug and --memcg it says itself.
     const isOption = error instanceof RangeError || error instanceof TypeError;
-    const isOurs = error instanceof UnsupportedError || (isOption && /^options\./.test(error.message));
+    const isOurs =
+      error instanceof UnsupportedError || (isOption && /^options\./.test(error.message));
     if (isOurs) throw new UsageError(error.message);
     throw error;
   } finally {
@@ -107,7 +108,9 @@ async function print(
     const { fuzzResults } = await import("../report/fuzz-schema.js");
     const parameters = { cpus: [...cpus], arm, depth, durationMs, operations };
     const parts = { command: "fuzz", environment, seed, parameters } as const;
-    process.stdout.write(serializeReport(createReport({ ...parts, results: fuzzResults(results) })));
+    process.stdout.write(
+      serializeReport(createReport({ ...parts, results: fuzzResults(results) })),
+    );
     return;
   }
   const { fuzzText } = await import("../report/fuzz-text.js");

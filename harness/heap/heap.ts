@@ -116,7 +116,8 @@ export class Heap {
     if (onTrace === undefined) return null;
     checkFunction("heap.cpu: options.onTrace", onTrace);
     const { table, base } = this.#view;
-    if (table.build.traces) return new Tracer(onTrace, new HeapView(this.handle.memory, table, base));
+    if (table.build.traces)
+      return new Tracer(onTrace, new HeapView(this.handle.memory, table, base));
     const { build } = this.options;
     throw new RangeError(
       "heap.cpu: options.onTrace: expected a heap of the build trace, which has trace points, " +

@@ -15,7 +15,10 @@ export function fuzzText(results: CampaignResults, head: string): string {
   const cpus = [...new Set(results.rows.map(({ setup }) => setup.cpus))];
   const tables = cpus.flatMap((count) => {
     const rows = results.rows.filter(({ setup }) => setup.cpus === count);
-    return [title(count === 1 ? "one CPU, in this thread" : `${count} Workers, one heap`), table(rows)];
+    return [
+      title(count === 1 ? "one CPU, in this thread" : `${count} Workers, one heap`),
+      table(rows),
+    ];
   });
   const parts = [head, ...tables, LEGEND, title("verified"), wrap(verified(results))];
   return `${[...parts, ...findingLines(results)].join("\n")}\n`;

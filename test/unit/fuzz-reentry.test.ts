@@ -26,16 +26,19 @@ test("the default matrix has every arm with both locks, plain and with other fre
   expect(new Set(MATRIX.map(nameOf)).size).toBe(MATRIX.length);
 });
 
-test.each(MATRIX.map((setup) => [nameOf(setup), setup] as const))("%s is clean", async (_, setup) => {
-  const { findings, tally } = await runSetup(setup, SEED, limitsOf(4000));
-  expect(findings).toEqual([]);
-  expect(tally.operations).toBe(4000);
-  for (const count of tally.reentries) expect(count).toBeGreaterThan(100);
-  expect(tally.busyFirst).toBeGreaterThan(10);
-  expect(tally.deferred).toBeGreaterThan(5);
-  expect(tally.objectsChecked).toBeGreaterThan(1000);
-  expect(tally.validations).toBeGreaterThan(2);
-});
+test.each(MATRIX.map((setup) => [nameOf(setup), setup] as const))(
+  "%s is clean",
+  async (_, setup) => {
+    const { findings, tally } = await runSetup(setup, SEED, limitsOf(4000));
+    expect(findings).toEqual([]);
+    expect(tally.operations).toBe(4000);
+    for (const count of tally.reentries) expect(count).toBeGreaterThan(100);
+    expect(tally.busyFirst).toBeGreaterThan(10);
+    expect(tally.deferred).toBeGreaterThan(5);
+    expect(tally.objectsChecked).toBeGreaterThan(1000);
+    expect(tally.validations).toBeGreaterThan(2);
+  },
+);
 
 test.each([0, 1, 2])("depth %i re-enters no deeper", async (depth) => {
   const setup = makeSetup({ arm: "irq-work", depth });

@@ -3,7 +3,14 @@
  * nothing. Method: known operations on a heap of the build trace; then validate().
  */
 import * as events from "slablab/internal/heap/trace-events.js";
-import { __GFP_ZERO, type Cpu, createHeap, type Heap, type OnTrace, type TraceEvent } from "slablab";
+import {
+  __GFP_ZERO,
+  type Cpu,
+  createHeap,
+  type Heap,
+  type OnTrace,
+  type TraceEvent,
+} from "slablab";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { numbersIn, readSource } from "./support/counters.js";
 

@@ -30,7 +30,9 @@ const WEIGHTS: readonly (readonly [number, Operation])[] = [
   [1, allocLarge],
   [1, poll],
 ];
-const TABLE = WEIGHTS.flatMap(([weight, operation]) => Array.from({ length: weight }, () => operation));
+const TABLE = WEIGHTS.flatMap(([weight, operation]) =>
+  Array.from({ length: weight }, () => operation),
+);
 
 /** Operations between two choices of how many objects to own. */
 const PHASE_OPERATIONS = 2048;
