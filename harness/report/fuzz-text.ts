@@ -26,8 +26,8 @@ export function fuzzText(results: CampaignResults, head: string): string {
 
 function table(rows: readonly CampaignRow[]): string {
   const head = [
-    ...["arm", "with", "ops", "in 1", "in 2", "in 3", "ok", "NULL", "busy"],
-    ...["defer", "long", "end", "checks", "bad"],
+    ...["arm", "with", "ops", "in1", "in2", "in3", "ok", "NULL", "busy"],
+    ...["wait", "long", "end", "chk", "bad"],
   ];
   return renderTable({ head, rows: rows.map(cells) });
 }
@@ -43,7 +43,11 @@ function cells({ setup, tally, findings }: CampaignRow): string[] {
   return [...named, ...counts.map(shortCount), `${findings.length}`];
 }
 
-const SHORT: Readonly<Record<string, string>> = { hardened: "hard", randomize: "rand" };
+const SHORT: Readonly<Record<string, string>> = {
+  noCmpxchg: "nocx",
+  hardened: "h",
+  randomize: "r",
+};
 
 /** `950`, `12k`, `1.2M`: three digits are enough for a table of counts. */
 function shortCount(count: number): string {
@@ -53,9 +57,10 @@ function shortCount(count: number): string {
 }
 
 const LEGEND = [
-  "ops: operations; in: re-entries from trace points, at depth 1, 2, 3; ok, NULL: what nolock",
-  "allocations gave; busy: the lock of their bucket was held; defer: objects that had to wait; long:",
-  "the longest list taken during the load, end: that was left to its end; checks: of whole objects",
+  "with: h, r: hardened, shuffled freelists; ops: operations; in: re-entries from trace points, at",
+  "depth 1, 2, 3; ok, NULL: what nolock allocations gave; busy: the lock of their bucket was held;",
+  "wait: objects that were deferred; long: the longest list taken during the load, end: that was",
+  "left to its end; chk: checks of whole objects; bad: findings",
 ].join("\n");
 
 function verified({ rows, total, interrupted }: CampaignResults): string {

@@ -113,7 +113,10 @@ function randomGfp(cpu: FuzzCpu): number {
 }
 
 function allocKmalloc(cpu: FuzzCpu): void {
-  if (!wantsMore(cpu)) return freeSome(cpu);
+  if (!wantsMore(cpu)) {
+    freeSome(cpu);
+    return;
+  }
   const size = randomSize(cpu);
   const gfp = randomGfp(cpu);
   const address = cpu.exports.kmalloc(size, gfp) >>> 0;
@@ -122,7 +125,10 @@ function allocKmalloc(cpu: FuzzCpu): void {
 }
 
 function allocLarge(cpu: FuzzCpu): void {
-  if (!wantsMore(cpu) || cpu.exports.preempt_count() !== 0) return freeSome(cpu);
+  if (!wantsMore(cpu) || cpu.exports.preempt_count() !== 0) {
+    freeSome(cpu);
+    return;
+  }
   const size = SIZE_MAX + 1 + cpu.random.below(65536 - SIZE_MAX - 1);
   const address = cpu.exports.kmalloc(size, 0) >>> 0;
   if (address === 0) cpu.tally.ordinaryNull++;
@@ -134,7 +140,10 @@ function randomCache(cpu: FuzzCpu): UserCache {
 }
 
 function allocCache(cpu: FuzzCpu): void {
-  if (!wantsMore(cpu)) return freeSome(cpu);
+  if (!wantsMore(cpu)) {
+    freeSome(cpu);
+    return;
+  }
   const cache = randomCache(cpu);
   const isPlain = cache === cpu.plain;
   const gfp = isPlain ? randomGfp(cpu) : GFP_KERNEL;
@@ -149,7 +158,10 @@ function addOf(cpu: FuzzCpu, cache: UserCache, address: number, gfp: number): vo
 }
 
 function nolockAlloc(cpu: FuzzCpu): void {
-  if (!cpu.objects.hasRoom(BULK_MAX)) return nolockFree(cpu);
+  if (!cpu.objects.hasRoom(BULK_MAX)) {
+    nolockFree(cpu);
+    return;
+  }
   const roll = cpu.random.below(4);
   const { exports, objects, tally } = cpu;
   let address: number;
@@ -197,10 +209,16 @@ function nolockFree(cpu: FuzzCpu): void {
 
 function resize(cpu: FuzzCpu): void {
   const { objects, exports, random } = cpu;
-  if (objects.count === 0) return allocKmalloc(cpu);
+  if (objects.count === 0) {
+    allocKmalloc(cpu);
+    return;
+  }
   const index = random.below(objects.count);
   const kind = objects.kind[index] as number;
-  if (kind !== KMALLOC) return freeAt(cpu, index);
+  if (kind !== KMALLOC) {
+    freeAt(cpu, index);
+    return;
+  }
   const address = objects.address[index] as number;
   const old = objects.size[index] as number;
   const id = objects.id[index] as number;
@@ -218,7 +236,10 @@ function resize(cpu: FuzzCpu): void {
 }
 
 function allocBulk(cpu: FuzzCpu): void {
-  if (!wantsMore(cpu)) return freeBulk(cpu);
+  if (!wantsMore(cpu)) {
+    freeBulk(cpu);
+    return;
+  }
   const { exports, objects, random, array } = cpu;
   const count = 1 + random.below(BULK_MAX);
   const isCache = random.below(2) === 0;
