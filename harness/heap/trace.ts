@@ -37,7 +37,7 @@ interface OfCache {
   readonly cache: string;
 }
 
-/** kmalloc() returned; address 0: out of memory. kmalloc_nolock() says nothing, as in the kernel. */
+/** kmalloc() returned; 0: out of memory. kmalloc_nolock() says nothing, as in the kernel. */
 interface KmallocEvent extends Traced<"kmalloc"> {
   readonly address: number;
   readonly size: number;

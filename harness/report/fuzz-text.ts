@@ -68,16 +68,17 @@ function verified({ rows, total, interrupted }: CampaignResults): string {
   const bad = rows.reduce((sum, { findings }) => sum + findings.length, 0);
   const cut = interrupted ? "Interrupted: until then, " : "";
   const clean = bad === 0 ? "" : " that ended without a finding";
-  return (
-    `${cut}${full(total.operations)} operations in ${full(rows.length)} setups, re-entered ` +
-    `${full(reentries)} times (${full(total.reentriesAsNmi)} as NMI, the others as a kprobe) at ` +
-    `${full(total.events)} trace points. ${full(total.objectsChecked)} objects held their owner's ` +
-    `stamp over their whole size, no byte had two owners, ${full(total.validations)} walks over ` +
-    `the whole heap checked every invariant, and each setup${clean} gave back every slab with ` +
-    `counters that add up. kmalloc_nolock() found its bucket busy ${full(total.busyFirst)} times, ` +
-    `and the next one too ${full(total.busySecond)} times. ${full(total.deferred)} objects had to wait, ${distribution(total)}; ` +
-    `${full(total.drained)} were drained. ${bad === 0 ? "No finding." : `${bad} findings.`}`
-  );
+  const verdict = bad === 0 ? "No finding." : `${bad} findings.`;
+  return [
+    `${cut}${full(total.operations)} operations in ${full(rows.length)} setups, re-entered`,
+    `${full(reentries)} times (${full(total.reentriesAsNmi)} as NMI, the others as a kprobe) at`,
+    `${full(total.events)} trace points. ${full(total.objectsChecked)} objects held their owner's`,
+    `stamp over their whole size, no byte had two owners, ${full(total.validations)} walks over`,
+    `the whole heap checked every invariant, and each setup${clean} gave back every slab with`,
+    `counters that add up. kmalloc_nolock() found its bucket busy ${full(total.busyFirst)} times,`,
+    `and the next one too ${full(total.busySecond)} times. ${full(total.deferred)} objects had to`,
+    `wait, ${distribution(total)}; ${full(total.drained)} were drained. ${verdict}`,
+  ].join(" ");
 }
 
 /** How long lists were when they were taken: the patch's author saw single digits. */

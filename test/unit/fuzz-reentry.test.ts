@@ -47,7 +47,7 @@ test.each([0, 1, 2])("depth %i re-enters no deeper", async (depth) => {
   expect(tally.reentries.map((count) => count > 0)).toEqual([0, 1, 2].map((at) => at < depth));
 });
 
-test("without a double cmpxchg every nolock allocation is refused, and nothing breaks", async () => {
+test("without a double cmpxchg nolock allocations are refused, and nothing breaks", async () => {
   const setup = makeSetup({ arm: "direct", noCmpxchg: true });
   const { findings, tally } = await runSetup(setup, SEED, limitsOf(4000));
   expect(findings).toEqual([]);
