@@ -2,9 +2,9 @@
  * One CPU of the fuzz: an instance of the trace build that is re-entered from its own trace points.
  *
  * What the author of kmalloc_nolock() did to his patch: a hook at every unlock, and wherever a
- * lock is known to be held, that calls the nolock functions at random. Here every trace point is one, and
- * a hook may be hooked again. Half of the re-entries are flagged as NMI; the other half are not,
- * as a kprobe is not (operations.ts decides what is called).
+ * lock is known to be held, that calls the nolock functions at random. Here every trace point is
+ * one, and a hook may be hooked again. Half of the re-entries are flagged as NMI; the other half
+ * are not, as a kprobe is not (operations.ts decides what is called).
  *
  * A hook must not throw through the wasm's frames: what is found inside one is kept, nothing is
  * re-entered from then on, and it is thrown when the operation is over.
