@@ -34,4 +34,5 @@ export { SlabError } from "./heap/slab-error.js";
 export type { SlabInfo } from "./heap/slabinfo.js";
 export type { StatItem } from "./heap/stat-items.js";
 export type { CacheStats, HeapStats } from "./heap/stats.js";
+export type { OnTrace, TraceEvent } from "./heap/trace.js";
 export type { Finding, InvariantId } from "./heap/validate/invariants.js";

@@ -281,27 +281,26 @@ function get_new_slab(cache: KmemCache, node: i32, only: bool, mode: u32): usize
 /**
  * Make a frozen slab the cpu slab and hand out its first object.
  *
- * A constructor, or an NMI, may have installed another meanwhile; that one is put away, because
- * this one is not on any list yet. Ends: nothing can nest inside the section.
+ * A constructor, a trace point or an NMI may have installed another meanwhile; that one is put
+ * away, because this one is not on any list yet. Both happen in one section: were the other taken
+ * out in a section of its own, whatever allocates at its end would install a third, without end.
+ * Kernel: retry_load_slab in ___slab_alloc(), 6.18 - differs: which tries again.
  */
 function install_slab(cache: KmemCache, slab: Slab, freelist: usize, mode: u32): usize {
-  while (true) {
-    const c = this_cpu_cache(cache);
-    lock_cpu_slab(c);
-    const other = cpu_slab(c);
-    if (other === 0) {
-      set_cpu_slab(cache, c, slab);
-      load_freelist(cache, c, freelist);
-      unlock_cpu_slab(c);
-      return freelist;
-    }
-    c.slab = 0;
-    const flushed = detach_freelist(c);
-    unlock_cpu_slab(c);
+  const c = this_cpu_cache(cache);
+  lock_cpu_slab(c);
+  const other = cpu_slab(c);
+  let flushed: usize = 0;
+  if (other !== 0) flushed = detach_freelist(c);
+  set_cpu_slab(cache, c, slab);
+  load_freelist(cache, c, freelist);
+  unlock_cpu_slab(c);
+  if (other !== 0) {
     stat(cache, CPUSLAB_FLUSH);
     if (mode === LOCK_TRY) defer_slab(cache, changetype<Slab>(other), flushed);
     else deactivate_slab(cache, changetype<Slab>(other), flushed, mode);
   }
+  return freelist;
 }
 
 /**

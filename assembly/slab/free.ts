@@ -195,13 +195,7 @@ export function free_to_slab(
 }
 
 /** The list moves after a free that took list_lock; releases it. */
-function settle_locked(
-  cache: KmemCache,
-  slab: Slab,
-  prior: usize,
-  inuse: u32,
-  mode: u32,
-): void {
+function settle_locked(cache: KmemCache, slab: Slab, prior: usize, inuse: u32, mode: u32): void {
   const node = slab_node(cache, slab);
   // A partly free slab that is not on the node's list is some CPU's percpu partial slab, or
   // waits to be put away: its holder will see that it is empty.

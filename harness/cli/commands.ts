@@ -9,10 +9,11 @@ import type { Command } from "commander";
 import * as bench from "./bench.js";
 import * as compare from "./compare.js";
 import * as doctor from "./doctor.js";
+import * as fuzz from "./fuzz.js";
 
 export interface CommandModule {
   /** Adds one subcommand, with its `description`, to `program`. */
   register(program: Command): void;
 }
 
-export const COMMANDS: readonly CommandModule[] = [compare, bench, doctor];
+export const COMMANDS: readonly CommandModule[] = [compare, bench, fuzz, doctor];

@@ -9,6 +9,7 @@ import { checkUnsigned } from "./arguments.js";
 import type { Constructors } from "./constructors.js";
 import type { ResolvedOptions } from "./options.js";
 import { makeSlabError } from "./slab-error.js";
+import type { Tracer } from "./trace.js";
 import type { HeapView } from "./view.js";
 
 export interface CpuState {
@@ -17,6 +18,8 @@ export interface CpuState {
   readonly options: ResolvedOptions;
   readonly view: HeapView;
   readonly constructors: Constructors;
+  /** The handler of this CPU's trace points, or null. */
+  readonly tracer: Tracer | null;
   /** Address of the CPU's area. */
   readonly area: number;
   calls: HeapCalls;
@@ -49,8 +52,8 @@ export function checkObject(state: CpuState, call: string, pointer: number): voi
 export function checkTask(state: CpuState, call: string): void {
   if (state.calls.preempt_count() === 0) return;
   throw new Error(
-    `${call}: expected to be called outside nmi() and constructors, got a call from inside one; ` +
-      "try it after they returned",
+    `${call}: expected to be called outside nmi() and constructors and handlers of trace points, ` +
+      "got a call from inside one; try it after they returned",
   );
 }
 

@@ -65,6 +65,11 @@ export class Cpu {
     this.#kfree = state.calls.kfree_checked;
   }
 
+  /** Trace points that were passed while `onTrace` ran, and that it did not get. */
+  get droppedEvents(): number {
+    return this.#state.tracer?.dropped ?? 0;
+  }
+
   /**
    * The raw wasm functions, C names included, for other modules on the same memory. They trust
    * their arguments, and return addresses as signed numbers.

@@ -88,7 +88,7 @@ export interface FieldTable {
   /** Every constant of the module, those the library does not read included. */
   readonly allConstants: Readonly<Record<string, number>>;
   /** The constants that say what the build does; one that is absent is off. */
-  readonly build: { readonly counts: boolean; readonly debugs: boolean; readonly models: boolean };
+  readonly build: Readonly<Record<"counts" | "debugs" | "models" | "traces", boolean>>;
 }
 
 /**
@@ -115,6 +115,7 @@ export function readFieldTable(module: WebAssembly.Module): FieldTable {
     counts: isOn("SLUB_STATS"),
     debugs: isOn("SLUB_DEBUG"),
     models: isOn("SLUB_MODEL"),
+    traces: isOn("SLUB_TRACE"),
   };
   const allConstants = constants;
   return {

@@ -5,7 +5,7 @@
  * which is what the handle holds. A Heap object is one thread's door to it.
  */
 import { type HeapCalls, instantiateHeap, unsigned } from "./abi.js";
-import { checkKeys } from "./arguments.js";
+import { checkFunction, checkKeys } from "./arguments.js";
 import { Constructors } from "./constructors.js";
 import { DEFER_ARMS, LOCK_BOUNDED, LOCK_WAIT } from "./constants.js";
 import { Cpu } from "./cpu.js";
@@ -27,6 +27,8 @@ import {
 import { canWait, requireSharedMemory } from "./runtime.js";
 import { type SlabInfo, readSlabinfo } from "./slabinfo.js";
 import { type HeapStats, readStats } from "./stats.js";
+import { type OnTrace, Tracer } from "./trace.js";
+import { tracedCpu } from "./traced.js";
 import { validate } from "./validate.js";
 import type { Finding } from "./validate/invariants.js";
 import { HeapView } from "./view.js";
@@ -43,6 +45,12 @@ export interface CpuOptions {
    * @default whether this thread may: not a page's main thread, not an AudioWorklet
    */
   readonly mayWait?: boolean;
+  /**
+   * Gets every trace point that the CPU passes, in the middle of its calls; it may call back with
+   * nolock calls. Build `trace` alone. What it throws is thrown by the call that was running, when
+   * that returns.
+   */
+  readonly onTrace?: OnTrace;
 }
 
 /** An attach that meets a heap in the middle of its boot looks this often, this far apart. */
@@ -74,21 +82,42 @@ export class Heap {
       throwNotInteger(`heap.cpu: id (the heap was made for ${cpus} CPUs)`, id, 0, cpus - 1);
     }
     const mayWait = resolveMayWait(options);
-    return new Cpu(this.#attach(id, mayWait) ?? throwTaken(id, cpus), mayWait);
+    const tracer = this.#resolveTracer(options);
+    const state = this.#attach(id, mayWait, tracer) ?? throwTaken(id, cpus);
+    const cpu = new Cpu(state, mayWait);
+    if (tracer === null) return cpu;
+    tracer.attach(cpu.id);
+    return tracedCpu(cpu, tracer);
   }
 
   /** Become CPU `id`, or the next that is free. @returns null if it is taken, or none is free */
-  #attach(id: number | undefined, mayWait: boolean): CpuState | null {
+  #attach(id: number | undefined, mayWait: boolean, tracer: Tracer | null): CpuState | null {
     const constructors = new Constructors();
     const { memory, module } = this.handle;
     const { calls, exports, cpuArea } = instantiateHeap(module, memory, {
       callCtor: (cache, object) => constructors.construct(cache, object),
+      ...(tracer && { callTrace: (event, a, b, c) => tracer.trace(event, a, b, c) }),
     });
     const view = new HeapView(memory, this.#view.table, this.#view.base);
     const number = calls.cpu_attach(view.base, id ?? -1, mayWait ? LOCK_WAIT : LOCK_BOUNDED);
     if (number < 0) return null;
     const { options } = this;
-    return { id: number, memory, options, view, constructors, area: cpuArea(), calls, exports };
+    const area = cpuArea();
+    return { id: number, memory, options, view, constructors, tracer, area, calls, exports };
+  }
+
+  /** The handler of a CPU's trace points, or null. @throws RangeError for other builds */
+  #resolveTracer({ onTrace }: CpuOptions): Tracer | null {
+    if (onTrace === undefined) return null;
+    checkFunction("heap.cpu: options.onTrace", onTrace);
+    const { table, base } = this.#view;
+    if (table.build.traces)
+      return new Tracer(onTrace, new HeapView(this.handle.memory, table, base));
+    const { build } = this.options;
+    throw new RangeError(
+      "heap.cpu: options.onTrace: expected a heap of the build trace, which has trace points, " +
+        `got ${build ?? "another build"}; use createHeap({ build: "trace" })`,
+    );
   }
 
   /** What `/proc/slabinfo` says, per cache. */
@@ -139,7 +168,7 @@ export class Heap {
 
   /** Be a CPU for one call. @throws RangeError if no number is free */
   #onFreeCpu<T>(call: string, work: (state: CpuState) => T): T {
-    const state = this.#attach(undefined, canWait());
+    const state = this.#attach(undefined, canWait(), null);
     if (state === null) {
       throw new RangeError(
         `${call}: expected a free CPU for the moment of the call, got none: all ` +
@@ -302,8 +331,7 @@ function readOptions(view: HeapView): ResolvedOptions {
 }
 
 function resolveMayWait(options: CpuOptions): boolean {
-  if ("onTrace" in options) throwUnsupported("heap.cpu: options.onTrace", "leave it out");
-  checkKeys("heap.cpu: options", options, ["mayWait"]);
+  checkKeys("heap.cpu: options", options, ["mayWait", "onTrace"]);
   const { mayWait } = options;
   if (mayWait === undefined) return canWait();
   if (typeof mayWait !== "boolean") {

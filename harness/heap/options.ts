@@ -83,8 +83,9 @@ export interface HeapOptions {
    */
   readonly defer?: DeferArm;
   /**
-   * `stats` counts everything, `debug` counts and checks more, `model` makes each operation on
-   * per-CPU data one atomic instruction.
+   * `stats` counts everything, `debug` counts and checks more, `trace` does the same and tells
+   * `onTrace` of every CPU what happens, `model` makes each operation on per-CPU data one atomic
+   * instruction.
    * @default "release"
    */
   readonly build?: BuildName;

@@ -63,3 +63,30 @@ test("doctor --json prints exactly one document", async () => {
   expect(report).toMatchObject({ schema: "slablab/doctor/v1", command: "doctor" });
   expect(report.environment.cpu.cores).toBeGreaterThan(0);
 });
+
+test("fuzz runs on one CPU and on two Workers, and says what it verified", async () => {
+  const { status, stdout, stderr } = await slablab("fuzz", "--duration", "2s", "--arm", "direct");
+  expect(stderr).toContain("fuzzing 2 setups: about 2 s");
+  expect(stdout).toMatch(/one CPU, in this thread[\s\S]*2 Workers, one heap[\s\S]*No finding\./);
+  expect(status).toBe(0);
+}, 30_000);
+
+test("fuzz --json prints one document, the same for the same seed", async () => {
+  const args = ["fuzz", "--ops", "2000", "--cpus", "1", "--arm", "node", "--rt", "--json"];
+  const [one, two] = await Promise.all([slablab(...args), slablab(...args)]);
+  const [report, again] = [one, two].map(({ stdout }) => JSON.parse(stdout));
+  expect(report).toMatchObject({ schema: "slablab/fuzz/v1", command: "fuzz" });
+  expect(report.results.setups).toMatchObject([{ arm: "node", features: ["rt"], cpus: 1 }]);
+  expect(again.results.total).toEqual(report.results.total);
+}, 30_000);
+
+test("fuzz refuses what cannot be", async () => {
+  for (const [args, message] of [
+    [["--depth", "4"], 'expected an integer in 0..3, got "4"'],
+    [["--arm", "sheaf"], "Allowed choices are all, none, global"],
+    [["--cpus", "1,65"], "--cpus: expected 1..64 CPUs, got 65"],
+  ] as const) {
+    const { status, stderr } = await slablab("fuzz", ...args);
+    expect([status, stderr]).toEqual([2, expect.stringContaining(message)]);
+  }
+});

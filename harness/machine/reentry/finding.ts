@@ -1,0 +1,52 @@
+/** What a fuzz can find. */
+
+export const FINDING_KINDS = [
+  "overlap",
+  "stamp",
+  "owner",
+  "constructed",
+  "not-zero",
+  "misplaced",
+  "trap",
+  "no-end",
+  "validate",
+  "leak",
+  "counters",
+  "context",
+  "worker",
+] as const;
+/**
+ * overlap      an allocation gave bytes that somebody has
+ * stamp        an object does not hold what its owner wrote
+ * owner        the shadow says that an object belongs to somebody else
+ * constructed  a constructed object came out otherwise than it was put in
+ * not-zero     __GFP_ZERO memory was not zero
+ * misplaced    an address that is no object's: unaligned, or outside the memory
+ * trap         the wasm trapped
+ * no-end       one operation passed more trace points than any can
+ * validate     heap.validate() found a broken law
+ * leak         slabs were left after everything was freed
+ * counters     the allocator's counters do not add up
+ * context      a call left the CPU in another context than it found it in
+ * worker       a Worker failed or hung
+ */
+export type FindingKind = (typeof FINDING_KINDS)[number];
+
+export interface FuzzFinding {
+  readonly kind: FindingKind;
+  /** What was expected and what was found. */
+  readonly message: string;
+  /** Operations that this CPU had begun. */
+  readonly operation: number;
+}
+
+/** Thrown to leave a run once its finding is known. */
+export class FindingError extends Error {
+  override readonly name = "FindingError";
+  readonly finding: FuzzFinding;
+
+  constructor(finding: FuzzFinding) {
+    super(`${finding.kind} after ${finding.operation} operations: ${finding.message}`);
+    this.finding = finding;
+  }
+}

@@ -1,0 +1,109 @@
+/**
+ * One setup on one CPU, in this thread: the same seed does the same, operation for operation.
+ */
+import { FuzzCpu } from "./cpu.js";
+import { createCaches } from "./caches.js";
+import { drainAll, finish, freeAll, validateStage } from "./ending.js";
+import { FindingError, type FuzzFinding } from "./finding.js";
+import { reenter, step } from "./operations.js";
+import { type FuzzSetup, streamOf } from "./setup.js";
+import { type Stage, makeStage } from "./stage.js";
+import { type Tally, addTallies } from "./tally.js";
+import { Xorshift } from "./xorshift.js";
+
+/** Operations between two walks over the whole heap. */
+export const VALIDATE_OPERATIONS = 20_000;
+/** Operations between two looks at the clock. */
+const CLOCK_OPERATIONS = 256;
+/** Milliseconds between two turns of the event loop. */
+const YIELD_MS = 50;
+
+export interface FuzzLimits {
+  /** Operations of each CPU; null: no bound. */
+  readonly operations: number | null;
+  /** performance.now() at which the load ends; null: none. */
+  readonly deadlineMs: number | null;
+  /** Ends the load early, at the next look at the clock. */
+  readonly signal?: AbortSignal;
+}
+
+export interface FuzzOutcome {
+  readonly setup: FuzzSetup;
+  readonly tally: Tally;
+  readonly findings: readonly FuzzFinding[];
+  readonly elapsedMs: number;
+}
+
+/** For tests that plant a defect: called before each operation. */
+export type Saboteur = (cpu: FuzzCpu, stage: Stage) => void;
+
+/** Run a setup until a limit. Never throws for what it finds. */
+export async function runSetup(
+  setup: FuzzSetup,
+  seed: number,
+  limits: FuzzLimits,
+  sabotage?: Saboteur,
+): Promise<FuzzOutcome> {
+  const random = new Xorshift(seed, streamOf(setup, 0));
+  const stage = await makeStage(setup, random.next());
+  const { depth, cpus } = setup;
+  const cpu = new FuzzCpu({ stage, cpu: 0, cpus, random, reenter });
+  const findings: FuzzFinding[] = [];
+  const begun = performance.now();
+  try {
+    createCaches(stage, cpu);
+    cpu.startReentry(depth);
+    await load(stage, cpu, limits, sabotage);
+    wind(stage, cpu);
+  } catch (error) {
+    if (!(error instanceof FindingError)) throw error;
+    findings.push(error.finding);
+  }
+  cpu.tally.objectsChecked = cpu.objects.checked;
+  const tally = addTallies([cpu.tally]);
+  return { setup, tally, findings, elapsedMs: performance.now() - begun };
+}
+
+async function load(
+  stage: Stage,
+  cpu: FuzzCpu,
+  limits: FuzzLimits,
+  sabotage?: Saboteur,
+): Promise<void> {
+  const { tally } = cpu;
+  const end = limits.operations ?? Number.POSITIVE_INFINITY;
+  let rested = performance.now();
+  while (tally.operations < end && !isOver(limits)) {
+    const until = Math.min(end, tally.operations + CLOCK_OPERATIONS);
+    while (tally.operations < until) {
+      sabotage?.(cpu, stage);
+      cpu.run(step);
+      if (tally.operations % VALIDATE_OPERATIONS === 0) rest(stage, cpu);
+    }
+    if (performance.now() - rested > YIELD_MS) {
+      // Ctrl-C is heard, and progress drawn, only between two turns of the event loop.
+      await new Promise((resolve) => setImmediate(resolve));
+      rested = performance.now();
+    }
+  }
+}
+
+/** Whether the time is up, or somebody ended the run. */
+export function isOver({ deadlineMs, signal }: FuzzLimits): boolean {
+  return signal?.aborted === true || (deadlineMs !== null && performance.now() >= deadlineMs);
+}
+
+function rest(stage: Stage, cpu: FuzzCpu): void {
+  cpu.objects.checkAll();
+  validateStage(stage, cpu);
+  cpu.throwFinding();
+}
+
+/** Give everything back, and look at what is left. */
+function wind(stage: Stage, cpu: FuzzCpu): void {
+  rest(stage, cpu);
+  freeAll(cpu);
+  cpu.run(drainAll);
+  validateStage(stage, cpu);
+  cpu.run(() => finish(stage, cpu));
+}
