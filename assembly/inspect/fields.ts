@@ -52,6 +52,7 @@ import {
   Memcg,
   MemcgStock,
   RcuData,
+  RcuQueue,
 } from "../base/layout_percpu";
 
 // HeapHeader
@@ -93,6 +94,11 @@ export const heap_header$fail_nth: u32 = <u32>offsetof<HeapHeader>("fail_nth") |
 export const heap_header$nr_debug_records: u32 =
   <u32>offsetof<HeapHeader>("nr_debug_records") | (4 << 16);
 export const heap_header$rcu_gp: u32 = <u32>offsetof<HeapHeader>("rcu_gp") | (4 << 16);
+export const heap_header$rcu_lock: u32 = <u32>offsetof<HeapHeader>("rcu_lock") | (4 << 16);
+export const heap_header$rcu_next: u32 = <u32>offsetof<HeapHeader>("rcu_next") | (4 << 16);
+export const heap_header$rcu_wait: u32 = <u32>offsetof<HeapHeader>("rcu_wait") | (4 << 16);
+export const heap_header$rcu_wait_gp: u32 = <u32>offsetof<HeapHeader>("rcu_wait_gp") | (4 << 16);
+export const heap_header$rcu_incoming: u32 = <u32>offsetof<HeapHeader>("rcu_incoming") | (4 << 16);
 
 // Zone
 export const zone$lock: u32 = <u32>offsetof<Zone>("lock") | (4 << 16);
@@ -167,6 +173,24 @@ export const kmem_cache_cpu$defer_free_objects: u32 =
 export const kmem_cache_cpu$defer_stamp: u32 =
   <u32>offsetof<KmemCacheCpu>("defer_stamp") | (4 << 16);
 
+// Page
+export const page$freelist: u32 = <u32>offsetof<Page>("freelist") | (4 << 16);
+export const page$counters: u32 = <u32>offsetof<Page>("counters") | (4 << 16);
+export const page$slab_cache: u32 = <u32>offsetof<Page>("slab_cache") | (4 << 16);
+export const page$kind: u32 = <u32>offsetof<Page>("kind") | (4 << 16);
+export const page$head: u32 = <u32>offsetof<Page>("head") | (4 << 16);
+export const page$next: u32 = <u32>offsetof<Page>("next") | (4 << 16);
+export const page$prev: u32 = <u32>offsetof<Page>("prev") | (4 << 16);
+export const page$slabs: u32 = <u32>offsetof<Page>("slabs") | (4 << 16);
+export const page$llnode: u32 = <u32>offsetof<Page>("llnode") | (4 << 16);
+export const page$flush_freelist: u32 = <u32>offsetof<Page>("flush_freelist") | (4 << 16);
+export const page$in_hand: u32 = <u32>offsetof<Page>("in_hand") | (4 << 16);
+export const page$order: u32 = <u32>offsetof<Page>("order") | (4 << 16);
+export const page$nr_pages: u32 = <u32>offsetof<Page>("nr_pages") | (4 << 16);
+export const page$node: u32 = <u32>offsetof<Page>("node") | (4 << 16);
+export const page$flags: u32 = <u32>offsetof<Page>("flags") | (4 << 16);
+export const page$lock: u32 = <u32>offsetof<Page>("lock") | (4 << 16);
+
 // CpuArea
 export const cpu_area$preempt_count: u32 = <u32>offsetof<CpuArea>("preempt_count") | (4 << 16);
 export const cpu_area$cpu: u32 = <u32>offsetof<CpuArea>("cpu") | (4 << 16);
@@ -225,28 +249,22 @@ export const memcg$name3: u32 = <u32>offsetof<Memcg>("name3") | (8 << 16);
 // RcuData
 export const rcu_data$reader: u32 = <u32>offsetof<RcuData>("reader") | (4 << 16);
 export const rcu_data$nesting: u32 = <u32>offsetof<RcuData>("nesting") | (4 << 16);
+export const rcu_data$lock: u32 = <u32>offsetof<RcuData>("lock") | (4 << 16);
+export const rcu_data$next: u32 = <u32>offsetof<RcuData>("next") | (4 << 16);
+export const rcu_data$wait: u32 = <u32>offsetof<RcuData>("wait") | (4 << 16);
+export const rcu_data$wait_gp: u32 = <u32>offsetof<RcuData>("wait_gp") | (4 << 16);
+export const rcu_data$incoming: u32 = <u32>offsetof<RcuData>("incoming") | (4 << 16);
+
+// RcuQueue
+export const rcu_queue$lock: u32 = <u32>offsetof<RcuQueue>("lock") | (4 << 16);
+export const rcu_queue$next: u32 = <u32>offsetof<RcuQueue>("next") | (4 << 16);
+export const rcu_queue$wait: u32 = <u32>offsetof<RcuQueue>("wait") | (4 << 16);
+export const rcu_queue$wait_gp: u32 = <u32>offsetof<RcuQueue>("wait_gp") | (4 << 16);
+export const rcu_queue$incoming: u32 = <u32>offsetof<RcuQueue>("incoming") | (4 << 16);
 
 // HeldLocks
 export const held_locks$depth: u32 = <u32>offsetof<HeldLocks>("depth") | (4 << 16);
 export const held_locks$first: u32 = <u32>offsetof<HeldLocks>("first") | (4 << 16);
-
-// Page
-export const page$freelist: u32 = <u32>offsetof<Page>("freelist") | (4 << 16);
-export const page$counters: u32 = <u32>offsetof<Page>("counters") | (4 << 16);
-export const page$slab_cache: u32 = <u32>offsetof<Page>("slab_cache") | (4 << 16);
-export const page$kind: u32 = <u32>offsetof<Page>("kind") | (4 << 16);
-export const page$head: u32 = <u32>offsetof<Page>("head") | (4 << 16);
-export const page$next: u32 = <u32>offsetof<Page>("next") | (4 << 16);
-export const page$prev: u32 = <u32>offsetof<Page>("prev") | (4 << 16);
-export const page$slabs: u32 = <u32>offsetof<Page>("slabs") | (4 << 16);
-export const page$llnode: u32 = <u32>offsetof<Page>("llnode") | (4 << 16);
-export const page$flush_freelist: u32 = <u32>offsetof<Page>("flush_freelist") | (4 << 16);
-export const page$in_hand: u32 = <u32>offsetof<Page>("in_hand") | (4 << 16);
-export const page$order: u32 = <u32>offsetof<Page>("order") | (4 << 16);
-export const page$nr_pages: u32 = <u32>offsetof<Page>("nr_pages") | (4 << 16);
-export const page$node: u32 = <u32>offsetof<Page>("node") | (4 << 16);
-export const page$flags: u32 = <u32>offsetof<Page>("flags") | (4 << 16);
-export const page$lock: u32 = <u32>offsetof<Page>("lock") | (4 << 16);
 
 // Sizes, places and limits.
 export const const$ABI_VERSION: u32 = <u32>ABI_VERSION;

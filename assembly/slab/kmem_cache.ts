@@ -16,6 +16,7 @@ import {
   NUMA_NO_NODE,
   PAGE_SIZE,
   SLAB_NO_CMPXCHG,
+  SLAB_TYPESAFE_BY_RCU,
 } from "../base/config";
 import {
   CACHE_FREE,
@@ -42,6 +43,7 @@ import { defer_free_barrier, flush_cpu_of } from "./barrier";
 import { get_node, node_nr_slabs, remove_partial } from "./kmem_cache_node";
 import { discard_slab } from "./new_slab";
 import { free_cache_random_seq, init_cache_random_seq } from "./random_seq";
+import { rcu_barrier } from "./rcu";
 import { list_lock, list_unlock } from "./section";
 import { MAX_OBJECT_SIZE, calculate_alignment, calculate_sizes } from "./size";
 import { slab_word, word_inuse } from "./slab";
@@ -244,7 +246,8 @@ function shutdown_cache(cache: KmemCache, mode: u32): u32 {
 }
 
 /**
- * Destroy a cache that nobody uses any more. First waits for every deferred free.
+ * Destroy a cache that nobody uses any more. First waits for every deferred free, and for a grace
+ * period if anything waits for one.
  *
  * A CPU that went idle never reaches a safe point: its lists are taken from here, and what it
  * holds of this cache is flushed from here. slab_mutex keeps a CPU that goes offline from
@@ -257,7 +260,10 @@ function shutdown_cache(cache: KmemCache, mode: u32): u32 {
 export function kmem_cache_destroy(cache: KmemCache): u32 {
   const mode = lock_mode();
   let left: u32 = 1;
+  const typesafe = (cache.flags & SLAB_TYPESAFE_BY_RCU) !== 0;
   for (let pass: u32 = 0; pass < DESTROY_PASSES && left !== 0; pass++) {
+    // Where readers cannot be waited for, what is queued counts as in use, and the cache stays.
+    rcu_barrier();
     defer_free_barrier();
     lock_slab_mutex(mode);
     left = shutdown_cache(cache, mode);
@@ -269,5 +275,7 @@ export function kmem_cache_destroy(cache: KmemCache): u32 {
     }
     unlock_slab_mutex();
   }
+  // Its pages lead to it no more; they are waited for because whoever destroys wants them back.
+  if (typesafe && left === 0) rcu_barrier();
   return left;
 }

@@ -79,6 +79,18 @@ export interface HeapCalls {
   /** Returns how many slabs were given back. */
   kmem_cache_shrink(cache: number): number;
 
+  /** Returns 0 if it could not be queued: the object is still the caller's. */
+  kfree_rcu(object: number): number;
+  /** Returns 0 where readers would have to be waited for and cannot be. */
+  rcu_barrier(): number;
+  rcu_read_lock(): void;
+  /** Read-side sections this CPU is in. */
+  rcu_read_lock_held(): number;
+  /** Traps outside a section. */
+  rcu_read_unlock(): void;
+  /** Returns 0 where it cannot wait. */
+  synchronize_rcu(): number;
+
   nmi_enter(): void;
   nmi_exit(): void;
   preempt_count(): number;
@@ -168,6 +180,12 @@ function pickCalls(from: RawExports): HeapCalls {
     // The bindings call a pointer to a struct an object; it is an address like all others.
     kmem_cache_shrink: from.kmem_cache_shrink as unknown as HeapCalls["kmem_cache_shrink"],
     kmem_cache_destroy: from.kmem_cache_destroy as unknown as HeapCalls["kmem_cache_destroy"],
+    kfree_rcu: from.kfree_rcu as unknown as HeapCalls["kfree_rcu"],
+    rcu_barrier: from.rcu_barrier as unknown as HeapCalls["rcu_barrier"],
+    rcu_read_lock: from.rcu_read_lock,
+    rcu_read_lock_held: from.rcu_read_lock_held,
+    rcu_read_unlock: from.rcu_read_unlock,
+    synchronize_rcu: from.synchronize_rcu as unknown as HeapCalls["synchronize_rcu"],
     nmi_enter: from.nmi_enter,
     nmi_exit: from.nmi_exit,
     preempt_count: from.preempt_count,

@@ -24,7 +24,7 @@ export interface KmemCacheOptions {
    */
   readonly align?: number;
   /**
-   * SLAB_HWCACHE_ALIGN or 0.
+   * SLAB_HWCACHE_ALIGN, SLAB_TYPESAFE_BY_RCU, both or 0.
    * @default 0
    */
   readonly flags?: number;

@@ -15,7 +15,7 @@ const STRUCTS = {
     ...["magic", "self", "abi_version", "boot", "nr_cpu_ids", "nr_nodes", "max_caches"],
     ...["maximum_pages", "defer_arm", "node_table", "cpu_areas", "cpu_area_size", "mem_map"],
     ...["first_pfn", "reserve_bytes", "grow_lock", "end_pfn", "slab_mutex", "nr_caches"],
-    ...["cg_caches", "memcg_table", "options", "seed"],
+    ...["cg_caches", "memcg_table", "options", "seed", "rcu_gp", "rcu_lock"],
   ],
   zone: ["lock", "free_mask", "nr_free", "nr_managed", "deferred", "free_area"],
   kmem_cache: [
@@ -34,6 +34,8 @@ const STRUCTS = {
     ...["defer_objects", "defer_slabs", "irq_pending", "intent", "pcp_lock", "pcp_list"],
     ...["pcp_count", "bug_code", "bug_cache", "bug_slab", "bug_object"],
   ],
+  rcu_data: ["reader", "nesting", "lock"],
+  rcu_queue: ["lock", "next", "wait", "wait_gp", "incoming"],
   page: [
     ...["freelist", "counters", "slab_cache", "kind", "head", "next", "prev", "slabs", "llnode"],
     ...["flush_freelist", "in_hand", "order", "nr_pages", "node", "flags"],
@@ -43,7 +45,7 @@ const STRUCTS = {
 const CONSTANTS = [
   ...["ABI_VERSION", "PAGE_SHIFT", "MAX_PAGE_ORDER", "PCP_ORDERS", "NAME_BYTES", "STAT_STRIDE"],
   ...["ZONES", "ZONE_SIZE", "ZONE_BLOCK_MAP", "CACHE_TABLE", "KMEM_CACHE_SIZE"],
-  ...["KMEM_CACHE_NODE_SIZE", "KMEM_CACHE_CPU_SIZE", "CPU_SCRATCH", "CPU_CACHES"],
+  ...["KMEM_CACHE_NODE_SIZE", "KMEM_CACHE_CPU_SIZE", "CPU_SCRATCH", "CPU_RCU", "CPU_CACHES"],
 ] as const;
 
 export type StructName = keyof typeof STRUCTS;

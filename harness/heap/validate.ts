@@ -17,6 +17,7 @@ import type { Finding } from "./validate/invariants.js";
 import { findHomes } from "./validate/lists.js";
 import { checkCounters, checkObjects } from "./validate/objects.js";
 import { checkPages } from "./validate/pages.js";
+import { checkRcu } from "./validate/rcu.js";
 import { checkSlabs, checkTotals } from "./validate/slabs.js";
 import { checkZones } from "./validate/zones.js";
 import type { HeapView } from "./view.js";
@@ -45,6 +46,7 @@ function inspect(inspection: Inspection): void {
   findHomes(inspection, caches);
   checkObjects(inspection);
   checkDeferred(inspection);
+  checkRcu(inspection);
   checkCounters(inspection);
   checkSlabs(inspection);
   checkTotals(inspection, caches);

@@ -78,6 +78,12 @@ function checkCaches(
   const holds: string[] = pageCount > 0 ? [`${pageCount} blocks of pages`] : [];
   if (cpu.defer_objects !== 0) holds.push("deferred objects");
   if (cpu.defer_slabs !== 0) holds.push("deferred slabs");
+  const { reader, nesting } = view.rcu(number);
+  if (reader !== 0 || nesting !== 0) holds.push("a read-side section");
+  const queue = view.rcuQueues()[number];
+  if (queue !== undefined && (queue.next | queue.wait | queue.incoming) !== 0) {
+    holds.push("what waits for a grace period");
+  }
   for (const cache of view.caches()) {
     const c = view.cpuCache(number, cache.index);
     const where = `cpu ${number} of ${cache.name}`;
@@ -111,6 +117,9 @@ export function checkLocks(inspection: Inspection): void {
   }
   for (let cpu = 0; cpu < view.cpuCount; cpu++) {
     expectFree(`pcp_lock of cpu ${cpu}`, view.cpu(cpu).address + cpu_area.pcp_lock);
+  }
+  for (const { of, address } of view.rcuQueues()) {
+    expectFree(of < 0 ? "rcu queue of the heap" : `rcu queue of cpu ${of}`, address);
   }
   for (const cache of view.caches()) {
     for (let node = 0; node < view.nodeCount; node++) {

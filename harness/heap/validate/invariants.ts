@@ -36,6 +36,8 @@ export const INVARIANTS = {
   "Q36-masks": "free_mask and the block map say which lists and blocks are free",
   "Q36-pcp": "a CPU's page lists hold what their counts say",
   "Q37-stats": "a cache's counters lie in a table page",
+  "Q38-rcu":
+    "what waits for a grace period is on one list, which holds nothing else; no period is 0",
   "A0-context": "no CPU is inside a call, a handler or a section",
   "Q0-offline": "a CPU number that is free holds nothing",
   "Q0-checker": "the walk itself came to its end",

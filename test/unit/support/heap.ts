@@ -333,6 +333,12 @@ export interface Exports {
   kmem_cache_free_bulk(cache: number, count: number, array: number): void;
   kmem_cache_destroy(cache: number): number;
   kmem_cache_shrink(cache: number): number;
+  kfree_rcu(object: number): number;
+  rcu_barrier(): number;
+  rcu_read_lock(): void;
+  rcu_read_lock_held(): number;
+  rcu_read_unlock(): void;
+  synchronize_rcu(): number;
   nmi_enter(): void;
   nmi_exit(): void;
   irq_enter(): void;
