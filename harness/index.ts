@@ -17,6 +17,7 @@ export {
   GFP_KERNEL,
   NUMA_NO_NODE,
   SLAB_HWCACHE_ALIGN,
+  SLAB_TYPESAFE_BY_RCU,
   ZERO_SIZE_PTR,
 } from "./heap/flags.js";
 export {

@@ -103,16 +103,16 @@ export class HeapHeader {
   optionsReserved3: u64;
   optionsReserved4: u64;
 
-  // --- line 4: grace periods. rcu_gp and rcu_incoming by any CPU, atomics; the rest, an RcuQueue
-  // of what offline CPUs left behind, under rcu_lock.
+  // --- line 4: grace periods. rcu_gp by any CPU, atomics; from rcu_lock on an RcuQueue, of what
+  // CPUs left behind that went offline.
   /** Number of the current grace period, odd, from 1. */
   rcu_gp: u32;
   rcuReserved0: u32;
   rcu_lock: u32;
+  rcu_open: u32;
   rcu_next: u32;
   rcu_wait: u32;
   rcu_wait_gp: u32;
-  rcu_incoming: u32;
 }
 if (offsetof<HeapHeader>("grow_lock") !== 64) ERROR("growth must start its own line");
 if (offsetof<HeapHeader>("slab_mutex") !== 128) ERROR("slab_mutex must start its own line");
@@ -320,7 +320,7 @@ export class Page {
   prev: u32;
   /** Length of the percpu partial list that starts here. PG_RCU: addresses in the page. */
   slabs: u32;
-  /** Link of CpuArea.defer_slabs, Zone.deferred and RcuQueue.incoming. */
+  /** Link of CpuArea.defer_slabs, Zone.deferred and the lists of RcuQueue. */
   llnode: u32;
   /** Detached cpu freelist of a slab on defer_slabs. */
   flush_freelist: u32;
@@ -360,7 +360,7 @@ export const PG_DEFERRED: u32 = 7;
 export const PG_HOLE: u32 = 8;
 /**
  * Waits for a grace period (slab/rcu.ts): the pages of an empty slab, or a page of the addresses
- * of `slabs` allocations. Linked by `next`, or by `llnode` on a list of incoming ones.
+ * of `slabs` allocations. Linked by `llnode`.
  */
 export const PG_RCU: u32 = 9;
 

@@ -185,25 +185,25 @@ export class RcuData {
   /** Read-side sections this CPU is in. */
   nesting: u32;
   lock: u32;
+  open: u32;
   next: u32;
   wait: u32;
   wait_gp: u32;
-  incoming: u32;
 }
 
-/** Pages that wait for a grace period: in RcuData and in HeapHeader. Under `lock`, any CPU. */
+/** Pages that wait for a grace period, by Page.llnode: in RcuData and in HeapHeader. Any CPU. */
 @unmanaged
 export class RcuQueue {
-  /** Owner CPU + 1, or 0. */
+  /** Owner CPU + 1, or 0. Guards everything but adding to `next`. */
   lock: u32;
-  /** First page that no period has begun for, linked by Page.next, or 0. */
+  /** Page of addresses that is being filled, never empty, or 0. */
+  open: u32;
+  /** llist of pages that no period has begun for. Atomic. */
   next: u32;
-  /** First page that waits for `wait_gp`, or 0. */
+  /** The list that waits for `wait_gp`, or 0. */
   wait: u32;
   /** The period that `wait` waits for. */
   wait_gp: u32;
-  /** llist of pages, by Page.llnode, not yet on `next`. Any CPU, atomics, without the lock. */
-  incoming: u32;
 }
 
 /** lockdep: the locks this CPU holds, in order (SLUB_DEBUG builds). */

@@ -51,13 +51,7 @@ export function defer_free_barrier(): void {
     const cache = live_cache(index);
     if (cache !== 0) drain_cache(changetype<KmemCache>(cache), DEFER_DRAIN_BARRIER, mode);
   }
-  wait_for_drains();
-}
-
-/** Wait until the drains that CPUs are in the middle of are over. Context: in none itself. */
-export function wait_for_drains(): void {
-  const cpus = header().nr_cpu_ids;
-  for (let cpu: u32 = 0; cpu < cpus; cpu++) wait_for_drain(per_cpu(cpu));
+  for (let cpu: u32 = 0; cpu < head.nr_cpu_ids; cpu++) wait_for_drain(per_cpu(cpu));
 }
 
 /**

@@ -16,7 +16,6 @@ import {
   NUMA_NO_NODE,
   PAGE_SIZE,
   SLAB_NO_CMPXCHG,
-  SLAB_TYPESAFE_BY_RCU,
 } from "../base/config";
 import {
   CACHE_FREE,
@@ -39,7 +38,7 @@ import { read_once, write_once } from "../sync/atomic";
 import { lock_mode } from "../sync/context";
 import { cpu_cache_of, header, heap_base, per_cpu } from "../sync/percpu";
 import { next_random } from "../sync/random";
-import { defer_free_barrier, flush_cpu_of } from "./barrier";
+import { flush_cpu_of } from "./barrier";
 import { get_node, node_nr_slabs, remove_partial } from "./kmem_cache_node";
 import { discard_slab } from "./new_slab";
 import { free_cache_random_seq, init_cache_random_seq } from "./random_seq";
@@ -260,11 +259,9 @@ function shutdown_cache(cache: KmemCache, mode: u32): u32 {
 export function kmem_cache_destroy(cache: KmemCache): u32 {
   const mode = lock_mode();
   let left: u32 = 1;
-  const typesafe = (cache.flags & SLAB_TYPESAFE_BY_RCU) !== 0;
   for (let pass: u32 = 0; pass < DESTROY_PASSES && left !== 0; pass++) {
     // Where readers cannot be waited for, what is queued counts as in use, and the cache stays.
     rcu_barrier();
-    defer_free_barrier();
     lock_slab_mutex(mode);
     left = shutdown_cache(cache, mode);
     if (left === 0) {
@@ -275,7 +272,7 @@ export function kmem_cache_destroy(cache: KmemCache): u32 {
     }
     unlock_slab_mutex();
   }
-  // Its pages lead to it no more; they are waited for because whoever destroys wants them back.
-  if (typesafe && left === 0) rcu_barrier();
+  // Pages that wait lead to it no more; but whoever destroys wants them back.
+  if (left === 0) rcu_barrier();
   return left;
 }

@@ -65,12 +65,18 @@ function build_freelist(cache: KmemCache, start: usize, objects: u32): usize {
   return first;
 }
 
-/** From here on no address leads to the slab, and it leads to no cache. */
-function forget_slab(slab: Slab): void {
+/**
+ * From here on no address leads to the slab, and it leads to no cache.
+ *
+ * @param late true: its pages go back after a grace period
+ */
+function give_pages_back(slab: Slab, late: bool, mode: u32): void {
   set_page_heads(slab, slab.order, 0);
   slab.slab_cache = 0;
   slab.in_hand = 0;
   set_slab_word(slab, 0);
+  if (late) rcu_queue_slab(slab);
+  else free_pages(slab, mode);
 }
 
 /**
@@ -98,8 +104,7 @@ export function allocate_slab(cache: KmemCache, node: i32, only: bool, mode: u32
   slab.in_hand = cpu_token();
   const made = cache.ctor === 0 || construct(cache, start, objects);
   if (!made) {
-    forget_slab(slab);
-    free_pages(slab, mode);
+    give_pages_back(slab, false, mode);
     intent_clear(noted);
     return 0;
   }
@@ -122,8 +127,6 @@ export function discard_slab(cache: KmemCache, slab: Slab, mode: u32): void {
   trace(TRACE_SLAB_FREE, changetype<usize>(slab), changetype<usize>(cache), <usize>slab.order);
   const noted = intent_set(INTENT_DISCARD, changetype<usize>(slab), 0, slab.order);
   dec_slabs_node(slab_node(cache, slab), word_objects(slab_word(slab)));
-  forget_slab(slab);
-  if ((cache.flags & SLAB_TYPESAFE_BY_RCU) !== 0) rcu_queue_slab(slab);
-  else free_pages(slab, mode);
+  give_pages_back(slab, (cache.flags & SLAB_TYPESAFE_BY_RCU) !== 0, mode);
   intent_clear(noted);
 }

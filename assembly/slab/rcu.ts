@@ -3,18 +3,18 @@
  * keep their type (SLAB_TYPESAFE_BY_RCU).
  *
  * Readers may still look at an object, so nothing is linked through it: its address goes into a
- * page of addresses, and lists are of pages (kernel: struct kvfree_rcu_bulk_data). Each CPU has a
- * queue, and the heap one for what CPUs left behind that went offline:
+ * page of addresses, and lists are of pages, by Page.llnode (kernel: struct kvfree_rcu_bulk_data).
+ * Each CPU has a queue, and the heap one for what CPUs left behind that went offline:
  *
  * ```
- * incoming --> next --> wait --> freed
- *  llist of    no       its      by whoever takes the list
- *  slabs       period   period
- *              yet      is wait_gp
+ *  kfree_rcu() --> open ----.
+ *                 a page     v
+ *  discard_slab() --------> next ------> wait ------> freed, by whoever takes the list
+ *                           no period    its period
+ *                           yet          is wait_gp
  * ```
- * The lists move only forward and as a whole, and only under the queue's lock, which is held for
- * some loads and stores and in which nothing else is called. Law: a PG_RCU page is on exactly one
- * list of one queue, or in the hands of a CPU inside a drain.
+ * Lists move only forward, as a whole, and under the queue's lock; adding to `next` takes no lock.
+ * Law: a PG_RCU page is in exactly one place of one queue, or in the hands of a CPU in a drain.
  * Any CPU may move any queue, so an idle CPU's does not rot when somebody needs it (rcu_barrier()).
  * Kernel: mm/slab_common.c kvfree_call_rcu(), kfree_rcu_monitor(), kvfree_rcu_barrier(), mm/slub.c
  * rcu_free_slab(); 6.18 - differs: no timer; periods begin at safe points.
@@ -28,15 +28,9 @@ import { read_once, write_once } from "../sync/atomic";
 import { lock_mode } from "../sync/context";
 import { llist_add, llist_del_all, llist_next } from "../sync/llist";
 import { cpu_area, header, heap_base, per_cpu } from "../sync/percpu";
-import {
-  grace_period_blocker,
-  rcu_of,
-  rcu_read_lock_held,
-  start_grace_period,
-  wait_for_grace_period,
-} from "../sync/rcu";
+import { rcu_of, start_grace_period, wait_for_grace_period } from "../sync/rcu";
 import { spin_lock, spin_unlock } from "../sync/spinlock";
-import { wait_for_drains } from "./barrier";
+import { defer_free_barrier } from "./barrier";
 import { free_bulk } from "./bulk";
 import { drain_begin, drain_end } from "./defer";
 
@@ -51,8 +45,8 @@ function heap_queue(): RcuQueue {
   return changetype<RcuQueue>(heap_base + offsetof<HeapHeader>("rcu_lock"));
 }
 
-function incoming(queue: RcuQueue): usize {
-  return changetype<usize>(queue) + offsetof<RcuQueue>("incoming");
+function open_page(queue: RcuQueue): usize {
+  return changetype<usize>(queue) + offsetof<RcuQueue>("open");
 }
 
 function next_list(queue: RcuQueue): usize {
@@ -61,6 +55,10 @@ function next_list(queue: RcuQueue): usize {
 
 function wait_list(queue: RcuQueue): usize {
   return changetype<usize>(queue) + offsetof<RcuQueue>("wait");
+}
+
+function wait_gp(queue: RcuQueue): usize {
+  return changetype<usize>(queue) + offsetof<RcuQueue>("wait_gp");
 }
 
 /** @returns false only for LOCK_TRY. */
@@ -73,10 +71,11 @@ function unlock_queue(queue: RcuQueue): void {
   spin_unlock(changetype<usize>(queue));
 }
 
-/** Put a page in front of `next`. Context: the queue's lock. */
-function push(queue: RcuQueue, page: Page): void {
-  page.next = queue.next;
-  write_once(next_list(queue), <u32>changetype<usize>(page));
+/** Make `fresh` the page that is filled. Context: the queue's lock. @param fresh 0 = none */
+function replace_open(queue: RcuQueue, fresh: usize): void {
+  const page = <usize>queue.open;
+  if (page !== 0) llist_add(page + offsetof<Page>("llnode"), next_list(queue));
+  write_once(open_page(queue), <u32>fresh);
 }
 
 /**
@@ -89,36 +88,26 @@ function push(queue: RcuQueue, page: Page): void {
 export function rcu_queue_free(p: usize): bool {
   const mode = lock_mode();
   const queue = queue_of(cpu_area());
-  let fresh: usize = 0;
-  // Ends: a turn without a fresh page is followed by one with it.
-  while (true) {
-    if (!lock_queue(queue, mode)) break;
-    let page = changetype<Page>(<usize>queue.next);
-    // The first page of `next` may be none, full, or pages of a slab, which hold no address.
-    if (queue.next === 0 || page.slabs - 1 >= BATCH - 1) {
-      if (fresh === 0) {
-        unlock_queue(queue);
-        fresh = alloc_pages(0, NUMA_NO_NODE, mode);
-        if (fresh === 0) return false;
-        continue;
-      }
-      page = changetype<Page>(fresh);
-      fresh = 0;
-      page.slabs = 0;
-      set_page_kind(page, PG_RCU);
-      push(queue, page);
+  if (!lock_queue(queue, mode)) return false;
+  let count: u32 = queue.open === 0 ? BATCH : changetype<Page>(<usize>queue.open).slabs;
+  if (count === BATCH) {
+    // The page allocator's locks nest inside this one; nothing in there comes back here.
+    const fresh = alloc_pages(0, NUMA_NO_NODE, mode);
+    if (fresh === 0) {
+      unlock_queue(queue);
+      return false;
     }
-    const count = page.slabs;
-    store<u32>(page_address(page) + ((<usize>count) << 2), <u32>p);
-    page.slabs = count + 1;
-    unlock_queue(queue);
-    if (fresh !== 0) free_pages(changetype<Page>(fresh), mode);
-    // Large allocations are too much memory to let them gather.
-    if (mode !== LOCK_TRY && (count + 1 === BATCH || page_slab(virt_to_page(p)) === 0)) rcu_serve();
-    return true;
+    set_page_kind(changetype<Page>(fresh), PG_RCU);
+    replace_open(queue, fresh);
+    count = 0;
   }
-  if (fresh !== 0) free_pages(changetype<Page>(fresh), mode);
-  return false;
+  const page = changetype<Page>(<usize>queue.open);
+  store<u32>(page_address(page) + ((<usize>count) << 2), <u32>p);
+  page.slabs = ++count;
+  unlock_queue(queue);
+  // Large allocations are too much memory to let them gather.
+  if (mode !== LOCK_TRY && (count === BATCH || page_slab(virt_to_page(p)) === 0)) rcu_serve();
+  return true;
 }
 
 /**
@@ -126,32 +115,30 @@ export function rcu_queue_free(p: usize): bool {
  * must see. A look without the lock. Context: any.
  */
 export function rcu_queued_last(p: usize): bool {
-  const first = <usize>read_once(next_list(queue_of(cpu_area())));
-  if (first === 0) return false;
-  const page = changetype<Page>(first);
-  const count = page.slabs;
-  // Another CPU may have taken the page: what is read then is not the truth, but it is memory.
-  if (count - 1 >= BATCH) return false;
-  return <usize>load<u32>(page_address(page) + ((<usize>count - 1) << 2)) === p;
+  const open = <usize>read_once(open_page(queue_of(cpu_area())));
+  if (open === 0) return false;
+  // Another CPU may just have taken the page: what is read then is not the truth, but it is there.
+  const page = changetype<Page>(open);
+  const last = <usize>(page.slabs - 1) & (BATCH - 1);
+  return <usize>load<u32>(page_address(page) + (last << 2)) === p;
 }
 
 /** Let the pages of an empty slab that is nobody's any more wait. Never fails. Context: any. */
 export function rcu_queue_slab(slab: Slab): void {
   slab.slabs = 0;
   set_page_kind(slab, PG_RCU);
-  llist_add(changetype<usize>(slab) + offsetof<Page>("llnode"), incoming(queue_of(cpu_area())));
+  llist_add(changetype<usize>(slab) + offsetof<Page>("llnode"), next_list(queue_of(cpu_area())));
 }
 
 /** Free a list whose grace period is over. */
-function free_waited(first: usize): void {
+function free_waited(node: usize): void {
   const mode = lock_mode();
-  while (first !== 0) {
-    const page = changetype<Page>(first);
-    const count = page.slabs;
-    first = <usize>page.next;
-    page.next = 0;
+  while (node !== 0) {
+    const page = changetype<Page>(node - offsetof<Page>("llnode"));
+    node = llist_next(node);
+    free_bulk(page.slabs, page_address(page));
     page.slabs = 0;
-    if (count !== 0) free_bulk(count, page_address(page));
+    page.llnode = 0;
     free_pages(page, mode);
   }
 }
@@ -166,39 +153,37 @@ function free_waited(first: usize): void {
  */
 function advance(queue: RcuQueue, over: u32, mode: u32): bool {
   if (!lock_queue(queue, mode)) return false;
-  let node = llist_del_all(incoming(queue));
-  while (node !== 0) {
-    const page = changetype<Page>(node - offsetof<Page>("llnode"));
-    node = llist_next(node);
-    page.llnode = 0;
-    push(queue, page);
+  if (queue.wait === 0) {
+    replace_open(queue, 0);
+    const list = llist_del_all(next_list(queue));
+    if (list !== 0) {
+      // The list is complete before its period begins, and whoever sees it sees its period.
+      write_once(wait_gp(queue), start_grace_period());
+      write_once(wait_list(queue), <u32>list);
+    }
   }
-  if (queue.wait === 0 && queue.next !== 0) {
-    // The list is complete before its period begins, and whoever sees it sees its period.
-    queue.wait_gp = start_grace_period();
-    write_once(wait_list(queue), queue.next);
-    write_once(next_list(queue), 0);
-  }
-  let done = <usize>queue.wait;
-  if (done !== 0 && queue.wait_gp !== over && grace_period_blocker(queue.wait_gp) !== 0) done = 0;
-  // From its list to this CPU's drain without a gap, for wait_for_drains() of a barrier.
-  let drain: usize = 0;
-  if (done !== 0) {
-    drain = drain_begin();
+  const period = queue.wait_gp;
+  const list = <usize>queue.wait;
+  const done = list !== 0 && (period === over || wait_for_grace_period(period, LOCK_TRY));
+  // From the queue to this CPU's drain without a gap, for a barrier that waits for drains.
+  if (done) {
+    const drain = drain_begin();
     write_once(wait_list(queue), 0);
+    unlock_queue(queue);
+    free_waited(list);
+    drain_end(drain);
+  } else {
+    unlock_queue(queue);
   }
-  unlock_queue(queue);
-  if (done === 0) return false;
-  free_waited(done);
-  drain_end(drain);
-  return true;
+  return done;
 }
 
 /** Free what has waited in `queue`, and what need not wait. */
 function serve(queue: RcuQueue): void {
   // Ends: each turn frees something, and frees queue nothing but slabs that became empty.
   while (
-    (read_once(incoming(queue)) | read_once(next_list(queue)) | read_once(wait_list(queue))) !== 0
+    (read_once(open_page(queue)) | read_once(next_list(queue)) | read_once(wait_list(queue))) !==
+    0
   ) {
     if (!advance(queue, 0, LOCK_TRY)) return;
   }
@@ -220,57 +205,49 @@ function finish(queue: RcuQueue, mode: u32): bool {
     advance(queue, over, mode);
     over = 0;
     if (read_once(wait_list(queue)) === 0) continue;
-    over = read_once(changetype<usize>(queue) + offsetof<RcuQueue>("wait_gp"));
+    over = read_once(wait_gp(queue));
     if (!wait_for_grace_period(over, mode)) return false;
   }
   return true;
 }
 
 /**
- * Free everything that was queued before this call, on whatever CPU; waits for readers only if
- * there is anything.
+ * Free everything that was deferred or queued before this call, on whatever CPU; waits for readers
+ * only if anything waits for them.
  *
  * The heap's queue comes last: a CPU that goes offline meanwhile moves its queue there, with its
  * own lock held until it has.
  *
- * @returns false where readers would have to be waited for, and this CPU is one itself, is no
- * plain task, or may not sleep. Context: any; no lock held. Kernel: kvfree_rcu_barrier().
+ * @returns false where readers would have to be waited for, and this CPU is one itself or may not
+ * sleep. Context: task, no lock held. Kernel: kvfree_rcu_barrier(), defer_free_barrier().
  */
 export function rcu_barrier(): bool {
   const mode = lock_mode();
-  if (mode === LOCK_TRY || rcu_read_lock_held() !== 0) return false;
   const cpus = header().nr_cpu_ids;
-  for (let cpu: u32 = 0; cpu < cpus; cpu++) {
-    if (!finish(queue_of(per_cpu(cpu)), mode)) return false;
+  let done: bool = true;
+  for (let cpu: u32 = 0; cpu <= cpus && done; cpu++) {
+    done = finish(cpu === cpus ? heap_queue() : queue_of(per_cpu(cpu)), mode);
   }
-  if (!finish(heap_queue(), mode)) return false;
-  wait_for_drains();
-  return true;
+  // What a missed lock deferred; and drains of what others took off their queues.
+  defer_free_barrier();
+  return done;
 }
 
-/** Give a list to the heap's queue, where its wait begins anew. */
-function give(first: usize): void {
-  while (first !== 0) {
-    const page = changetype<Page>(first);
-    first = <usize>page.next;
-    page.next = 0;
-    llist_add(changetype<usize>(page) + offsetof<Page>("llnode"), incoming(heap_queue()));
-  }
-}
-
-/** Leave this CPU's queue to the heap. Context: a CPU that goes offline, no lock held. */
+/** Leave this CPU's queue to the heap, where waits begin anew. Context: a CPU that goes offline. */
 export function rcu_hand_over(): void {
   const queue = queue_of(cpu_area());
   lock_queue(queue, lock_mode());
-  let node = llist_del_all(incoming(queue));
-  while (node !== 0) {
+  replace_open(queue, 0);
+  // Two lists, next and wait.
+  let node = llist_del_all(next_list(queue));
+  while ((node | <usize>queue.wait) !== 0) {
+    if (node === 0) {
+      node = <usize>queue.wait;
+      write_once(wait_list(queue), 0);
+    }
     const next = llist_next(node);
-    llist_add(node, incoming(heap_queue()));
+    llist_add(node, next_list(heap_queue()));
     node = next;
   }
-  give(<usize>queue.next);
-  give(<usize>queue.wait);
-  write_once(next_list(queue), 0);
-  write_once(wait_list(queue), 0);
   unlock_queue(queue);
 }

@@ -29,7 +29,7 @@
  * and a heap has 2^20 pages and 256 CPUs. Kernel: kernel/rcu/, in spirit.
  */
 import { BUG_ON } from "../base/bug";
-import { LOCK_WAIT } from "../base/config";
+import { LOCK_TRY, LOCK_WAIT } from "../base/config";
 import { HeapHeader } from "../base/layout";
 import { CPU_RCU, CpuArea, RcuData } from "../base/layout_percpu";
 import { cpu_relax, fetch_add, read_once, wait_on, write_once } from "./atomic";
@@ -85,7 +85,7 @@ export function start_grace_period(): u32 {
 }
 
 /** @returns address of the word of a reader that `period` waits for; 0 = it is over. */
-export function grace_period_blocker(period: u32): usize {
+function grace_period_blocker(period: u32): usize {
   const cpus = header().nr_cpu_ids;
   for (let cpu: u32 = 0; cpu < cpus; cpu++) {
     const address = reader_address(rcu_of(per_cpu(cpu)));
@@ -95,18 +95,22 @@ export function grace_period_blocker(period: u32): usize {
   return 0;
 }
 
-/** @returns false if it is not over and this CPU may not sleep. Context: outside a section. */
+/**
+ * Wait for the end of a grace period; LOCK_TRY only looks.
+ *
+ * @returns false if it is not over and this CPU may not sleep, or is a reader itself.
+ */
 export function wait_for_grace_period(period: u32, mode: u32): bool {
-  // Ends when the readers leave: a section that is entered from now on has a later number.
   let turn: u32 = 0;
+  // Ends when the readers leave: a section that is entered from now on has a later number.
   while (true) {
     const blocker = grace_period_blocker(period);
     if (blocker === 0) return true;
-    if (turn < SPINS) {
-      turn++;
+    if (mode === LOCK_TRY) return false;
+    if (++turn < SPINS) {
       cpu_relax(blocker);
     } else {
-      if (mode !== LOCK_WAIT) return false;
+      if (mode !== LOCK_WAIT || rcu_read_lock_held() !== 0) return false;
       const reader = read_once(blocker);
       if (reader !== 0) wait_on(blocker, reader, SLEEP_NS);
     }

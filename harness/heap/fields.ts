@@ -35,7 +35,7 @@ const STRUCTS = {
     ...["pcp_count", "bug_code", "bug_cache", "bug_slab", "bug_object"],
   ],
   rcu_data: ["reader", "nesting", "lock"],
-  rcu_queue: ["lock", "next", "wait", "wait_gp", "incoming"],
+  rcu_queue: ["lock", "open", "next", "wait", "wait_gp"],
   page: [
     ...["freelist", "counters", "slab_cache", "kind", "head", "next", "prev", "slabs", "llnode"],
     ...["flush_freelist", "in_hand", "order", "nr_pages", "node", "flags"],

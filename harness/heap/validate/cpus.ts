@@ -81,7 +81,7 @@ function checkCaches(
   const { reader, nesting } = view.rcu(number);
   if (reader !== 0 || nesting !== 0) holds.push("a read-side section");
   const queue = view.rcuQueues()[number];
-  if (queue !== undefined && (queue.next | queue.wait | queue.incoming) !== 0) {
+  if (queue !== undefined && (queue.open | queue.next | queue.wait) !== 0) {
     holds.push("what waits for a grace period");
   }
   for (const cache of view.caches()) {

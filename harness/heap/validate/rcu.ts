@@ -7,7 +7,7 @@
 import { PG_LARGE } from "../constants.js";
 import { hex } from "../errors.js";
 import type { PageView, RcuQueueView } from "../view.js";
-import { slabAt, type Walk, walkLlist, walkPages } from "../walk.js";
+import { slabAt, type Walk, walkLlist } from "../walk.js";
 import type { Inspection } from "./inspection.js";
 
 /** Walk every queue; the blocks met are taken out of the inspection's notes. */
@@ -17,9 +17,12 @@ export function checkRcu(inspection: Inspection): void {
   if (rcu_gp % 2 === 0) report(inspection, view.base, "heap", `rcu_gp should be odd, is ${rcu_gp}`);
   const large = new Set<number>();
   for (const queue of view.rcuQueues()) {
-    checkList(inspection, queue, walkLlist(view, queue.incoming), large);
-    checkList(inspection, queue, walkPages(view, queue.next, "next"), large);
-    checkList(inspection, queue, walkPages(view, queue.wait, "next"), large);
+    if (queue.open !== 0) {
+      const open: Walk = { items: [queue.open], fault: null, at: 0 };
+      checkList(inspection, queue, open, large);
+    }
+    checkList(inspection, queue, walkLlist(view, queue.next), large);
+    checkList(inspection, queue, walkLlist(view, queue.wait), large);
     if (queue.wait === 0 || queue.wait_gp % 2 === 1) continue;
     const message = `the list that waits has the period ${queue.wait_gp}`;
     report(inspection, queue.address, nameOf(queue), message);
