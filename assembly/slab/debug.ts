@@ -2,10 +2,10 @@
  * What the debug build adds: a stamp in every free object, so that any double free is seen, not
  * only one of the object freed last.
  *
- * The stamp is the first word of a free object, or, where free objects must stay
- * as they are, a word behind the free pointer. It is salted with the address, so user data looks
- * like it once in 2^32 times; such a free is refused although it was right, which leaks the
- * object and harms nothing else. Other builds compile all of this to nothing.
+ * The stamp is the first word of a free object, or, where free objects must stay as they are, a
+ * word behind the free pointer. It is salted with the address, so user data looks like it once in
+ * 2^32 times; such a free is refused although it was right, which leaks the object and harms
+ * nothing else. Other builds compile all of this to nothing.
  */
 import { KmemCache } from "../base/layout";
 

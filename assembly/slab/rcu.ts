@@ -178,23 +178,27 @@ function advance(queue: RcuQueue, over: u32, mode: u32): bool {
   return done;
 }
 
-/** Free what has waited in `queue`, and what need not wait. */
-function serve(queue: RcuQueue): void {
-  // Ends: each turn frees something, and frees queue nothing but slabs that became empty.
-  while (
-    (read_once(open_page(queue)) | read_once(next_list(queue)) | read_once(wait_list(queue))) !==
-    0
-  ) {
-    if (!advance(queue, 0, LOCK_TRY)) return;
-  }
+/** @returns true if anything waits in `queue`. A look without the lock. */
+function is_busy(queue: RcuQueue): bool {
+  const any = read_once(open_page(queue)) | read_once(next_list(queue));
+  return (any | read_once(wait_list(queue))) !== 0;
 }
 
-/** A safe point: see to this CPU's queue and the heap's. Context: task, no lock held. */
+/**
+ * A safe point: free what has waited, and what need not wait, of this CPU's queue and the heap's.
+ *
+ * Context: task, no lock held.
+ */
 export function rcu_serve(): void {
   // Frees of a drain come by here too: no drain inside a drain.
   if (cpu_area().drain_depth !== 0) return;
-  serve(queue_of(cpu_area()));
-  serve(heap_queue());
+  let queue = queue_of(cpu_area());
+  // Ends: each turn frees something, and frees queue nothing but slabs that became empty.
+  while (true) {
+    if (is_busy(queue) && advance(queue, 0, LOCK_TRY)) continue;
+    if (changetype<usize>(queue) === changetype<usize>(heap_queue())) return;
+    queue = heap_queue();
+  }
 }
 
 /** Wait for everything in a queue. @returns false if this CPU may not wait as long. */
