@@ -99,7 +99,10 @@ export const PAGE_DAMAGE = {
       (copy) => copy.patch("page", at.block(copy, PG_BUDDY).address, "kind", PG_RCU),
     ],
     ["an even period", (copy) => copy.patch("heap_header", copy.view.base, "rcu_gp", 4)],
-    ["a reader that reads nothing", (copy) => copy.patch("rcu_data", copy.view.rcu(0).address, "reader", 1)],
+    [
+      "a reader that reads nothing",
+      (copy) => copy.patch("rcu_data", copy.view.rcu(0).address, "reader", 1),
+    ],
     [
       "a list of something else",
       (copy) => {
