@@ -9,7 +9,7 @@
  */
 import { KmemCache } from "../base/layout";
 
-/** Bytes that caches with the free pointer behind the object add behind the free pointer in this build. */
+/** Bytes that this build adds behind free pointers which lie behind their objects. */
 export const STAMP_BYTES: u32 = isDefined(SLUB_DEBUG) ? 4 : 0;
 
 function stamp_of(object: usize): u32 {

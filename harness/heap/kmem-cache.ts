@@ -121,7 +121,8 @@ export class KmemCache {
    * is freed first, and what waits for a grace period, whose readers are waited for if this CPU
    * may wait. If objects are still live, the cache stays as it is: free them and try again.
    *
-   * @throws Error inside nmi(), a constructor or a read-side section; RangeError for the allocator's own caches
+   * @throws Error inside nmi(), a constructor or a read-side section; RangeError for the
+   * allocator's own caches
    */
   destroy(): DestroyResult {
     const { view } = this.#state;

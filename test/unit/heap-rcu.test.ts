@@ -56,7 +56,7 @@ test("kfreeRcu refuses what kfree refuses, and changes nothing then", () => {
   const large = cpu.kmalloc(100_000);
   expect(() => cpu.kfreeRcu(object + 8)).toThrow(SlabError);
   expect(() => cpu.kfreeRcu(large + 4096)).toThrow(SlabError);
-  expect(() => cpu.kfreeRcu(1.5)).toThrow(TypeError);
+  expect(() => cpu.kfreeRcu(1.5)).toThrow(RangeError);
   expect(() => cpu.kfreeRcu(8)).toThrow(SlabError);
   bounded.rcuReadLock();
   cpu.kfreeRcu(object);

@@ -126,8 +126,9 @@ export function makeAndDestroy(context: JobContext, { seed, rounds, slots }: Chu
 }
 
 /**
- * Leaves a cpu slab, partial slabs, deferred objects and such as wait for a grace period behind, and
- * no live object: the last frees are all nolock, so that the first safe point that follows drains them.
+ * Leaves a cpu slab, partial slabs, deferred objects and such as wait for a grace period behind,
+ * and no live object: the last frees are all nolock, so that the first safe point that follows
+ * drains them.
  */
 function useAndLeave(cpu: Cpu, cache: KmemCache, random: Random): void {
   const objects = random.shuffle(Array.from({ length: 240 }, () => cache.alloc()));
