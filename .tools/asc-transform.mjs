@@ -1,31 +1,30 @@
 /**
  * asc transform: what is done to every module between compiling and optimising.
  *
- * 1. Functions that the optimiser must not copy into their callers are marked: the counter of
- *    slow-path events, whose sixty copies would be a tenth of the release binary, and other steps
- *    that are called from many places; in the model build also the this_cpu instruction, which has
- *    to read `this_cpu` by itself, after the point where a machine may have moved the task.
+ * 1. Inlining. The optimiser copies small functions into every caller; on slow paths that buys
+ *    nothing and is a fifth of the binary. So a function with several callers stays a function,
+ *    unless it is tiny or lies in one of the files that fast paths are made of. In the model build
+ *    the this_cpu instruction stays one too: it has to read `this_cpu` by itself, after the point
+ *    where a machine may have moved the task.
  * 2. The layout, which assembly/inspect/fields.ts exports as one constant per field, becomes the
  *    custom section `slablab.layout`: a third of the bytes, and no clutter among the exports.
  */
-const OUT_OF_LINE = [
-  "assembly/sync/stat/stat_add",
-  "assembly/sync/stat/stat",
-  "assembly/sync/spinlock/spin_unlock",
-  "assembly/sync/spinlock/spin_lock_as",
-  "assembly/sync/local_lock/local_lock_irqsave",
-  "assembly/sync/intent/intent_set",
-  "assembly/slab/slab/update_locked",
-  "assembly/slab/hooks/slab_post_alloc_hook",
-  "assembly/slab/hooks/slab_free_hook",
-  "assembly/slab/free/free_to_cpu_slab_locked",
-  "assembly/page/buddy/node_zone",
-  "assembly/page/buddy/pfn_to_nid",
-  "assembly/slab/kmem_cache_node/remove_partial",
-  "assembly/slab/section/list_unlock",
-  "assembly/slab/section/unlock_cpu_slab",
+
+/** Files whose functions may be copied anywhere: the steps of the fast paths and of slow frees. */
+const INLINABLE = [
+  "assembly/sync/atomic",
+  "assembly/sync/percpu",
+  "assembly/slab/fast",
+  "assembly/slab/free",
+  "assembly/slab/object",
+  "assembly/slab/slab",
+  "assembly/page/page",
+  "assembly/workload/",
 ];
-const OUT_OF_LINE_IN_MODEL = ["assembly/sync/percpu/this_cpu_cmpxchg_double"];
+const NEVER_INLINABLE = ["assembly/slab/slab/update_locked"];
+/** Up to this much text a function is smaller than a call of it. */
+const TINY_CHARACTERS = 240;
+const OUT_OF_LINE_IN_MODEL = "assembly/sync/percpu/this_cpu_cmpxchg_double";
 const LAYOUT_SECTION = "slablab.layout";
 
 export default class SlablabTransform {
@@ -36,7 +35,8 @@ export default class SlablabTransform {
 
   keepOutOfLine(module) {
     const isModel = this.program.options.globalAliases?.has("SLUB_MODEL") === true;
-    for (const name of isModel ? [...OUT_OF_LINE, ...OUT_OF_LINE_IN_MODEL] : OUT_OF_LINE) {
+    const names = functionsWithManyCallers(module.emitText());
+    for (const name of isModel ? [...names, OUT_OF_LINE_IN_MODEL] : names) {
       this.binaryen.setPassArgument("no-inline", name);
       module.runPasses(["no-inline"]);
     }
@@ -58,6 +58,24 @@ export default class SlablabTransform {
     const bytes = new TextEncoder().encode(encodeLayout(entries));
     if (bytes.length > 0) module.addCustomSection(LAYOUT_SECTION, bytes);
   }
+}
+
+/** Names of the functions that stay out of line, by the text of the unoptimised module. */
+function functionsWithManyCallers(text) {
+  const calls = new Map();
+  for (const [, name] of text.matchAll(/\(call \$([^\s)]+)/g)) {
+    calls.set(name, (calls.get(name) ?? 0) + 1);
+  }
+  const sizes = new Map();
+  for (const body of text.split(/\n (?=\()/)) {
+    const name = /^\(func \$([^\s)]+)/.exec(body)?.[1];
+    if (name !== undefined) sizes.set(name, body.replace(/\s+/g, " ").length);
+  }
+  return [...sizes.keys()].filter((name) => {
+    if (NEVER_INLINABLE.includes(name)) return true;
+    if (INLINABLE.some((file) => name.startsWith(file))) return false;
+    return (calls.get(name) ?? 0) > 1 && (sizes.get(name) ?? 0) > TINY_CHARACTERS;
+  });
 }
 
 /**

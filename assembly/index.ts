@@ -47,8 +47,16 @@ export {
 export { calloc, free, malloc, malloc_usable_size, realloc } from "./kmalloc/libc";
 export { memcg_create, memcg_destroy, memcg_set } from "./kmalloc/memcg";
 export { kfree_nolock, kmalloc_nolock } from "./kmalloc/nolock";
+export { kfree_rcu } from "./kmalloc/rcu";
 export { defer_free_barrier } from "./slab/barrier";
 export { kmem_cache_create, kmem_cache_destroy, kmem_cache_open } from "./slab/kmem_cache";
+export { rcu_barrier } from "./slab/rcu";
 export { kmem_cache_shrink } from "./slab/shrink";
 export { preempt_count } from "./sync/context";
 export { this_cpu } from "./sync/percpu";
+export {
+  rcu_read_lock,
+  rcu_read_lock_held,
+  rcu_read_unlock,
+  synchronize_rcu,
+} from "./sync/rcu";

@@ -18,6 +18,7 @@ export {
   NUMA_NO_NODE,
   SLAB_ACCOUNT,
   SLAB_HWCACHE_ALIGN,
+  SLAB_TYPESAFE_BY_RCU,
   ZERO_SIZE_PTR,
 } from "./heap/flags.js";
 export {

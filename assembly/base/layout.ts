@@ -103,9 +103,16 @@ export class HeapHeader {
   optionsReserved3: u64;
   optionsReserved4: u64;
 
-  // --- line 4: grace periods; any CPU, atomics.
-  /** Number of the current grace period, from 1. */
+  // --- line 4: grace periods. rcu_gp by any CPU, atomics; from rcu_lock on an RcuQueue, of what
+  // CPUs left behind that went offline.
+  /** Number of the current grace period, odd, from 1. */
   rcu_gp: u32;
+  rcuReserved0: u32;
+  rcu_lock: u32;
+  rcu_open: u32;
+  rcu_next: u32;
+  rcu_wait: u32;
+  rcu_wait_gp: u32;
 }
 if (offsetof<HeapHeader>("grow_lock") !== 64) ERROR("growth must start its own line");
 if (offsetof<HeapHeader>("slab_mutex") !== 128) ERROR("slab_mutex must start its own line");
@@ -311,9 +318,9 @@ export class Page {
   /** List links: buddy and pcp lists, node partial list, percpu partial list. */
   next: u32;
   prev: u32;
-  /** Length of the percpu partial list that starts here. */
+  /** Length of the percpu partial list that starts here. PG_RCU: addresses in the page. */
   slabs: u32;
-  /** Link of CpuArea.defer_slabs and Zone.deferred. */
+  /** Link of CpuArea.defer_slabs, Zone.deferred and the lists of RcuQueue. */
   llnode: u32;
   /** Detached cpu freelist of a slab on defer_slabs. */
   flush_freelist: u32;
@@ -351,6 +358,11 @@ export const PG_INFLIGHT: u32 = 6;
 export const PG_DEFERRED: u32 = 7;
 /** Wasm pages that another module grew for itself; nr_pages of them. */
 export const PG_HOLE: u32 = 8;
+/**
+ * Waits for a grace period (slab/rcu.ts): the pages of an empty slab, or a page of the addresses
+ * of `slabs` allocations. Linked by `llnode`.
+ */
+export const PG_RCU: u32 = 9;
 
 /** Slab is on its node's partial list (kernel: SL_partial). */
 export const SL_PARTIAL: u32 = 1;

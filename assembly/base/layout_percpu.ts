@@ -192,13 +192,36 @@ export const MEMCG_SHIFT: u32 = 6;
 /** Groups 1 .. 63; 0 is none. */
 export const MAX_MEMCGS: u32 = 64;
 
-/** A CPU's part in grace periods. Line of its own; `reader` by any CPU through atomics. */
+/**
+ * A CPU's part in grace periods. Line of its own; `reader` is read by any CPU through atomics; from
+ * `lock` on it is an RcuQueue.
+ */
 @unmanaged
 export class RcuData {
   /** Grace period that was current when this CPU entered its read side; 0 = quiescent. */
   reader: u32;
   /** Read-side sections this CPU is in. */
   nesting: u32;
+  lock: u32;
+  open: u32;
+  next: u32;
+  wait: u32;
+  wait_gp: u32;
+}
+
+/** Pages that wait for a grace period, by Page.llnode: in RcuData and in HeapHeader. Any CPU. */
+@unmanaged
+export class RcuQueue {
+  /** Owner CPU + 1, or 0. Guards everything but adding to `next`. */
+  lock: u32;
+  /** Page of addresses that is being filled, never empty, or 0. */
+  open: u32;
+  /** llist of pages that no period has begun for. Atomic. */
+  next: u32;
+  /** The list that waits for `wait_gp`, or 0. */
+  wait: u32;
+  /** The period that `wait` waits for. */
+  wait_gp: u32;
 }
 
 /** lockdep: the locks this CPU holds, in order (SLUB_DEBUG builds). */

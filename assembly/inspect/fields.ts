@@ -19,6 +19,7 @@ import {
   PCP_ORDERS,
   SLAB_ACCOUNT,
   SLAB_HWCACHE_ALIGN,
+  SLAB_TYPESAFE_BY_RCU,
 } from "../base/config";
 import {
   CACHE_TABLE,
@@ -54,6 +55,7 @@ import {
   Memcg,
   MemcgStock,
   RcuData,
+  RcuQueue,
 } from "../base/layout_percpu";
 
 // HeapHeader
@@ -95,6 +97,11 @@ export const heap_header$fail_nth: u32 = <u32>offsetof<HeapHeader>("fail_nth") |
 export const heap_header$nr_debug_records: u32 =
   <u32>offsetof<HeapHeader>("nr_debug_records") | (4 << 16);
 export const heap_header$rcu_gp: u32 = <u32>offsetof<HeapHeader>("rcu_gp") | (4 << 16);
+export const heap_header$rcu_lock: u32 = <u32>offsetof<HeapHeader>("rcu_lock") | (4 << 16);
+export const heap_header$rcu_open: u32 = <u32>offsetof<HeapHeader>("rcu_open") | (4 << 16);
+export const heap_header$rcu_next: u32 = <u32>offsetof<HeapHeader>("rcu_next") | (4 << 16);
+export const heap_header$rcu_wait: u32 = <u32>offsetof<HeapHeader>("rcu_wait") | (4 << 16);
+export const heap_header$rcu_wait_gp: u32 = <u32>offsetof<HeapHeader>("rcu_wait_gp") | (4 << 16);
 
 // Zone
 export const zone$lock: u32 = <u32>offsetof<Zone>("lock") | (4 << 16);
@@ -246,6 +253,18 @@ export const memcg$name3: u32 = <u32>offsetof<Memcg>("name3") | (8 << 16);
 // RcuData
 export const rcu_data$reader: u32 = <u32>offsetof<RcuData>("reader") | (4 << 16);
 export const rcu_data$nesting: u32 = <u32>offsetof<RcuData>("nesting") | (4 << 16);
+export const rcu_data$lock: u32 = <u32>offsetof<RcuData>("lock") | (4 << 16);
+export const rcu_data$open: u32 = <u32>offsetof<RcuData>("open") | (4 << 16);
+export const rcu_data$next: u32 = <u32>offsetof<RcuData>("next") | (4 << 16);
+export const rcu_data$wait: u32 = <u32>offsetof<RcuData>("wait") | (4 << 16);
+export const rcu_data$wait_gp: u32 = <u32>offsetof<RcuData>("wait_gp") | (4 << 16);
+
+// RcuQueue
+export const rcu_queue$lock: u32 = <u32>offsetof<RcuQueue>("lock") | (4 << 16);
+export const rcu_queue$open: u32 = <u32>offsetof<RcuQueue>("open") | (4 << 16);
+export const rcu_queue$next: u32 = <u32>offsetof<RcuQueue>("next") | (4 << 16);
+export const rcu_queue$wait: u32 = <u32>offsetof<RcuQueue>("wait") | (4 << 16);
+export const rcu_queue$wait_gp: u32 = <u32>offsetof<RcuQueue>("wait_gp") | (4 << 16);
 
 // HeldLocks
 export const held_locks$depth: u32 = <u32>offsetof<HeldLocks>("depth") | (4 << 16);
@@ -262,6 +281,7 @@ export const const$GFP_ZERO: u32 = <u32>GFP_ZERO;
 export const const$GFP_ACCOUNT: u32 = <u32>GFP_ACCOUNT;
 export const const$SLAB_HWCACHE_ALIGN: u32 = <u32>SLAB_HWCACHE_ALIGN;
 export const const$SLAB_ACCOUNT: u32 = <u32>SLAB_ACCOUNT;
+export const const$SLAB_TYPESAFE_BY_RCU: u32 = SLAB_TYPESAFE_BY_RCU;
 export const const$NR_DEFER_ARMS: u32 = <u32>NR_DEFER_ARMS;
 export const const$ZONES: u32 = <u32>ZONES;
 export const const$ZONE_SIZE: u32 = <u32>ZONE_SIZE;

@@ -39,6 +39,8 @@ import { HOOKED, preempt_count } from "../sync/context";
 import { lockdep_reset } from "../sync/lockdep";
 import { BUG_ON } from "../base/bug";
 import { flush_everything_here } from "../slab/barrier";
+import { rcu_hand_over, rcu_serve } from "../slab/rcu";
+import { rcu_read_lock_held } from "../sync/rcu";
 import { add_pages } from "../page/grow";
 import { drain_pages } from "../page/pcp";
 import { cpu_area } from "../sync/percpu";
@@ -242,13 +244,16 @@ export function cpu_attach(base: usize, wanted: i32, task_mode: u32): i32 {
 /**
  * Stop being a CPU: give back what it holds, drain what waits for it, free its number.
  *
- * Traps inside a section, an interrupt or a callback. Context: task.
+ * Traps inside a section, a read-side section, an interrupt or a callback. What waits for a grace
+ * period goes to the heap. Context: task.
  */
 export function cpu_offline(): void {
-  BUG_ON(preempt_count() !== 0);
+  BUG_ON((preempt_count() | rcu_read_lock_held()) !== 0);
   // Neither a group that could not be removed then nor bytes of one stay with a number nobody has.
   write_once(this_cpu + offsetof<CpuArea>("memcg"), 0);
+  rcu_serve();
   flush_everything_here();
+  rcu_hand_over();
   drain_stock();
   // A missed lock is tried again: pages must not stay with a number that nobody has.
   while (!drain_pages(cpu_area(), cpu_area().task_mode)) {}

@@ -8,6 +8,7 @@ import { CpuArea } from "../base/layout_percpu";
 import { LOCK_TRY } from "../base/config";
 import { serve_growth } from "../page/grow";
 import { irq_work_check } from "../slab/defer";
+import { rcu_serve } from "../slab/rcu";
 import {
   HARDIRQ,
   HOOKED,
@@ -59,11 +60,16 @@ export function set_preempt_count(value: u32): void {
   irq_work_check();
 }
 
-/** A safe point: run irq_work if it was raised, and grow if a nolock caller asked for it. */
+/**
+ * A safe point: run irq_work if it was raised, grow if a nolock caller asked for it, and free what
+ * has waited for a grace period.
+ */
 export function poll(): void {
   irq_work_check();
   const mode = lock_mode();
-  if (mode !== LOCK_TRY) serve_growth(mode);
+  if (mode === LOCK_TRY) return;
+  serve_growth(mode);
+  rcu_serve();
 }
 
 /** Send the next deferral of this CPU to CPU `cpu`'s list (experiments: a migrated task). */

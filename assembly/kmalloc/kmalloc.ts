@@ -114,7 +114,7 @@ export function ksize(p: usize): usize {
   const slab = page_slab(page);
   if (slab === 0) return large_bytes(page);
   const cache = changetype<KmemCache>(<usize>changetype<Slab>(slab).slab_cache);
-  return cache.ctor !== 0 ? cache.inuse : cache.size;
+  return cache.offset >= cache.inuse ? cache.inuse : cache.size;
 }
 
 /**

@@ -5,10 +5,18 @@
  * blocks. Kernel: mm/slub.c ___kmalloc_large_node(), free_large_kmalloc(); 6.18.
  */
 import { get_order } from "../base/bits";
-import { GFP_ACCOUNT, GFP_ZERO, MAX_PAGE_ORDER, PAGE_SHIFT, PAGE_SIZE } from "../base/config";
+import {
+  GFP_ACCOUNT,
+  GFP_ZERO,
+  LOCK_TRY,
+  MAX_PAGE_ORDER,
+  PAGE_SHIFT,
+  PAGE_SIZE,
+} from "../base/config";
 import { PG_LARGE, Page } from "../base/layout";
 import { page_address, set_page_kind } from "../page/page";
 import { memcg_charge_large, memcg_uncharge_large } from "../slab/memcg";
+import { rcu_serve } from "../slab/rcu";
 import { alloc_large_run, alloc_pages, free_pages } from "../page/page_alloc";
 
 /** No request above this can ever be met: it would overflow when rounded up to blocks. */
@@ -22,6 +30,7 @@ const LARGEST: usize = 0xffc0_0000;
  */
 export function kmalloc_large(size: usize, gfp: u32, node: i32, mode: u32): usize {
   if (size > LARGEST) return 0;
+  if (mode !== LOCK_TRY) rcu_serve();
   const order = get_order(size);
   const pages = <u32>((size + PAGE_SIZE - 1) >> PAGE_SHIFT);
   const address =

@@ -54,6 +54,7 @@ import { get_node, nr_partial, remove_partial } from "./kmem_cache_node";
 import { allocate_slab } from "./new_slab";
 import { nolock_refuses, slab_alloc_nolock } from "./nolock";
 import { get_freepointer } from "./object";
+import { rcu_serve } from "./rcu";
 import { flush_if_asked } from "./shrink";
 import { list_lock, list_unlock, lock_cpu_slab, unlock_cpu_slab } from "./section";
 import { freeze_slab, get_freelist } from "./slab";
@@ -315,6 +316,7 @@ export function slab_alloc_slow(cache: KmemCache, node: i32, mode: u32): usize {
   if (mode !== LOCK_TRY) {
     serve_growth(mode);
     flush_if_asked(cache, mode);
+    rcu_serve();
   }
   const before = this_cpu_cache(cache).slab;
   // Ends: LOOK_AGAIN means that somebody nested in this call allocated or freed here.

@@ -24,6 +24,7 @@ import { debug_is_free } from "./debug";
 import { is_deferred_last } from "./defer";
 import { cpu_slab } from "./kmem_cache_cpu";
 import { index_to_obj, obj_to_index } from "./object";
+import { rcu_queued_last } from "./rcu";
 import { slab_word, word_freelist, word_objects } from "./slab";
 
 /** Note a refusal in this CPU's area, for the host's report. @returns `code`. */
@@ -66,6 +67,7 @@ function is_free(cache: KmemCache, slab: Slab, object: usize): bool {
  */
 export function check_free(p: usize, wanted: usize, nolock: bool): u32 {
   if (zero_or_null(p)) return REFUSED_NONE;
+  if (rcu_queued_last(p)) return refuse(REFUSED_DOUBLE, 0, 0, p);
   const pfn = pfn_of(p);
   if (pfn < header().first_pfn || pfn >= end_pfn()) return refuse(REFUSED_WILD, 0, 0, p);
   const page = virt_to_page(p);

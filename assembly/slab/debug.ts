@@ -2,14 +2,14 @@
  * What the debug build adds: a stamp in every free object, so that any double free is seen, not
  * only one of the object freed last.
  *
- * The stamp is the first word of a free object, or, where objects are constructed and must stay
- * as they are, a word behind the free pointer. It is salted with the address, so user data looks
- * like it once in 2^32 times; such a free is refused although it was right, which leaks the
- * object and harms nothing else. Other builds compile all of this to nothing.
+ * The stamp is the first word of a free object, or, where free objects must stay as they are, a
+ * word behind the free pointer. It is salted with the address, so user data looks like it once in
+ * 2^32 times; such a free is refused although it was right, which leaks the object and harms
+ * nothing else. Other builds compile all of this to nothing.
  */
 import { KmemCache } from "../base/layout";
 
-/** Bytes that constructed caches add behind the free pointer in this build. */
+/** Bytes that this build adds behind free pointers which lie behind their objects. */
 export const STAMP_BYTES: u32 = isDefined(SLUB_DEBUG) ? 4 : 0;
 
 function stamp_of(object: usize): u32 {
@@ -17,7 +17,7 @@ function stamp_of(object: usize): u32 {
 }
 
 function stamp_address(cache: KmemCache, object: usize): usize {
-  return cache.ctor !== 0 ? object + cache.inuse + 4 : object;
+  return cache.offset >= cache.inuse ? object + cache.inuse + 4 : object;
 }
 
 /** The object becomes free. */

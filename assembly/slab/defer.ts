@@ -263,7 +263,7 @@ function put_away(cache: KmemCache, slab: Slab, mode: u32): void {
 }
 
 /** From here on objects may be in this CPU's hands and on no list; drains nest. */
-function drain_begin(): usize {
+export function drain_begin(): usize {
   const area = changetype<usize>(cpu_area());
   fetch_add(area + offsetof<CpuArea>("drain_depth"), 1);
   return area;
@@ -273,7 +273,7 @@ function drain_begin(): usize {
  * End what drain_begin() began, on the CPU it began on. Only the outermost end moves the
  * sequence: an irq_work that ran inside says nothing about the list of the drain around it.
  */
-function drain_end(area: usize): void {
+export function drain_end(area: usize): void {
   if (fetch_sub(area + offsetof<CpuArea>("drain_depth"), 1) === 1) {
     fetch_add(area + offsetof<CpuArea>("drain_seq"), 1);
   }

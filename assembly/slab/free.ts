@@ -42,6 +42,7 @@ import {
 import { discard_slab } from "./new_slab";
 import { slab_free_chain_nolock, slab_free_nolock } from "./nolock";
 import { set_freepointer } from "./object";
+import { rcu_serve } from "./rcu";
 import { flush_if_asked } from "./shrink";
 import { list_lock, list_unlock, lock_cpu_slab, unlock_cpu_slab } from "./section";
 import {
@@ -128,6 +129,7 @@ function slab_free_slow(cache: KmemCache, slab: Slab, head: usize, tail: usize, 
   tick();
   const mode = cpu_area().task_mode;
   flush_if_asked(cache, mode);
+  rcu_serve();
   drain_on_slow_free(cache, slab, mode);
   // Only a CPU that may not sleep can miss the lock: then it frees as nolock calls do.
   if (!free_to_slab(cache, slab, head, tail, count, mode)) {

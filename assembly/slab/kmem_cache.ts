@@ -35,10 +35,11 @@ import { read_once, write_once } from "../sync/atomic";
 import { lock_mode } from "../sync/context";
 import { cpu_cache_of, header, heap_base, per_cpu } from "../sync/percpu";
 import { next_random } from "../sync/random";
-import { defer_free_barrier, flush_cpu_of } from "./barrier";
+import { flush_cpu_of } from "./barrier";
 import { get_node, node_nr_slabs, remove_partial } from "./kmem_cache_node";
 import { discard_slab } from "./new_slab";
 import { free_cache_random_seq, init_cache_random_seq } from "./random_seq";
+import { rcu_barrier } from "./rcu";
 import { list_lock, list_unlock } from "./section";
 import { MAX_OBJECT_SIZE, calculate_alignment, calculate_sizes } from "./size";
 import { slab_word, word_inuse } from "./slab";
@@ -238,7 +239,8 @@ export function release_cache(cache: KmemCache, mode: u32): void {
 }
 
 /**
- * Destroy a cache that nobody uses any more. First waits for every deferred free.
+ * Destroy a cache that nobody uses any more. First waits for every deferred free, and for a grace
+ * period if anything waits for one.
  *
  * A CPU that went idle never reaches a safe point: its lists are taken from here, and what it
  * holds of this cache is flushed from here. slab_mutex keeps a CPU that goes offline from
@@ -252,7 +254,8 @@ export function kmem_cache_destroy(cache: KmemCache): u32 {
   const mode = lock_mode();
   let left: u32 = 1;
   for (let pass: u32 = 0; pass < DESTROY_PASSES && left !== 0; pass++) {
-    defer_free_barrier();
+    // Where readers cannot be waited for, what is queued counts as in use, and the cache stays.
+    rcu_barrier();
     lock_slab_mutex(mode);
     left = shutdown_cache(cache, mode);
     if (left === 0) {
@@ -260,5 +263,7 @@ export function kmem_cache_destroy(cache: KmemCache): u32 {
     }
     unlock_slab_mutex();
   }
+  // Pages that wait lead to it no more; but whoever destroys wants them back.
+  if (left === 0) rcu_barrier();
   return left;
 }

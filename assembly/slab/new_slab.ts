@@ -4,6 +4,7 @@
  * A new slab is in the CPU's hand, reachable by nobody else: its word is written without races.
  * Kernel: mm/slub.c allocate_slab(), setup_object(), __free_slab(), discard_slab(); 6.18.
  */
+import { SLAB_TYPESAFE_BY_RCU } from "../base/config";
 import { call_ctor } from "../base/host";
 import { INTENT_DISCARD, INTENT_NEW_SLAB, KmemCache, PG_SLAB, Slab } from "../base/layout";
 import { page_address, set_page_heads, set_page_kind } from "../page/page";
@@ -18,6 +19,7 @@ import { memcg_init_slab } from "./memcg";
 import { dec_slabs_node, inc_slabs_node, slab_node } from "./kmem_cache_node";
 import { set_freepointer } from "./object";
 import { entry_offset, next_freelist_entry, random_start } from "./random_seq";
+import { rcu_queue_slab } from "./rcu";
 import { make_word, set_slab_word, slab_word, word_objects } from "./slab";
 
 /** Pages of the preferred order, or of the smallest that holds one object. */
@@ -64,12 +66,18 @@ function build_freelist(cache: KmemCache, start: usize, objects: u32): usize {
   return first;
 }
 
-function give_pages_back(slab: Slab, mode: u32): void {
+/**
+ * From here on no address leads to the slab, and it leads to no cache.
+ *
+ * @param late true: its pages go back after a grace period
+ */
+function give_pages_back(slab: Slab, late: bool, mode: u32): void {
   set_page_heads(slab, slab.order, 0);
   slab.slab_cache = 0;
   slab.in_hand = 0;
   set_slab_word(slab, 0);
-  free_pages(slab, mode);
+  if (late) rcu_queue_slab(slab);
+  else free_pages(slab, mode);
 }
 
 /**
@@ -98,7 +106,7 @@ export function allocate_slab(cache: KmemCache, node: i32, only: bool, mode: u32
   memcg_init_slab(cache, slab, objects);
   const made = cache.ctor === 0 || construct(cache, start, objects);
   if (!made) {
-    give_pages_back(slab, mode);
+    give_pages_back(slab, false, mode);
     intent_clear(noted);
     return 0;
   }
@@ -112,7 +120,8 @@ export function allocate_slab(cache: KmemCache, node: i32, only: bool, mode: u32
 }
 
 /**
- * Give an empty slab back. Law: inuse is 0, no list has it, nobody froze it.
+ * Give an empty slab back, at once or after a grace period, as its cache wants it. Law: inuse is
+ * 0, no list has it, nobody froze it.
  *
  * Context: any with LOCK_TRY; otherwise no zone or pcp lock held.
  */
@@ -120,6 +129,6 @@ export function discard_slab(cache: KmemCache, slab: Slab, mode: u32): void {
   trace(TRACE_SLAB_FREE, changetype<usize>(slab), changetype<usize>(cache), <usize>slab.order);
   const noted = intent_set(INTENT_DISCARD, changetype<usize>(slab), 0, slab.order);
   dec_slabs_node(slab_node(cache, slab), word_objects(slab_word(slab)));
-  give_pages_back(slab, mode);
+  give_pages_back(slab, (cache.flags & SLAB_TYPESAFE_BY_RCU) !== 0, mode);
   intent_clear(noted);
 }

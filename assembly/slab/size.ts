@@ -18,6 +18,7 @@ import {
   PAGE_SIZE,
   SLAB_ACCOUNT,
   SLAB_HWCACHE_ALIGN,
+  SLAB_TYPESAFE_BY_RCU,
   SLUB_MAX_ORDER,
 } from "../base/config";
 import { KmemCache, align_up } from "../base/layout";
@@ -101,7 +102,7 @@ export function calculate_sizes(cache: KmemCache, cpus: u32): bool {
   const word: usize = 4;
   let size = <u32>align_up(cache.object_size, word);
   cache.inuse = size;
-  if (cache.ctor !== 0) {
+  if (cache.ctor !== 0 || (cache.flags & SLAB_TYPESAFE_BY_RCU) !== 0) {
     cache.offset = size;
     size += <u32>word + STAMP_BYTES;
   } else {

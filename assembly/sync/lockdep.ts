@@ -14,22 +14,25 @@ import { CACHE_TABLE, HeapHeader, KmemCacheCpu, ZONES, ZONE_SIZE } from "../base
 import {
   CPU_CACHES,
   CPU_HELD_LOCKS,
+  CPU_RCU,
   CpuArea,
   HeldLocks,
   MAX_HELD_LOCKS,
+  RcuData,
 } from "../base/layout_percpu";
 import { in_nolock } from "./context";
 import { header, heap_base, this_cpu } from "./percpu";
 
 // Classes in the order in which they nest.
 export const LOCK_CLASS_SLAB_MUTEX: u32 = 1;
-export const LOCK_CLASS_GROW: u32 = 2;
-export const LOCK_CLASS_LIST: u32 = 3;
-export const LOCK_CLASS_LOCAL: u32 = 4;
-export const LOCK_CLASS_SLAB: u32 = 5;
-export const LOCK_CLASS_STOCK: u32 = 6;
-export const LOCK_CLASS_PCP: u32 = 7;
-export const LOCK_CLASS_ZONE: u32 = 8;
+export const LOCK_CLASS_RCU: u32 = 2;
+export const LOCK_CLASS_GROW: u32 = 3;
+export const LOCK_CLASS_LIST: u32 = 4;
+export const LOCK_CLASS_LOCAL: u32 = 5;
+export const LOCK_CLASS_SLAB: u32 = 6;
+export const LOCK_CLASS_STOCK: u32 = 7;
+export const LOCK_CLASS_PCP: u32 = 8;
+export const LOCK_CLASS_ZONE: u32 = 9;
 
 // What is told to the host.
 /** A lock is waited for while one is held that comes after it. */
@@ -51,11 +54,13 @@ function class_of(lock: usize): u32 {
   const offset = lock - heap_base;
   if (offset === offsetof<HeapHeader>("slab_mutex")) return LOCK_CLASS_SLAB_MUTEX;
   if (offset === offsetof<HeapHeader>("grow_lock")) return LOCK_CLASS_GROW;
+  if (offset === offsetof<HeapHeader>("rcu_lock")) return LOCK_CLASS_RCU;
   if (offset < ZONES + ZONE_SIZE * MAX_NODES) return LOCK_CLASS_ZONE;
   if (offset >= CACHE_TABLE && lock < <usize>head.cpu_areas) return LOCK_CLASS_LIST;
   if (lock >= <usize>head.mem_map) return LOCK_CLASS_SLAB;
   const inside = (lock - <usize>head.cpu_areas) % <usize>head.cpu_area_size;
   if (inside >= CPU_CACHES + offsetof<KmemCacheCpu>("lock")) return LOCK_CLASS_LOCAL;
+  if (inside === CPU_RCU + offsetof<RcuData>("lock")) return LOCK_CLASS_RCU;
   return inside === offsetof<CpuArea>("pcp_lock") ? LOCK_CLASS_PCP : LOCK_CLASS_STOCK;
 }
 

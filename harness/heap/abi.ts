@@ -90,6 +90,17 @@ export interface HeapCalls {
   memcg_set(memcg: number, generation: number): number;
   /** Returns 1 if the group is gone now, 0 if it is in use or was gone before. */
   memcg_destroy(memcg: number, generation: number): number;
+  /** Returns 0 if it could not be queued: the object is still the caller's. */
+  kfree_rcu(object: number): number;
+  /** Returns 0 where readers would have to be waited for and cannot be. */
+  rcu_barrier(): number;
+  rcu_read_lock(): void;
+  /** Read-side sections this CPU is in. */
+  rcu_read_lock_held(): number;
+  /** Traps outside a section. */
+  rcu_read_unlock(): void;
+  /** Returns 0 where it cannot wait. */
+  synchronize_rcu(): number;
 
   nmi_enter(): void;
   nmi_exit(): void;
@@ -185,6 +196,12 @@ function pickCalls(from: RawExports): HeapCalls {
     memcg_create: from.memcg_create,
     memcg_set: from.memcg_set as unknown as HeapCalls["memcg_set"],
     memcg_destroy: from.memcg_destroy as unknown as HeapCalls["memcg_destroy"],
+    kfree_rcu: from.kfree_rcu as unknown as HeapCalls["kfree_rcu"],
+    rcu_barrier: from.rcu_barrier as unknown as HeapCalls["rcu_barrier"],
+    rcu_read_lock: from.rcu_read_lock,
+    rcu_read_lock_held: from.rcu_read_lock_held,
+    rcu_read_unlock: from.rcu_read_unlock,
+    synchronize_rcu: from.synchronize_rcu as unknown as HeapCalls["synchronize_rcu"],
     nmi_enter: from.nmi_enter,
     nmi_exit: from.nmi_exit,
     preempt_count: from.preempt_count,

@@ -25,7 +25,7 @@ export interface KmemCacheOptions {
    */
   readonly align?: number;
   /**
-   * SLAB_HWCACHE_ALIGN, SLAB_ACCOUNT, or 0.
+   * SLAB_HWCACHE_ALIGN, SLAB_ACCOUNT, SLAB_TYPESAFE_BY_RCU, or 0.
    * @default 0
    */
   readonly flags?: number;

@@ -41,6 +41,7 @@ export const PG_TABLE = 5;
 export const PG_INFLIGHT = 6;
 export const PG_DEFERRED = 7;
 export const PG_HOLE = 8;
+export const PG_RCU = 9;
 /** Page.kind by name, for reports. */
 export const PAGE_KINDS = [
   "plain",
@@ -52,6 +53,7 @@ export const PAGE_KINDS = [
   "inflight",
   "deferred",
   "hole",
+  "rcu",
 ] as const;
 
 /** Page.flags: the slab is on its node's partial list. */

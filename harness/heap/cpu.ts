@@ -37,6 +37,7 @@ import { hex } from "./errors.js";
 import { GFP_KERNEL, GFP_MASK, NUMA_NO_NODE } from "./flags.js";
 import type { KmemCache } from "./kmem-cache.js";
 import { createMemcg, type Memcg, type MemcgOptions, openMemcg, setMemcg } from "./memcg.js";
+import { checkNoReader, kfreeRcu, rcuBarrier, rcuReadUnlock, synchronizeRcu } from "./rcu.js";
 
 const ALIGN_MAX = 4 * 2 ** 20;
 
@@ -243,9 +244,55 @@ export class Cpu {
     }
   }
 
-  /** A safe point: runs what was deferred to this CPU, and grows if a nolock call wished it. */
+  /**
+   * A safe point: runs what was deferred to this CPU, grows if a nolock call wished it, and frees
+   * what has waited for a grace period.
+   */
   poll(): void {
     this.#state.calls.poll();
+  }
+
+  /**
+   * Enter a read-side section: what this CPU finds published inside stays until the section ends,
+   * although another gives it to kfreeRcu(). Publish and read pointers by `Atomics`. Nests.
+   */
+  rcuReadLock(): void {
+    this.#state.calls.rcu_read_lock();
+  }
+
+  /** Leave it. @throws Error outside a section */
+  rcuReadUnlock(): void {
+    rcuReadUnlock(this.#state);
+  }
+
+  /**
+   * Wait until every read-side section that is open now, on any CPU, has ended.
+   *
+   * @throws Error on a CPU that may not wait, inside nmi(), a constructor or a read-side section
+   */
+  synchronizeRcu(): void {
+    synchronizeRcu(this.#state, this.mayWait);
+  }
+
+  /**
+   * kfree() when no read-side section can hold the address any more. Until then nothing is written
+   * to it. Once queued it is as good as freed; poll() and ordinary slow paths free it in the end.
+   *
+   * @throws SlabError as kfree(); Error if there is no memory to queue it and no way to wait:
+   * then it is still allocated
+   */
+  kfreeRcu(pointer: number): void {
+    kfreeRcu(this.#state, pointer);
+  }
+
+  /**
+   * Free all that any CPU gave to kfreeRcu() before this call, waiting for readers if need be.
+   *
+   * @throws Error inside nmi(), a constructor or a read-side section; and where there are readers
+   * to wait for, on a CPU that may not wait
+   */
+  rcuBarrier(): void {
+    rcuBarrier(this.#state);
   }
 
   /**
@@ -302,13 +349,15 @@ export class Cpu {
 
   /**
    * Stop being a CPU: what it holds goes back to the heap, and the number is free again. Objects
-   * stay allocated. Every later call on this Cpu and its caches throws.
+   * stay allocated; what waits for a grace period is left to the others. Every later call on this
+   * Cpu and its caches throws.
    *
-   * @throws Error inside nmi() or a constructor
+   * @throws Error inside nmi(), a constructor or a read-side section
    */
   offline(): void {
     const state = this.#state;
     checkTask(state, "cpu.offline");
+    checkNoReader(state, "cpu.offline");
     state.calls.cpu_offline();
     const makeError = () =>
       new Error(

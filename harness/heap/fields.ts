@@ -15,7 +15,7 @@ const STRUCTS = {
     ...["magic", "self", "abi_version", "boot", "nr_cpu_ids", "nr_nodes", "max_caches"],
     ...["maximum_pages", "defer_arm", "node_table", "cpu_areas", "cpu_area_size", "mem_map"],
     ...["first_pfn", "reserve_bytes", "grow_lock", "end_pfn", "slab_mutex", "nr_caches"],
-    ...["cg_caches", "memcg_table", "options", "seed"],
+    ...["cg_caches", "memcg_table", "options", "seed", "rcu_gp", "rcu_lock"],
   ],
   zone: ["lock", "free_mask", "nr_free", "nr_managed", "deferred", "free_area"],
   kmem_cache: [
@@ -49,6 +49,8 @@ const STRUCTS = {
     ...["state", "limit_pages", "usage_pages", "max_usage_pages", "nr_charged_bytes", "failcnt"],
     ...["generation", "name"],
   ],
+  rcu_data: ["reader", "nesting", "lock"],
+  rcu_queue: ["lock", "open", "next", "wait", "wait_gp"],
   page: [
     ...["freelist", "counters", "slab_cache", "kind", "head", "next", "prev", "slabs", "llnode"],
     ...["flush_freelist", "in_hand", "order", "nr_pages", "node", "flags", "lock"],
@@ -58,7 +60,7 @@ const STRUCTS = {
 const CONSTANTS = [
   ...["ABI_VERSION", "PAGE_SHIFT", "MAX_PAGE_ORDER", "PCP_ORDERS", "NAME_BYTES", "STAT_STRIDE"],
   ...["ZONES", "ZONE_SIZE", "ZONE_BLOCK_MAP", "CACHE_TABLE", "KMEM_CACHE_SIZE"],
-  ...["KMEM_CACHE_NODE_SIZE", "KMEM_CACHE_CPU_SIZE", "CPU_SCRATCH", "CPU_CACHES"],
+  ...["KMEM_CACHE_NODE_SIZE", "KMEM_CACHE_CPU_SIZE", "CPU_SCRATCH", "CPU_RCU", "CPU_CACHES"],
   ...["CPU_MEMCG_STOCK", "MAX_MEMCGS"],
 ] as const;
 

@@ -18,8 +18,13 @@ export const GFP_MASK = __GFP_ZERO | __GFP_ACCOUNT;
 export const SLAB_HWCACHE_ALIGN = 0x1;
 /** Charge every object to the memory control group of the CPU that allocates it. */
 export const SLAB_ACCOUNT = 0x4;
+/**
+ * A freed object may be another's at once, but it stays an object of this cache until a grace
+ * period is over: readers may look first and ask afterwards whether it is still the one.
+ */
+export const SLAB_TYPESAFE_BY_RCU = 0x8;
 /** Every flag `kmemCacheCreate()` takes. */
-export const SLAB_MASK = SLAB_HWCACHE_ALIGN | SLAB_ACCOUNT;
+export const SLAB_MASK = SLAB_HWCACHE_ALIGN | SLAB_ACCOUNT | SLAB_TYPESAFE_BY_RCU;
 
 /** As a node: whichever is nearest. */
 export const NUMA_NO_NODE = -1;

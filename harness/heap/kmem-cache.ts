@@ -17,6 +17,7 @@ import {
   NUMA_NO_NODE,
   SLAB_ACCOUNT,
 } from "./flags.js";
+import { checkNoReader } from "./rcu.js";
 import type { CacheView, HeapView } from "./view.js";
 import { walkFreelist } from "./walk.js";
 
@@ -128,13 +129,16 @@ export class KmemCache {
 
   /**
    * Release the cache. Nobody, on any CPU, may be using it any more; what waits on deferred lists
-   * is freed first. If objects are still live, the cache stays as it is: free them and try again.
+   * is freed first, and what waits for a grace period, whose readers are waited for if this CPU
+   * may wait. If objects are still live, the cache stays as it is: free them and try again.
    *
-   * @throws Error inside nmi() or a constructor; RangeError for the allocator's own caches
+   * @throws Error inside nmi(), a constructor or a read-side section; RangeError for the
+   * allocator's own caches
    */
   destroy(): DestroyResult {
     const { view } = this.#state;
     checkTask(this.#state, "cache.destroy");
+    checkNoReader(this.#state, "cache.destroy");
     view.refresh();
     if ((view.cache(this.#index).flags & SLAB_KMALLOC) !== 0) {
       throw new RangeError(

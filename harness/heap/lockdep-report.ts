@@ -44,12 +44,13 @@ export function lockdepReport(view: HeapView, finding: LockdepFinding): string {
 /** What the word at `address` locks, in kernel spelling. */
 export function lockName(view: HeapView, address: number): string {
   view.refresh();
-  const { heap_header, zone, cpu_area } = view.table.offsets;
+  const { heap_header, zone, cpu_area, rcu_data } = view.table.offsets;
   const header = view.header();
   const offset = address - view.base;
   if (offset === heap_header.slab_mutex) return "slab_mutex";
   if (offset === heap_header.grow_lock) return "grow_lock";
-  const { ZONES, ZONE_SIZE, CPU_CACHES } = view.table.constants;
+  if (offset === heap_header.rcu_lock) return "rcu queue lock of the heap";
+  const { ZONES, ZONE_SIZE, CPU_CACHES, CPU_RCU } = view.table.constants;
   for (let node = 0; node < view.nodeCount; node++) {
     if (offset === ZONES + node * ZONE_SIZE + zone.lock) return `&zone->lock, node ${node}`;
   }
@@ -58,6 +59,7 @@ export function lockName(view: HeapView, address: number): string {
   const cpu = Math.floor((address - header.cpu_areas) / header.cpu_area_size);
   const inside = (address - header.cpu_areas) % header.cpu_area_size;
   if (inside === cpu_area.pcp_lock) return `&pcp->lock, cpu ${cpu}`;
+  if (inside === CPU_RCU + rcu_data.lock) return `rcu queue lock, cpu ${cpu}`;
   if (inside < CPU_CACHES) return `&memcg_stock.lock, cpu ${cpu}`;
   return cpuLockName(view, address, cpu);
 }

@@ -18,6 +18,7 @@ import { findHomes } from "./validate/lists.js";
 import { checkCounters, checkObjects } from "./validate/objects.js";
 import { checkMemcgs } from "./validate/memcg.js";
 import { checkPages } from "./validate/pages.js";
+import { checkRcu } from "./validate/rcu.js";
 import { checkSlabs, checkTotals } from "./validate/slabs.js";
 import { checkZones } from "./validate/zones.js";
 import type { HeapView } from "./view.js";
@@ -46,6 +47,7 @@ function inspect(inspection: Inspection): void {
   findHomes(inspection, caches);
   checkObjects(inspection);
   checkDeferred(inspection);
+  checkRcu(inspection);
   checkCounters(inspection);
   checkMemcgs(inspection);
   checkSlabs(inspection);

@@ -50,6 +50,13 @@ export interface PageView extends StructView<"page"> {
 export type ZoneView = StructView<"zone"> & { readonly address: number };
 export type NodeView = StructView<"kmem_cache_node"> & { readonly address: number };
 export type CpuView = StructView<"cpu_area"> & { readonly address: number };
+/** A CPU's part in grace periods. */
+export type RcuView = StructView<"rcu_data"> & { readonly address: number };
+export type RcuQueueView = StructView<"rcu_queue"> & {
+  readonly address: number;
+  /** The CPU it is of; -1: the heap's own. */
+  readonly of: number;
+};
 export type CpuCacheView = StructView<"kmem_cache_cpu"> & { readonly address: number };
 
 export type StockView = StructView<"memcg_stock"> & { readonly address: number };
@@ -200,6 +207,27 @@ export class HeapView {
     const address = this.#header.cpu_areas + cpu * this.#header.cpu_area_size;
     const fields = this.struct("cpu_area", address);
     return { ...fields, preempt_count: fields.preempt_count & ~HOOKED, address };
+  }
+
+  /** A CPU's part in grace periods. */
+  rcu(cpu: number): RcuView {
+    const area = this.#header.cpu_areas + cpu * this.#header.cpu_area_size;
+    const address = area + this.table.constants.CPU_RCU;
+    return { ...this.struct("rcu_data", address), address };
+  }
+
+  /** What waits for grace periods: a queue of each CPU, and the heap's. */
+  rcuQueues(): RcuQueueView[] {
+    const { heap_header, rcu_data } = this.table.offsets;
+    const read = (of: number, address: number) => ({
+      ...this.struct("rcu_queue", address),
+      address,
+      of,
+    });
+    const cpus = Array.from({ length: this.cpuCount }, (_, cpu) =>
+      read(cpu, this.rcu(cpu).address + rcu_data.lock),
+    );
+    return [...cpus, read(-1, this.base + heap_header.rcu_lock)];
   }
 
   /** What a CPU has of a cache. */

@@ -47,7 +47,7 @@ describe.each(DEFER_ARMS)("in the arm %s", (defer) => {
     const args: ChurnArgs = { seed, rounds: effort(100), slots: makeSlots(64) };
     const destroyed = await run<number>(jobOf("lifecycle", "makeAndDestroy"), seed, { args });
     expect(destroyed).toEqual([args.rounds, 0, 0]);
-    cpu.exports.defer_free_barrier();
+    cpu.rcuBarrier();
     await rest();
   });
 
@@ -57,7 +57,7 @@ describe.each(DEFER_ARMS)("in the arm %s", (defer) => {
     const args: ChurnArgs = { seed, rounds: effort(100), slots: makeSlots(128) };
     const operations = await run<number>(jobOf("lifecycle", "comeAndGo"), seed, { args });
     for (const count of operations) expect(count).toBeGreaterThan(args.rounds);
-    cpu.exports.defer_free_barrier();
+    cpu.rcuBarrier();
     await rest();
   });
 });

@@ -49,6 +49,7 @@ describe("constants", () => {
       GFP_ZERO: library.__GFP_ZERO,
       GFP_ACCOUNT: library.__GFP_ACCOUNT,
       SLAB_HWCACHE_ALIGN: library.SLAB_HWCACHE_ALIGN,
+      SLAB_TYPESAFE_BY_RCU: library.SLAB_TYPESAFE_BY_RCU,
     };
     for (const [name, value] of Object.entries(ours)) {
       expect(SOURCE.get(name)).toBe(value);
@@ -95,7 +96,7 @@ describe("the field table", () => {
   test.each(["release", "stats", "debug", "model"] as const)("is complete in %s", async (build) => {
     const table = readFieldTable(await compileBuild(build));
     const structs = new Set(table.fields.map(({ struct }) => struct));
-    expect(structs.size).toBe(11);
+    expect(structs.size).toBe(12);
     expect(table.build.debugs).toBe(build === "debug");
     expect(table.build.counts).toBe(build === "stats" || build === "debug");
     expect(table.build.models).toBe(build === "model");

@@ -80,6 +80,12 @@ function checkCaches(
   if (cpu.defer_slabs !== 0) holds.push("deferred slabs");
   if (cpu.memcg !== 0) holds.push("a memory control group");
   if (view.stock(number).bytes !== 0) holds.push("a stock of bytes");
+  const { reader, nesting } = view.rcu(number);
+  if (reader !== 0 || nesting !== 0) holds.push("a read-side section");
+  const queue = view.rcuQueues()[number];
+  if (queue !== undefined && (queue.open | queue.next | queue.wait) !== 0) {
+    holds.push("what waits for a grace period");
+  }
   for (const cache of view.caches()) {
     const c = view.cpuCache(number, cache.index);
     const where = `cpu ${number} of ${cache.name}`;
@@ -114,6 +120,9 @@ export function checkLocks(inspection: Inspection): void {
   for (let cpu = 0; cpu < view.cpuCount; cpu++) {
     expectFree(`pcp_lock of cpu ${cpu}`, view.cpu(cpu).address + cpu_area.pcp_lock);
     expectFree(`stock of cpu ${cpu}`, view.stock(cpu).address + memcg_stock.lock);
+  }
+  for (const { of, address } of view.rcuQueues()) {
+    expectFree(of < 0 ? "rcu queue of the heap" : `rcu queue of cpu ${of}`, address);
   }
   for (const cache of view.caches()) {
     for (let node = 0; node < view.nodeCount; node++) {

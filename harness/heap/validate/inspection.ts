@@ -14,12 +14,18 @@ import type { Finding, InvariantId } from "./invariants.js";
 const FINDINGS_MAX = 1000;
 
 /** Where an object was met. */
-export type Place = "slab freelist" | "cpu freelist" | "detached freelist" | "deferred list";
+export type Place =
+  | "slab freelist"
+  | "cpu freelist"
+  | "detached freelist"
+  | "deferred list"
+  | "rcu queue";
 const PLACES: readonly Place[] = [
   "slab freelist",
   "cpu freelist",
   "detached freelist",
   "deferred list",
+  "rcu queue",
 ];
 
 /** Where a slab was met. */
@@ -51,6 +57,8 @@ export class Inspection {
   readonly deferredBlocks = new Map<number, number>();
   /** Large allocations that are charged to a group. */
   readonly chargedPages: PageView[] = [];
+  /** First pages of blocks that wait for a grace period. */
+  readonly rcuBlocks = new Set<number>();
   /** Pages of each zone that belong to the heap, holes not included. */
   readonly zonePages: number[];
   #dropped = 0;

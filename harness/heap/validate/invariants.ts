@@ -39,6 +39,8 @@ export const INVARIANTS = {
   "Q38-charges": "a free object is charged to nobody, a live one to nobody or a group that exists",
   "Q39-memcg":
     "a group's pages are its free bytes, its stocks and what its objects and large pages take",
+  "Q38-rcu":
+    "what waits for a grace period is on one list, which holds nothing else; no period is 0",
   "A0-context": "no CPU is inside a call, a handler or a section",
   "Q0-offline": "a CPU number that is free holds nothing",
   "Q0-checker": "the walk itself came to its end",

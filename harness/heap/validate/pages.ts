@@ -13,6 +13,7 @@ import {
   PG_LARGE,
   PG_NONE,
   PG_PCP,
+  PG_RCU,
   PG_SLAB,
 } from "../constants.js";
 import { hex } from "../errors.js";
@@ -62,6 +63,7 @@ function noteBlock(inspection: Inspection, page: PageView, caches: Map<number, C
   if (page.kind === PG_PCP) inspection.pcpBlocks.set(page.pfn, page.order);
   if (page.kind === PG_DEFERRED) inspection.deferredBlocks.set(page.pfn, page.order);
   if (page.kind === PG_LARGE && page.flags !== 0) inspection.chargedPages.push(page);
+  if (page.kind === PG_RCU) inspection.rcuBlocks.add(page.pfn);
   if (page.kind !== PG_SLAB) return;
   const cache = caches.get(page.slab_cache);
   if (cache === undefined) {

@@ -51,7 +51,10 @@ class Churn {
       const size = this.#random.uniformInt(1, 2048);
       const object = turn % 3 === 0 ? cpu.kmallocNolock(size) : cpu.kmalloc(size);
       const slot = this.#random.uniformInt(0, this.#exchange.length - 1);
+      // What is freed inside a section waits at least until it ends.
+      if (turn % 16 === 0) cpu.rcuReadLock();
       this.#free(cpu, Atomics.exchange(this.#exchange, slot, object) >>> 0);
+      if (turn % 16 === 0) cpu.rcuReadUnlock();
       this.operations += 2;
     }
   }
@@ -63,9 +66,10 @@ class Churn {
   }
 
   #free(cpu: Cpu, object: number): void {
-    const kind = this.#random.uniformInt(0, 3);
+    const kind = this.#random.uniformInt(0, 4);
     if (kind === 0) cpu.kfreeNolock(object);
     else if (kind === 1) cpu.nmi(() => cpu.kfreeNolock(object));
+    else if (kind === 2) cpu.kfreeRcu(object);
     else cpu.kfree(object);
   }
 }
@@ -99,10 +103,13 @@ export function makeAndDestroy(context: JobContext, { seed, rounds, slots }: Chu
   let { cpu } = context;
   for (let round = 0; round < rounds; round++) {
     const name = `brief-${round}`;
-    const made = index === 0 ? cpu.kmemCacheCreate({ name, size: 40 + (round % 9) * 100 }) : null;
+    // SLAB_TYPESAFE_BY_RCU, every third: its pages may have to wait when it is destroyed.
+    const flags = round % 3 === 0 ? 0x8 : 0;
+    const size = 40 + (round % 9) * 100;
+    const made = index === 0 ? cpu.kmemCacheCreate({ name, size, flags }) : null;
     startLine();
     const cache = made ?? cpu.kmemCacheOpen(name);
-    useAndLeave(cache, random);
+    useAndLeave(cpu, cache, random);
     startLine();
     // From here on nobody calls the cache any more but the one who destroys it.
     if (made !== null) destroyOrThrow(made, random);
@@ -119,13 +126,15 @@ export function makeAndDestroy(context: JobContext, { seed, rounds, slots }: Chu
 }
 
 /**
- * Leaves a cpu slab, partial slabs and deferred objects behind, and no live object: the last frees
- * are all nolock, so that the first safe point that follows drains them.
+ * Leaves a cpu slab, partial slabs, deferred objects and such as wait for a grace period behind,
+ * and no live object: the last frees are all nolock, so that the first safe point that follows
+ * drains them.
  */
-function useAndLeave(cache: KmemCache, random: Random): void {
+function useAndLeave(cpu: Cpu, cache: KmemCache, random: Random): void {
   const objects = random.shuffle(Array.from({ length: 240 }, () => cache.alloc()));
   for (const [index, object] of objects.entries()) {
     if (index > 120) cache.freeNolock(object);
+    else if (index % 8 === 0) cpu.kfreeRcu(object);
     else cache.free(object);
   }
 }

@@ -219,6 +219,19 @@ export class TestCpu {
     return address + this.heap.table.offsets.kmem_cache_cpu.lock;
   }
 
+  /** @returns whether it was queued, or freed after a wait */
+  kfreeRcu(object: number): boolean {
+    return this.exports.kfree_rcu(object) !== 0;
+  }
+
+  /** Run `work` in a read-side section of this CPU. */
+  reading<T>(work: () => T): T {
+    this.exports.rcu_read_lock();
+    const result = work();
+    this.exports.rcu_read_unlock();
+    return result;
+  }
+
   poll(): void {
     this.exports.poll();
   }

@@ -1,7 +1,7 @@
 /**
  * Damage to the header, the cache table, the pages and the page allocator, by the law it breaks.
  */
-import { PG_BUDDY, PG_INFLIGHT, PG_PCP } from "slablab/internal/heap/constants.js";
+import { PG_BUDDY, PG_INFLIGHT, PG_PCP, PG_RCU } from "slablab/internal/heap/constants.js";
 import { at, largest, type Plant } from "./places.js";
 
 export const PAGE_DAMAGE = {
@@ -91,6 +91,24 @@ export const PAGE_DAMAGE = {
     [
       "the block map",
       (copy) => copy.set(copy.view.zone(0).address + copy.view.table.constants.ZONE_BLOCK_MAP, 1),
+    ],
+  ],
+  "Q38-rcu": [
+    [
+      "a page that waits on no list",
+      (copy) => copy.patch("page", at.block(copy, PG_BUDDY).address, "kind", PG_RCU),
+    ],
+    ["an even period", (copy) => copy.patch("heap_header", copy.view.base, "rcu_gp", 4)],
+    [
+      "a reader that reads nothing",
+      (copy) => copy.patch("rcu_data", copy.view.rcu(0).address, "reader", 1),
+    ],
+    [
+      "a list of something else",
+      (copy) => {
+        const [queue] = copy.view.rcuQueues();
+        copy.patch("rcu_queue", queue?.address ?? 0, "open", at.fullSlab(copy).address);
+      },
     ],
   ],
   "Q36-pcp": [

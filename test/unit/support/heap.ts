@@ -366,6 +366,12 @@ export interface Exports {
   memcg_create(name: number, limitPages: number): number;
   memcg_set(memcg: number, generation: number): number;
   memcg_destroy(memcg: number, generation: number): number;
+  kfree_rcu(object: number): number;
+  rcu_barrier(): number;
+  rcu_read_lock(): void;
+  rcu_read_lock_held(): number;
+  rcu_read_unlock(): void;
+  synchronize_rcu(): number;
   nmi_enter(): void;
   nmi_exit(): void;
   irq_enter(): void;
