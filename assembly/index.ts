@@ -47,6 +47,7 @@ export {
 export { calloc, free, malloc, malloc_usable_size, realloc } from "./kmalloc/libc";
 export { kfree_nolock, kmalloc_nolock } from "./kmalloc/nolock";
 export { defer_free_barrier } from "./slab/barrier";
+export { validate_slab_cache } from "./slab/debug_validate";
 export { kmem_cache_create, kmem_cache_destroy, kmem_cache_open } from "./slab/kmem_cache";
 export { kmem_cache_shrink } from "./slab/shrink";
 export { preempt_count } from "./sync/context";

@@ -19,3 +19,20 @@ export declare function call_ctor(cache: u32, object: usize): u32;
  * The handler may call nolock functions of this CPU, as a BPF program would.
  */
 export declare function call_trace(event: u32, a: usize, b: usize, c: usize): void;
+
+/**
+ * slab_debug found something, repaired something, or traces (SLUB_DEBUG builds). Nothing has been
+ * restored yet, and list_lock is held: the host only reads.
+ *
+ * @param kind REPORT_* (slab/debug_report.ts), which says what `from`, `to` and `value` are
+ * @param cache, @param slab addresses; @param object address, or 0 where it is about the slab
+ */
+export declare function slab_report(
+  kind: u32,
+  cache: usize,
+  slab: usize,
+  object: usize,
+  from: usize,
+  to: usize,
+  value: u32,
+): void;

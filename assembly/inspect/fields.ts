@@ -33,6 +33,7 @@ import {
   SLAB_DEBUG_RECORDS,
   SLAB_DEBUG_RECORD_BYTES,
   STAT_STRIDE,
+  Track,
   ZONES,
   ZONE_BLOCK_MAP,
   ZONE_SIZE,
@@ -93,6 +94,7 @@ export const heap_header$fail_nth: u32 = <u32>offsetof<HeapHeader>("fail_nth") |
 export const heap_header$nr_debug_records: u32 =
   <u32>offsetof<HeapHeader>("nr_debug_records") | (4 << 16);
 export const heap_header$rcu_gp: u32 = <u32>offsetof<HeapHeader>("rcu_gp") | (4 << 16);
+export const heap_header$slab_errors: u32 = <u32>offsetof<HeapHeader>("slab_errors") | (4 << 16);
 
 // Zone
 export const zone$lock: u32 = <u32>offsetof<Zone>("lock") | (4 << 16);
@@ -167,6 +169,30 @@ export const kmem_cache_cpu$defer_free_objects: u32 =
 export const kmem_cache_cpu$defer_stamp: u32 =
   <u32>offsetof<KmemCacheCpu>("defer_stamp") | (4 << 16);
 
+// Page
+export const page$freelist: u32 = <u32>offsetof<Page>("freelist") | (4 << 16);
+export const page$counters: u32 = <u32>offsetof<Page>("counters") | (4 << 16);
+export const page$slab_cache: u32 = <u32>offsetof<Page>("slab_cache") | (4 << 16);
+export const page$kind: u32 = <u32>offsetof<Page>("kind") | (4 << 16);
+export const page$head: u32 = <u32>offsetof<Page>("head") | (4 << 16);
+export const page$next: u32 = <u32>offsetof<Page>("next") | (4 << 16);
+export const page$prev: u32 = <u32>offsetof<Page>("prev") | (4 << 16);
+export const page$slabs: u32 = <u32>offsetof<Page>("slabs") | (4 << 16);
+export const page$llnode: u32 = <u32>offsetof<Page>("llnode") | (4 << 16);
+export const page$flush_freelist: u32 = <u32>offsetof<Page>("flush_freelist") | (4 << 16);
+export const page$in_hand: u32 = <u32>offsetof<Page>("in_hand") | (4 << 16);
+export const page$order: u32 = <u32>offsetof<Page>("order") | (4 << 16);
+export const page$nr_pages: u32 = <u32>offsetof<Page>("nr_pages") | (4 << 16);
+export const page$node: u32 = <u32>offsetof<Page>("node") | (4 << 16);
+export const page$flags: u32 = <u32>offsetof<Page>("flags") | (4 << 16);
+export const page$lock: u32 = <u32>offsetof<Page>("lock") | (4 << 16);
+
+// Track
+export const track$op: u32 = <u32>offsetof<Track>("op") | (4 << 16);
+export const track$cpu: u32 = <u32>offsetof<Track>("cpu") | (4 << 16);
+export const track$pid: u32 = <u32>offsetof<Track>("pid") | (4 << 16);
+export const track$when: u32 = <u32>offsetof<Track>("when") | (4 << 16);
+
 // CpuArea
 export const cpu_area$preempt_count: u32 = <u32>offsetof<CpuArea>("preempt_count") | (4 << 16);
 export const cpu_area$cpu: u32 = <u32>offsetof<CpuArea>("cpu") | (4 << 16);
@@ -229,24 +255,6 @@ export const rcu_data$nesting: u32 = <u32>offsetof<RcuData>("nesting") | (4 << 1
 // HeldLocks
 export const held_locks$depth: u32 = <u32>offsetof<HeldLocks>("depth") | (4 << 16);
 export const held_locks$first: u32 = <u32>offsetof<HeldLocks>("first") | (4 << 16);
-
-// Page
-export const page$freelist: u32 = <u32>offsetof<Page>("freelist") | (4 << 16);
-export const page$counters: u32 = <u32>offsetof<Page>("counters") | (4 << 16);
-export const page$slab_cache: u32 = <u32>offsetof<Page>("slab_cache") | (4 << 16);
-export const page$kind: u32 = <u32>offsetof<Page>("kind") | (4 << 16);
-export const page$head: u32 = <u32>offsetof<Page>("head") | (4 << 16);
-export const page$next: u32 = <u32>offsetof<Page>("next") | (4 << 16);
-export const page$prev: u32 = <u32>offsetof<Page>("prev") | (4 << 16);
-export const page$slabs: u32 = <u32>offsetof<Page>("slabs") | (4 << 16);
-export const page$llnode: u32 = <u32>offsetof<Page>("llnode") | (4 << 16);
-export const page$flush_freelist: u32 = <u32>offsetof<Page>("flush_freelist") | (4 << 16);
-export const page$in_hand: u32 = <u32>offsetof<Page>("in_hand") | (4 << 16);
-export const page$order: u32 = <u32>offsetof<Page>("order") | (4 << 16);
-export const page$nr_pages: u32 = <u32>offsetof<Page>("nr_pages") | (4 << 16);
-export const page$node: u32 = <u32>offsetof<Page>("node") | (4 << 16);
-export const page$flags: u32 = <u32>offsetof<Page>("flags") | (4 << 16);
-export const page$lock: u32 = <u32>offsetof<Page>("lock") | (4 << 16);
 
 // Sizes, places and limits.
 export const const$ABI_VERSION: u32 = <u32>ABI_VERSION;

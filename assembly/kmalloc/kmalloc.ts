@@ -25,6 +25,8 @@ import { slab_free } from "../slab/free";
 import { lock_mode, preempt_count } from "../sync/context";
 import { header, heap_base, this_cpu } from "../sync/percpu";
 import { TRACE_KFREE, TRACE_KMALLOC, trace } from "../sync/trace";
+import { is_debug_cache } from "../slab/debug_layout";
+import { debug_cache_of, debug_krealloc, debug_ksize, set_request } from "./debug";
 import { free_large, kmalloc_large, large_size } from "./large";
 import { kmalloc_nolock } from "./nolock";
 import { kmalloc_slab, size_index } from "./size_class";
@@ -37,6 +39,7 @@ function kmalloc_slow(size: usize, gfp: u32, node: i32): usize {
     size > KMALLOC_MAX_CACHE_SIZE
       ? kmalloc_large(size, gfp, node, lock_mode())
       : slab_alloc(kmalloc_slab(size, gfp), node, gfp);
+  if (isDefined(SLUB_DEBUG)) set_request(p, size, gfp);
   trace(TRACE_KMALLOC, p, size, <usize>gfp);
   return p;
 }
@@ -113,6 +116,9 @@ export function ksize(p: usize): usize {
   const slab = page_slab(page);
   if (slab === 0) return large_size(page);
   const cache = changetype<KmemCache>(<usize>changetype<Slab>(slab).slab_cache);
+  if (isDefined(SLUB_DEBUG)) {
+    if (is_debug_cache(cache)) return debug_ksize(cache, p);
+  }
   return cache.ctor !== 0 ? cache.inuse : cache.size;
 }
 
@@ -129,6 +135,10 @@ export function krealloc(p: usize, size: usize, gfp: u32): usize {
   if (size === 0) {
     kfree(p);
     return ZERO_SIZE_PTR;
+  }
+  if (isDefined(SLUB_DEBUG)) {
+    const cache = debug_cache_of(p);
+    if (cache !== 0) return debug_krealloc(changetype<KmemCache>(cache), p, size, gfp);
   }
   const old = ksize(p);
   if (size <= old) {

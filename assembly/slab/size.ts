@@ -21,6 +21,7 @@ import {
 } from "../base/config";
 import { KmemCache, align_up } from "../base/layout";
 import { STAMP_BYTES } from "./debug";
+import { debug_layout, is_debug_cache } from "./debug_layout";
 import { RECIPROCAL_SHIFT } from "./object";
 
 /** calculate_order() found no order that holds even one object. */
@@ -108,6 +109,7 @@ export function calculate_sizes(cache: KmemCache, cpus: u32): bool {
     cache.offset = max((cache.object_size >> 1) & ~(<u32>word - 1), least);
   }
   size = <u32>align_up(size, cache.align);
+  if (isDefined(SLUB_DEBUG)) size = debug_layout(cache, size);
   cache.size = size;
   cache.reciprocal_size = (((<u64>1) << RECIPROCAL_SHIFT) + size - 1) / size;
   const order = calculate_order(size, cpus);
@@ -116,6 +118,9 @@ export function calculate_sizes(cache: KmemCache, cpus: u32): bool {
   cache.min = oo_make(get_order(size), size);
   cache.min_partial = min(max(ilog2(size) >> 1, MIN_PARTIAL), MAX_PARTIAL);
   cache.cpu_partial = cpu_partial_objects(size);
+  if (isDefined(SLUB_DEBUG)) {
+    if (is_debug_cache(cache)) cache.cpu_partial = 0;
+  }
   cache.cpu_partial_slabs = div_round_up(cache.cpu_partial * 2, cache.oo & 0xffff);
   return true;
 }
