@@ -16,7 +16,12 @@ export {
   __GFP_ZERO,
   GFP_KERNEL,
   NUMA_NO_NODE,
+  SLAB_CONSISTENCY_CHECKS,
   SLAB_HWCACHE_ALIGN,
+  SLAB_POISON,
+  SLAB_RED_ZONE,
+  SLAB_STORE_USER,
+  SLAB_TRACE,
   ZERO_SIZE_PTR,
 } from "./heap/flags.js";
 export {

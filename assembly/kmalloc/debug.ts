@@ -38,7 +38,7 @@ export function debug_cache_of(p: usize): usize {
 function set_tail(cache: KmemCache, p: usize, size: usize): void {
   set_orig_size(cache, p, <u32>size);
   if ((cache.flags & SLAB_RED_ZONE) !== 0) {
-    memory.fill(p + size, <u8>SLUB_RED_ACTIVE, cache.inuse - size);
+    memory.fill(p + size, <u8>SLUB_RED_ACTIVE, <usize>cache.inuse - size);
   }
 }
 

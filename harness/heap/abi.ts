@@ -15,12 +15,25 @@ export type CallCtor = (cacheIndex: number, object: number) => number;
 /** What a trace point tells: the event and up to three values (assembly/sync/trace.ts). */
 export type CallTrace = (event: number, a: number, b: number, c: number) => void;
 
+/** What slab_debug tells: REPORT_* and the rest as in assembly/base/host.ts. */
+export type CallReport = (
+  kind: number,
+  cache: number,
+  slab: number,
+  object: number,
+  from: number,
+  to: number,
+  value: number,
+) => void;
+
 /** What an instance calls in its host. */
 export interface HostCalls {
   /** Runs constructors; it must not throw. */
   readonly callCtor: CallCtor;
   /** Gets the trace points of the build `trace`; it must not throw. */
   readonly callTrace?: CallTrace;
+  /** Gets what slab_debug finds (builds `debug` and `trace`); it must not throw. */
+  readonly callReport?: CallReport;
 }
 
 /**
@@ -78,6 +91,8 @@ export interface HeapCalls {
   kmem_cache_destroy(cache: number): number;
   /** Returns how many slabs were given back. */
   kmem_cache_shrink(cache: number): number;
+  /** Returns how many reports and repairs it made; 0 for caches without slab_debug. */
+  validate_slab_cache(cache: number): number;
 
   nmi_enter(): void;
   nmi_exit(): void;
@@ -112,13 +127,15 @@ export function unsigned(value: number): number {
 export function instantiateHeap(
   module: WebAssembly.Module,
   memory: WebAssembly.Memory,
-  { callCtor, callTrace = ignoreTrace }: HostCalls,
+  { callCtor, callTrace = ignoreTrace, callReport = ignoreTrace }: HostCalls,
 ): HeapInstance {
   const host = {
     call_ctor: (cacheIndex: number, object: number) =>
       callCtor(unsigned(cacheIndex), unsigned(object)),
     call_trace: (event: number, a: number, b: number, c: number) =>
       callTrace(event, unsigned(a), unsigned(b), unsigned(c)),
+    slab_report: (kind: number, ...rest: [number, number, number, number, number, number]) =>
+      callReport(kind, ...(rest.map(unsigned) as typeof rest)),
   };
   let exports: RawExports;
   try {
@@ -168,6 +185,7 @@ function pickCalls(from: RawExports): HeapCalls {
     // The bindings call a pointer to a struct an object; it is an address like all others.
     kmem_cache_shrink: from.kmem_cache_shrink as unknown as HeapCalls["kmem_cache_shrink"],
     kmem_cache_destroy: from.kmem_cache_destroy as unknown as HeapCalls["kmem_cache_destroy"],
+    validate_slab_cache: from.validate_slab_cache,
     nmi_enter: from.nmi_enter,
     nmi_exit: from.nmi_exit,
     preempt_count: from.preempt_count,

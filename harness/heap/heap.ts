@@ -5,8 +5,10 @@
  * which is what the handle holds. A Heap object is one thread's door to it.
  */
 import { type HeapCalls, instantiateHeap, unsigned } from "./abi.js";
-import { checkKeys } from "./arguments.js";
+import { checkFunction, checkKeys } from "./arguments.js";
 import { Constructors } from "./constructors.js";
+import { headerAddress, parseSlabDebug, writeSlabDebug } from "./slab-debug-option.js";
+import { writeReport } from "./slab-report.js";
 import { DEFER_ARMS, LOCK_BOUNDED, LOCK_WAIT } from "./constants.js";
 import { Cpu } from "./cpu.js";
 import { describe, tagOf, throwNotInteger, throwUnsupported } from "./errors.js";
@@ -41,6 +43,12 @@ export interface CpuOptions {
    * @default whether this thread may: not a page's main thread, not an AudioWorklet
    */
   readonly mayWait?: boolean;
+  /**
+   * Gets the text of each report and each repair of `slabDebug`, while the call that met it waits:
+   * it may read the heap, and not change it.
+   * @default console.error
+   */
+  readonly onReport?: (text: string) => void;
 }
 
 /** An attach that meets a heap in the middle of its boot looks this often, this far apart. */
@@ -72,12 +80,15 @@ export class Heap {
       throwNotInteger(`heap.cpu: id (the heap was made for ${cpus} CPUs)`, id, 0, cpus - 1);
     }
     const mayWait = resolveMayWait(options);
+    const onReport = resolveOnReport(options);
     const constructors = new Constructors();
     const { memory, module } = this.handle;
+    const view = new HeapView(memory, this.#view.table, this.#view.base);
     const { calls, exports, cpuArea } = instantiateHeap(module, memory, {
       callCtor: (cache, object) => constructors.construct(cache, object),
+      callReport: (kind, cache, slab, object, from, to, value) =>
+        onReport(writeReport(view, { kind, cache, slab, object, from, to, value })),
     });
-    const view = new HeapView(memory, this.#view.table, this.#view.base);
     const mode = mayWait ? LOCK_WAIT : LOCK_BOUNDED;
     const number = calls.cpu_attach(view.base, id ?? -1, mode);
     if (number < 0) throwTaken(id, cpus);
@@ -100,6 +111,12 @@ export class Heap {
   /** What `/proc/slabinfo` says, per cache. */
   slabinfo(): SlabInfo[] {
     return readSlabinfo(this.#view);
+  }
+
+  /** Reports and repairs of `slabDebug` so far, on all CPUs. */
+  get slabErrors(): number {
+    this.#view.refresh();
+    return this.#view.header().slab_errors;
   }
 
   /** Every counter of every cache, an entry per CPU; see `build: "stats"`. */
@@ -139,6 +156,11 @@ export async function createHeap(options: HeapOptions = {}): Promise<Heap> {
   const memory = makeMemory(resolved);
   const { calls } = instantiateHeap(module, memory, { callCtor: refuseConstructor });
   const table = readFieldTable(module);
+  if (resolved.slabDebug !== undefined) {
+    if (!table.build.debugs) throwNoDebug();
+    const base = headerAddress(table, resolved.reserveBytes);
+    writeSlabDebug(memory, table, base, parseSlabDebug(resolved.slabDebug));
+  }
   const base = initHeap(calls, resolved, table);
   const handle = Object.freeze({ memory, module });
   return new Heap(handle, Object.freeze(resolved), new HeapView(memory, table, base));
@@ -171,6 +193,14 @@ function loadModule(
   if (module !== undefined) return compileGiven(module);
   if (wasmUrl !== undefined) return compileUrl(wasmUrl);
   return compileBuild(hardened && build === "release" ? "hardened" : build);
+}
+
+/** The module that was given instead of a build. */
+function throwNoDebug(): never {
+  throw new RangeError(
+    "options.slabDebug: expected a module with slab_debug, got one without it; " +
+      'try build: "debug" instead of options.module or options.wasmUrl',
+  );
 }
 
 function makeMemory({ initialBytes = 0, maximumBytes }: ResolvedOptions): WebAssembly.Memory {
@@ -275,7 +305,7 @@ function readOptions(view: HeapView): ResolvedOptions {
 
 function resolveMayWait(options: CpuOptions): boolean {
   if ("onTrace" in options) throwUnsupported("heap.cpu: options.onTrace", "leave it out");
-  checkKeys("heap.cpu: options", options, ["mayWait"]);
+  checkKeys("heap.cpu: options", options, ["mayWait", "onReport"]);
   const { mayWait } = options;
   if (mayWait === undefined) return canWait();
   if (typeof mayWait !== "boolean") {
@@ -290,6 +320,20 @@ function resolveMayWait(options: CpuOptions): boolean {
     );
   }
   return mayWait;
+}
+
+/** @returns what gets each report: it never throws, since the wasm holds locks meanwhile. */
+function resolveOnReport({ onReport }: CpuOptions): (text: string) => void {
+  // Looked up each time: somebody may watch the console.
+  if (onReport === undefined) return (text) => console.error(text);
+  checkFunction("heap.cpu: options.onReport", onReport);
+  return (text) => {
+    try {
+      onReport(text);
+    } catch (error) {
+      console.error(text, error);
+    }
+  };
 }
 
 function throwTaken(id: number | undefined, cpus: number): never {

@@ -132,7 +132,9 @@ function startOf(
   found: { slab: PageView; cache: CacheView } | null,
 ): number {
   if (found !== null) {
-    return pointer - ((pointer - found.slab.start) % Math.max(1, found.cache.size));
+    const { start } = found.slab;
+    const size = Math.max(1, found.cache.size);
+    return pointer - ((pointer - start) % size) + found.cache.red_left_pad;
   }
   // A large allocation is a block; its first page is the nearest below that heads one.
   let pfn = view.pfnAt(pointer);

@@ -42,7 +42,10 @@ test("model.wasm keeps the this_cpu instruction out of line, the others do not",
 test("a second instance on the same memory disturbs nothing that the first wrote", () => {
   const module = new WebAssembly.Module(release?.binary.slice() ?? EMPTY.binary);
   const memory = new WebAssembly.Memory({ initial: 2, maximum: 128, shared: true });
-  const imports = { env: { memory }, host: { call_ctor: () => 0, call_trace: () => {} } };
+  const imports = {
+    env: { memory },
+    host: { call_ctor: () => 0, call_trace: () => {}, slab_report: () => {} },
+  };
   const first = new WebAssembly.Instance(module, imports).exports as Record<
     string,
     CallableFunction

@@ -54,7 +54,7 @@ function markFreelist(
   const { view } = inspection;
   const { cache, page } = slab;
   let count = 0;
-  for (let object = first; object !== 0; object = view.u32(object + cache.offset)) {
+  for (let object = first; object !== 0; object = view.freePointer(cache, object)) {
     const isForeign = place === "cpu freelist" && count === 0;
     if (isForeign && objectIndex(cache, page, object) < 0) {
       const message = `freelist ${hex(object)} is no object of the cpu slab`;

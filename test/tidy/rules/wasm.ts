@@ -13,6 +13,7 @@ export const ALLOWED_IMPORTS: readonly string[] = [
   "env.memory",
   "host.call_ctor",
   "host.call_trace",
+  "host.slab_report",
 ];
 /** The CPU registers of sync/percpu.ts: the only state that an instance has to itself. */
 export const CPU_REGISTERS: readonly string[] = ["this_cpu", "heap_base", "mem_map"];
