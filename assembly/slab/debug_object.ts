@@ -89,8 +89,9 @@ export function setup_slab_debug(cache: KmemCache, slab: Slab, objects: u32): vo
   for (let i: u32 = 0; i < objects; i++) {
     const object = index_to_obj(cache, slab, i);
     init_object(cache, object, SLUB_RED_INACTIVE);
-    write_track(cache, object, false, 0);
-    write_track(cache, object, true, 0);
+    if ((cache.flags & SLAB_STORE_USER) !== 0) {
+      memory.fill(changetype<usize>(get_track(cache, object, false)), 0, 2 * TRACK_SIZE);
+    }
     set_orig_size(cache, object, cache.object_size);
   }
 }

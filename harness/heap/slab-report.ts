@@ -6,9 +6,8 @@
  * lines and hex dumps; `FIX cache: what`. Ages are operations of the CPU that made the track.
  * Kernel: mm/slub.c slab_bug(), print_trailer(), print_track(), print_section(), slab_fix().
  */
-import { SL_PARTIAL } from "./constants.js";
+import { SL_PARTIAL, SLAB_KMALLOC } from "./constants.js";
 import { hex } from "./errors.js";
-import { SLAB_KMALLOC } from "./constants.js";
 import { SLAB_RED_ZONE, SLAB_STORE_USER } from "./flags.js";
 import type { CacheView, HeapView, PageView } from "./view.js";
 
@@ -131,7 +130,8 @@ function traceLines(
   { kind, object }: SlabReport,
 ): string[] {
   const what = kind === TRACE_ALLOC ? "alloc" : "free";
-  const line = `TRACE ${cache.name} ${what} ${hex(object)} inuse=${slab.inuse} fp=${hex(slab.freelist)}`;
+  const counts = `inuse=${slab.inuse} fp=${hex(slab.freelist)}`;
+  const line = `TRACE ${cache.name} ${what} ${hex(object)} ${counts}`;
   if (kind === TRACE_ALLOC) return [line];
   return [line, ...section(view, "Object", object, object + cache.object_size)];
 }

@@ -68,6 +68,7 @@ test("the source has the structs it should, and every field a size this test kno
     "memcg_stock",
     "page",
     "rcu_data",
+    "track",
     "zone",
   ]);
   expect(IN_SOURCE.filter(({ sizeBytes }) => Number.isNaN(sizeBytes))).toEqual([]);

@@ -27,7 +27,7 @@ export const INVARIANTS = {
   "Q14-empty": "a node keeps no more empty slabs than min_partial",
   "O19-tid": "a tid modulo TID_STEP is its CPU",
   "O20-cpu-slab":
-    "without a cpu slab, as always with slab_debug, there is no cpu freelist; with one, it lies there",
+    "without a cpu slab, as always with slab_debug, there is no cpu freelist; else it lies there",
   "A23-deferred": "a deferred list ends, and holds objects that nothing else holds",
   "T25-pending": "while something waits for a CPU's irq_work, that work is raised",
   "T27-drain": "no drain is in progress",
