@@ -108,7 +108,8 @@ function linesOf(view: HeapView, cache: CacheView, slab: PageView, report: SlabR
     bytes === undefined ? (BUGS[kind]?.(report) ?? `report ${kind}`) : `${bytes} overwritten`;
   const lines = [...bugHeader(view, cache.name, bug), ""];
   if (bytes !== undefined) {
-    const first = `First byte ${hex(byteAt(view, from))} instead of ${hex(value)}`;
+    const found = byteAt(view, from).toString(16).padStart(2, "0");
+    const first = `First byte 0x${found} instead of ${hex(value)}`;
     lines.push(`INFO: ${hex(from)}-${last} @offset=${from - slab.start}. ${first}`);
   }
   if (object !== 0) lines.push(...trailer(view, cache, slab, object));
