@@ -134,6 +134,12 @@ describe("the build", () => {
     expect(create).toThrow(/flags of slab_debug in a build without it, got 0x200; create the heap/);
   });
 
+  test("failslab goes on with slabDebug that does not name caches for it", async () => {
+    const cpu = (await make({ failslab: { nth: 2 } })).cpu();
+    const found = [1, 2, 3].map(() => cpu.kmalloc(64) !== 0);
+    expect(found.filter((isThere) => !isThere).length).toBe(1);
+  });
+
   test("the memory grows where the records would not fit, and reserved bytes stay", async () => {
     const heap = await make({ reserveBytes: 2 ** 20 + 100, initialBytes: 0 });
     expect(heap.validate()).toEqual([]);

@@ -3,7 +3,10 @@
  * Method: one report whole; the others made by the damage they are about, by their first lines.
  */
 import { createHeap, SLAB_CONSISTENCY_CHECKS, SLAB_POISON, SLAB_RED_ZONE } from "slablab";
+import * as flags from "slablab/internal/heap/flags.js";
+import { writeReport } from "slablab/internal/heap/slab-report.js";
 import { describe, expect, test, vi } from "vitest";
+import { numbersIn, readSource } from "./support/counters.js";
 import { TestHeap } from "./support/heap.js";
 
 /** Addresses depend on the build's tables: only what is relative to the object stays. */
@@ -54,8 +57,8 @@ describe("the words of", () => {
 
   test("End Poison, Object padding, Slab padding", () => {
     const { heap, cpu } = boot("-");
-    const flags = SLAB_POISON | SLAB_CONSISTENCY_CHECKS;
-    const cache = cpu.createCache("padded", 96, { flags });
+    const poisoned = SLAB_POISON | SLAB_CONSISTENCY_CHECKS;
+    const cache = cpu.createCache("padded", 96, { flags: poisoned });
     const object = cpu.cacheAlloc(cache);
     cpu.cacheFree(cache, object);
     const { start } = heap.slabOf(object);
@@ -163,12 +166,34 @@ describe("the words of", () => {
   });
 });
 
+test("every kind that the allocator has is told in words, and every flag is its own", () => {
+  const heap = new TestHeap({ build: "debug", slabDebug: "FZPU" });
+  const cpu = heap.cpu(0);
+  const object = cpu.kmalloc(64);
+  const where = { cache: heap.cache("kmalloc-64").address, slab: heap.slabAddressOf(object) };
+  const kinds = numbersIn(readSource("assembly/slab/debug_report.ts"));
+  expect(kinds.size).toBeGreaterThan(30);
+  for (const [name, kind] of kinds) {
+    // Added to the kinds of bytes.
+    if (name === "FIX_RESTORE") continue;
+    const report = { kind, ...where, object, from: object, to: object + 1, value: 0xcc };
+    const text = writeReport(heap.view, report);
+    expect(text, name).not.toMatch(/report \d|undefined|NaN/);
+    const first = name.startsWith("FIX") ? "FIX " : name.includes("TRACE") ? "TRACE " : "BUG ";
+    if (name !== "REPORT_OBJECT_REMAINS") expect(text.startsWith(first), name).toBe(true);
+  }
+  const config = numbersIn(readSource("assembly/base/config.ts"));
+  for (const [name, flag] of Object.entries(flags)) {
+    if (/^SLAB_(?!MASK|DEBUG_FLAGS)/.test(name)) expect(config.get(name), name).toBe(flag);
+  }
+});
+
 describe("onReport", () => {
-  const flags = SLAB_RED_ZONE | SLAB_CONSISTENCY_CHECKS;
+  const checked = SLAB_RED_ZONE | SLAB_CONSISTENCY_CHECKS;
   async function damage(onReport?: (text: string) => void): Promise<void> {
     const heap = await createHeap({ cpus: 1, maximumBytes: 2 ** 24, build: "debug" });
     const cpu = heap.cpu(0, onReport === undefined ? {} : { onReport });
-    const cache = cpu.kmemCacheCreate({ name: "red", size: 64, flags });
+    const cache = cpu.kmemCacheCreate({ name: "red", size: 64, flags: checked });
     const object = cache.alloc();
     cpu.bytes(object + 64, 1).fill(0);
     cache.free(object);
