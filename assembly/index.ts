@@ -49,6 +49,7 @@ export { memcg_create, memcg_destroy, memcg_set } from "./kmalloc/memcg";
 export { kfree_nolock, kmalloc_nolock } from "./kmalloc/nolock";
 export { kfree_rcu } from "./kmalloc/rcu";
 export { defer_free_barrier } from "./slab/barrier";
+export { validate_slab_cache } from "./slab/debug_validate";
 export { kmem_cache_create, kmem_cache_destroy, kmem_cache_open } from "./slab/kmem_cache";
 export { rcu_barrier } from "./slab/rcu";
 export { kmem_cache_shrink } from "./slab/shrink";

@@ -84,9 +84,23 @@ export const SLAB_TRACE: u32 = 0x1000;
 export const SLAB_FAILSLAB: u32 = 0x2000;
 /** Set where objects really are poisoned: not those that must stay constructed. */
 export const OBJECT_POISON: u32 = 0x4000;
+/** slab_debug O: this cache goes without what would make its slabs larger. Records only. */
+export const SLAB_KEEP_ORDER: u32 = 0x8000;
 /** A cache with any of these has no cpu slabs: one object at a time, under list_lock. */
 export const SLAB_DEBUG_FLAGS: u32 =
   SLAB_CONSISTENCY_CHECKS | SLAB_RED_ZONE | SLAB_POISON | SLAB_STORE_USER | SLAB_TRACE;
+
+// What debug caches fill memory with (kernel: include/linux/poison.h).
+/** Padding, and slabs that were never used. */
+export const POISON_INUSE: u32 = 0x5a;
+/** Objects that are free, or new and not yet written. */
+export const POISON_FREE: u32 = 0x6b;
+/** The last byte of such an object. */
+export const POISON_END: u32 = 0xa5;
+/** Red zones of a free object. */
+export const SLUB_RED_INACTIVE: u32 = 0xbb;
+/** Red zones of an object in use. */
+export const SLUB_RED_ACTIVE: u32 = 0xcc;
 
 // HeapHeader.options.
 /** Local locks are owned by tasks, and there is no lockless fast path (kernel: PREEMPT_RT). */

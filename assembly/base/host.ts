@@ -26,3 +26,20 @@ export declare function call_trace(event: u32, a: usize, b: usize, c: usize): vo
  * @param lock address of the lock word, @param held that of the one it collides with, or 0
  */
 export declare function call_lockdep(kind: u32, lock: usize, held: usize): void;
+
+/**
+ * slab_debug found something, repaired something, or traces (SLUB_DEBUG builds). Nothing has been
+ * restored yet, and list_lock is held: the host only reads.
+ *
+ * @param kind REPORT_* (slab/debug_report.ts), which says what `from`, `to` and `value` are
+ * @param cache, @param slab addresses; @param object address, or 0 where it is about the slab
+ */
+export declare function slab_report(
+  kind: u32,
+  cache: usize,
+  slab: usize,
+  object: usize,
+  from: usize,
+  to: usize,
+  value: u32,
+): void;

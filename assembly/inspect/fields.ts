@@ -35,6 +35,7 @@ import {
   SLAB_DEBUG_RECORDS,
   SLAB_DEBUG_RECORD_BYTES,
   STAT_STRIDE,
+  Track,
   ZONES,
   ZONE_BLOCK_MAP,
   ZONE_SIZE,
@@ -102,6 +103,7 @@ export const heap_header$rcu_open: u32 = <u32>offsetof<HeapHeader>("rcu_open") |
 export const heap_header$rcu_next: u32 = <u32>offsetof<HeapHeader>("rcu_next") | (4 << 16);
 export const heap_header$rcu_wait: u32 = <u32>offsetof<HeapHeader>("rcu_wait") | (4 << 16);
 export const heap_header$rcu_wait_gp: u32 = <u32>offsetof<HeapHeader>("rcu_wait_gp") | (4 << 16);
+export const heap_header$slab_errors: u32 = <u32>offsetof<HeapHeader>("slab_errors") | (4 << 16);
 
 // Zone
 export const zone$lock: u32 = <u32>offsetof<Zone>("lock") | (4 << 16);
@@ -193,6 +195,12 @@ export const page$nr_pages: u32 = <u32>offsetof<Page>("nr_pages") | (4 << 16);
 export const page$node: u32 = <u32>offsetof<Page>("node") | (4 << 16);
 export const page$flags: u32 = <u32>offsetof<Page>("flags") | (4 << 16);
 export const page$lock: u32 = <u32>offsetof<Page>("lock") | (4 << 16);
+
+// Track
+export const track$op: u32 = <u32>offsetof<Track>("op") | (4 << 16);
+export const track$cpu: u32 = <u32>offsetof<Track>("cpu") | (4 << 16);
+export const track$pid: u32 = <u32>offsetof<Track>("pid") | (4 << 16);
+export const track$when: u32 = <u32>offsetof<Track>("when") | (4 << 16);
 
 // CpuArea
 export const cpu_area$preempt_count: u32 = <u32>offsetof<CpuArea>("preempt_count") | (4 << 16);

@@ -10,6 +10,7 @@ import { slab_alloc } from "../slab/alloc";
 import { free_bulk, slab_alloc_bulk } from "../slab/bulk";
 import { nolock_refuses, slab_alloc_nolock } from "../slab/nolock";
 import { TRACE_KMEM_CACHE_ALLOC, TRACE_KMEM_CACHE_FREE, trace } from "../sync/trace";
+import { set_request } from "./debug";
 import { kfree } from "./kmalloc";
 import { kfree_nolock } from "./nolock";
 import { kmalloc_slab } from "./size_class";
@@ -57,7 +58,13 @@ export function kmem_cache_free_bulk(_cache: usize, count: u32, array: usize): v
 /** Allocate `count` objects of `size` bytes, 1 .. 8192 (else 0), all or none. As above. */
 export function kmalloc_bulk(size: usize, gfp: u32, count: u32, array: usize): u32 {
   if (size - 1 >= KMALLOC_MAX_CACHE_SIZE) return 0;
-  return kmem_cache_alloc_bulk(changetype<usize>(kmalloc_slab(size, gfp)), gfp, count, array);
+  const done = kmem_cache_alloc_bulk(changetype<usize>(kmalloc_slab(size, gfp)), gfp, count, array);
+  if (isDefined(SLUB_DEBUG)) {
+    for (let i: u32 = 0; i < done; i++) {
+      set_request(<usize>load<u32>(array + ((<usize>i) << 2)), size, gfp);
+    }
+  }
+  return done;
 }
 
 /** Free `count` slab objects of any caches. As above. */

@@ -26,6 +26,8 @@ import { large_bytes } from "../slab/memcg";
 import { lock_mode, preempt_count } from "../sync/context";
 import { header, heap_base, this_cpu } from "../sync/percpu";
 import { TRACE_KFREE, TRACE_KMALLOC, trace } from "../sync/trace";
+import { is_debug_cache } from "../slab/debug_layout";
+import { debug_cache_of, debug_krealloc, debug_ksize, set_request } from "./debug";
 import { free_large, kmalloc_large } from "./large";
 import { kmalloc_nolock } from "./nolock";
 import { kmalloc_slab, size_index } from "./size_class";
@@ -38,6 +40,7 @@ function kmalloc_slow(size: usize, gfp: u32, node: i32): usize {
     size > KMALLOC_MAX_CACHE_SIZE
       ? kmalloc_large(size, gfp, node, lock_mode())
       : slab_alloc(kmalloc_slab(size, gfp), node, gfp);
+  if (isDefined(SLUB_DEBUG)) set_request(p, size, gfp);
   trace(TRACE_KMALLOC, p, size, <usize>gfp);
   return p;
 }
@@ -114,6 +117,9 @@ export function ksize(p: usize): usize {
   const slab = page_slab(page);
   if (slab === 0) return large_bytes(page);
   const cache = changetype<KmemCache>(<usize>changetype<Slab>(slab).slab_cache);
+  if (isDefined(SLUB_DEBUG)) {
+    if (is_debug_cache(cache)) return debug_ksize(cache, p);
+  }
   return cache.offset >= cache.inuse ? cache.inuse : cache.size;
 }
 
@@ -130,6 +136,10 @@ export function krealloc(p: usize, size: usize, gfp: u32): usize {
   if (size === 0) {
     kfree(p);
     return ZERO_SIZE_PTR;
+  }
+  if (isDefined(SLUB_DEBUG)) {
+    const cache = debug_cache_of(p);
+    if (cache !== 0) return debug_krealloc(changetype<KmemCache>(cache), p, size, gfp);
   }
   const old = ksize(p);
   if (size <= old) {

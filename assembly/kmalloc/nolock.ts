@@ -19,6 +19,7 @@ import {
   slab_free_nolock,
 } from "../slab/nolock";
 import { NOLOCK_BUSY_FIRST, NOLOCK_BUSY_SECOND, NOLOCK_NULL, stat } from "../sync/stat";
+import { set_request } from "./debug";
 import { kmalloc_slab } from "./size_class";
 
 /**
@@ -45,6 +46,7 @@ export function kmalloc_nolock(size: usize, gfp: u32, node: i32): usize {
     }
   }
   const object = slab_alloc_nolock(cache, node, gfp);
+  if (isDefined(SLUB_DEBUG)) set_request(object, size, gfp);
   return object === 0 ? refuse(cache) : object;
 }
 

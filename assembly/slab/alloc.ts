@@ -47,6 +47,8 @@ import {
   tick,
 } from "../sync/stat";
 import { deactivate_slab, detach_freelist, flush_slab } from "./deactivate";
+import { debug_slab_alloc } from "./debug_cache";
+import { is_debug_cache } from "./debug_layout";
 import { defer_slab, drain_on_switch } from "./defer";
 import { cpu_slab, put_cpu_partial, set_cpu_slab, unfreeze_partial } from "./kmem_cache_cpu";
 import { slab_post_alloc_hook, slab_pre_alloc_hook } from "./hooks";
@@ -317,6 +319,9 @@ export function slab_alloc_slow(cache: KmemCache, node: i32, mode: u32): usize {
     serve_growth(mode);
     flush_if_asked(cache, mode);
     rcu_serve();
+  }
+  if (isDefined(SLUB_DEBUG)) {
+    if (is_debug_cache(cache)) return debug_slab_alloc(cache, node, mode);
   }
   const before = this_cpu_cache(cache).slab;
   // Ends: LOOK_AGAIN means that somebody nested in this call allocated or freed here.

@@ -21,6 +21,8 @@ import { end_pfn } from "../page/grow";
 import { page_address, page_kind, page_slab, virt_to_page } from "../page/page";
 import { cpu_area, header, this_cpu_cache } from "../sync/percpu";
 import { debug_is_free } from "./debug";
+import { debug_on_freelist } from "./debug_cache";
+import { debug_is_deferred } from "./debug_deferred";
 import { is_deferred_last } from "./defer";
 import { cpu_slab } from "./kmem_cache_cpu";
 import { index_to_obj, obj_to_index } from "./object";
@@ -55,7 +57,11 @@ function is_free(cache: KmemCache, slab: Slab, object: usize): bool {
   const c = this_cpu_cache(cache);
   if (cpu_slab(c) === changetype<usize>(slab) && <usize>c.freelist === object) return true;
   if (word_freelist(slab_word(slab)) === object) return true;
-  return is_deferred_last(cache, slab, object) || debug_is_free(cache, object);
+  if (is_deferred_last(cache, slab, object) || debug_is_free(cache, object)) return true;
+  if (isDefined(SLUB_DEBUG)) {
+    return debug_on_freelist(cache, slab, object) || debug_is_deferred(cache, slab, object);
+  }
+  return false;
 }
 
 /**

@@ -122,20 +122,25 @@ function irq_work_raise(cache: KmemCache, area: CpuArea): void {
   write_once(changetype<usize>(area) + offsetof<CpuArea>("irq_pending"), 1);
 }
 
+/** @returns the list on which an object of `slab` waits that the CPU of `area` deferred. */
+export function deferred_list(area: CpuArea, cache: KmemCache, slab: Slab): usize {
+  const arm = header().defer_arm;
+  if (arm === DEFER_GLOBAL) return cache_list(cache);
+  if (arm === DEFER_GLOBAL_LINE) return cache_line_list(cache);
+  if (arm === DEFER_NODE) return node_list(slab_node(cache, slab));
+  if (arm >= DEFER_PERCPU_SLOW_FREE && arm <= DEFER_PERCPU_SWITCH) {
+    return cpu_cache_list(cpu_cache_of(area, cache));
+  }
+  return cpu_objects(area);
+}
+
 /**
  * @returns true if `object` is the one deferred last on the list that this CPU would use: the
  * immediate double free that check_free() must see, because adding a node twice makes a circle.
  * Context: any.
  */
 export function is_deferred_last(cache: KmemCache, slab: Slab, object: usize): bool {
-  const arm = header().defer_arm;
-  let list = cpu_objects(cpu_area());
-  if (arm === DEFER_GLOBAL) list = cache_list(cache);
-  else if (arm === DEFER_GLOBAL_LINE) list = cache_line_list(cache);
-  else if (arm === DEFER_NODE) list = node_list(slab_node(cache, slab));
-  else if (arm >= DEFER_PERCPU_SLOW_FREE && arm <= DEFER_PERCPU_SWITCH) {
-    list = cpu_cache_list(cpu_cache_of(cpu_area(), cache));
-  }
+  const list = deferred_list(cpu_area(), cache, slab);
   return <usize>read_once(list) === object + cache.offset;
 }
 

@@ -12,11 +12,14 @@ import { HEAP_FAILSLAB, SLAB_FAILSLAB } from "../base/config";
 import { KmemCache } from "../base/layout";
 import { header } from "../sync/percpu";
 import { should_fail } from "../sync/fail";
+import { debug_records_name } from "./debug_flags";
 
 /** @returns true if this allocation is to fail. Context: ordinary allocations. */
 export function should_failslab(cache: KmemCache): bool {
   if ((header().options & HEAP_FAILSLAB) === 0) return false;
-  // With slab_debug=A,... only the caches it names.
-  if (header().nr_debug_records !== 0 && (cache.flags & SLAB_FAILSLAB) === 0) return false;
+  if (isDefined(SLUB_DEBUG)) {
+    // With slab_debug=A,... only the caches it names.
+    if ((cache.flags & SLAB_FAILSLAB) === 0 && debug_records_name(SLAB_FAILSLAB)) return false;
+  }
   return should_fail();
 }

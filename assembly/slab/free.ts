@@ -29,6 +29,8 @@ import {
   stat_fast,
   tick,
 } from "../sync/stat";
+import { free_to_partial_list } from "./debug_cache";
+import { is_debug_cache } from "./debug_layout";
 import { drain_on_slow_free } from "./defer";
 import { slab_free_hook } from "./hooks";
 import { cpu_slab, kmem_cache_has_cpu_partial, put_cpu_partial } from "./kmem_cache_cpu";
@@ -164,6 +166,9 @@ export function free_to_slab(
   count: u32,
   mode: u32,
 ): bool {
+  if (isDefined(SLUB_DEBUG)) {
+    if (is_debug_cache(cache)) return free_to_partial_list(cache, slab, head, tail, count, mode);
+  }
   while (true) {
     const old = slab_word(slab);
     const prior = word_freelist(old);

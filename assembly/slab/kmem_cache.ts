@@ -36,6 +36,8 @@ import { lock_mode } from "../sync/context";
 import { cpu_cache_of, header, heap_base, per_cpu } from "../sync/percpu";
 import { next_random } from "../sync/random";
 import { flush_cpu_of } from "./barrier";
+import { kmem_cache_flags } from "./debug_flags";
+import { list_slab_objects } from "./debug_validate";
 import { get_node, node_nr_slabs, remove_partial } from "./kmem_cache_node";
 import { discard_slab } from "./new_slab";
 import { free_cache_random_seq, init_cache_random_seq } from "./random_seq";
@@ -131,6 +133,7 @@ export function init_cache(
   cache.object_size = size;
   const no_cmpxchg = (header().options & HEAP_NO_CMPXCHG) !== 0;
   cache.flags = no_cmpxchg ? flags | SLAB_NO_CMPXCHG : flags;
+  if (isDefined(SLUB_DEBUG)) cache.flags = kmem_cache_flags(name_of(cache), cache.flags);
   cache.ctor = ctor;
   cache.align = calculate_alignment(flags, align, size);
   if (!calculate_sizes(cache, header().nr_cpu_ids)) return false;
@@ -265,5 +268,8 @@ export function kmem_cache_destroy(cache: KmemCache): u32 {
   }
   // Pages that wait lead to it no more; but whoever destroys wants them back.
   if (left === 0) rcu_barrier();
+  if (isDefined(SLUB_DEBUG)) {
+    if (left !== 0) list_slab_objects(cache, mode);
+  }
   return left;
 }

@@ -7,7 +7,7 @@
 import { SLAB_TYPESAFE_BY_RCU } from "../base/config";
 import { call_ctor } from "../base/host";
 import { INTENT_DISCARD, INTENT_NEW_SLAB, KmemCache, PG_SLAB, Slab } from "../base/layout";
-import { page_address, set_page_heads, set_page_kind } from "../page/page";
+import { set_page_heads, set_page_kind } from "../page/page";
 import { alloc_pages, alloc_pages_thisnode, free_pages } from "../page/page_alloc";
 import { CALLBACK, context_enter, context_exit } from "../sync/context";
 import { intent_clear, intent_set } from "../sync/intent";
@@ -16,8 +16,9 @@ import { ORDER_FALLBACK, stat } from "../sync/stat";
 import { TRACE_SLAB_ALLOC, TRACE_SLAB_FREE, trace } from "../sync/trace";
 import { debug_free } from "./debug";
 import { memcg_init_slab } from "./memcg";
+import { setup_slab_debug } from "./debug_object";
 import { dec_slabs_node, inc_slabs_node, slab_node } from "./kmem_cache_node";
-import { set_freepointer } from "./object";
+import { first_object, set_freepointer } from "./object";
 import { entry_offset, next_freelist_entry, random_start } from "./random_seq";
 import { rcu_queue_slab } from "./rcu";
 import { make_word, set_slab_word, slab_word, word_objects } from "./slab";
@@ -95,7 +96,7 @@ export function allocate_slab(cache: KmemCache, node: i32, only: bool, mode: u32
   const noted = intent_set(INTENT_NEW_SLAB, address, address, slab.order);
   const oo = slab.order === cache.oo >> 16 ? cache.oo : cache.min;
   const objects = oo & 0xffff;
-  const start = page_address(slab);
+  const start = first_object(cache, slab);
   slab.slab_cache = <u32>changetype<usize>(cache);
   slab.flags = 0;
   slab.next = 0;
@@ -103,6 +104,7 @@ export function allocate_slab(cache: KmemCache, node: i32, only: bool, mode: u32
   slab.slabs = 0;
   slab.flush_freelist = 0;
   slab.in_hand = cpu_token();
+  if (isDefined(SLUB_DEBUG)) setup_slab_debug(cache, slab, objects);
   memcg_init_slab(cache, slab, objects);
   const made = cache.ctor === 0 || construct(cache, start, objects);
   if (!made) {

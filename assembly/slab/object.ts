@@ -7,6 +7,8 @@
  * object + cache.inuse      end of what the user may write; metadata from here
  * object + cache.size       next object
  * ```
+ * Caches with slab_debug add red zones, padding and tracks (slab/debug_layout.ts).
+ *
  * The pointer lies in the middle of the object, out of the way of small overruns, or behind it
  * where the free object must stay as its constructor left it.
  * Kernel: mm/slub.c "Object layout", get_freepointer(), set_freepointer(); 6.18.
@@ -50,7 +52,13 @@ export function obj_to_index(cache: KmemCache, slab: Slab, address: usize): u32 
   return <u32>((offset * cache.reciprocal_size) >> RECIPROCAL_SHIFT);
 }
 
+/** @returns the address of a slab's first object: behind its left red zone, if it has one. */
+export function first_object(cache: KmemCache, slab: Slab): usize {
+  const start = page_address(slab);
+  return isDefined(SLUB_DEBUG) ? start + cache.red_left_pad : start;
+}
+
 /** @returns the address of object `index`. */
 export function index_to_obj(cache: KmemCache, slab: Slab, index: u32): usize {
-  return page_address(slab) + <usize>index * cache.size;
+  return first_object(cache, slab) + <usize>index * cache.size;
 }

@@ -24,6 +24,7 @@ import {
 import { KmemCache, align_up } from "../base/layout";
 import { STAMP_BYTES } from "./debug";
 import { CHARGE_BYTES } from "./memcg";
+import { debug_layout, is_debug_cache } from "./debug_layout";
 import { RECIPROCAL_SHIFT } from "./object";
 
 /** calculate_order() found no order that holds even one object. */
@@ -36,6 +37,11 @@ function order_objects(order: u32, size: u32): u32 {
 /** @returns order << 16 | objects per slab. */
 export function oo_make(order: u32, size: u32): u32 {
   return (order << 16) | min(order_objects(order, size), MAX_OBJS_PER_PAGE);
+}
+
+/** @returns bytes that an object takes of its slab: itself, and who it is charged to. */
+export function object_room(cache: KmemCache): u32 {
+  return (cache.flags & SLAB_ACCOUNT) !== 0 ? cache.size + CHARGE_BYTES : cache.size;
 }
 
 /** The first order from `min_order` that wastes at most 1/fraction; SLUB_MAX_ORDER + 1 if none. */
@@ -111,11 +117,12 @@ export function calculate_sizes(cache: KmemCache, cpus: u32): bool {
     cache.offset = max((cache.object_size >> 1) & ~(<u32>word - 1), least);
   }
   size = <u32>align_up(size, cache.align);
+  if (isDefined(SLUB_DEBUG)) size = debug_layout(cache, size);
   cache.size = size;
   cache.reciprocal_size = (((<u64>1) << RECIPROCAL_SHIFT) + size - 1) / size;
   // The order is the kernel's for `size`, unless the vector of charges leaves no room for one
   // object; how many objects there are depends on both.
-  const room = (cache.flags & SLAB_ACCOUNT) !== 0 ? size + CHARGE_BYTES : size;
+  const room = object_room(cache);
   const least = get_order(room);
   const order = max(calculate_order(size, cpus), least);
   if (order > MAX_PAGE_ORDER) return false;
@@ -123,6 +130,9 @@ export function calculate_sizes(cache: KmemCache, cpus: u32): bool {
   cache.min = oo_make(least, room);
   cache.min_partial = min(max(ilog2(size) >> 1, MIN_PARTIAL), MAX_PARTIAL);
   cache.cpu_partial = cpu_partial_objects(size);
+  if (isDefined(SLUB_DEBUG)) {
+    if (is_debug_cache(cache)) cache.cpu_partial = 0;
+  }
   cache.cpu_partial_slabs = div_round_up(cache.cpu_partial * 2, cache.oo & 0xffff);
   return true;
 }

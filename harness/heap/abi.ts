@@ -17,6 +17,16 @@ export type CallTrace = (event: number, a: number, b: number, c: number) => void
 
 /** A lock taken in the wrong way: the kind, and the lock words (assembly/sync/lockdep.ts). */
 export type CallLockdep = (kind: number, lock: number, held: number) => void;
+/** What slab_debug tells: REPORT_* and the rest as in assembly/base/host.ts. */
+export type CallReport = (
+  kind: number,
+  cache: number,
+  slab: number,
+  object: number,
+  from: number,
+  to: number,
+  value: number,
+) => void;
 
 /** What an instance calls in its host. */
 export interface HostCalls {
@@ -26,6 +36,8 @@ export interface HostCalls {
   readonly callTrace?: CallTrace;
   /** Gets what lockdep finds in the builds `debug` and `trace`; it must not throw. */
   readonly callLockdep?: CallLockdep;
+  /** Gets what slab_debug finds (builds `debug` and `trace`); it must not throw. */
+  readonly callReport?: CallReport;
 }
 
 /**
@@ -83,6 +95,8 @@ export interface HeapCalls {
   kmem_cache_destroy(cache: number): number;
   /** Returns how many slabs were given back. */
   kmem_cache_shrink(cache: number): number;
+  /** Returns how many reports and repairs it made; 0 for caches without slab_debug. */
+  validate_slab_cache(cache: number): number;
 
   /** Returns the group's address, 0 when refused. */
   memcg_create(name: number, limitPages: number): number;
@@ -135,7 +149,7 @@ export function unsigned(value: number): number {
 export function instantiateHeap(
   module: WebAssembly.Module,
   memory: WebAssembly.Memory,
-  { callCtor, callTrace = ignore, callLockdep = ignore }: HostCalls,
+  { callCtor, callTrace = ignore, callLockdep = ignore, callReport = ignore }: HostCalls,
 ): HeapInstance {
   const host = {
     call_ctor: (cacheIndex: number, object: number) =>
@@ -144,6 +158,8 @@ export function instantiateHeap(
       callTrace(event, unsigned(a), unsigned(b), unsigned(c)),
     call_lockdep: (kind: number, lock: number, held: number) =>
       callLockdep(kind, unsigned(lock), unsigned(held)),
+    slab_report: (kind: number, ...rest: [number, number, number, number, number, number]) =>
+      callReport(kind, ...(rest.map(unsigned) as typeof rest)),
   };
   let exports: RawExports;
   try {
@@ -202,6 +218,7 @@ function pickCalls(from: RawExports): HeapCalls {
     rcu_read_lock_held: from.rcu_read_lock_held,
     rcu_read_unlock: from.rcu_read_unlock,
     synchronize_rcu: from.synchronize_rcu as unknown as HeapCalls["synchronize_rcu"],
+    validate_slab_cache: from.validate_slab_cache,
     nmi_enter: from.nmi_enter,
     nmi_exit: from.nmi_exit,
     preempt_count: from.preempt_count,

@@ -8,8 +8,8 @@ import { unsigned } from "./abi.js";
 import { checkFlags, checkFunction, checkKeys, checkUnsigned } from "./arguments.js";
 import type { Ctor } from "./constructors.js";
 import { type CpuState, checkTask } from "./cpu-state.js";
-import { describe, throwNotInteger } from "./errors.js";
-import { SLAB_MASK } from "./flags.js";
+import { describe, hex, throwNotInteger } from "./errors.js";
+import { SLAB_DEBUG_FLAGS, SLAB_MASK } from "./flags.js";
 import { KmemCache } from "./kmem-cache.js";
 import { checkName, writeName } from "./names.js";
 import type { CacheView } from "./view.js";
@@ -25,7 +25,8 @@ export interface KmemCacheOptions {
    */
   readonly align?: number;
   /**
-   * SLAB_HWCACHE_ALIGN, SLAB_ACCOUNT, SLAB_TYPESAFE_BY_RCU, or 0.
+   * SLAB_HWCACHE_ALIGN, SLAB_ACCOUNT, SLAB_TYPESAFE_BY_RCU, SLAB_NO_CMPXCHG; in the builds `debug` and `trace` SLAB_CONSISTENCY_CHECKS,
+   * SLAB_RED_ZONE, SLAB_POISON, SLAB_STORE_USER and SLAB_TRACE.
    * @default 0
    */
   readonly flags?: number;
@@ -61,6 +62,12 @@ export function createCache(state: CpuState, options: KmemCacheOptions): KmemCac
     );
   }
   checkFlags(`${call}: flags`, flags, SLAB_MASK);
+  if ((flags & SLAB_DEBUG_FLAGS) !== 0 && !state.view.table.build.debugs) {
+    throw new RangeError(
+      `${call}: flags: expected no flags of slab_debug in a build without it, got ${hex(flags)}; ` +
+        'create the heap with build: "debug" or slabDebug',
+    );
+  }
   if (ctor !== undefined) checkFunction(`${call}: ctor`, ctor);
   if (findCache(state, name) !== null) {
     throw new RangeError(

@@ -62,6 +62,11 @@ export const SL_PARTIAL = 1;
 /** KmemCache.flags: one of the allocator's own kmalloc caches. */
 export const SLAB_KMALLOC = 0x2;
 
+/** KmemCache.flags: slab_debug A, O, and where objects really are poisoned. */
+export const SLAB_FAILSLAB = 0x2000;
+export const OBJECT_POISON = 0x4000;
+export const SLAB_KEEP_ORDER = 0x8000;
+
 // HeapHeader.options.
 export const HEAP_RT = 0x1;
 export const HEAP_NO_CMPXCHG = 0x2;

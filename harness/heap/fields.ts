@@ -16,6 +16,7 @@ const STRUCTS = {
     ...["maximum_pages", "defer_arm", "node_table", "cpu_areas", "cpu_area_size", "mem_map"],
     ...["first_pfn", "reserve_bytes", "grow_lock", "end_pfn", "slab_mutex", "nr_caches"],
     ...["cg_caches", "memcg_table", "options", "seed", "rcu_gp", "rcu_lock"],
+    ...["nr_debug_records", "slab_errors"],
   ],
   zone: ["lock", "free_mask", "nr_free", "nr_managed", "deferred", "free_area"],
   kmem_cache: [
@@ -26,23 +27,14 @@ const STRUCTS = {
   ],
   kmem_cache_node: [
     ...["list_lock", "nr_partial", "partial", "partial_tail", "defer_free_objects"],
-    ...["nr_slabs", "total_objects"],
+    ...["nr_slabs", "total_objects", "full"],
   ],
   kmem_cache_cpu: ["freelist", "tid", "slab", "partial", "lock", "defer_free_objects"],
   cpu_area: [
-    ...[
-      "preempt_count",
-      "cpu",
-      "task_mode",
-      "node",
-      "current",
-      "fail_seen",
-      "fail_done",
-      "state",
-      "drain_depth",
-    ],
-    ...["defer_objects", "defer_slabs", "irq_pending", "intent", "pcp_lock", "pcp_list"],
-    ...["pcp_count", "bug_code", "bug_cache", "bug_slab", "bug_object", "memcg"],
+    ...["preempt_count", "cpu", "task_mode", "node", "current", "fail_seen", "fail_done"],
+    ...["state", "drain_depth", "ops", "memcg", "irq_pending", "intent", "pcp_lock", "pcp_list"],
+    ...["pcp_count", "defer_objects", "defer_slabs"],
+    ...["bug_code", "bug_cache", "bug_slab", "bug_object"],
   ],
   memcg_stock: ["lock", "memcg", "bytes"],
   memcg: [
@@ -55,6 +47,7 @@ const STRUCTS = {
     ...["freelist", "counters", "slab_cache", "kind", "head", "next", "prev", "slabs", "llnode"],
     ...["flush_freelist", "in_hand", "order", "nr_pages", "node", "flags", "lock"],
   ],
+  track: ["op", "cpu", "pid", "when"],
 } as const;
 
 const CONSTANTS = [
@@ -62,6 +55,7 @@ const CONSTANTS = [
   ...["ZONES", "ZONE_SIZE", "ZONE_BLOCK_MAP", "CACHE_TABLE", "KMEM_CACHE_SIZE"],
   ...["KMEM_CACHE_NODE_SIZE", "KMEM_CACHE_CPU_SIZE", "CPU_SCRATCH", "CPU_RCU", "CPU_CACHES"],
   ...["CPU_MEMCG_STOCK", "MAX_MEMCGS"],
+  ...["SLAB_DEBUG_RECORDS", "SLAB_DEBUG_RECORD_BYTES", "MAX_SLAB_DEBUG_RECORDS"],
 ] as const;
 
 export type StructName = keyof typeof STRUCTS;

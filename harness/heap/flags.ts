@@ -23,8 +23,24 @@ export const SLAB_ACCOUNT = 0x4;
  * period is over: readers may look first and ask afterwards whether it is still the one.
  */
 export const SLAB_TYPESAFE_BY_RCU = 0x8;
+/** Change the slabs of this cache under a lock each, as without a double cmpxchg. */
+export const SLAB_NO_CMPXCHG = 0x10;
+/** slab_debug F: check objects and lists at every allocation and free. */
+export const SLAB_CONSISTENCY_CHECKS = 0x100;
+/** slab_debug Z: red zones around objects. */
+export const SLAB_RED_ZONE = 0x200;
+/** slab_debug P: fill free objects and padding. */
+export const SLAB_POISON = 0x400;
+/** slab_debug U: remember who allocated and who freed. */
+export const SLAB_STORE_USER = 0x800;
+/** slab_debug T: report every allocation and free. */
+export const SLAB_TRACE = 0x1000;
+/** The flags of slab_debug, which need the build `debug` or `trace`. */
+export const SLAB_DEBUG_FLAGS =
+  SLAB_CONSISTENCY_CHECKS | SLAB_RED_ZONE | SLAB_POISON | SLAB_STORE_USER | SLAB_TRACE;
 /** Every flag `kmemCacheCreate()` takes. */
-export const SLAB_MASK = SLAB_HWCACHE_ALIGN | SLAB_ACCOUNT | SLAB_TYPESAFE_BY_RCU;
+export const SLAB_MASK =
+  SLAB_HWCACHE_ALIGN | SLAB_ACCOUNT | SLAB_TYPESAFE_BY_RCU | SLAB_NO_CMPXCHG | SLAB_DEBUG_FLAGS;
 
 /** As a node: whichever is nearest. */
 export const NUMA_NO_NODE = -1;

@@ -7,6 +7,9 @@
 import { type HeapCalls, instantiateHeap, unsigned } from "./abi.js";
 import { checkFunction, checkKeys } from "./arguments.js";
 import { Constructors } from "./constructors.js";
+import { headerAddress, parseSlabDebug, writeSlabDebug } from "./slab-debug-option.js";
+import { lockdepReport } from "./lockdep-report.js";
+import { writeReport } from "./slab-report.js";
 import { DEFER_ARMS, LOCK_BOUNDED, LOCK_WAIT } from "./constants.js";
 import { Cpu } from "./cpu.js";
 import type { CpuState } from "./cpu-state.js";
@@ -51,6 +54,12 @@ export interface CpuOptions {
    * that returns.
    */
   readonly onTrace?: OnTrace;
+  /**
+   * Gets the text of each report and each repair of `slabDebug` and of lockdep, while the call that met it waits:
+   * it may read the heap, and not change it.
+   * @default console.error
+   */
+  readonly onReport?: (text: string) => void;
 }
 
 /** An attach that meets a heap in the middle of its boot looks this often, this far apart. */
@@ -83,7 +92,8 @@ export class Heap {
     }
     const mayWait = resolveMayWait(options);
     const tracer = this.#resolveTracer(options);
-    const state = this.#attach(id, mayWait, tracer) ?? throwTaken(id, cpus);
+    const onReport = resolveOnReport(options);
+    const state = this.#attach(id, mayWait, onReport, tracer) ?? throwTaken(id, cpus);
     const cpu = new Cpu(state, mayWait);
     if (tracer === null) return cpu;
     tracer.attach(cpu.id);
@@ -91,14 +101,24 @@ export class Heap {
   }
 
   /** Become CPU `id`, or the next that is free. @returns null if it is taken, or none is free */
-  #attach(id: number | undefined, mayWait: boolean, tracer: Tracer | null): CpuState | null {
+  #attach(
+    id: number | undefined,
+    mayWait: boolean,
+    onReport: (text: string) => void,
+    tracer: Tracer | null,
+  ): CpuState | null {
     const constructors = new Constructors();
     const { memory, module } = this.handle;
+    const view = new HeapView(memory, this.#view.table, this.#view.base);
+    const cpuAt = view.table.offsets.cpu_area.cpu;
     const { calls, exports, cpuArea } = instantiateHeap(module, memory, {
       callCtor: (cache, object) => constructors.construct(cache, object),
+      callReport: (kind, cache, slab, object, from, to, value) =>
+        onReport(writeReport(view, { kind, cache, slab, object, from, to, value })),
+      callLockdep: (kind, lock, held) =>
+        onReport(lockdepReport(view, { cpu: view.u32(cpuArea() + cpuAt), kind, lock, held })),
       ...(tracer && { callTrace: (event, a, b, c) => tracer.trace(event, a, b, c) }),
     });
-    const view = new HeapView(memory, this.#view.table, this.#view.base);
     const number = calls.cpu_attach(view.base, id ?? -1, mayWait ? LOCK_WAIT : LOCK_BOUNDED);
     if (number < 0) return null;
     const { options } = this;
@@ -111,8 +131,9 @@ export class Heap {
     if (onTrace === undefined) return null;
     checkFunction("heap.cpu: options.onTrace", onTrace);
     const { table, base } = this.#view;
-    if (table.build.traces)
+    if (table.build.traces) {
       return new Tracer(onTrace, new HeapView(this.handle.memory, table, base));
+    }
     const { build } = this.options;
     throw new RangeError(
       "heap.cpu: options.onTrace: expected a heap of the build trace, which has trace points, " +
@@ -123,6 +144,12 @@ export class Heap {
   /** What `/proc/slabinfo` says, per cache. */
   slabinfo(): SlabInfo[] {
     return readSlabinfo(this.#view);
+  }
+
+  /** Reports and repairs of `slabDebug` so far, on all CPUs. */
+  get slabErrors(): number {
+    this.#view.refresh();
+    return this.#view.header().slab_errors;
   }
 
   /** Every counter of every cache, an entry per CPU; see `build: "stats"`. */
@@ -168,7 +195,7 @@ export class Heap {
 
   /** Be a CPU for one call. @throws RangeError if no number is free */
   #onFreeCpu<T>(call: string, work: (state: CpuState) => T): T {
-    const state = this.#attach(undefined, canWait(), null);
+    const state = this.#attach(undefined, canWait(), console.error, null);
     if (state === null) {
       throw new RangeError(
         `${call}: expected a free CPU for the moment of the call, got none: all ` +
@@ -196,6 +223,11 @@ export async function createHeap(options: HeapOptions = {}): Promise<Heap> {
   const memory = makeMemory(resolved);
   const { calls } = instantiateHeap(module, memory, { callCtor: refuseConstructor });
   const table = readFieldTable(module);
+  if (resolved.slabDebug !== undefined) {
+    if (!table.build.debugs) throwNoDebug();
+    const base = headerAddress(table, resolved.reserveBytes);
+    writeSlabDebug(memory, table, base, parseSlabDebug(resolved.slabDebug));
+  }
   const base = initHeap(calls, resolved, table);
   const handle = Object.freeze({ memory, module });
   return new Heap(handle, Object.freeze(resolved), new HeapView(memory, table, base));
@@ -228,6 +260,14 @@ function loadModule(
   if (module !== undefined) return compileGiven(module);
   if (wasmUrl !== undefined) return compileUrl(wasmUrl);
   return compileBuild(hardened && build === "release" ? "hardened" : build);
+}
+
+/** The module that was given instead of a build. */
+function throwNoDebug(): never {
+  throw new RangeError(
+    "options.slabDebug: expected a module with slab_debug, got one without it; " +
+      'try build: "debug" instead of options.module or options.wasmUrl',
+  );
 }
 
 function makeMemory({ initialBytes = 0, maximumBytes }: ResolvedOptions): WebAssembly.Memory {
@@ -331,7 +371,7 @@ function readOptions(view: HeapView): ResolvedOptions {
 }
 
 function resolveMayWait(options: CpuOptions): boolean {
-  checkKeys("heap.cpu: options", options, ["mayWait", "onTrace"]);
+  checkKeys("heap.cpu: options", options, ["mayWait", "onTrace", "onReport"]);
   const { mayWait } = options;
   if (mayWait === undefined) return canWait();
   if (typeof mayWait !== "boolean") {
@@ -346,6 +386,20 @@ function resolveMayWait(options: CpuOptions): boolean {
     );
   }
   return mayWait;
+}
+
+/** @returns what gets each report: it never throws, since the wasm holds locks meanwhile. */
+function resolveOnReport({ onReport }: CpuOptions): (text: string) => void {
+  // Looked up each time: somebody may watch the console.
+  if (onReport === undefined) return (text) => console.error(text);
+  checkFunction("heap.cpu: options.onReport", onReport);
+  return (text) => {
+    try {
+      onReport(text);
+    } catch (error) {
+      console.error(text, error);
+    }
+  };
 }
 
 function throwTaken(id: number | undefined, cpus: number): never {

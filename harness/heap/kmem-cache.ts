@@ -128,6 +128,17 @@ export class KmemCache {
   }
 
   /**
+   * Check every object of a cache with slab_debug; what is found is reported and repaired.
+   *
+   * @returns how many reports and repairs that made, 0: it is sound, or has no slab_debug
+   * @throws Error inside nmi() or a constructor
+   */
+  validate(): number {
+    checkTask(this.#state, "cache.validate");
+    return unsigned(this.#state.calls.validate_slab_cache(this.#address));
+  }
+
+  /**
    * Release the cache. Nobody, on any CPU, may be using it any more; what waits on deferred lists
    * is freed first, and what waits for a grace period, whose readers are waited for if this CPU
    * may wait. If objects are still live, the cache stays as it is: free them and try again.
@@ -185,7 +196,7 @@ function liveObjects(view: HeapView, cache: CacheView): number[] {
   for (const slab of view.slabs(cache.address)) {
     const free = new Set(walkFreelist(view, cache, slab, slab.freelist).items);
     for (let index = 0; index < slab.objects; index++) {
-      const object = slab.start + index * cache.size;
+      const object = slab.start + cache.red_left_pad + index * cache.size;
       if (!free.has(object)) live.push(object);
     }
   }

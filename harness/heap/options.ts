@@ -19,6 +19,7 @@ import {
 } from "./constants.js";
 import { describe, throwNotInteger, throwUnsupported } from "./errors.js";
 import { availableParallelism } from "./runtime.js";
+import { parseSlabDebug } from "./slab-debug-option.js";
 
 const MIB = 2 ** 20;
 /** A wasm page, in bytes: the unit of a memory's size. */
@@ -124,6 +125,12 @@ export interface HeapOptions {
   /** Make allocations fail on purpose. */
   readonly failslab?: FailslabOptions;
   /**
+   * Debug caches, as the kernel's `slab_debug=`: letters F (checks), Z (red zones), P (poison), U
+   * (who allocated and freed), T (trace), A (failslab), O (no larger slabs), `-` (nothing), for all
+   * caches or some: `"FZ,kmalloc-64;U,kmalloc-*"`. Loads the build `debug`, or `trace` if asked.
+   */
+  readonly slabDebug?: string;
+  /**
    * What the heap's generators start from: secrets, shuffles, lotteries, failslab; 0..2^32-1.
    * @default random
    */
@@ -145,6 +152,8 @@ export interface ResolvedOptions {
   readonly randomize: boolean;
   /** As it was asked for; absent from a heap that was attached to. */
   readonly failslab?: FailslabOptions;
+  /** As it was asked for; absent from a heap that was attached to. */
+  readonly slabDebug?: string;
   readonly seed?: number;
   /** As it was asked for; absent from a heap that was attached to. */
   readonly initialBytes?: number;
@@ -152,15 +161,10 @@ export interface ResolvedOptions {
   readonly build?: BuildName;
 }
 
-/** Options that a later version brings, and what to do until then. */
-const LATER: Readonly<Record<string, string>> = {
-  slabDebug: 'try options.build: "debug"',
-};
-
 const KNOWN = [
   ...["cpus", "nodes", "maximumBytes", "initialBytes", "reserveBytes", "maxCaches", "defer"],
   ...["build", "module", "wasmUrl", "percpu", "rt", "noCmpxchg", "hardened", "randomize"],
-  ...["failslab", "seed"],
+  ...["failslab", "slabDebug", "seed"],
 ];
 
 /**
@@ -195,6 +199,7 @@ export function resolveOptions(options: HeapOptions): ResolvedOptions {
     randomize: flag("randomize", options.randomize),
     ...resolveHardened(options),
     ...resolveFailslab(options.failslab),
+    ...resolveSlabDebug(options.slabDebug),
     ...(options.seed === undefined
       ? {}
       : { seed: integer("seed", options.seed, 0, 0, 2 ** 32 - 1) }),
@@ -211,17 +216,12 @@ function defaultCpus(): number {
 }
 
 function refuseUnknown(options: object): void {
-  for (const [key, value] of Object.entries(options)) {
+  for (const key of Object.keys(options)) {
     if (KNOWN.includes(key)) continue;
-    const later = LATER[key];
-    if (later === undefined) {
-      throw new TypeError(
-        `options.${key}: expected one of ${KNOWN.join(", ")}, got an unknown option; ` +
-          "check the spelling",
-      );
-    }
-    // Saying no to what does not exist yet is no wish for it.
-    if (value !== undefined && value !== false) throwUnsupported(`options.${key}`, later);
+    throw new TypeError(
+      `options.${key}: expected one of ${KNOWN.join(", ")}, got an unknown option; ` +
+        "check the spelling",
+    );
   }
 }
 
@@ -330,5 +330,19 @@ function resolveBuild(options: HeapOptions): { build?: BuildName } {
     );
   }
   if (options.module !== undefined || options.wasmUrl !== undefined) return {};
-  return { build: oneOf("build", options.build, "release", BUILDS) };
+  const build = oneOf("build", options.build, "release", BUILDS);
+  if (options.slabDebug === undefined) return { build };
+  if (build === "stats" || build === "model") {
+    throw new RangeError(
+      `options.slabDebug: expected one of the builds debug and trace, got ${build}, which leaves ` +
+        "slab_debug out; leave options.build out",
+    );
+  }
+  return { build: build === "release" ? "debug" : build };
+}
+
+function resolveSlabDebug(value: string | undefined): { slabDebug?: string } {
+  if (value === undefined) return {};
+  parseSlabDebug(value);
+  return { slabDebug: value };
 }

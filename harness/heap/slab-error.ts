@@ -15,6 +15,8 @@ import {
   REFUSED_WILD,
 } from "./constants.js";
 import { hex } from "./errors.js";
+import { SLAB_DEBUG_FLAGS } from "./flags.js";
+import { bugHeader, trailer } from "./slab-report.js";
 import type { CacheView, HeapView, PageView } from "./view.js";
 import { slabAt } from "./walk.js";
 
@@ -59,7 +61,11 @@ export function makeSlabError(view: HeapView, refusal: Refusal): SlabError {
   const message = `${call}(${hex(pointer)}): expected ${expected}, got ${got}; ${hint}`;
   const name = found?.cache.name ?? "kmalloc";
   const lines = [`BUG ${name}: ${words.bug}`, "-".repeat(77)];
-  if (found === null) {
+  if (found !== null && (found.cache.flags & SLAB_DEBUG_FLAGS) !== 0) {
+    const object = startOf(view, pointer, found);
+    lines.splice(0, 2, ...bugHeader(view, name, words.bug), "");
+    lines.push(...trailer(view, found.cache, found.slab, object));
+  } else if (found === null) {
     lines.push(...describePage(view, pointer));
   } else {
     lines.push(describeSlab(found.slab), describeObject(view, pointer, found));
@@ -132,7 +138,9 @@ function startOf(
   found: { slab: PageView; cache: CacheView } | null,
 ): number {
   if (found !== null) {
-    return pointer - ((pointer - found.slab.start) % Math.max(1, found.cache.size));
+    const { start } = found.slab;
+    const size = Math.max(1, found.cache.size);
+    return pointer - ((pointer - start) % size) + found.cache.red_left_pad;
   }
   // A large allocation is a block; its first page is the nearest below that heads one.
   let pfn = view.pfnAt(pointer);

@@ -81,7 +81,7 @@ export function walkFreelist(
 
 /** Index of the object that starts at `address`, or -1 if none of the slab's does. */
 export function objectIndex(cache: CacheView, slab: PageView, address: number): number {
-  const index = (address - slab.start) / cache.size;
+  const index = (address - slab.start - cache.red_left_pad) / cache.size;
   return Number.isInteger(index) && index >= 0 && index < slab.objects ? index : -1;
 }
 

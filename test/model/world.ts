@@ -62,7 +62,7 @@ export class World {
 
   /** Attach CPU `id`; the last one is as a browser's main thread is: it never waits. */
   attach(id: number): Cpu {
-    return this.heap.cpu(id, { mayWait: id !== CPUS - 1 });
+    return this.heap.cpu(id, { mayWait: id !== CPUS - 1, onReport: () => {} });
   }
 
   cpu({ cpu }: { readonly cpu: number }): Cpu {

@@ -19,11 +19,12 @@ const maximumBytes = 64 * 2 ** 20;
 /** The whole load on `cpus` Workers, and what must hold behind it. */
 async function mix(cpus: number, turns: number, options: HeapOptions): Promise<void> {
   const seed = nextSeed();
-  const { cpu, run, rest } = await makeArena(cpus, { maximumBytes, ...options });
+  const { heap, cpu, run, rest } = await makeArena(cpus, { maximumBytes, ...options });
   const { args, caches } = makeMix(cpu, seed, turns, options.nodes);
   const reports = await run<MixedReport>(jobOf("mixed", "mixed"), seed, { args });
   for (const { operations } of reports) expect(operations).toBeGreaterThan(turns);
   for (const cache of caches) expect(cache.destroy()).toMatchObject({ released: true });
+  expect(heap.slabErrors).toBe(0);
   await rest();
 }
 
@@ -41,6 +42,14 @@ test.each([2, 3, 8])("four Workers on %i nodes leave a sound, empty heap", async
 test.each(["stats", "debug", "model"] as const)(
   "eight Workers in the build %s leave a sound, empty heap",
   async (build) => mix(8, effort(2000), { build, defer: "irq-work" }),
+);
+
+test.each(["irq-work", "direct", "global", "percpu-switch"] as const)(
+  "four Workers on debug caches leave a sound, empty heap and no report, in the arm %s",
+  async (defer) => {
+    await mix(4, effort(1500), { slabDebug: "FZPU", defer });
+    await mix(4, effort(1500), { slabDebug: "FZ,kmalloc-*;P", defer, hardened: true, nodes: 2 });
+  },
 );
 
 test.each(["irq-work", "direct", "global"] as const)(

@@ -44,7 +44,12 @@ test("a second instance on the same memory disturbs nothing that the first wrote
   const memory = new WebAssembly.Memory({ initial: 2, maximum: 128, shared: true });
   const imports = {
     env: { memory },
-    host: { call_ctor: () => 0, call_trace: () => {}, call_lockdep: () => {} },
+    host: {
+      call_ctor: () => 0,
+      call_trace: () => {},
+      call_lockdep: () => {},
+      slab_report: () => {},
+    },
   };
   const first = new WebAssembly.Instance(module, imports).exports as Record<
     string,

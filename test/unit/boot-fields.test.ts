@@ -69,6 +69,7 @@ test("the source has the structs it should, and every field a size this test kno
     "page",
     "rcu_data",
     "rcu_queue",
+    "track",
     "zone",
   ]);
   expect(IN_SOURCE.filter(({ sizeBytes }) => Number.isNaN(sizeBytes))).toEqual([]);

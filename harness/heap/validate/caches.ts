@@ -5,6 +5,7 @@
  */
 import { CACHE_LIVE, PG_TABLE } from "../constants.js";
 import { hex } from "../errors.js";
+import { SLAB_DEBUG_FLAGS, SLAB_RED_ZONE } from "../flags.js";
 import type { CacheView } from "../view.js";
 import type { Inspection } from "./inspection.js";
 
@@ -52,6 +53,16 @@ function checkCache(inspection: Inspection, cache: CacheView): void {
   expect(
     cache.offset % 4 === 0 && cache.offset + 4 <= cache.size,
     `the free pointer should lie in the object of ${cache.size} bytes, lies at ${cache.offset}`,
+  );
+  const isDebug = (cache.flags & SLAB_DEBUG_FLAGS) !== 0;
+  const pad = (cache.flags & SLAB_RED_ZONE) === 0 ? 0 : Math.max(4, cache.align);
+  expect(
+    cache.red_left_pad === pad && cache.offset + 4 <= cache.size - pad,
+    `red_left_pad should be ${pad}, is ${cache.red_left_pad}`,
+  );
+  expect(
+    !isDebug || (cache.cpu_partial === 0 && cache.cpu_partial_slabs === 0),
+    `cpu_partial should be 0 with slab_debug, is ${cache.cpu_partial}`,
   );
   const reciprocal = (2n ** 44n + BigInt(cache.size) - 1n) / BigInt(Math.max(1, cache.size));
   const found = BigInt(view.u64(cache.address + view.table.offsets.kmem_cache.reciprocal_size));

@@ -30,7 +30,7 @@ const PLACES: readonly Place[] = [
 
 /** Where a slab was met. */
 export interface Home {
-  readonly kind: "node list" | "percpu partial list" | "cpu slab" | "deferred slabs";
+  readonly kind: "node list" | "percpu partial list" | "full list" | "cpu slab" | "deferred slabs";
   /** The CPU or node it is of. */
   readonly of: number;
 }

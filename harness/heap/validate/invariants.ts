@@ -19,12 +19,15 @@ export const INVARIANTS = {
     "a slab on a node's list is that node's, carries SL_PARTIAL, has a free object, is not frozen",
   "O10-in-hand":
     "a slab with free objects that is on no node's list is in the hand of one CPU, and only such",
-  "O11-full": "a full slab is on no list and carries no SL_PARTIAL",
-  "O12-frozen": "a slab is frozen while it is a cpu slab or a deferred one, and at no other time",
+  "O11-full":
+    "a full slab carries no SL_PARTIAL and is on no list, or, with slab_debug, on the full list",
+  "O12-frozen":
+    "a slab is frozen while it is a cpu slab, a deferred one or, with slab_debug, disabled",
   "O13-nr-partial": "nr_partial is the length of the list, whose links agree both ways",
   "Q14-empty": "a node keeps no more empty slabs than min_partial",
   "O19-tid": "a tid modulo TID_STEP is its CPU",
-  "O20-cpu-slab": "without a cpu slab there is no cpu freelist; with one, it lies in that slab",
+  "O20-cpu-slab":
+    "without a cpu slab, as always with slab_debug, there is no cpu freelist; else it lies there",
   "A23-deferred": "a deferred list ends, and holds objects that nothing else holds",
   "T25-pending": "while something waits for a CPU's irq_work, that work is raised",
   "T27-drain": "no drain is in progress",

@@ -5,6 +5,7 @@
  * deferred slabs. Each meeting is noted as a home of the slab; validate/slabs.ts then judges.
  */
 import { hex } from "../errors.js";
+import { SLAB_DEBUG_FLAGS } from "../flags.js";
 import type { CacheView } from "../view.js";
 import { type Walk, walkLlist, walkPages } from "../walk.js";
 import { describeSlab, type Home, type Inspection } from "./inspection.js";
@@ -13,7 +14,10 @@ import { describeSlab, type Home, type Inspection } from "./inspection.js";
 export function findHomes(inspection: Inspection, caches: Map<number, CacheView>): void {
   const { view } = inspection;
   for (const cache of caches.values()) {
-    for (let node = 0; node < view.nodeCount; node++) walkNode(inspection, cache, node);
+    for (let node = 0; node < view.nodeCount; node++) {
+      walkNode(inspection, cache, node);
+      walkFull(inspection, cache, node);
+    }
     for (let cpu = 0; cpu < view.cpuCount; cpu++) walkCpuCache(inspection, cache, cpu);
   }
   for (let cpu = 0; cpu < view.cpuCount; cpu++) {
@@ -39,11 +43,28 @@ function walkNode(inspection: Inspection, cache: CacheView, of: number): void {
   if (node.partial_tail !== last) {
     report(node.address, `partial_tail should be ${hex(last)}, is ${hex(node.partial_tail)}`);
   }
+  checkPrev(inspection, list.items, where);
+}
+
+/** The full slabs of a cache with slab_debug; others do not list theirs. */
+function walkFull(inspection: Inspection, cache: CacheView, of: number): void {
+  const { view } = inspection;
+  const { full } = view.node(cache.index, of);
+  const where = `full slabs of node ${of} of ${cache.name}`;
+  const list = walkPages(view, full, "next");
+  settle(inspection, list, { kind: "full list", of }, "O13-nr-partial", where, cache);
+  if (list.fault === null) checkPrev(inspection, list.items, where);
+}
+
+/** The links backwards agree with those forwards. */
+function checkPrev(inspection: Inspection, items: readonly number[], where: string): void {
+  const { view } = inspection;
   let previous = 0;
-  for (const item of list.items) {
+  for (const item of items) {
     const { prev } = view.page(view.pfnOf(item));
     if (prev !== previous) {
-      report(item, `prev of ${hex(item)} should be ${hex(previous)}, is ${hex(prev)}`);
+      const message = `prev of ${hex(item)} should be ${hex(previous)}, is ${hex(prev)}`;
+      inspection.report("O13-nr-partial", where, item, message);
     }
     previous = item;
   }
@@ -53,6 +74,10 @@ function walkCpuCache(inspection: Inspection, cache: CacheView, of: number): voi
   const { view } = inspection;
   const c = view.cpuCache(of, cache.index);
   const where = `cpu ${of} of ${cache.name}`;
+  if ((cache.flags & SLAB_DEBUG_FLAGS) !== 0 && (c.slab !== 0 || c.partial !== 0)) {
+    const message = "a CPU has slabs of a cache with slab_debug";
+    inspection.report("O20-cpu-slab", where, c.address, message);
+  }
   const list = walkPages(view, c.partial, "next");
   settle(inspection, list, { kind: "percpu partial list", of }, "O13-nr-partial", where, cache);
   const first = list.items[0];

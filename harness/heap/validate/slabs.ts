@@ -8,8 +8,11 @@
  * | cpu slab | no | yes | 0 | any |
  * | deferred slabs | no | either | CPU + 1 | any |
  * | nowhere | no | no | 0 | none |
+ * | full list (slab_debug) | no | no | 0 | none |
+ * | nowhere, disabled (slab_debug) | no | yes | 0 | none |
  */
 import { CACHE_FREE, SL_PARTIAL } from "../constants.js";
+import { SLAB_DEBUG_FLAGS } from "../flags.js";
 import type { CacheView } from "../view.js";
 import { describeSlab, type Home, type Inspection, type SlabRecord } from "./inspection.js";
 import type { InvariantId } from "./invariants.js";
@@ -34,8 +37,11 @@ function checkHomeless(inspection: Inspection, slab: SlabRecord): void {
   const { page } = slab;
   const isMarked = (page.flags & SL_PARTIAL) !== 0;
   if (isMarked) report(inspection, "O9-partial", slab, "SL_PARTIAL is set, but no list has it");
-  if (page.frozen) {
+  const isDebug = (slab.cache.flags & SLAB_DEBUG_FLAGS) !== 0;
+  if (page.frozen && !isDebug) {
     report(inspection, "O12-frozen", slab, "it is frozen, but no CPU has it");
+  } else if (isDebug && !page.frozen) {
+    report(inspection, "O11-full", slab, "it is on neither list of its node, and not disabled");
   } else if (page.freelist !== 0 || page.inuse < page.objects) {
     const message = `it is on no list with ${page.objects - page.inuse} free objects`;
     report(inspection, "O10-in-hand", slab, message);
@@ -60,6 +66,7 @@ function checkHome(inspection: Inspection, slab: SlabRecord, home: Home): void {
   if (onPartial && page.freelist === 0) {
     report(inspection, "O11-full", slab, `it is full, on the ${home.kind} of ${home.of}`);
   }
+  if (home.kind === "full list") checkFull(inspection, slab, home);
   if (onPartial && page.frozen) {
     report(inspection, "O12-frozen", slab, `it is frozen, on the ${home.kind} of ${home.of}`);
   }
@@ -72,6 +79,21 @@ function checkHome(inspection: Inspection, slab: SlabRecord, home: Home): void {
     const message = `in_hand should be ${expected} on the ${home.kind}, is ${page.in_hand}`;
     report(inspection, "O10-in-hand", slab, message);
   }
+}
+
+function checkFull(inspection: Inspection, slab: SlabRecord, home: Home): void {
+  const { page, cache } = slab;
+  if ((cache.flags & SLAB_DEBUG_FLAGS) === 0) {
+    report(inspection, "O11-full", slab, "it is on a full list, but its cache has no slab_debug");
+  }
+  if (page.freelist !== 0 || page.inuse !== page.objects) {
+    const message = `it is on the full list with ${page.objects - page.inuse} free objects`;
+    report(inspection, "O11-full", slab, message);
+  }
+  if (page.node !== home.of) {
+    report(inspection, "O11-full", slab, `it is of node ${page.node}, on node ${home.of}`);
+  }
+  if (page.frozen) report(inspection, "O12-frozen", slab, "it is frozen, on the full list");
 }
 
 interface Totals {

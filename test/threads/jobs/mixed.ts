@@ -172,7 +172,8 @@ export class Mixer {
     const object = this.#takeOwn();
     if (object === 0) return;
     const before = this.#cpu.ksize(object);
-    const moved = this.#cpu.krealloc(object, this.#size());
+    const size = this.#size();
+    const moved = this.#cpu.krealloc(object, size);
     this.operations++;
     if (moved === 0) {
       this.failed++;
@@ -180,7 +181,8 @@ export class Mixer {
       return;
     }
     const after = this.#cpu.ksize(moved);
-    this.#stamper.check(moved, Math.min(before, after));
+    // Beyond what was asked for nothing is promised: a debug cache makes it red zone.
+    this.#stamper.check(moved, Math.min(before, size) & ~3);
     this.#stamper.stamp(moved, after);
     this.#own.push(moved);
   }
@@ -190,8 +192,8 @@ export class Mixer {
     const objects = this.#cpu.kmallocBulk(this.#random.uniformInt(1, 512), count);
     this.operations += objects.length;
     if (objects.length === 0) this.failed++;
-    const bytes = objects.length === 0 ? 0 : this.#cpu.ksize(objects[0] as number);
-    for (const object of objects) this.#stamper.stamp(object, bytes);
+    // Each is asked for its size: what ksize() says of an object may be used, no more.
+    for (const object of objects) this.#stamper.stamp(object, this.#cpu.ksize(object));
     const back = [...objects].map((object, index) =>
       index % 2 === 0 ? object : this.#swap(this.#random.uniformInt(0, KMALLOC_SLOTS - 1), object),
     );

@@ -14,6 +14,7 @@ export const ALLOWED_IMPORTS: readonly string[] = [
   "host.call_ctor",
   "host.call_trace",
   "host.call_lockdep",
+  "host.slab_report",
 ];
 /** The CPU registers of sync/percpu.ts: the only state that an instance has to itself. */
 export const CPU_REGISTERS: readonly string[] = ["this_cpu", "heap_base", "mem_map"];

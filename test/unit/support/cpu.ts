@@ -139,6 +139,15 @@ export class TestCpu {
     return objects;
   }
 
+  /** validate_slab_cache(). @returns reports and repairs that it made */
+  validateCache(cache: CacheView): number {
+    return this.exports.validate_slab_cache(cache.address) >>> 0;
+  }
+
+  cacheFree(cache: CacheView, object: number): void {
+    this.exports.kmem_cache_free(cache.address, object);
+  }
+
   /** @returns slabs that still hold objects; 0 = released */
   destroyCache(cache: CacheView): number {
     return this.exports.kmem_cache_destroy(cache.address) >>> 0;

@@ -10,6 +10,12 @@
 import { readFileSync } from "node:fs";
 import { DEFER_ARMS, type DeferArm } from "slablab/internal/heap/constants.js";
 import { type FieldTable, readFieldTable } from "slablab/internal/heap/fields.js";
+import {
+  headerAddress,
+  parseSlabDebug,
+  writeSlabDebug,
+} from "slablab/internal/heap/slab-debug-option.js";
+import { type SlabReport, writeReport } from "slablab/internal/heap/slab-report.js";
 import { validate } from "slablab/internal/heap/validate.js";
 import { type CacheView, HeapView, type PageView } from "slablab/internal/heap/view.js";
 import { afterEach, expect } from "vitest";
@@ -46,6 +52,8 @@ export interface TestHeapOptions {
   readonly options?: number;
   /** @default 1 */
   readonly seed?: number;
+  /** As the option of createHeap(), for the builds that have it. */
+  readonly slabDebug?: string;
 }
 
 const modules = new Map<Build, WebAssembly.Module>();
@@ -94,13 +102,18 @@ export class TestHeap {
   onTrace: ((event: number, a: number, b: number, c: number) => void) | undefined;
   /** What lockdep found (builds "debug" and "trace"); a test that expects some takes it out. */
   readonly lockdep: { kind: number; lock: number; held: number }[] = [];
+  /** Every report and repair of slab_debug, as text, and what each was. */
+  readonly reports: string[] = [];
+  readonly reported: SlabReport[] = [];
+  /** Called for each, when it is in `reports`. */
+  onReport: (() => void) | undefined;
   /** By index in the cache table. */
   readonly constructors = new Map<number, Constructor>();
 
   constructor(options: TestHeapOptions = {}) {
     const { build = "stats", cpus = 2, nodes = 1, maximumBytes = 32 * MIB } = options;
     const { initialBytes = WASM_PAGE, reserveBytes = WASM_PAGE, maxCaches = 32 } = options;
-    const { defer = "irq-work", options: bits = 0, seed = 1 } = options;
+    const { defer = "irq-work", options: bits = 0, seed = 1, slabDebug } = options;
     this.build = build;
     this.cpuCount = cpus;
     this.reserveBytes = reserveBytes;
@@ -110,12 +123,16 @@ export class TestHeap {
       shared: true,
     });
     const { exports } = this.instance();
+    this.table = readFieldTable(moduleOf(build));
+    if (slabDebug !== undefined) {
+      const header = headerAddress(this.table, reserveBytes);
+      writeSlabDebug(this.memory, this.table, header, parseSlabDebug(slabDebug));
+    }
     const pages = Math.floor(maximumBytes / WASM_PAGE) * (WASM_PAGE / PAGE);
     const arm = DEFER_ARMS.indexOf(defer);
     const { heap_init } = exports;
     this.base = heap_init(reserveBytes, pages, cpus, nodes, maxCaches, arm, bits, seed) >>> 0;
     expect(this.base, "heap_init() found the tables too large for the memory").not.toBe(0);
-    this.table = readFieldTable(moduleOf(build));
     this.view = new HeapView(this.memory, this.table, this.base);
     heaps.add(this);
   }
@@ -136,10 +153,25 @@ export class TestHeap {
       call_lockdep: (kind: number, lock: number, held: number) => {
         this.lockdep.push({ kind, lock: lock >>> 0, held: held >>> 0 });
       },
+      slab_report: (...all: number[]) => this.#report(all.map((each) => each >>> 0)),
     };
     const imports = { env: { memory: this.memory }, host };
     const instance = new WebAssembly.Instance(moduleOf(this.build), imports);
     return { exports: instance.exports as unknown as Exports };
+  }
+
+  #report(all: readonly number[]): void {
+    const [kind = 0, cache = 0, slab = 0, object = 0, from = 0, to = 0, value = 0] = all;
+    const report = { kind, cache, slab, object, from, to, value };
+    this.reported.push(report);
+    this.reports.push(writeReport(this.view, report));
+    this.onReport?.();
+  }
+
+  /** Reports and repairs so far, as the heap counts them. */
+  get slabErrors(): number {
+    this.view.refresh();
+    return this.view.header().slab_errors;
   }
 
   /** Attach a CPU. @param id its number; -1 for the next that is free */
@@ -372,6 +404,7 @@ export interface Exports {
   rcu_read_lock_held(): number;
   rcu_read_unlock(): void;
   synchronize_rcu(): number;
+  validate_slab_cache(cache: number): number;
   nmi_enter(): void;
   nmi_exit(): void;
   irq_enter(): void;

@@ -1,0 +1,351 @@
+/**
+ * Allocation and free in debug caches: one object at a time, under list_lock (SLUB_DEBUG builds).
+ *
+ * They have no cpu slabs and no percpu partial lists. A slab is on its node's partial list, on its
+ * full list, or disabled: taken off both, frozen for ever, all its objects counted as in use,
+ * because a check of it failed. Its word changes under list_lock only, but is written as one i64,
+ * since others read it at any time.
+ * Kernel: mm/slub.c alloc_single_from_partial(), alloc_single_from_new_slab(),
+ * free_to_partial_list(), alloc_debug_processing(), free_debug_processing(); 6.18 - differs: full
+ * slabs are listed without SLAB_STORE_USER too, so that validation and leaks see them.
+ */
+import {
+  LOCK_TRY,
+  NUMA_NO_NODE,
+  SLAB_CONSISTENCY_CHECKS,
+  SLAB_TRACE,
+  SLUB_RED_ACTIVE,
+  SLUB_RED_INACTIVE,
+} from "../base/config";
+import { INTENT_NEW_SLAB, KmemCache, KmemCacheNode, Slab } from "../base/layout";
+import { list_add, list_del } from "../page/page";
+import { lock_mode } from "../sync/context";
+import { intent_clear, intent_set } from "../sync/intent";
+import { cpu_area, header } from "../sync/percpu";
+import { next_random } from "../sync/random";
+import {
+  ALLOC_FROM_PARTIAL,
+  ALLOC_SLAB,
+  DEACTIVATE_TO_HEAD,
+  DEACTIVATE_TO_TAIL,
+  FREE_ADD_PARTIAL,
+  FREE_REMOVE_PARTIAL,
+  FREE_SLAB,
+  FREE_SLOWPATH,
+  stat,
+} from "../sync/stat";
+import { check_object, check_slab, check_valid_pointer, on_freelist } from "./debug_check";
+import { is_debug_cache, set_orig_size } from "./debug_layout";
+import { init_object, set_track_alloc, set_track_free } from "./debug_object";
+import {
+  FIX_ALL_USED,
+  FIX_NOT_FREED,
+  REPORT_ALREADY_FREE,
+  REPORT_BULK_COUNT,
+  REPORT_FREELIST_POINTER,
+  REPORT_INVALID_POINTER,
+  REPORT_TOO_MANY_FREED,
+  REPORT_TRACE_ALLOC,
+  REPORT_TRACE_FREE,
+  object_err,
+  slab_err,
+} from "./debug_report";
+import { drain_on_deactivate, drain_on_switch } from "./defer";
+import {
+  add_partial,
+  get_node,
+  nr_partial,
+  remove_partial,
+  slab_node,
+  slab_test_node_partial,
+} from "./kmem_cache_node";
+import { allocate_slab, discard_slab } from "./new_slab";
+import { get_freepointer, set_freepointer } from "./object";
+import { list_lock, list_unlock } from "./section";
+import {
+  make_word,
+  set_slab_word,
+  slab_word,
+  word_freelist,
+  word_inuse,
+  word_objects,
+} from "./slab";
+
+function full_list(node: KmemCacheNode): usize {
+  return changetype<usize>(node) + offsetof<KmemCacheNode>("full");
+}
+
+/** Put a full slab where validation finds it. Context: list_lock. */
+function add_full(node: KmemCacheNode, slab: Slab): void {
+  list_add(slab, full_list(node));
+  slab.in_hand = 0;
+}
+
+function checks(cache: KmemCache): bool {
+  return (cache.flags & SLAB_CONSISTENCY_CHECKS) !== 0;
+}
+
+function trace_object(cache: KmemCache, slab: Slab, object: usize, kind: u32): void {
+  if ((cache.flags & SLAB_TRACE) !== 0) object_err(kind, cache, slab, object);
+}
+
+/** Is the object that is to be handed out a sound free object of a sound slab? */
+function alloc_consistency_checks(cache: KmemCache, slab: Slab, object: usize): bool {
+  if (checks(cache) && !check_slab(cache, slab)) return false;
+  if (!check_valid_pointer(cache, slab, object)) {
+    object_err(REPORT_FREELIST_POINTER, cache, slab, object);
+    return false;
+  }
+  return !checks(cache) || check_object(cache, slab, object, SLUB_RED_INACTIVE);
+}
+
+/**
+ * Pop the first object of a slab that has one, and make it ready.
+ *
+ * @returns 0 if a check failed: then the slab is disabled and off its list. Context: list_lock.
+ */
+function alloc_one(cache: KmemCache, node: KmemCacheNode, slab: Slab, nolock: bool): usize {
+  const word = slab_word(slab);
+  const objects = word_objects(word);
+  const object = word_freelist(word);
+  if (!alloc_consistency_checks(cache, slab, object)) {
+    object_err(FIX_ALL_USED, cache, slab, 0);
+    set_slab_word(slab, make_word(0, objects, objects, true));
+    if (slab_test_node_partial(slab)) remove_partial(node, slab);
+    slab.in_hand = 0;
+    return 0;
+  }
+  const next = get_freepointer(cache, object);
+  set_slab_word(slab, make_word(next, word_inuse(word) + 1, objects, false));
+  set_orig_size(cache, object, cache.object_size);
+  trace_object(cache, slab, object, REPORT_TRACE_ALLOC);
+  init_object(cache, object, SLUB_RED_ACTIVE);
+  set_track_alloc(cache, object, nolock);
+  return object;
+}
+
+/** From the node's partial slabs. @returns 0 also if the lock was missed. */
+function alloc_single_from_partial(cache: KmemCache, node: KmemCacheNode, mode: u32): usize {
+  if (nr_partial(node) === 0 || !list_lock(node, mode)) return 0;
+  let object: usize = 0;
+  // Ends: a slab that gives nothing leaves the list.
+  while (object === 0 && node.partial !== 0) {
+    const slab = changetype<Slab>(<usize>node.partial);
+    // A repair may have cleared its freelist.
+    const listed = word_freelist(slab_word(slab)) !== 0;
+    if (listed) object = alloc_one(cache, node, slab, mode === LOCK_TRY);
+    if (listed && (object === 0 || word_freelist(slab_word(slab)) !== 0)) continue;
+    remove_partial(node, slab);
+    add_full(node, slab);
+  }
+  list_unlock(node);
+  if (object !== 0) stat(cache, ALLOC_FROM_PARTIAL);
+  return object;
+}
+
+/** Partial slabs of the wanted node, then perhaps of others. */
+function alloc_from_any_partial(cache: KmemCache, node: i32, least: u32, mode: u32): usize {
+  const nodes = header().nr_nodes;
+  const local = node === NUMA_NO_NODE ? cpu_area().node : <u32>node;
+  let object: usize = 0;
+  for (let i: u32 = 0; i < nodes && object === 0; i++) {
+    const at = get_node(cache, (local + i) % nodes);
+    if (i === 1 && least !== 0 && next_random() % 1024 > cache.remote_node_defrag_ratio) return 0;
+    if (i === 0 || nr_partial(at) > least) object = alloc_single_from_partial(cache, at, mode);
+  }
+  return object;
+}
+
+/**
+ * The first object of a slab that nobody else has seen, which then goes onto its list.
+ *
+ * A nolock caller that misses list_lock gives the slab back as it is: trying again would miss it
+ * again if it interrupted the lock's holder, and deferring a slab that was never used would leave
+ * it counted and empty. @returns 0 then, or if a check failed.
+ */
+function alloc_single_from_new_slab(cache: KmemCache, slab: Slab, mode: u32): usize {
+  const node = slab_node(cache, slab);
+  let locked = list_lock(node, mode);
+  // A CPU that may not sleep tries until it gets it; its holders are short.
+  while (!locked && mode !== LOCK_TRY) locked = list_lock(node, mode);
+  if (!locked) {
+    discard_slab(cache, slab, mode);
+    stat(cache, FREE_SLAB);
+    return 0;
+  }
+  const object = alloc_one(cache, node, slab, mode === LOCK_TRY);
+  if (object !== 0) {
+    if (word_freelist(slab_word(slab)) === 0) add_full(node, slab);
+    else add_partial(node, slab, DEACTIVATE_TO_HEAD);
+  }
+  list_unlock(node);
+  return object;
+}
+
+/** @returns an object of a new slab; 0: none, or see above. */
+function alloc_from_new_slab(cache: KmemCache, node: i32, mode: u32): usize {
+  const noted = intent_set(INTENT_NEW_SLAB, 0, 0, 0);
+  const wished = header().nr_nodes > 1 && node !== NUMA_NO_NODE;
+  let slab: usize = wished ? allocate_slab(cache, node, true, mode) : 0;
+  if (slab === 0) slab = allocate_slab(cache, node, false, mode);
+  let object: usize = 0;
+  if (slab !== 0) {
+    stat(cache, ALLOC_SLAB);
+    object = alloc_single_from_new_slab(cache, changetype<Slab>(slab), mode);
+  }
+  intent_clear(noted);
+  return object;
+}
+
+/**
+ * Allocate one object of a debug cache.
+ *
+ * @returns 0: out of memory, or nothing to be had without waiting. Context: as slab_alloc_slow().
+ * Kernel: ___slab_alloc(), 6.18 - differs: a new slab that fails its checks is no reason to try
+ * another. The arms that drain where a cpu slab is left drain before a new slab is made.
+ */
+export function debug_slab_alloc(cache: KmemCache, node: i32, mode: u32): usize {
+  let object = alloc_from_any_partial(cache, node, cache.min_partial, mode);
+  if (object !== 0) return object;
+  drain_on_switch(cache, mode);
+  drain_on_deactivate(cache, mode);
+  object = alloc_from_new_slab(cache, node, mode);
+  return object !== 0 ? object : alloc_from_any_partial(cache, node, 0, mode);
+}
+
+/** Is this an object in use of this slab, with nothing around it damaged? */
+function free_consistency_checks(cache: KmemCache, slab: Slab, object: usize): bool {
+  if (object === 0 || !check_valid_pointer(cache, slab, object)) {
+    slab_err(REPORT_INVALID_POINTER, cache, slab, object, 0);
+    return false;
+  }
+  if (on_freelist(cache, slab, object)) {
+    object_err(REPORT_ALREADY_FREE, cache, slab, object);
+    return false;
+  }
+  return check_object(cache, slab, object, SLUB_RED_ACTIVE);
+}
+
+/**
+ * Check the objects of a chain and make them look free.
+ *
+ * @returns how many there are; 0 if a check failed: then none of them is freed.
+ */
+function free_debug_processing(
+  cache: KmemCache,
+  slab: Slab,
+  head: usize,
+  tail: usize,
+  count: u32,
+): u32 {
+  let object = head;
+  let done: u32 = 0;
+  const inuse = word_inuse(slab_word(slab));
+  let ok = !checks(cache) || check_slab(cache, slab);
+  if (ok && inuse < count) {
+    slab_err(REPORT_TOO_MANY_FREED, cache, slab, inuse, count);
+    ok = false;
+  }
+  while (ok && done < count) {
+    if (checks(cache) && !free_consistency_checks(cache, slab, object)) {
+      ok = false;
+      break;
+    }
+    done++;
+    set_track_free(cache, object);
+    trace_object(cache, slab, object, REPORT_TRACE_FREE);
+    // The free pointer stays: where this would write over it, it lies outside.
+    init_object(cache, object, SLUB_RED_INACTIVE);
+    if (object === tail) break;
+    object = get_freepointer(cache, object);
+  }
+  if (!ok) {
+    object_err(FIX_NOT_FREED, cache, slab, object);
+    return 0;
+  }
+  if (done !== count) slab_err(REPORT_BULK_COUNT, cache, slab, done, count);
+  return done;
+}
+
+/**
+ * Free a chain of `count` objects of one slab of a debug cache.
+ *
+ * What fails its checks is reported and never freed. @returns false, with nothing changed, if
+ * list_lock was not to be had. Context: no list_lock held.
+ */
+export function free_to_partial_list(
+  cache: KmemCache,
+  slab: Slab,
+  head: usize,
+  tail: usize,
+  count: u32,
+  mode: u32,
+): bool {
+  const node = slab_node(cache, slab);
+  if (!list_lock(node, mode)) return false;
+  stat(cache, FREE_SLOWPATH);
+  const freed = free_debug_processing(cache, slab, head, tail, count);
+  const empty = freed !== 0 && link_freed(cache, node, slab, head, tail, freed);
+  list_unlock(node);
+  if (empty) {
+    stat(cache, FREE_SLAB);
+    discard_slab(cache, slab, mode);
+  }
+  return true;
+}
+
+/**
+ * Put a checked chain onto its slab's freelist and the slab onto the list it then belongs to.
+ *
+ * @returns true if the slab is empty, off its list and to be given back. Context: list_lock.
+ */
+function link_freed(
+  cache: KmemCache,
+  node: KmemCacheNode,
+  slab: Slab,
+  head: usize,
+  tail: usize,
+  count: u32,
+): bool {
+  const word = slab_word(slab);
+  const prior = word_freelist(word);
+  const inuse = word_inuse(word) - count;
+  set_freepointer(cache, tail, prior);
+  set_slab_word(slab, make_word(head, inuse, word_objects(word), false));
+  const empty = inuse === 0 && nr_partial(node) >= cache.min_partial;
+  if (prior === 0 && !slab_test_node_partial(slab)) {
+    list_del(slab, full_list(node));
+    if (empty) return true;
+    add_partial(node, slab, DEACTIVATE_TO_TAIL);
+    stat(cache, FREE_ADD_PARTIAL);
+  } else if (empty) {
+    remove_partial(node, slab);
+    stat(cache, FREE_REMOVE_PARTIAL);
+  }
+  return empty;
+}
+
+/**
+ * @returns true if `object` is on its slab's freelist; false for caches that are no debug caches,
+ * and where list_lock is not to be had. Context: any; reports nothing.
+ */
+export function debug_on_freelist(cache: KmemCache, slab: Slab, object: usize): bool {
+  if (!is_debug_cache(cache)) return false;
+  const node = slab_node(cache, slab);
+  if (!list_lock(node, lock_mode())) return false;
+  const found = is_on_list(cache, slab, object);
+  list_unlock(node);
+  return found;
+}
+
+/** The same without reports, repairs and locks: a damaged list ends where it is. */
+export function is_on_list(cache: KmemCache, slab: Slab, search: usize): bool {
+  let object = word_freelist(slab_word(slab));
+  let left = word_objects(slab_word(slab));
+  while (object !== 0 && object !== search && left > 0) {
+    if (!check_valid_pointer(cache, slab, object)) return false;
+    object = get_freepointer(cache, object);
+    left--;
+  }
+  return object === search;
+}
