@@ -25,8 +25,9 @@ export interface KmemCacheOptions {
    */
   readonly align?: number;
   /**
-   * SLAB_HWCACHE_ALIGN, SLAB_ACCOUNT, SLAB_TYPESAFE_BY_RCU, SLAB_NO_CMPXCHG; in the builds `debug` and `trace` SLAB_CONSISTENCY_CHECKS,
-   * SLAB_RED_ZONE, SLAB_POISON, SLAB_STORE_USER and SLAB_TRACE.
+   * SLAB_HWCACHE_ALIGN, SLAB_ACCOUNT, SLAB_TYPESAFE_BY_RCU, SLAB_NO_CMPXCHG; in the builds `debug`
+   * and `trace` also SLAB_CONSISTENCY_CHECKS, SLAB_RED_ZONE, SLAB_POISON, SLAB_STORE_USER and
+   * SLAB_TRACE.
    * @default 0
    */
   readonly flags?: number;

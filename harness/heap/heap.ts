@@ -55,8 +55,8 @@ export interface CpuOptions {
    */
   readonly onTrace?: OnTrace;
   /**
-   * Gets the text of each report and each repair of `slabDebug` and of lockdep, while the call that met it waits:
-   * it may read the heap, and not change it.
+   * Gets the text of each report and each repair of `slabDebug`, and of lockdep, while the call
+   * that met it waits: it may read the heap, and not change it.
    * @default console.error
    */
   readonly onReport?: (text: string) => void;

@@ -109,8 +109,10 @@ test("a deactivation that misses list_lock defers the slab, and nothing is lost"
   const alloc = (cpu: TestCpu, cache: CacheView) =>
     whileHeld(cpu.heap, listLock(cpu.heap, cache), 1, () => cpu.cacheAlloc(cache));
   const { heap, cpu, cache, inner } = race(alloc, 1, { mayWait: false });
-  // The unlock that installs the other slab is a safe point: this CPU keeps the slab for itself.
   expect(heap.counts(cache)).toMatchObject({ CPUSLAB_FLUSH: 1, DEFER_SLAB: 1, DEFER_RAISE: 1 });
+  expect(heap.view.cpu(0).defer_slabs).not.toBe(0);
+  // At the next safe point this CPU keeps the slab for itself.
+  cpu.poll();
   expect(heap.view.cpu(0).defer_slabs).toBe(0);
   expect(heap.partialSlabs(cache)).toEqual([]);
   expect(heap.cpuPartialSlabs(cache, 0)).toEqual([heap.slabAddressOf(inner[0] ?? 0)]);

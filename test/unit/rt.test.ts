@@ -1,6 +1,6 @@
 /**
  * PREEMPT_RT: local locks owned by tasks, no lockless fast path, nolock refused where a sleeping
- * lock is impossible. Kernel: include/linux/local_lock_internal.h, mm/slub.c with CONFIG_PREEMPT_RT.
+ * lock is impossible. Kernel: include/linux/local_lock_internal.h, mm/slub.c with PREEMPT_RT.
  */
 import { Worker } from "node:worker_threads";
 import { DEFER_ARMS } from "slablab/internal/heap/constants.js";
