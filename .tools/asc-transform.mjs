@@ -14,6 +14,15 @@
 const INLINABLE = [
   "assembly/sync/atomic",
   "assembly/sync/percpu",
+  "assembly/sync/local_lock/is_rt",
+  "assembly/sync/local_lock/local_lock_is_locked",
+  "assembly/slab/alloc/alloc_from_cpu_freelist",
+  "assembly/slab/check/zero_or_null",
+  "assembly/slab/hooks/has_post_alloc_hook",
+  "assembly/slab/hooks/slab_free_hook",
+  "assembly/slab/nolock/nolock_",
+  "assembly/slab/shrink/is_asked_to_flush",
+  "assembly/kmalloc/size_class/kmalloc_slab",
   "assembly/slab/fast",
   "assembly/slab/free",
   "assembly/slab/object",
@@ -21,7 +30,11 @@ const INLINABLE = [
   "assembly/page/page",
   "assembly/workload/",
 ];
-const NEVER_INLINABLE = ["assembly/slab/slab/update_locked"];
+const NEVER_INLINABLE = [
+  "assembly/slab/hooks/charge_or_free",
+  "assembly/slab/memcg/memcg_uncharge_object",
+  "assembly/slab/slab/update_slow",
+];
 /** Up to this much text a function is smaller than a call of it. */
 const TINY_CHARACTERS = 240;
 const OUT_OF_LINE_IN_MODEL = "assembly/sync/percpu/this_cpu_cmpxchg_double";

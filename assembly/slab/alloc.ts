@@ -51,7 +51,7 @@ import { debug_slab_alloc } from "./debug_cache";
 import { is_debug_cache } from "./debug_layout";
 import { defer_slab, drain_on_switch } from "./defer";
 import { cpu_slab, put_cpu_partial, set_cpu_slab, unfreeze_partial } from "./kmem_cache_cpu";
-import { slab_post_alloc_hook, slab_pre_alloc_hook } from "./hooks";
+import { has_post_alloc_hook, slab_post_alloc_hook, slab_pre_alloc_hook } from "./hooks";
 import { get_node, nr_partial, remove_partial } from "./kmem_cache_node";
 import { allocate_slab } from "./new_slab";
 import { nolock_refuses, slab_alloc_nolock } from "./nolock";
@@ -109,6 +109,7 @@ export function slab_alloc(cache: KmemCache, node: i32, gfp: u32): usize {
     tick();
     object = slab_alloc_slow(cache, node, lock_mode());
   }
+  if (!has_post_alloc_hook(cache, gfp)) return object;
   return slab_post_alloc_hook(cache, object, gfp, false);
 }
 

@@ -44,13 +44,13 @@ import {
 import { discard_slab } from "./new_slab";
 import { slab_free_chain_nolock, slab_free_nolock } from "./nolock";
 import { set_freepointer } from "./object";
-import { rcu_serve } from "./rcu";
-import { flush_if_asked } from "./shrink";
+import { flush_if_asked, is_asked_to_flush } from "./shrink";
 import { list_lock, list_unlock, lock_cpu_slab, unlock_cpu_slab } from "./section";
 import {
   make_word,
-  slab_update_freelist,
   slab_word,
+  try_update,
+  update_slow,
   word_freelist,
   word_frozen,
   word_inuse,
@@ -130,8 +130,7 @@ export function slab_free_chain(
 function slab_free_slow(cache: KmemCache, slab: Slab, head: usize, tail: usize, count: u32): void {
   tick();
   const mode = cpu_area().task_mode;
-  flush_if_asked(cache, mode);
-  rcu_serve();
+  if (is_asked_to_flush(cache)) flush_if_asked(cache, mode);
   drain_on_slow_free(cache, slab, mode);
   // Only a CPU that may not sleep can miss the lock: then it frees as nolock calls do.
   if (!free_to_slab(cache, slab, head, tail, count, mode)) {
@@ -180,7 +179,7 @@ export function free_to_slab(
     const noted = to_partial && intent_set(INTENT_FREE_TO_PARTIAL, changetype<usize>(slab), 0, 0);
     set_freepointer(cache, tail, prior);
     const word = make_word(head, inuse, word_objects(old), frozen);
-    if (!slab_update_freelist(cache, slab, old, word)) {
+    if (!try_update(cache, slab, old, word) && !update_slow(cache, slab, old, word)) {
       intent_clear(noted);
       if (locked) list_unlock(slab_node(cache, slab));
       continue;

@@ -21,6 +21,11 @@ export function slab_pre_alloc_hook(cache: KmemCache): bool {
   return should_failslab(cache);
 }
 
+/** @returns true if slab_post_alloc_hook() has anything to do: small enough to be asked first. */
+export function has_post_alloc_hook(cache: KmemCache, gfp: u32): bool {
+  return isDefined(SLUB_DEBUG) || (gfp | (cache.flags & SLAB_ACCOUNT)) !== 0;
+}
+
 /**
  * Make an object ready for its user; 0 is no object.
  *
@@ -38,7 +43,12 @@ export function slab_post_alloc_hook(
   if ((gfp & GFP_ZERO) !== 0) memory.fill(object, 0, cache.object_size);
   // Such a cache charges every allocation: kmalloc() gets here with __GFP_ACCOUNT only, and a
   // user's cache asked for it when it was made.
-  if ((cache.flags & SLAB_ACCOUNT) === 0 || memcg_charge_object(cache, object)) return object;
+  return (cache.flags & SLAB_ACCOUNT) === 0 ? object : charge_or_free(cache, object, nolock);
+}
+
+/** Charge an object to this CPU's group. @returns it, or 0 if that failed: then it is free. */
+function charge_or_free(cache: KmemCache, object: usize, nolock: bool): usize {
+  if (memcg_charge_object(cache, object)) return object;
   const slab = changetype<Slab>(page_slab(virt_to_page(object)));
   if (!nolock) {
     slab_free(cache, slab, object);

@@ -31,7 +31,7 @@ import { alloc_from_cpu_freelist, slab_alloc_slow } from "./alloc";
 import { defer_free } from "./defer";
 import { free_direct } from "./direct";
 import { free_to_cpu_slab, free_to_slab } from "./free";
-import { slab_post_alloc_hook } from "./hooks";
+import { slab_post_alloc_hook, has_post_alloc_hook } from "./hooks";
 import { get_freepointer } from "./object";
 
 /** Caches whose slabs no nolock free changes: their words change under locks. */
@@ -82,6 +82,7 @@ export function slab_alloc_nolock(cache: KmemCache, node: i32, gfp: u32): usize 
     object = slab_alloc_slow(cache, node, LOCK_TRY);
     context_exit(NOLOCK);
   }
+  if (!has_post_alloc_hook(cache, gfp)) return object;
   return slab_post_alloc_hook(cache, object, gfp, true);
 }
 

@@ -25,6 +25,11 @@ function request_address(c: KmemCacheCpu): usize {
   return changetype<usize>(c) + offsetof<KmemCacheCpu>("request");
 }
 
+/** @returns true if another CPU asked this one to flush `cache`. Context: any. */
+export function is_asked_to_flush(cache: KmemCache): bool {
+  return read_once(request_address(this_cpu_cache(cache))) !== 0;
+}
+
 /**
  * Flush this CPU's part of `cache` if another CPU asked for it.
  *

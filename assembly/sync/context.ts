@@ -38,6 +38,11 @@ export function preempt_count(): u32 {
   return cpu_area().preempt_count & ~HOOKED;
 }
 
+/** @returns true if every call of this CPU has something to ask first. */
+export function is_hooked(): bool {
+  return (cpu_area().preempt_count & HOOKED) !== 0;
+}
+
 /**
  * @returns true if the task could be put to sleep here on an RT heap, whose locks do not keep it
  * from that (kernel: preemptible()).

@@ -18,15 +18,18 @@
 import { BUG_ON } from "../base/bug";
 import { HEAP_RT, LOCK_TRY } from "../base/config";
 import { KmemCacheCpu } from "../base/layout";
-import { IRQ_OFF, context_enter, context_exit, preemptible } from "./context";
+import { IRQ_OFF, context_enter, context_exit, is_hooked, preemptible } from "./context";
 import { lockdep_acquired, lockdep_release } from "./lockdep";
 import { cpu_area, header } from "./percpu";
 import { spin_lock_as, spin_owner, spin_unlock } from "./spinlock";
 import { TRACE_HELD, TRACE_UNLOCK, trace } from "./trace";
 
-/** @returns true if local locks of this heap are owned by tasks. Context: any. */
+/**
+ * @returns true if local locks of this heap are owned by tasks. Its CPUs are hooked, so that the
+ * others ask no more than their own context word. Context: any.
+ */
 export function is_rt(): bool {
-  return (header().options & HEAP_RT) !== 0;
+  return is_hooked() && (header().options & HEAP_RT) !== 0;
 }
 
 /** @returns the address of the local lock of `c`. */
