@@ -21,8 +21,8 @@ const SEED = 0x51ab1ab;
 const limitsOf = (operations: number) => ({ operations, deadlineMs: null });
 const MATRIX = makeMatrix({ arm: null, features: null, depth: 3, cpus: 1 });
 
-test("the default matrix has every arm with both locks, plain and with other freelists", () => {
-  expect(MATRIX).toHaveLength(4 * DEFER_ARMS.length);
+test("the default matrix has every arm with both locks, plain, with other freelists, debug caches, a group", () => {
+  expect(MATRIX).toHaveLength(8 * DEFER_ARMS.length);
   expect(new Set(MATRIX.map(nameOf)).size).toBe(MATRIX.length);
 });
 

@@ -41,7 +41,8 @@ export function destroyCaches(cpu: FuzzCpu): void {
   }
 }
 
-function putName({ heap, view }: Stage, cpu: FuzzCpu, name: string): number {
+/** Write a name where the wasm reads it. @returns its address */
+export function putName({ heap, view }: Stage, cpu: FuzzCpu, name: string): number {
   const at = cpu.area + view.table.constants.CPU_SCRATCH;
   const bytes = new Uint8Array(heap.handle.memory.buffer, at, view.table.constants.NAME_BYTES);
   bytes.fill(0);

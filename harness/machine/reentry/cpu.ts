@@ -18,6 +18,8 @@ import {
   TRACE_DRAIN,
   TRACE_SLAB_ALLOC,
 } from "../../heap/trace-events.js";
+import { lockdepReport } from "../../heap/lockdep-report.js";
+import { writeReport } from "../../heap/slab-report.js";
 import { FindingError, type FindingKind, type FuzzFinding } from "./finding.js";
 import { Objects, constructedWord } from "./objects.js";
 import type { Stage } from "./stage.js";
@@ -91,6 +93,10 @@ export class FuzzCpu {
     const { exports, calls, cpuArea } = instantiateHeap(module, memory, {
       callCtor: (cache, object) => this.#construct(cache, object),
       callTrace: (event, a, b) => this.#onTrace(event, a, b),
+      callLockdep: (kind, lock, held) =>
+        this.report("lockdep", lockdepReport(view, { cpu, kind, lock, held })),
+      callReport: (kind, cache, slab, object, from, to, value) =>
+        this.report("report", writeReport(view, { kind, cache, slab, object, from, to, value })),
     });
     const number = calls.cpu_attach(view.base, cpu, LOCK_WAIT);
     if (number !== cpu) throw new RangeError(`expected CPU ${cpu} to be free, got ${number}`);

@@ -7,6 +7,8 @@ import type { StatItem } from "../../heap/stat-items.js";
 import { destroyCaches } from "./caches.js";
 import type { FuzzCpu } from "./cpu.js";
 import { freeAt } from "./operations.js";
+import { removeGroup } from "./group.js";
+import type { FuzzSetup } from "./setup.js";
 import type { Stage } from "./stage.js";
 
 /** Findings of validate() that a message shows. */
@@ -44,8 +46,9 @@ export function drainAll(cpu: FuzzCpu): void {
  * Show that nothing is left: no slab in any cache, and counters that add up. Context: the last CPU
  * of the heap, everything freed and drained, the others offline.
  */
-export function finish(stage: Stage, cpu: FuzzCpu): void {
+export function finish(stage: Stage, cpu: FuzzCpu, setup: FuzzSetup): void {
   drainAll(cpu);
+  if (setup.memcg) removeGroup(stage, cpu);
   stage.view.refresh();
   for (const { address } of stage.view.caches()) cpu.exports.kmem_cache_shrink(address as never);
   // What a shrink frees may have been deferred by a missed lock: nobody else is here to miss one.

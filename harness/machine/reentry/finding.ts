@@ -13,6 +13,9 @@ export const FINDING_KINDS = [
   "leak",
   "counters",
   "context",
+  "charges",
+  "lockdep",
+  "report",
   "worker",
 ] as const;
 /**
@@ -28,6 +31,9 @@ export const FINDING_KINDS = [
  * leak         slabs were left after everything was freed
  * counters     the allocator's counters do not add up
  * context      a call left the CPU in another context than it found it in
+ * charges      a memory control group is not charged what lives
+ * lockdep      a lock was taken against the order, twice, or waited for where nobody may
+ * report       slab_debug found damage
  * worker       a Worker failed or hung
  */
 export type FindingKind = (typeof FINDING_KINDS)[number];

@@ -10,6 +10,7 @@ import { createCaches, useCaches } from "./caches.js";
 import { FuzzCpu } from "./cpu.js";
 import { drainAll, finish, freeAll, validateStage } from "./ending.js";
 import { Exchange } from "./exchange.js";
+import { createGroup, joinGroup } from "./group.js";
 import { reenter, step } from "./operations.js";
 import { type FuzzSetup, streamOf } from "./setup.js";
 import { type Stage, type StageHandle, joinStage } from "./stage.js";
@@ -41,9 +42,13 @@ export async function reentryJob(context: JobContext, args: ReentryArgs): Promis
   const random = new Xorshift(seed, streamOf(setup, index));
   const cpu = new FuzzCpu({ stage, cpu: index, cpus, random, reenter });
   const exchange = new Exchange(stage.heap.handle.memory);
-  if (index === 0) createCaches(stage, cpu);
+  if (index === 0) {
+    createCaches(stage, cpu);
+    if (setup.memcg) createGroup(stage, cpu, cpus);
+  }
   context.startLine();
   if (index !== 0) useCaches(stage, cpu);
+  if (setup.memcg) joinGroup(stage, cpu);
   cpu.startReentry(setup.depth);
   sections(context, args, stage, cpu, exchange);
   exchange.takeAll(cpu);
@@ -52,7 +57,7 @@ export async function reentryJob(context: JobContext, args: ReentryArgs): Promis
   context.startLine();
   if (index !== 0) cpu.exports.cpu_offline();
   context.startLine();
-  if (index === 0) cpu.run(() => finish(stage, cpu));
+  if (index === 0) cpu.run(() => finish(stage, cpu, setup));
   cpu.throwFinding();
   cpu.tally.objectsChecked = cpu.objects.checked;
   return cpu.tally;

@@ -3,6 +3,7 @@
  */
 import { FuzzCpu } from "./cpu.js";
 import { createCaches } from "./caches.js";
+import { createGroup, joinGroup } from "./group.js";
 import { drainAll, finish, freeAll, validateStage } from "./ending.js";
 import { FindingError, type FuzzFinding } from "./finding.js";
 import { reenter, step } from "./operations.js";
@@ -52,9 +53,13 @@ export async function runSetup(
   const begun = performance.now();
   try {
     createCaches(stage, cpu);
+    if (setup.memcg) {
+      createGroup(stage, cpu, 1);
+      joinGroup(stage, cpu);
+    }
     cpu.startReentry(depth);
     await load(stage, cpu, limits, sabotage);
-    wind(stage, cpu);
+    wind(stage, cpu, setup);
   } catch (error) {
     if (!(error instanceof FindingError)) throw error;
     findings.push(error.finding);
@@ -100,10 +105,10 @@ function rest(stage: Stage, cpu: FuzzCpu): void {
 }
 
 /** Give everything back, and look at what is left. */
-function wind(stage: Stage, cpu: FuzzCpu): void {
+function wind(stage: Stage, cpu: FuzzCpu, setup: FuzzSetup): void {
   rest(stage, cpu);
   freeAll(cpu);
   cpu.run(drainAll);
   validateStage(stage, cpu);
-  cpu.run(() => finish(stage, cpu));
+  cpu.run(() => finish(stage, cpu, setup));
 }

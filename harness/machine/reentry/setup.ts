@@ -31,13 +31,16 @@ export type FuzzFeatures = Partial<
   Pick<FuzzSetup, "rt" | "noCmpxchg" | "hardened" | "randomize" | "slabDebug" | "memcg">
 >;
 
-/** Every arm with both flavours of local locks, plain and with all that changes freelists. */
-const MATRIX_FEATURES: readonly FuzzFeatures[] = [
-  {},
-  { hardened: true, randomize: true },
-  { rt: true },
-  { rt: true, hardened: true, randomize: true },
-];
+/**
+ * Every arm with both flavours of local locks, plain and with all that changes freelists, with
+ * debug caches, and with a memory control group.
+ */
+const MATRIX_FEATURES: readonly FuzzFeatures[] = [false, true].flatMap((rt) => [
+  { rt },
+  { rt, hardened: true, randomize: true },
+  { rt, slabDebug: "FZPU" },
+  { rt, memcg: true },
+]);
 
 export interface MatrixOptions {
   /** null: all. */
@@ -101,9 +104,8 @@ export function heapOptionsOf(setup: FuzzSetup, seed: number): HeapOptions {
   const { arm, cpus, rt, noCmpxchg, hardened, randomize } = setup;
   const features = { rt, noCmpxchg, hardened, randomize };
   const sizes = { reserveBytes: RESERVE_BYTES, maximumBytes: MAXIMUM_BYTES, maxCaches: 48 };
-  // slab_debug= and memory control groups are options that the heap may know by now.
   const more = setup.slabDebug === "" ? {} : { slabDebug: setup.slabDebug };
-  return { build: "trace", defer: arm, cpus, seed, ...sizes, ...features, ...more } as HeapOptions;
+  return { build: "trace", defer: arm, cpus, seed, ...sizes, ...features, ...more };
 }
 
 /** A stream of random numbers per setup and CPU: the same wherever it stands in a matrix. */
