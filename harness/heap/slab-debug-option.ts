@@ -35,6 +35,10 @@ const LETTERS: ReadonlyMap<string, number> = new Map([
 ]);
 /** What no letters at all mean. */
 const ALL = SLAB_CONSISTENCY_CHECKS | SLAB_RED_ZONE | SLAB_POISON | SLAB_STORE_USER;
+/** As the kmalloc caches have them in their names. */
+const KMALLOC_SIZES = [
+  ...["8", "16", "32", "64", "96", "128", "192", "256", "512", "1k", "2k", "4k", "8k"],
+];
 /** As many as the allocator has room for, and bytes of a name. */
 const RECORDS_MAX = 16;
 const NAME_MAX = 31;
@@ -96,9 +100,28 @@ function checkName(name: string): void {
   const isPlain = bytes.every((byte) => byte > 0x20 && byte !== 0x7f);
   const star = name.indexOf("*");
   const starIsLast = star < 0 || star === name.length - 1;
-  if (bytes.length >= 1 && bytes.length <= NAME_MAX && isPlain && starIsLast) return;
+  if (bytes.length >= 1 && bytes.length <= NAME_MAX && isPlain && starIsLast) {
+    checkKmalloc(name);
+    return;
+  }
   const expected = `names of 1..${NAME_MAX} bytes, with a * at most at the end, after each comma`;
   refuse(expected, describe(name), 'try "FZ,kmalloc-64" or "U,kmalloc-*"');
+}
+
+/** Users' caches come later, and have any name; those of kmalloc() are known now. */
+function checkKmalloc(name: string): void {
+  if (!name.startsWith("kmalloc-")) return;
+  const all = KMALLOC_SIZES.flatMap((size) => [`kmalloc-${size}`, `kmalloc-cg-${size}`]);
+  const isKnown = name.endsWith("*")
+    ? all.some((each) => each.startsWith(name.slice(0, -1)))
+    : all.includes(name);
+  if (isKnown) return;
+  const sizes = KMALLOC_SIZES.join(", ");
+  refuse(
+    `a kmalloc cache, of the sizes ${sizes}`,
+    describe(name),
+    'try "kmalloc-64" or "kmalloc-*"',
+  );
 }
 
 function refuse(expected: string, got: string, hint: string): never {

@@ -70,7 +70,7 @@ function verified({ rows, total, interrupted }: CampaignResults): string {
   const clean = bad === 0 ? "" : " that ended without a finding";
   const verdict = bad === 0 ? "No finding." : `${bad} findings.`;
   return [
-    `${cut}${full(total.operations)} operations in ${full(rows.length)} setups, re-entered`,
+    `${cut}${full(total.operations)} operations in ${full(rows.length)} ${rows.length === 1 ? "setup" : "setups"}, re-entered`,
     `${full(reentries)} times (${full(total.reentriesAsNmi)} as NMI, the others as a kprobe) at`,
     `${full(total.events)} trace points. ${full(total.objectsChecked)} objects held their owner's`,
     `stamp over their whole size, no byte had two owners, ${full(total.validations)} walks over`,

@@ -88,6 +88,8 @@ describe("what it refuses", () => {
     ["FZ,", /expected names of 1\.\.31 bytes.*, got ""; try "FZ,kmalloc-64"/],
     ["FZ,kmalloc-*4", /a \* at most at the end.*got "kmalloc-\*4"/],
     ["FZ, kmalloc-64", /got " kmalloc-64"/],
+    ["F,kmalloc-65", /expected a kmalloc cache, of the sizes 8, 16, .*, got "kmalloc-65"; try/],
+    ["F,kmalloc-x*", /expected a kmalloc cache, .*, got "kmalloc-x\*"/],
     [`F,${"x".repeat(32)}`, /names of 1\.\.31 bytes/],
     [`F${",a".repeat(17)}`, /at most 16 names, got 17; name several with a \*/],
   ])("%j", (text, message) => {
