@@ -88,8 +88,11 @@ function check_wait(lock: usize): void {
     if (holds(lock)) call_lockdep(LOCKDEP_RECURSIVE, lock, lock);
     return;
   }
-  // The arm `none` is the floor of an experiment: it waits where it must not, and says so.
-  if (in_nolock() && header().defer_arm !== DEFER_NONE) call_lockdep(LOCKDEP_NOLOCK_WAITS, lock, 0);
+  // The arm `none` is the floor of an experiment: it waits where it must not, and says so. A slab
+  // lock may be waited for by irq_work at the end of an NMI: it is never this CPU's then, because
+  // its section is irq-off, and it is a few accesses long (kernel: slab_lock() spins too).
+  const judged = wanted !== LOCK_CLASS_SLAB && header().defer_arm !== DEFER_NONE;
+  if (judged && in_nolock()) call_lockdep(LOCKDEP_NOLOCK_WAITS, lock, 0);
   const depth = held_locks().depth;
   for (let i: u32 = 0; i < depth; i++) {
     const held = <usize>load<u32>(slot(i));

@@ -38,9 +38,13 @@ function cells({ setup, tally, findings }: CampaignRow): string[] {
     ...[tally.operations, one, two, three, tally.nolockOk, tally.nolockNull],
     ...[tally.busyFirst, tally.deferred, tally.longest, tally.longestAtEnd, tally.objectsChecked],
   ];
-  const features = featureNames(setup).map((name) => SHORT[name] ?? name);
+  const features = featureNames(setup).map(shortName);
   const named = [setup.arm, features.length === 0 ? "plain" : features.join("+")];
   return [...named, ...counts.map(shortCount), `${findings.length}`];
+}
+
+function shortName(name: string): string {
+  return name.startsWith("slab_debug") ? "debug" : (SHORT[name] ?? name);
 }
 
 const SHORT: Readonly<Record<string, string>> = {
@@ -57,10 +61,11 @@ function shortCount(count: number): string {
 }
 
 const LEGEND = [
-  "with: h, r: hardened, shuffled freelists; ops: operations; in: re-entries from trace points, at",
-  "depth 1, 2, 3; ok, NULL: what nolock allocations gave; busy: the lock of their bucket was held;",
-  "wait: objects that were deferred; long: the longest list taken during the load, end: that was",
-  "left to its end; chk: checks of whole objects; bad: findings",
+  "with: h, r: hardened, shuffled freelists; debug: debug caches; memcg: a control group that is often",
+  "full; ops: operations; in: re-entries from trace points, at depth 1, 2, 3; ok, NULL: what nolock",
+  "allocations gave; busy: the lock of their bucket was held; wait: objects that were deferred; long:",
+  "the longest list taken during the load, end: that was left to its end; chk: checks of whole",
+  "objects; bad: findings",
 ].join("\n");
 
 function verified({ rows, total, interrupted }: CampaignResults): string {

@@ -61,7 +61,7 @@ test("no line is wider than 100 columns, and the text says what was verified", (
   expect(text.split("\n").filter((line) => line.length > 100)).toEqual([]);
   expect(text).not.toContain("\u001b");
   expect(text).toMatch(/^irq-work +rt\+h\+r +100 /m);
-  expect(text.replaceAll("\n", " ")).toContain("3,600 operations in 36 setups, re-entered");
+  expect(text.replaceAll("\n", " ")).toContain("7,200 operations in 72 setups, re-entered");
   expect(text).toContain("No finding.");
 });
 
