@@ -97,8 +97,8 @@ function checkCounters(cpu: StressCpu): void {
       .flatMap((counters) => counters[item] ?? [])
       .reduce((all, count) => all + count, 0);
   balance(cpu, "slabs that came and slabs that went", sum("ALLOC_SLAB"), sum("FREE_SLAB"));
-  const waited = sum("DEFER_ADD") + sum("DEFER_REQUEUE");
-  balance(cpu, "objects deferred, again included, and drained", waited, sum("DEFER_DRAINED"));
+  // Deferred and drained do not compare here: a list that holds objects of several caches is
+  // accounted to one of them, which may be destroyed by now, and its counters with it.
   cpu.count("busyFirst", sum("NOLOCK_BUSY_FIRST"));
   cpu.count("busySecond", sum("NOLOCK_BUSY_SECOND"));
 }

@@ -16,7 +16,10 @@ import { structural } from "./structural.js";
 
 const BULK_MAX = 16;
 const CLASS_MASK = (1 << KIND_BITS) - 1;
-const LARGE_MAX = 65_536;
+/** Whole pages, few mostly: a stamp over all of them takes its time. */
+const LARGE_MAX = 16_384;
+const LARGER_MAX = 65_536;
+const LARGER_RARITY = 16;
 
 type Operation = (cpu: StressCpu) => void;
 
@@ -171,7 +174,8 @@ function allocLarge(cpu: StressCpu): void {
     freeSome(cpu);
     return;
   }
-  const size = SIZE_MAX + 1 + cpu.random.below(LARGE_MAX - SIZE_MAX - 1);
+  const most = cpu.random.below(LARGER_RARITY) === 0 ? LARGER_MAX : LARGE_MAX;
+  const size = SIZE_MAX + 1 + cpu.random.below(most - SIZE_MAX - 1);
   const gfp = randomGfp(cpu) & __GFP_ACCOUNT;
   cpu.note("kmallocLarge", gfp, size);
   take(cpu, cpu.cpu.kmalloc(size, gfp), size, LARGE, false);
