@@ -53,7 +53,7 @@ const LEGEND = [
   "chk: checks of whole objects; cross: objects freed by another CPU; nolock: nolock calls; NULL:",
   "allocations among them that gave nothing; busy: kmalloc_nolock() found its bucket's lock held;",
   "nmi: operations in NMIs; caches: destroyed under load; off: CPUs that left and came back; full:",
-  "sections without free memory; rcu: published objects read; val: walks over the heap; bad: findings",
+  "sections without free memory; rcu: published objects read; val: walks over the heap",
 ].join("\n");
 
 function kinds(results: StressResults): string {
@@ -76,17 +76,17 @@ function verified(results: StressResults): string {
   return [
     `${interrupted ? "Interrupted: until then, " : ""}${full(countOf(operations))} operations in`,
     `${full(rows.length)} ${rows.length === 1 ? "arm" : "arms"}.`,
-    `${full(counts.objectsChecked)} objects held their owner's stamp over their whole size, no byte`,
-    `had two owners, ${full(counts.handedOver)} went from one CPU to another,`,
+    `${full(counts.objectsChecked)} objects held their owner's stamp over their whole size,`,
+    `no byte had two owners, ${full(counts.handedOver)} went from one CPU to another,`,
     `${full(counts.crossFrees)} were freed by another CPU than their first owner's, and`,
     `${full(counts.readsChecked)} stayed as they were while a read-side section saw them.`,
     `${full(counts.nolockCalls)} calls were nolock calls: kmalloc_nolock() found its bucket busy`,
     `${full(counts.busyFirst)} times and the next one too ${full(counts.busySecond)} times, and`,
     `${full(counts.nolockNull)} allocations gave NULL. CPUs left and came back`,
-    `${full(operations.offline)} times, ${full(operations.cacheDestroy)} caches were destroyed under`,
-    `load and ${full(counts.destroysRefused)} in use refused to be, and ${full(counts.pressures)}`,
-    `times all memory was taken. ${full(counts.validations)} walks over the whole heap checked every`,
-    `invariant, and each arm${clean} gave back every slab, page and charge with counters that add`,
+    `${full(operations.offline)} times, ${full(operations.cacheDestroy)} caches were destroyed`,
+    `under load and ${full(counts.destroysRefused)} in use refused to be, and ${full(counts.pressures)}`,
+    `times all memory was taken. ${full(counts.validations)} walks over the whole heap checked`,
+    `every invariant, and each arm${clean} gave back every slab, page and charge with counters that add`,
     `up. Findings: ${bad}.`,
   ].join(" ");
 }

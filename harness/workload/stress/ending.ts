@@ -1,4 +1,4 @@
-/** The verdicts on a heap: at rest in the middle of a stress, and when everything was given back. */
+/** The verdicts on a heap: at rest in the middle of a stress, and when all was given back. */
 import { findHeap } from "../../heap/find.js";
 import { readFieldTable } from "../../heap/fields.js";
 import { PG_LARGE } from "../../heap/constants.js";

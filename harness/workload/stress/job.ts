@@ -45,7 +45,7 @@ const EXCHANGE_RARITY = 6;
 const CLOCK_MASK = 127;
 /** One quiescent point in so many tries to destroy a cache that is in use. */
 const REFUSE_RARITY = 4;
-/** What the group may be charged, in bytes for each CPU: less than its objects take at their most. */
+/** What the group may be charged, in bytes for each CPU: less than its objects take at most. */
 const GROUP_BYTES = 96 * 4096;
 /** The operation before which a defect is planted. */
 const SABOTAGE_AT = 500;

@@ -1,5 +1,6 @@
 /**
- * Where CPUs of a fuzz or a stress hand objects to each other: slots in the reserved bottom of the memory.
+ * Where CPUs of a fuzz or a stress hand objects to each other: slots in the reserved bottom of the
+ * memory.
  *
  * A slot passes EMPTY, BUSY, FULL, BUSY, EMPTY; whoever makes it BUSY owns its other words. An
  * object keeps its stamp and its place in the shadow on the way: whoever takes it checks the
