@@ -84,8 +84,10 @@ function verified(results: StressResults): string {
     `${full(counts.busyFirst)} times and the next one too ${full(counts.busySecond)} times, and`,
     `${full(counts.nolockNull)} allocations gave NULL. CPUs left and came back`,
     `${full(operations.offline)} times, ${full(operations.cacheDestroy)} caches were destroyed`,
-    `under load and ${full(counts.destroysRefused)} in use refused to be, and ${full(counts.pressures)}`,
-    `times all memory was taken. ${full(counts.validations)} walks over the whole heap checked`,
+    `under load`,
+    `and ${full(counts.destroysRefused)} in use refused to be, and ${full(counts.pressures)}`,
+    `times all memory was taken.`,
+    `${full(counts.validations)} walks over the whole heap checked`,
     `every invariant, and each arm${clean} gave back every slab, page and charge with counters that add`,
     `up. Findings: ${bad}.`,
   ].join(" ");
