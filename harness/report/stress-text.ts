@@ -88,8 +88,8 @@ function verified(results: StressResults): string {
     `and ${full(counts.destroysRefused)} in use refused to be, and ${full(counts.pressures)}`,
     `times all memory was taken.`,
     `${full(counts.validations)} walks over the whole heap checked`,
-    `every invariant, and each arm${clean} gave back every slab, page and charge with counters that add`,
-    `up. Findings: ${bad}.`,
+    `every invariant, and each arm${clean} gave back every slab, page and charge with`,
+    `counters that add up. Findings: ${bad}.`,
   ].join(" ");
 }
 
