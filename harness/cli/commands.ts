@@ -10,10 +10,11 @@ import * as bench from "./bench.js";
 import * as compare from "./compare.js";
 import * as doctor from "./doctor.js";
 import * as fuzz from "./fuzz.js";
+import * as stress from "./stress.js";
 
 export interface CommandModule {
   /** Adds one subcommand, with its `description`, to `program`. */
   register(program: Command): void;
 }
 
-export const COMMANDS: readonly CommandModule[] = [compare, bench, fuzz, doctor];
+export const COMMANDS: readonly CommandModule[] = [compare, bench, stress, fuzz, doctor];

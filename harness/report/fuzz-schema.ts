@@ -6,7 +6,7 @@
  */
 import * as v from "valibot";
 import type { CampaignResults } from "../machine/reentry/campaign.js";
-import { FINDING_KINDS } from "../machine/reentry/finding.js";
+import { FINDING_KINDS } from "../workload/verify/finding.js";
 import { featureNames } from "../machine/reentry/setup.js";
 
 /** A value with what its schema says about it. */

@@ -90,3 +90,24 @@ test("fuzz refuses what cannot be", async () => {
     expect([status, stderr]).toEqual([2, expect.stringContaining(message)]);
   }
 });
+
+test("stress runs for two seconds, and says what it verified", async () => {
+  const { status, stdout, stderr } = await slablab("stress", "--duration", "2s", "--cpus", "2");
+  expect(stderr).toBe("stressing 9 arms on 2 CPUs: about 2 s\n");
+  expect(stdout).toMatch(/2 Workers[\s\S]*operations by kind[\s\S]*Findings:\s0\./);
+  expect(status).toBe(0);
+}, 30_000);
+
+test("stress refuses what cannot be", async () => {
+  for (const [args, message] of [
+    [["--cpus", "65"], "--cpus: expected 1..64 CPUs, got 65; try 4"],
+    [["--arm", "sheaf"], "Allowed choices are all, none, global"],
+    [["--percpu", "sheaf"], '--percpu: options.percpu: "sheaf"'],
+    [["--build", "fast"], "Allowed choices are release, stats, debug, trace"],
+    [["--duration", "0s"], "expected a duration above zero"],
+    [["--log", "/nowhere/a.log"], "--log: expected a file in a directory that can be written"],
+  ] as const) {
+    const { status, stderr } = await slablab("stress", ...args);
+    expect([status, stderr]).toEqual([2, expect.stringContaining(message)]);
+  }
+}, 30_000);

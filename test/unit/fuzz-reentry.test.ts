@@ -6,7 +6,7 @@
 import { DEFER_ARMS } from "slablab/internal/heap/constants.js";
 import { runCampaign } from "slablab/internal/machine/reentry/campaign.js";
 import type { FuzzCpu } from "slablab/internal/machine/reentry/cpu.js";
-import { KMALLOC } from "slablab/internal/machine/reentry/objects.js";
+import { KMALLOC } from "slablab/internal/workload/verify/objects.js";
 import { runSetup, type Saboteur } from "slablab/internal/machine/reentry/run.js";
 import {
   flagsOf,

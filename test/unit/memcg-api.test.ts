@@ -17,6 +17,22 @@ const make = (options: HeapOptions = {}) =>
   createHeap({ cpus: 2, maximumBytes: 16 * MIB, ...options });
 
 describe("a group", () => {
+  test("keeps the charge of an object that waits for a grace period", async () => {
+    const heap = await make();
+    const group = heap.memcgCreate({ name: "web", limitBytes: 10 * 4096 });
+    const [cpu, reader] = [heap.cpu(), heap.cpu()];
+    cpu.memcg = group;
+    const object = cpu.kmalloc(100, __GFP_ACCOUNT);
+    reader.rcuReadLock();
+    cpu.kfreeRcu(object);
+    expect(group.stat().objectBytes).toBe(132);
+    expect(heap.validate()).toEqual([]);
+    reader.rcuReadUnlock();
+    cpu.rcuBarrier();
+    expect(group.stat().objectBytes).toBe(0);
+    expect(heap.validate()).toEqual([]);
+  });
+
   test("is charged what a CPU allocates for it, and tells", async () => {
     const heap = await make();
     const group = heap.memcgCreate({ name: "web", limitBytes: 10 * 4096 + 1 });

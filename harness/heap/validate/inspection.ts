@@ -28,6 +28,9 @@ const PLACES: readonly Place[] = [
   "rcu queue",
 ];
 
+/** The mark of an object that waits for a grace period: it is charged until that is over. */
+export const MARK_RCU = 1 + PLACES.indexOf("rcu queue");
+
 /** Where a slab was met. */
 export interface Home {
   readonly kind: "node list" | "percpu partial list" | "full list" | "cpu slab" | "deferred slabs";

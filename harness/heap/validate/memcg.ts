@@ -9,7 +9,13 @@ import { PG_TABLE } from "../constants.js";
 import { hex } from "../errors.js";
 import { SLAB_ACCOUNT } from "../flags.js";
 import type { MemcgView } from "../view.js";
-import { describePage, describeSlab, type Inspection, type SlabRecord } from "./inspection.js";
+import {
+  MARK_RCU,
+  describePage,
+  describeSlab,
+  type Inspection,
+  type SlabRecord,
+} from "./inspection.js";
 
 /** What an object's entry takes in its slab, and is charged for. */
 const CHARGE_BYTES = 4;
@@ -51,7 +57,8 @@ function addSlab(
     const entry = view.chargeEntry(slab.page, index);
     const group = view.u32(entry);
     if (group === 0) continue;
-    if (slab.marks[index] !== 0) {
+    const mark = slab.marks[index];
+    if (mark !== 0 && mark !== MARK_RCU) {
       const message = `object ${index} is free, but charged to ${nameOf(inspection, group)}`;
       inspection.report("Q38-charges", describeSlab(slab), entry, message);
     }

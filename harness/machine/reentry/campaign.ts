@@ -2,7 +2,7 @@
  * A fuzz as the command runs it: every setup of the matrix for an equal part of the time, on one
  * CPU or on several.
  */
-import type { FuzzFinding } from "./finding.js";
+import type { FoundFinding } from "../../workload/verify/finding.js";
 import { type FuzzOutcome, runSetup } from "./run.js";
 import { type FuzzSetup, flagsOf } from "./setup.js";
 import { type Tally, addTallies } from "./tally.js";
@@ -20,7 +20,7 @@ export interface CampaignOptions {
   readonly onProgress?: (share: number, setup: FuzzSetup) => void;
 }
 
-export interface CampaignFinding extends FuzzFinding {
+export interface CampaignFinding extends FoundFinding {
   /** The command that finds it again. */
   readonly reproduce: string;
 }
@@ -91,7 +91,7 @@ function describe(outcome: FuzzOutcome, seed: number, options: CampaignOptions):
 function reproduce(
   setup: FuzzSetup,
   seed: number,
-  finding: FuzzFinding,
+  finding: FoundFinding,
   tally: Tally,
   { operations, durationMs }: CampaignOptions,
 ): string {

@@ -20,11 +20,15 @@ import {
 } from "../../heap/trace-events.js";
 import { lockdepReport } from "../../heap/lockdep-report.js";
 import { writeReport } from "../../heap/slab-report.js";
-import { FindingError, type FindingKind, type FuzzFinding } from "./finding.js";
-import { Objects, constructedWord } from "./objects.js";
+import {
+  FindingError,
+  type FindingKind,
+  type FoundFinding,
+} from "../../workload/verify/finding.js";
+import { Objects, constructedWord } from "../../workload/verify/objects.js";
 import type { Stage } from "./stage.js";
 import { makeTally } from "./tally.js";
-import type { Xorshift } from "./xorshift.js";
+import type { Xorshift } from "../../workload/verify/xorshift.js";
 
 /** No operation of this load passes as many: one that does has no end. */
 const EVENTS_MAX = 2_000_000;
@@ -75,7 +79,7 @@ export class FuzzCpu {
   #maxDepth = 0;
   #isEnding = false;
   #eventsAtStart = 0;
-  #finding: FuzzFinding | null = null;
+  #finding: FoundFinding | null = null;
   readonly #reenter: Reenter;
   readonly #memory: WebAssembly.Memory;
 

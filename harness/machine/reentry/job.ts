@@ -9,13 +9,13 @@ import type { JobContext } from "../../cpu/job.js";
 import { createCaches, useCaches } from "./caches.js";
 import { FuzzCpu } from "./cpu.js";
 import { drainAll, finish, freeAll, validateStage } from "./ending.js";
-import { Exchange } from "./exchange.js";
+import { Exchange } from "../../workload/verify/exchange.js";
 import { createGroup, joinGroup } from "./group.js";
 import { reenter, step } from "./operations.js";
 import { type FuzzSetup, streamOf } from "./setup.js";
 import { type Stage, type StageHandle, joinStage } from "./stage.js";
 import type { Tally } from "./tally.js";
-import { Xorshift } from "./xorshift.js";
+import { Xorshift } from "../../workload/verify/xorshift.js";
 
 export interface ReentryArgs {
   readonly setup: FuzzSetup;

@@ -8,9 +8,9 @@
  */
 import { GFP_KERNEL, NUMA_NO_NODE, __GFP_ACCOUNT, __GFP_ZERO } from "../../heap/flags.js";
 import type { FuzzCpu, UserCache } from "./cpu.js";
-import { CACHE, CTOR, KMALLOC, LARGE } from "./objects.js";
+import { CACHE, CTOR, KMALLOC, LARGE } from "../../workload/verify/objects.js";
+import { SIZE_MAX, randomSize } from "../../workload/verify/sizes.js";
 
-const SIZE_MAX = 8192;
 const BULK_MAX = 16;
 
 type Operation = (cpu: FuzzCpu) => void;
@@ -96,16 +96,6 @@ function wantsMore(cpu: FuzzCpu): boolean {
   return cpu.random.below(16) < (count < cpu.target ? 13 : 3);
 }
 
-/** Small sizes mostly, every bucket now and then, and sizes at the edges of buckets. */
-function randomSize(cpu: FuzzCpu): number {
-  const roll = cpu.random.next();
-  const bits = roll & 0xff;
-  if (bits < 160) return 1 + ((roll >>> 8) & 0xff);
-  if (bits < 230) return 1 + ((roll >>> 8) & 0x7ff);
-  if (bits < 240) return Math.min(SIZE_MAX, 8 << ((roll >>> 8) % 11));
-  return 1 + ((roll >>> 8) & (SIZE_MAX - 1));
-}
-
 /** Flags of an allocation: a quarter cleared, half charged, which means nothing without a group. */
 function randomGfp(cpu: FuzzCpu): number {
   const bits = cpu.random.next() >>> 28;
@@ -117,7 +107,7 @@ function allocKmalloc(cpu: FuzzCpu): void {
     freeSome(cpu);
     return;
   }
-  const size = randomSize(cpu);
+  const size = randomSize(cpu.random);
   const gfp = randomGfp(cpu);
   const address = cpu.exports.kmalloc(size, gfp) >>> 0;
   if (address === 0) cpu.tally.ordinaryNull++;
@@ -166,7 +156,7 @@ function nolockAlloc(cpu: FuzzCpu): void {
   const { exports, objects, tally } = cpu;
   let address: number;
   if (roll > 1) {
-    const size = randomSize(cpu);
+    const size = randomSize(cpu.random);
     const gfp = randomGfp(cpu);
     address = exports.kmalloc_nolock(size, gfp, NUMA_NO_NODE) >>> 0;
     if (address !== 0) objects.add(address, size, KMALLOC, (gfp & __GFP_ZERO) !== 0);
@@ -222,7 +212,7 @@ function resize(cpu: FuzzCpu): void {
   const address = objects.address[index] as number;
   const old = objects.size[index] as number;
   const id = objects.id[index] as number;
-  const size = randomSize(cpu);
+  const size = randomSize(cpu.random);
   objects.release(index);
   const moved = exports.krealloc(address, size, GFP_KERNEL) >>> 0;
   if (moved === 0) {
@@ -243,7 +233,7 @@ function allocBulk(cpu: FuzzCpu): void {
   const { exports, objects, random, array } = cpu;
   const count = 1 + random.below(BULK_MAX);
   const isCache = random.below(2) === 0;
-  const size = isCache ? cpu.plain.sizeBytes : randomSize(cpu);
+  const size = isCache ? cpu.plain.sizeBytes : randomSize(cpu.random);
   const gfp = randomGfp(cpu);
   const done = isCache
     ? exports.kmem_cache_alloc_bulk(cpu.plain.address, gfp, count, array)

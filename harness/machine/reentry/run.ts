@@ -5,12 +5,12 @@ import { FuzzCpu } from "./cpu.js";
 import { createCaches } from "./caches.js";
 import { createGroup, joinGroup } from "./group.js";
 import { drainAll, finish, freeAll, validateStage } from "./ending.js";
-import { FindingError, type FuzzFinding } from "./finding.js";
+import { FindingError, type FoundFinding } from "../../workload/verify/finding.js";
 import { reenter, step } from "./operations.js";
 import { type FuzzSetup, streamOf } from "./setup.js";
 import { type Stage, makeStage } from "./stage.js";
 import { type Tally, addTallies } from "./tally.js";
-import { Xorshift } from "./xorshift.js";
+import { Xorshift } from "../../workload/verify/xorshift.js";
 
 /** Operations between two walks over the whole heap. */
 export const VALIDATE_OPERATIONS = 20_000;
@@ -31,7 +31,7 @@ export interface FuzzLimits {
 export interface FuzzOutcome {
   readonly setup: FuzzSetup;
   readonly tally: Tally;
-  readonly findings: readonly FuzzFinding[];
+  readonly findings: readonly FoundFinding[];
   readonly elapsedMs: number;
 }
 
@@ -49,7 +49,7 @@ export async function runSetup(
   const stage = await makeStage(setup, random.next());
   const { depth, cpus } = setup;
   const cpu = new FuzzCpu({ stage, cpu: 0, cpus, random, reenter });
-  const findings: FuzzFinding[] = [];
+  const findings: FoundFinding[] = [];
   const begun = performance.now();
   try {
     createCaches(stage, cpu);

@@ -5,7 +5,7 @@ import { type FieldTable, readFieldTable } from "../../heap/fields.js";
 import { findHeap } from "../../heap/find.js";
 import { type Heap, type HeapHandle, attachHeap, createHeap } from "../../heap/heap.js";
 import { HeapView } from "../../heap/view.js";
-import { makeShadow } from "./objects.js";
+import { makeShadow } from "../../workload/verify/objects.js";
 import { type FuzzSetup, MAXIMUM_BYTES, heapOptionsOf } from "./setup.js";
 
 export interface Stage {

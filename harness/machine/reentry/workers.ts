@@ -4,13 +4,13 @@
  */
 import { JobError } from "../../cpu/job-error.js";
 import { type Pool, createPool } from "../../cpu/pool.js";
-import type { FuzzFinding } from "./finding.js";
+import type { FoundFinding } from "../../workload/verify/finding.js";
 import type { ReentryArgs } from "./job.js";
 import type { FuzzOutcome } from "./run.js";
 import { type FuzzSetup, streamOf } from "./setup.js";
 import { handleOf, makeStage } from "./stage.js";
 import { type Tally, addTallies, makeTally } from "./tally.js";
-import { Xorshift } from "./xorshift.js";
+import { Xorshift } from "../../workload/verify/xorshift.js";
 
 /** Beyond its load, a run may take so long before it is taken to hang. */
 const GRACE_MS = 60_000;
@@ -43,7 +43,7 @@ export class FuzzWorkers {
     };
     const stop = () => pool.stop();
     signal?.addEventListener("abort", stop, { once: true });
-    const findings: FuzzFinding[] = [];
+    const findings: FoundFinding[] = [];
     let tally = makeTally();
     const begun = performance.now();
     try {

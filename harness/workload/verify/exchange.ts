@@ -1,11 +1,13 @@
 /**
- * Where CPUs of a fuzz hand objects to each other: slots in the reserved bottom of the memory.
+ * Where CPUs of a fuzz or a stress hand objects to each other: slots in the reserved bottom of the
+ * memory.
  *
  * A slot passes EMPTY, BUSY, FULL, BUSY, EMPTY; whoever makes it BUSY owns its other words. An
  * object keeps its stamp and its place in the shadow on the way: whoever takes it checks the
  * first owner's writing before it frees, which is how a remote free comes about.
  */
-import type { FuzzCpu } from "./cpu.js";
+import type { Objects } from "./objects.js";
+import type { Xorshift } from "./xorshift.js";
 
 const EMPTY = 0;
 const FULL = 1;
@@ -17,6 +19,13 @@ const SLOTS = 256;
 /** state, address, size, kind, id; the rest keeps slots off each other's lines. */
 const SLOT_WORDS = 16;
 
+/** A CPU that takes part. */
+export interface Trader {
+  readonly objects: Objects;
+  readonly random: Xorshift;
+  readonly tally: { handedOver: number };
+}
+
 export class Exchange {
   readonly #words: Int32Array;
 
@@ -25,7 +34,7 @@ export class Exchange {
   }
 
   /** Give a random object away, if a random slot is empty. */
-  give(cpu: FuzzCpu): void {
+  give(cpu: Trader): void {
     const { objects, random } = cpu;
     if (objects.count === 0) return;
     const slot = random.below(SLOTS) * SLOT_WORDS;
@@ -42,16 +51,16 @@ export class Exchange {
   }
 
   /** Take what a random slot holds. */
-  take(cpu: FuzzCpu): void {
+  take(cpu: Trader): void {
     this.#takeFrom(cpu, cpu.random.below(SLOTS));
   }
 
   /** Take everything. Context: nobody gives any more, and there is room. */
-  takeAll(cpu: FuzzCpu): void {
+  takeAll(cpu: Trader): void {
     for (let slot = 0; slot < SLOTS; slot++) this.#takeFrom(cpu, slot);
   }
 
-  #takeFrom(cpu: FuzzCpu, number: number): void {
+  #takeFrom(cpu: Trader, number: number): void {
     const { objects } = cpu;
     const slot = number * SLOT_WORDS;
     const words = this.#words;

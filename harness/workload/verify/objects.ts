@@ -1,5 +1,5 @@
 /**
- * The objects a CPU of the fuzz owns, and the proof that nobody else does.
+ * The objects a CPU of a fuzz or a stress owns, and the proof that nobody else does.
  *
  * Each object is stamped over its whole size with a number of its own, and a shadow of the memory
  * says for every 8 bytes whose they are. An address that is handed out twice finds the shadow
@@ -16,6 +16,9 @@ export const LARGE = 1;
 export const CACHE = 2;
 /** Of one with: it goes back as it was constructed. */
 export const CTOR = 3;
+/** An entry's kind is one of these, and above it a number of its owner's choice, 0..63. */
+export const KIND_BITS = 2;
+const KIND_MASK = 3;
 
 /** Objects that one CPU can own. */
 export const OBJECTS_MAX = 4096;
@@ -89,7 +92,7 @@ export class Objects {
   add(address: number, size: number, kind: number, isZero: boolean): void {
     if (!this.#reach(address, size)) return;
     if (isZero) this.#checkZero(address, size);
-    if (kind === CTOR) this.#checkConstructed(address, size);
+    if ((kind & KIND_MASK) === CTOR) this.#checkConstructed(address, size);
     const id = (++this.#given * this.#cpus + this.#cpu) | 0 || 1;
     this.#claim(address, size, id);
     this.#write(address, size, stampOf(id));
@@ -117,7 +120,8 @@ export class Objects {
     const size = this.size[index] as number;
     this.check(index);
     this.#disclaim(address, size, this.id[index] as number);
-    if (this.kind[index] === CTOR) this.#write(address, size, constructedWord(address));
+    if (((this.kind[index] as number) & KIND_MASK) === CTOR)
+      this.#write(address, size, constructedWord(address));
     this.drop(index);
   }
 

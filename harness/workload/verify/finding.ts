@@ -1,4 +1,4 @@
-/** What a fuzz can find. */
+/** What a fuzz or a stress can find. */
 
 export const FINDING_KINDS = [
   "overlap",
@@ -16,6 +16,7 @@ export const FINDING_KINDS = [
   "charges",
   "lockdep",
   "report",
+  "refused",
   "worker",
 ] as const;
 /**
@@ -34,11 +35,12 @@ export const FINDING_KINDS = [
  * charges      a memory control group is not charged what lives
  * lockdep      a lock was taken against the order, twice, or waited for where nobody may
  * report       slab_debug found damage
+ * refused      a checked free refused an object that its owner holds
  * worker       a Worker failed or hung
  */
 export type FindingKind = (typeof FINDING_KINDS)[number];
 
-export interface FuzzFinding {
+export interface FoundFinding {
   readonly kind: FindingKind;
   /** What was expected and what was found. */
   readonly message: string;
@@ -49,9 +51,9 @@ export interface FuzzFinding {
 /** Thrown to leave a run once its finding is known. */
 export class FindingError extends Error {
   override readonly name = "FindingError";
-  readonly finding: FuzzFinding;
+  readonly finding: FoundFinding;
 
-  constructor(finding: FuzzFinding) {
+  constructor(finding: FoundFinding) {
     super(`${finding.kind} after ${finding.operation} operations: ${finding.message}`);
     this.finding = finding;
   }

@@ -1,0 +1,158 @@
+/**
+ * What each Worker of a stress does.
+ *
+ * The load comes in sections. Between two of them all CPUs stand at a start line while the first
+ * validates the heap and decides whether there is another section. Who finds something halts all
+ * others where they are, so that the last operations of each say what happened at that time.
+ */
+import type { JobContext } from "../../cpu/job.js";
+import { START_LINE_ERROR } from "../../cpu/start-line.js";
+import { type HeapHandle, attachHeap } from "../../heap/heap.js";
+import { Exchange } from "../verify/exchange.js";
+import { FindingError } from "../verify/finding.js";
+import { Xorshift } from "../verify/xorshift.js";
+import { Board } from "./board.js";
+import { CacheSlots } from "./caches.js";
+import { GROUP, StressCpu } from "./cpu.js";
+import { finish, freeAll, unpublish, validateHeap } from "./ending.js";
+import { step } from "./operations.js";
+import { endPressure, startPressure } from "./pressure.js";
+import { Published } from "./published.js";
+import { type StressSetup, streamOf } from "./setup.js";
+
+/** A defect that a test plants, to see it found. */
+export type Sabotage = "stamp" | "leak" | "double-free";
+
+export interface StressArgs {
+  readonly setup: StressSetup;
+  readonly seed: number;
+  readonly heap: HeapHandle;
+  readonly shadow: SharedArrayBuffer;
+  readonly board: SharedArrayBuffer;
+  readonly caches: SharedArrayBuffer;
+  readonly published: SharedArrayBuffer;
+  /** An Int32 all CPUs share: 1 once there is no further section. */
+  readonly ended: SharedArrayBuffer;
+  readonly durationMs: number;
+  readonly sabotage: Sabotage | null;
+}
+
+/** Operations of a CPU between two walks over the whole heap. */
+const SECTION_OPERATIONS = 8192;
+/** One step in so many is followed by a look at the exchange. */
+const EXCHANGE_RARITY = 6;
+/** Operations between two looks at the clock. */
+const CLOCK_MASK = 127;
+/** One quiescent point in so many tries to destroy a cache that is in use. */
+const REFUSE_RARITY = 4;
+/** What the group may be charged, in bytes for each CPU: less than its objects take at most. */
+const GROUP_BYTES = 96 * 4096;
+/** The operation before which a defect is planted. */
+const SABOTAGE_AT = 500;
+
+/** Never throws for what it finds: that is on the board. */
+export async function stressJob(context: JobContext, args: StressArgs): Promise<void> {
+  const board = new Board(context.cpus, args.board);
+  try {
+    await stress(context, args, board);
+  } catch (error) {
+    if (error instanceof FindingError) board.halt(context.index, error.finding);
+    // Others left the start line, or an operation, because of a finding.
+    else if (!(error instanceof Error && error.name === START_LINE_ERROR && board.isHalted)) {
+      throw error;
+    }
+  }
+}
+
+async function stress(context: JobContext, args: StressArgs, board: Board): Promise<void> {
+  const { index, cpus } = context;
+  const { setup, seed } = args;
+  const heap = await attachHeap(args.heap);
+  const cpu = new StressCpu({
+    ...{ heap, index, cpus, board },
+    random: new Xorshift(seed, streamOf(setup, index)),
+    shadow: new Int32Array(args.shadow),
+    caches: new CacheSlots(args.caches),
+    published: new Published(args.published),
+  });
+  const exchange = new Exchange(heap.handle.memory);
+  if (index === 0) cpu.cpu.memcgCreate({ name: GROUP, limitBytes: cpus * GROUP_BYTES });
+  context.startLine();
+  cpu.joinGroup();
+  sections(context, args, cpu, exchange);
+  if (board.isHalted) return;
+  exchange.takeAll(cpu);
+  if (index === 0) unpublish(cpu);
+  freeAll(cpu);
+  context.startLine();
+  if (index !== 0) cpu.leave();
+  context.startLine();
+  if (index === 0) finish(cpu);
+  cpu.flushCounts();
+  cpu.throwFinding();
+}
+
+function sections(context: JobContext, args: StressArgs, cpu: StressCpu, exchange: Exchange): void {
+  const ended = new Int32Array(args.ended);
+  const deadlineMs = context.now() + args.durationMs;
+  const isOver = () => context.now() >= deadlineMs || context.isStopped();
+  for (let section = 0; Atomics.load(ended, 0) === 0; section++) {
+    if (section % context.cpus === context.index) startPressure(cpu);
+    load(cpu, exchange, args.sabotage, isOver);
+    cpu.objects.checkAll();
+    cpu.flushCounts();
+    cpu.throwFinding();
+    if (cpu.board.isHalted) return;
+    context.startLine();
+    if (context.index === 0) {
+      rest(cpu);
+      if (isOver()) Atomics.store(ended, 0, 1);
+    }
+    cpu.throwFinding();
+    context.startLine();
+    endPressure(cpu);
+  }
+}
+
+function load(
+  cpu: StressCpu,
+  exchange: Exchange,
+  sabotage: Sabotage | null,
+  isOver: () => boolean,
+): void {
+  const until = cpu.operations + SECTION_OPERATIONS;
+  while (cpu.operations < until && !cpu.board.isHalted) {
+    if (sabotage !== null) plant(cpu, sabotage);
+    step(cpu);
+    if (cpu.random.below(EXCHANGE_RARITY) === 0) {
+      if (cpu.random.below(2) === 0) exchange.give(cpu);
+      else exchange.take(cpu);
+    }
+    // Everybody leaves a section early when time is up: the line is where they meet.
+    if ((cpu.operations & CLOCK_MASK) === 0 && isOver()) return;
+  }
+}
+
+/** Look at everything. Context: all CPUs are at the start line. */
+function rest(cpu: StressCpu): void {
+  validateHeap(cpu);
+  cpu.throwFinding();
+  if (cpu.random.below(REFUSE_RARITY) !== 0) return;
+  cpu.run("cacheDestroy", 0, () => {
+    const refused = cpu.caches.refuse(cpu.cpu, cpu.random);
+    if (refused === null) return;
+    cpu.count("destroysRefused");
+    if (refused.wrong !== null) cpu.report("leak", refused.wrong);
+  });
+}
+
+/** For tests: break something behind the stress's back, on one CPU. */
+function plant(cpu: StressCpu, sabotage: Sabotage): void {
+  if (cpu.index !== 0 || cpu.operations !== SABOTAGE_AT) return;
+  if (sabotage === "leak") cpu.cpu.kmalloc(64);
+  else {
+    const { [0]: address = 0 } = cpu.objects.address;
+    if (sabotage === "double-free") cpu.cpu.kfree(address);
+    else cpu.objects.setWord(address & ~3, cpu.objects.word(address & ~3) ^ 1);
+  }
+}

@@ -1,0 +1,154 @@
+/**
+ * A stress as the command runs it: every setup for an equal part of the time, each on a heap of its
+ * own, all on the same Workers.
+ */
+import { JobError } from "../../cpu/job-error.js";
+import { type Pool, createPool } from "../../cpu/pool.js";
+import { createHeap } from "../../heap/heap.js";
+import { makeShadow } from "../verify/objects.js";
+import { Xorshift } from "../verify/xorshift.js";
+import { Board, type BoardFinding } from "./board.js";
+import { CacheSlots } from "./caches.js";
+import type { Sabotage, StressArgs } from "./job.js";
+import type { OperationCounts, StressCounts } from "./kinds.js";
+import { logText } from "./log.js";
+import { Published } from "./published.js";
+import { type StressSetup, flagsOf, heapOptionsOf, memoryBytesOf, streamOf } from "./setup.js";
+
+/** Beyond its load, a setup may take so long before its Workers are taken to hang. */
+const GRACE_MS = 60_000;
+/** So long CPUs have to come back after a finding: one of them may wait for another's lock. */
+const HALT_GRACE_MS = 3000;
+const HALT_LOOK_MS = 200;
+/** The least a setup gets, so that a short stress of many setups still does something in each. */
+const MINIMUM_MS = 50;
+
+export interface StressOptions {
+  readonly setups: readonly StressSetup[];
+  readonly seed: number;
+  /** Milliseconds for all setups together. */
+  readonly durationMs: number;
+  readonly signal?: AbortSignal;
+  /** Told before each setup: the share that is done, 0..1, and what runs now. */
+  readonly onProgress?: (share: number, setup: StressSetup) => void;
+  /** For tests: what is broken on purpose. */
+  readonly sabotage?: Sabotage | null;
+}
+
+export interface StressFinding extends BoardFinding {
+  /** The command that does the same again; what it meets need not be the same. */
+  readonly reproduce: string;
+  /** What every CPU did last. */
+  readonly log: string;
+}
+
+export interface StressRow {
+  readonly setup: StressSetup;
+  /** Sections' operations by name. */
+  readonly operations: OperationCounts;
+  readonly counts: StressCounts;
+  readonly finding: StressFinding | null;
+  readonly elapsedMs: number;
+}
+
+export interface StressResults {
+  readonly rows: readonly StressRow[];
+  readonly interrupted: boolean;
+}
+
+/** Run all setups, or those that fit before `signal`. */
+export async function runStress(options: StressOptions): Promise<StressResults> {
+  const { setups, signal, durationMs } = options;
+  const begun = performance.now();
+  const rows: StressRow[] = [];
+  let pool: Pool | null = null;
+  try {
+    for (const [index, setup] of setups.entries()) {
+      if (signal?.aborted === true) break;
+      options.onProgress?.(index / setups.length, setup);
+      pool ??= await createPool([], { cpus: setup.cpus });
+      const leftMs = durationMs - (performance.now() - begun);
+      const shareMs = Math.max(MINIMUM_MS, leftMs / (setups.length - index));
+      const row = await runSetup(setup, shareMs, pool, options);
+      rows.push(row);
+      if (row.finding === null) continue;
+      // Locks may be held, and CPUs may be in the middle of calls.
+      await pool.close();
+      pool = null;
+    }
+  } finally {
+    await pool?.close();
+  }
+  return { rows, interrupted: signal?.aborted === true };
+}
+
+async function runSetup(
+  setup: StressSetup,
+  durationMs: number,
+  pool: Pool,
+  { seed, signal, sabotage = null }: StressOptions,
+): Promise<StressRow> {
+  const { cpus } = setup;
+  const heap = await createHeap(
+    heapOptionsOf(setup, new Xorshift(seed, streamOf(setup, 255)).next()),
+  );
+  const board = new Board(cpus);
+  const args: StressArgs = {
+    ...{ setup, seed, durationMs, sabotage, heap: heap.handle, board: board.buffer },
+    shadow: makeShadow(memoryBytesOf(setup)).buffer,
+    caches: new CacheSlots().buffer,
+    published: new Published().buffer,
+    ended: new SharedArrayBuffer(4),
+  };
+  const stop = () => pool.stop();
+  signal?.addEventListener("abort", stop, { once: true });
+  const watch = watchHalt(board, pool);
+  const begun = performance.now();
+  let failure: BoardFinding | null = null;
+  try {
+    const running = pool.run(JOB, { args, heap: null, timeoutMs: durationMs + GRACE_MS });
+    if (signal?.aborted === true) stop();
+    await running;
+  } catch (error) {
+    if (!(error instanceof JobError)) throw error;
+    failure = { kind: "worker", message: error.message, operation: 0, cpu: error.cpu ?? 0 };
+  } finally {
+    watch.end();
+    signal?.removeEventListener("abort", stop);
+  }
+  const found = board.finding() ?? failure;
+  const finding = found && describe(found, setup, seed, durationMs, board);
+  const { operations, counts } = board.totals();
+  return { setup, operations, counts, finding, elapsedMs: performance.now() - begun };
+}
+
+const JOB = { module: new URL("./job.js", import.meta.url).href, name: "stressJob" };
+
+/** After a finding, do not wait long for CPUs that wait for what a halted one holds. */
+function watchHalt(board: Board, pool: Pool): { end(): void } {
+  let haltedMs: number | null = null;
+  const timer = setInterval(() => {
+    if (!board.isHalted) return;
+    haltedMs ??= performance.now();
+    if (performance.now() - haltedMs > HALT_GRACE_MS) void pool.close();
+  }, HALT_LOOK_MS);
+  return { end: () => clearInterval(timer) };
+}
+
+function describe(
+  found: BoardFinding,
+  setup: StressSetup,
+  seed: number,
+  durationMs: number,
+  board: Board,
+): StressFinding {
+  const flags = [...flagsOf(setup), "--duration", `${Math.ceil(durationMs)}ms`];
+  const reproduce = `npx slablab stress --seed 0x${seed.toString(16)} ${flags.join(" ")}`;
+  const { cpu, kind, message, operation } = found;
+  const head = [
+    `slablab stress: ${kind} on CPU ${cpu} after ${operation} operations, arm ${setup.arm}`,
+    message,
+    `reproduce: ${reproduce}`,
+  ];
+  return { ...found, reproduce, log: logText(board, head) };
+}

@@ -1,0 +1,62 @@
+/** What a stress runs on: one heap for each setup, and the flags that name one again. */
+import { DEFER_ARMS, type DeferArm } from "../../heap/constants.js";
+import type { HeapOptions } from "../../heap/options.js";
+
+/** The builds a stress runs on. */
+export const STRESS_BUILDS = ["release", "stats", "debug", "trace"] as const;
+export type StressBuild = (typeof STRESS_BUILDS)[number];
+
+/** What a CPU keeps objects in; slab alone in this version. */
+export const STRESS_PERCPU = ["slab", "sheaf"] as const;
+export type StressPercpu = (typeof STRESS_PERCPU)[number];
+
+export interface StressSetup {
+  readonly arm: DeferArm;
+  readonly build: StressBuild;
+  readonly percpu: StressPercpu;
+  readonly cpus: number;
+}
+
+/** The setups that a command line asks for: one for each arm. @param arm null: all */
+export function setupsOf(
+  arm: DeferArm | null,
+  setup: Omit<StressSetup, "arm">,
+): readonly StressSetup[] {
+  const arms = arm === null ? DEFER_ARMS : [arm];
+  return arms.map((each) => ({ ...setup, arm: each }));
+}
+
+/** The arguments of `slablab stress` that run this setup and no other. */
+export function flagsOf({ arm, build, percpu, cpus }: StressSetup): string[] {
+  return [
+    ...["--arm", arm, "--cpus", `${cpus}`],
+    ...(build === "release" ? [] : ["--build", build]),
+    ...(percpu === "slab" ? [] : ["--percpu", percpu]),
+  ];
+}
+
+/** Room for the load, and little enough that one CPU can take all that is left. */
+const MAXIMUM_BYTES_MIN = 8 * 2 ** 20;
+const BYTES_PER_CPU = 2 * 2 ** 20;
+/** Bytes at the bottom of the memory where CPUs hand objects over. */
+const RESERVE_BYTES = 65536;
+const MAX_CACHES = 64;
+
+/** Bytes of a setup's memory. */
+export function memoryBytesOf({ cpus }: StressSetup): number {
+  return Math.max(MAXIMUM_BYTES_MIN, cpus * BYTES_PER_CPU);
+}
+
+/** The heap of a setup. @param seed starts the heap's own generators */
+export function heapOptionsOf(setup: StressSetup, seed: number): HeapOptions {
+  const { arm, build, cpus } = setup;
+  const sizes = { reserveBytes: RESERVE_BYTES, maximumBytes: memoryBytesOf(setup) };
+  // The heap itself says what it thinks of one of a later version.
+  const percpu = setup.percpu as "slab";
+  return { build, percpu, defer: arm, cpus, seed, maxCaches: MAX_CACHES, ...sizes };
+}
+
+/** A stream of random numbers for each arm and CPU: the same whatever else is run. */
+export function streamOf({ arm }: StressSetup, cpu: number): number {
+  return DEFER_ARMS.indexOf(arm) * 256 + cpu;
+}
