@@ -61,21 +61,22 @@ function shortCount(count: number): string {
 }
 
 const LEGEND = [
-  "with: h, r: hardened, shuffled freelists; debug: debug caches; memcg: a control group that is often",
-  "full; ops: operations; in: re-entries from trace points, at depth 1, 2, 3; ok, NULL: what nolock",
-  "allocations gave; busy: the lock of their bucket was held; wait: objects that were deferred; long:",
-  "the longest list taken during the load, end: that was left to its end; chk: checks of whole",
-  "objects; bad: findings",
+  "with: h, r: hardened, shuffled freelists; debug: debug caches; memcg: a control group, often",
+  "full; ops: operations; in: re-entries from trace points, at depth 1, 2, 3; ok, NULL: what",
+  "nolock allocations gave; busy: the lock of their bucket was held; wait: objects that were",
+  "deferred; long: the longest list taken during the load, end: that was left to its end; chk:",
+  "checks of whole objects; bad: findings",
 ].join("\n");
 
 function verified({ rows, total, interrupted }: CampaignResults): string {
   const reentries = total.reentries.reduce((sum, count) => sum + count, 0);
   const bad = rows.reduce((sum, { findings }) => sum + findings.length, 0);
+  const setups = `${full(rows.length)} ${rows.length === 1 ? "setup" : "setups"}`;
   const cut = interrupted ? "Interrupted: until then, " : "";
   const clean = bad === 0 ? "" : " that ended without a finding";
   const verdict = bad === 0 ? "No finding." : `${bad} findings.`;
   return [
-    `${cut}${full(total.operations)} operations in ${full(rows.length)} ${rows.length === 1 ? "setup" : "setups"}, re-entered`,
+    `${cut}${full(total.operations)} operations in ${setups}, re-entered`,
     `${full(reentries)} times (${full(total.reentriesAsNmi)} as NMI, the others as a kprobe) at`,
     `${full(total.events)} trace points. ${full(total.objectsChecked)} objects held their owner's`,
     `stamp over their whole size, no byte had two owners, ${full(total.validations)} walks over`,
