@@ -10,10 +10,12 @@ import * as bench from "./bench.js";
 import * as compare from "./compare.js";
 import * as doctor from "./doctor.js";
 import * as fuzz from "./fuzz.js";
+import * as slabinfo from "./slabinfo.js";
+import * as slabtop from "./slabtop.js";
 
 export interface CommandModule {
   /** Adds one subcommand, with its `description`, to `program`. */
   register(program: Command): void;
 }
 
-export const COMMANDS: readonly CommandModule[] = [compare, bench, fuzz, doctor];
+export const COMMANDS: readonly CommandModule[] = [compare, bench, fuzz, slabinfo, slabtop, doctor];
