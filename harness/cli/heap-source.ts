@@ -27,8 +27,6 @@ export interface LookedAt {
   readonly memory: ArrayBufferLike;
   /** What runs on it; null: it is a snapshot. */
   readonly load: MixedLoad | null;
-  /** What it is, for a line above the table. */
-  readonly title: string;
 }
 
 /** Read the snapshot, or run the load for `--ops` operations. */
@@ -37,13 +35,13 @@ export async function openSource(options: SourceOptions): Promise<LookedAt> {
   if (snapshot !== undefined) {
     const read = await readSnapshot(snapshot);
     const { memory } = read;
-    return { view: viewOf(read), memory, load: null, title: `snapshot ${snapshot}` };
+    return { view: viewOf(read), memory, load: null };
   }
   const heap = await makeHeap(seed);
   const load = createMixed(heap, seed);
   if (name === "mixed") load.run(ops);
   const memory = heap.handle.memory.buffer;
-  return { view: viewHeap(heap), memory, load, title: `load ${name}` };
+  return { view: viewHeap(heap), memory, load };
 }
 
 /** A heap that counts everything. @throws EnvironmentError where it cannot be had */

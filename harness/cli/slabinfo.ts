@@ -125,7 +125,7 @@ async function slabinfo(
     await printJson({ caches, counts, shrunk, findings }, options);
     return status;
   }
-  if (shrunk !== null) console.error(`${shrunk} slabs given back`);
+  if (shrunk !== null) console.error(`slabs given back: ${shrunk}`);
   if (!counts && (options.displayActive || options.activity || options.report)) {
     console.error("the build of this heap does not count fast paths: they read as 0");
   }
@@ -139,10 +139,13 @@ async function slabinfo(
 }
 
 function select(caches: readonly SlabCache[], pattern: RegExp | undefined): readonly SlabCache[] {
-  const chosen = pattern ? caches.filter(({ name }) => pattern.test(name)) : caches;
+  if (pattern === undefined) return caches;
+  const chosen = caches.filter(({ name }) => pattern.test(name));
   if (chosen.length > 0) return chosen;
   const names = caches.map(({ name }) => name).join(", ");
-  throw new UsageError(`pattern: expected one that matches a cache, got none of ${names}`);
+  throw new UsageError(
+    `pattern: expected one that matches a whole name of ${names}; try kmalloc-.*`,
+  );
 }
 
 /** -v alone prints its verdict alone. */

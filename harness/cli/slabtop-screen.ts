@@ -51,7 +51,8 @@ export function openScreen({ output, input, onKey, interrupt }: Terminal): Scree
   }
   return {
     show(lines) {
-      const { rows = 24, columns = 80 } = output;
+      // A terminal that does not know its size says 0.
+      const [rows, columns] = [output.rows || 24, output.columns || 80];
       const fit = lines.slice(0, rows).map((line) => `${line.slice(0, columns)}${CLEAR_LINE}`);
       output.write(`${HOME}${fit.join("\r\n")}${CLEAR_BELOW}`);
     },

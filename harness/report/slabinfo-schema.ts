@@ -6,7 +6,7 @@
  */
 import * as v from "valibot";
 import type { Finding } from "../heap/validate/invariants.js";
-import { STAT_ITEMS } from "../heap/stat-items.js";
+import { STAT_ITEMS, type StatItem } from "../heap/stat-items.js";
 import { lossOf, type SlabCache, sizeOf } from "./slabinfo-caches.js";
 
 /** A value with what its schema says about it. */
@@ -15,6 +15,11 @@ function described<T extends v.GenericSchema>(schema: T, text: string) {
 }
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+
+const counters = Object.fromEntries(STAT_ITEMS.map((item) => [item, count])) as Record<
+  StatItem,
+  typeof count
+>;
 
 const cache = v.object({
   name: v.string(),
@@ -39,7 +44,7 @@ const cache = v.object({
   storeUser: v.boolean(),
   trace: v.boolean(),
   stats: described(
-    v.record(v.picklist(STAT_ITEMS), count),
+    v.object(counters),
     "counters, summed over CPUs; 0 for one that the build leaves out",
   ),
   sizeBytes: described(count, "bytes of all slabs"),

@@ -49,7 +49,7 @@ function totals(infos: readonly SlabInfo[]): string[] {
     `${show(one)} / ${show(all)} (${(all === 0 ? 0 : (one * 100) / all).toFixed(1)}%)`;
   const plain = (value: number) => `${value}`;
   const average = objects === 0 ? 0 : bytes / objects;
-  const [low, high] = [Math.min(...sizes), Math.max(...sizes)];
+  const [low, high] = infos.length === 0 ? [0, 0] : [Math.min(...sizes), Math.max(...sizes)];
   return [
     [
       "Active / Total Objects (% used)",

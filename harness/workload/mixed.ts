@@ -126,10 +126,10 @@ function allocate(cpu: Cpu, cache: KmemCache | undefined, size: number, nolock: 
   return nolock ? cpu.kmallocNolock(size) : cpu.kmalloc(size);
 }
 
-/** 1 byte to 4 KiB; each power of two is half as likely as the one below. */
+/** 1 byte to 8 KiB; each power of two is half as likely as the one below. */
 function sizeOf(random: Random): number {
   const doublings = Math.clz32(random.uint32() | (1 << 22));
-  return random.uniformInt(1, 8) * 2 ** doublings;
+  return random.uniformInt(1, 16) * 2 ** doublings;
 }
 
 /** Free one object at random, by this CPU or, every 8th, by the other. */
