@@ -26,9 +26,13 @@ export function totalsLines(caches: readonly SlabCache[], asBytes: boolean): str
   return [
     "Slabcache Totals",
     "----------------",
-    `Slabcaches : ${cell(caches.length)}   Aliases  : ${aliases} Active:    ${right(active.length, 3)}`,
-    `Memory used: ${cell(size(memory))}   # Loss   : ${cell(size(loss))}   MRatio:${share(percent(loss, used))}`,
-    `# Objects  : ${cell(size(objects))}   # PartObj: ${cell(size(partial))}   ORatio:${share(percent(partial, objects))}`,
+    `Slabcaches : ${cell(caches.length)}   Aliases  : ${aliases} Active:    ${actives}`,
+    [`Memory used: ${cell(size(memory))}`, `# Loss   : ${cell(size(loss))}`]
+      .concat(`MRatio:${share(memoryLoss)}`)
+      .join("   "),
+    [`# Objects  : ${cell(size(objects))}`, `# PartObj: ${cell(size(partial))}`]
+      .concat(`ORatio:${share(partialShare)}`)
+      .join("   "),
     "",
     `${"Per Cache".padEnd(10)}${["Average", "Min", "Max", "Total"].map(cell).join("  ")}`,
     "-".repeat(76),
