@@ -21,6 +21,8 @@ export function totalsLines(caches: readonly SlabCache[], asBytes: boolean): str
     total((cache) => cache.aliases),
     11,
   )}->0  `;
+  const actives = right(active.length, 3);
+  const [memoryLoss, partialShare] = [percent(loss, used), percent(partial, objects)];
   const cell = (value: number | string) => right(value, CELL);
   const share = (value: number) => `${right(value, 6)}%`;
   return [

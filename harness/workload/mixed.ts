@@ -153,6 +153,7 @@ function freeOne(actors: readonly Actor[], turn: number): void {
 
 function throwOutOfMemory(): never {
   throw new Error(
-    "the mixed load: expected memory for an object, got none; create the heap with more maximumBytes",
+    "the mixed load: expected memory for an object, got none; " +
+      "create the heap with more maximumBytes",
   );
 }
