@@ -10,6 +10,8 @@ import * as bench from "./bench.js";
 import * as compare from "./compare.js";
 import * as doctor from "./doctor.js";
 import * as fuzz from "./fuzz.js";
+import * as slabinfo from "./slabinfo.js";
+import * as slabtop from "./slabtop.js";
 import * as stress from "./stress.js";
 
 export interface CommandModule {
@@ -17,4 +19,7 @@ export interface CommandModule {
   register(program: Command): void;
 }
 
-export const COMMANDS: readonly CommandModule[] = [compare, bench, stress, fuzz, doctor];
+export const COMMANDS: readonly CommandModule[] = [
+  ...[compare, bench, stress, fuzz],
+  ...[slabinfo, slabtop, doctor],
+];

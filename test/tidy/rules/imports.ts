@@ -41,6 +41,10 @@ interface Import {
   readonly isTypeOnly: boolean;
 }
 
+/** What reads a heap, and the names and values that it is read by. */
+const READERS =
+  /^harness\/heap\/(view|walk|slabinfo|stats|stat-items|constants|flags|validate\/invariants)\.ts$/;
+
 export const IMPORT_RULES: readonly Rule[] = [
   {
     claim: "assembly imports only from its own layer and the layers below it",
@@ -73,13 +77,13 @@ export const IMPORT_RULES: readonly Rule[] = [
     ],
   },
   {
-    claim: "reports read the heap through heap/view alone",
+    claim: "reports read the heap through heap/view and its readers alone",
     check: (files) =>
       importsOf(files)
         .filter(({ from }) => from.path.startsWith("harness/report/"))
         .filter(({ target }) => target?.startsWith("harness/heap/"))
-        .filter(({ target }) => target !== "harness/heap/view.ts")
-        .map((found) => finding(found, "a report never writes the heap: import heap/view instead")),
+        .filter(({ target }) => !READERS.test(target ?? ""))
+        .map((found) => finding(found, "a report never writes the heap: import heap/view")),
     planted: [{ path: "harness/report/html.ts", text: 'import { kfree } from "../heap/heap.js";' }],
     accepted: [{ path: "harness/report/html.ts", text: 'import { view } from "../heap/view.js";' }],
   },
