@@ -2,13 +2,11 @@
  * What `slablab fuzz` prints for people: a line per setup, what was verified, and for each finding
  * the command that finds it again. No line of a table is wider than 100 columns.
  */
-import { styleText } from "node:util";
 import type { CampaignResults, CampaignRow } from "../machine/reentry/campaign.js";
 import { featureNames } from "../machine/reentry/setup.js";
 import type { Tally } from "../machine/reentry/tally.js";
+import { full, title, wrap } from "./page.js";
 import { renderTable } from "./table.js";
-
-const COLUMNS = 100;
 
 /** The whole report; `head` is the line that says where it ran. */
 export function fuzzText(results: CampaignResults, head: string): string {
@@ -96,10 +94,6 @@ function distribution({ lengths, drains, longest, longestAtEnd }: Tally): string
   return `on ${full(drains)} lists, ${share} % of them shorter than 8, the longest ${full(most)}`;
 }
 
-function full(count: number): string {
-  return count.toLocaleString("en-US");
-}
-
 function findingLines({ rows }: CampaignResults): string[] {
   return rows.flatMap(({ setup, findings }) =>
     findings.flatMap(({ kind, message, reproduce }) => [
@@ -108,19 +102,4 @@ function findingLines({ rows }: CampaignResults): string[] {
       `reproduce: ${reproduce}`,
     ]),
   );
-}
-
-function title(text: string): string {
-  return `\n${styleText("bold", text, { stream: process.stdout })}`;
-}
-
-function wrap(text: string): string {
-  const lines = [""];
-  for (const word of text.split(" ")) {
-    const line = lines.at(-1) ?? "";
-    const longer = line === "" ? word : `${line} ${word}`;
-    if (longer.length <= COLUMNS) lines[lines.length - 1] = longer;
-    else lines.push(word);
-  }
-  return lines.join("\n");
 }

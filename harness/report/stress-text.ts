@@ -2,13 +2,12 @@
  * What `slablab stress` prints for people: a line per arm, operations by kind, what was verified,
  * and for each finding the command that does the same again. No line is wider than 100 columns.
  */
-import { styleText } from "node:util";
 import { OPERATIONS } from "../workload/stress/kinds.js";
 import type { StressResults, StressRow } from "../workload/stress/run.js";
 import { countOf, totalsOf } from "./stress-totals.js";
+import { full, title, wrap } from "./page.js";
 import { renderTable } from "./table.js";
 
-const COLUMNS = 100;
 /** Columns of the list of operations by kind, and how wide each is. */
 const KINDS_A_LINE = 4;
 const KIND_COLUMNS = 25;
@@ -93,10 +92,6 @@ function verified(results: StressResults): string {
   ].join(" ");
 }
 
-function full(count: number): string {
-  return count.toLocaleString("en-US");
-}
-
 function findingLines({ rows }: StressResults, log: string | null): string[] {
   const lines = rows.flatMap(({ setup, finding }) => {
     if (finding === null) return [];
@@ -116,18 +111,3 @@ const NOTE = [
   "The seed names what each CPU does, not how their calls meet: a failure of several CPUs need not",
   "repeat. The log has the last operations of each CPU.",
 ].join(" ");
-
-function title(text: string): string {
-  return `\n${styleText("bold", text, { stream: process.stdout })}`;
-}
-
-function wrap(text: string): string {
-  const lines = [""];
-  for (const word of text.split(" ")) {
-    const line = lines.at(-1) ?? "";
-    const longer = line === "" ? word : `${line} ${word}`;
-    if (longer.length <= COLUMNS) lines[lines.length - 1] = longer;
-    else lines.push(word);
-  }
-  return lines.join("\n");
-}

@@ -5,25 +5,18 @@ import { readSlabinfo } from "../../heap/slabinfo.js";
 import { readStats } from "../../heap/stats.js";
 import type { StatItem } from "../../heap/stat-items.js";
 import { destroyCaches } from "./caches.js";
+import { describeFindings } from "../../workload/verify/finding.js";
 import type { FuzzCpu } from "./cpu.js";
 import { freeAt } from "./operations.js";
 import { removeGroup } from "./group.js";
 import type { FuzzSetup } from "./setup.js";
 import type { Stage } from "./stage.js";
 
-/** Findings of validate() that a message shows. */
-const SHOWN = 3;
-
 /** Every law of a heap at rest. Context: every CPU is outside its calls. */
 export function validateStage(stage: Stage, cpu: FuzzCpu): void {
   cpu.tally.validations++;
-  const findings = stage.heap.validate();
-  if (findings.length === 0) return;
-  const shown = findings
-    .slice(0, SHOWN)
-    .map(({ invariant, where, message }) => `${invariant} at ${where}: ${message}`);
-  const more = findings.length > SHOWN ? ` and ${findings.length - SHOWN} more` : "";
-  cpu.report("validate", `${shown.join("; ")}${more}`);
+  const message = describeFindings(stage.heap.validate());
+  if (message !== null) cpu.report("validate", message);
 }
 
 /** Free all that this CPU owns, re-entered as before. */

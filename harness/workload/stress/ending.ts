@@ -1,4 +1,5 @@
 /** The verdicts on a heap: at rest in the middle of a stress, and when all was given back. */
+import { describeFindings } from "../verify/finding.js";
 import { findHeap } from "../../heap/find.js";
 import { readFieldTable } from "../../heap/fields.js";
 import { PG_LARGE } from "../../heap/constants.js";
@@ -7,19 +8,11 @@ import { HeapView } from "../../heap/view.js";
 import { GROUP, type StressCpu } from "./cpu.js";
 import { freeAt } from "./operations.js";
 
-/** Findings of validate() that a message shows. */
-const SHOWN = 3;
-
 /** Every law of a heap at rest. Context: every CPU is outside its calls. */
 export function validateHeap(cpu: StressCpu): void {
   cpu.count("validations");
-  const findings = cpu.heap.validate();
-  if (findings.length === 0) return;
-  const shown = findings
-    .slice(0, SHOWN)
-    .map(({ invariant, where, message }) => `${invariant} at ${where}: ${message}`);
-  const more = findings.length > SHOWN ? ` and ${findings.length - SHOWN} more` : "";
-  cpu.report("validate", `${shown.join("; ")}${more}`);
+  const message = describeFindings(cpu.heap.validate());
+  if (message !== null) cpu.report("validate", message);
 }
 
 /** Free all that this CPU owns. */

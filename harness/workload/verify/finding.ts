@@ -1,4 +1,5 @@
 /** What a fuzz or a stress can find. */
+import type { Finding } from "../../heap/validate/invariants.js";
 
 export const FINDING_KINDS = [
   "overlap",
@@ -57,4 +58,17 @@ export class FindingError extends Error {
     super(`${finding.kind} after ${finding.operation} operations: ${finding.message}`);
     this.finding = finding;
   }
+}
+
+/** Findings of validate() that a message shows. */
+const SHOWN = 3;
+
+/** What validate() found, as one message; null: nothing. */
+export function describeFindings(findings: readonly Finding[]): string | null {
+  if (findings.length === 0) return null;
+  const shown = findings
+    .slice(0, SHOWN)
+    .map(({ invariant, where, message }) => `${invariant} at ${where}: ${message}`);
+  const more = findings.length > SHOWN ? ` and ${findings.length - SHOWN} more` : "";
+  return `${shown.join("; ")}${more}`;
 }
