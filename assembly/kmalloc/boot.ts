@@ -182,7 +182,7 @@ export function heap_init(
 }
 
 /** @returns true if no CPU of this heap may use the fast paths that ask nothing. */
-function is_hooked(head: HeapHeader): bool {
+function asks_first(head: HeapHeader): bool {
   return isDefined(SLUB_TRACE) || (head.options & (HEAP_RT | HEAP_FAILSLAB)) !== 0;
 }
 
@@ -232,7 +232,7 @@ export function cpu_attach(base: usize, wanted: i32, task_mode: u32): i32 {
   if (!mine) return -1;
   const area = per_cpu(cpu);
   set_registers(changetype<usize>(area), base, head.mem_map);
-  area.preempt_count = is_hooked(head) ? HOOKED : 0;
+  area.preempt_count = asks_first(head) ? HOOKED : 0;
   area.task_mode = task_mode;
   area.current = cpu + 1;
   lockdep_reset();

@@ -66,7 +66,7 @@ export function slab_alloc_bulk(cache: KmemCache, gfp: u32, count: u32, array: u
   }
   const ready = make_ready(cache, gfp, done, array);
   if (ready < done) {
-    // The group is full: what it was charged for goes, and what it was not.
+    // The group is full: those it refused are free already, those it was charged for go back.
     free_bulk(ready, array);
     return 0;
   }
