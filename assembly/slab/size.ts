@@ -112,9 +112,14 @@ export function calculate_sizes(cache: KmemCache, cpus: u32): bool {
     cache.offset = size;
     size += <u32>word + STAMP_BYTES;
   } else {
-    // A debug stamp takes the first word, also of objects that are hardly larger.
-    const least: u32 = STAMP_BYTES !== 0 ? <u32>word : 0;
-    cache.offset = max((cache.object_size >> 1) & ~(<u32>word - 1), least);
+    cache.offset = (cache.object_size >> 1) & ~(<u32>word - 1);
+    if (STAMP_BYTES !== 0 && cache.offset < STAMP_BYTES) {
+      // A debug stamp takes the first word, also of objects that are hardly larger: then the
+      // pointer makes them larger, and still lies inside.
+      cache.offset = STAMP_BYTES;
+      size = max(size, STAMP_BYTES + <u32>word);
+      cache.inuse = size;
+    }
   }
   size = <u32>align_up(size, cache.align);
   if (isDefined(SLUB_DEBUG)) size = debug_layout(cache, size);

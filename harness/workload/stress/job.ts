@@ -18,10 +18,8 @@ import { finish, freeAll, unpublish, validateHeap } from "./ending.js";
 import { step } from "./operations.js";
 import { endPressure, startPressure } from "./pressure.js";
 import { Published } from "./published.js";
+import { type Sabotage, Saboteur } from "./sabotage.js";
 import { type StressSetup, streamOf } from "./setup.js";
-
-/** A defect that a test plants, to see it found. */
-export type Sabotage = "stamp" | "leak" | "double-free";
 
 export interface StressArgs {
   readonly setup: StressSetup;
@@ -45,10 +43,11 @@ const EXCHANGE_RARITY = 6;
 const CLOCK_MASK = 127;
 /** One quiescent point in so many tries to destroy a cache that is in use. */
 const REFUSE_RARITY = 4;
+/** What slab_debug says of a cache that is to go and has objects. */
+const OBJECTS_REMAIN =
+  /^BUG stress-\d.*: Objects remaining on __kmem_cache_shutdown\(\)$|^Object 0x\w+ @offset=\d+$/m;
 /** What the group may be charged, in bytes for each CPU: less than its objects take at most. */
 const GROUP_BYTES = 96 * 4096;
-/** The operation before which a defect is planted. */
-const SABOTAGE_AT = 500;
 
 /** Never throws for what it finds: that is on the board. */
 export async function stressJob(context: JobContext, args: StressArgs): Promise<void> {
@@ -96,9 +95,11 @@ function sections(context: JobContext, args: StressArgs, cpu: StressCpu, exchang
   const ended = new Int32Array(args.ended);
   const deadlineMs = context.now() + args.durationMs;
   const isOver = () => context.now() >= deadlineMs || context.isStopped();
+  const saboteur =
+    args.sabotage === null || context.index !== 0 ? null : new Saboteur(args.sabotage);
   for (let section = 0; Atomics.load(ended, 0) === 0; section++) {
     if (section % context.cpus === context.index) startPressure(cpu);
-    load(cpu, exchange, args.sabotage, isOver);
+    load(cpu, exchange, saboteur, isOver);
     cpu.objects.checkAll();
     cpu.flushCounts();
     cpu.throwFinding();
@@ -117,12 +118,12 @@ function sections(context: JobContext, args: StressArgs, cpu: StressCpu, exchang
 function load(
   cpu: StressCpu,
   exchange: Exchange,
-  sabotage: Sabotage | null,
+  saboteur: Saboteur | null,
   isOver: () => boolean,
 ): void {
   const until = cpu.operations + SECTION_OPERATIONS;
   while (cpu.operations < until && !cpu.board.isHalted) {
-    if (sabotage !== null) plant(cpu, sabotage);
+    saboteur?.plant(cpu);
     step(cpu);
     if (cpu.random.below(EXCHANGE_RARITY) === 0) {
       if (cpu.random.below(2) === 0) exchange.give(cpu);
@@ -139,20 +140,9 @@ function rest(cpu: StressCpu): void {
   cpu.throwFinding();
   if (cpu.random.below(REFUSE_RARITY) !== 0) return;
   cpu.run("cacheDestroy", 0, () => {
-    const refused = cpu.caches.refuse(cpu.cpu, cpu.random);
+    const refused = cpu.withReports(OBJECTS_REMAIN, () => cpu.caches.refuse(cpu.cpu, cpu.random));
     if (refused === null) return;
     cpu.count("destroysRefused");
     if (refused.wrong !== null) cpu.report("leak", refused.wrong);
   });
-}
-
-/** For tests: break something behind the stress's back, on one CPU. */
-function plant(cpu: StressCpu, sabotage: Sabotage): void {
-  if (cpu.index !== 0 || cpu.operations !== SABOTAGE_AT) return;
-  if (sabotage === "leak") cpu.cpu.kmalloc(64);
-  else {
-    const { [0]: address = 0 } = cpu.objects.address;
-    if (sabotage === "double-free") cpu.cpu.kfree(address);
-    else cpu.objects.setWord(address & ~3, cpu.objects.word(address & ~3) ^ 1);
-  }
 }

@@ -9,10 +9,11 @@ import { makeShadow } from "../verify/objects.js";
 import { Xorshift } from "../verify/xorshift.js";
 import { Board, type BoardFinding } from "./board.js";
 import { CacheSlots } from "./caches.js";
-import type { Sabotage, StressArgs } from "./job.js";
+import type { StressArgs } from "./job.js";
 import type { OperationCounts, StressCounts } from "./kinds.js";
 import { logText } from "./log.js";
 import { Published } from "./published.js";
+import type { Sabotage } from "./sabotage.js";
 import { type StressSetup, flagsOf, heapOptionsOf, memoryBytesOf, streamOf } from "./setup.js";
 
 /** Beyond its load, a setup may take so long before its Workers are taken to hang. */
