@@ -33,13 +33,17 @@ const LOCK_FILE = join(ROOT, "package-lock.json");
 const PARALLEL_COMPILERS = 2;
 
 /**
- * Entries that a target has besides assembly/index.ts (asconfig.json cannot say so per target): the
- * layout, which becomes a section of every module that runs, and loads.
+ * What a target is compiled from (asconfig.json cannot say so per target): the ABI, the layout,
+ * which becomes a section of every module that runs, and loads; or the loads alone.
  */
-function extraEntries(target) {
-  if (target === "types") return [];
+function entriesOf(target) {
+  const abi = "assembly/index.ts";
   const layout = "assembly/inspect/fields.ts";
-  return target.startsWith("bench") ? [layout, "assembly/workload/index.ts"] : [layout];
+  if (target === "types") return [abi];
+  if (target === "loads") return ["assembly/workload/loads/index.ts"];
+  return target.startsWith("bench")
+    ? [abi, layout, "assembly/workload/index.ts"]
+    : [abi, layout];
 }
 
 class BuildError extends Error {}
@@ -144,9 +148,8 @@ async function buildTarget(target, hash) {
   const outputs = outputsOf(target);
   rmSync(join(STAMPS, `asc-${target}.json`), { force: true });
   const compiler = join(ROOT, "node_modules", "assemblyscript", "bin", "asc.js");
-  const extra = extraEntries(target);
-  // Not in asconfig.json, which would lose the "./" that makes asc look for a file.
-  const args = [...extra, "--target", target, "--transform", "./.tools/asc-transform.mjs"];
+  // The transform is not in asconfig.json, which would lose the "./" that makes asc look for a file.
+  const args = [...entriesOf(target), "--target", target, "--transform", "./.tools/asc-transform.mjs"];
   const { code, output } = await run(process.execPath, [compiler, ...args]);
   if (code !== 0) {
     return `asc failed on target ${target}:\n${output}\ntry: npx asc ${args.join(" ")}`;

@@ -19,3 +19,6 @@ declare const SLUB_HARDENED: i32;
 
 /** Make every this_cpu operation one indivisible atomic step (target `model`). */
 declare const SLUB_MODEL: i32;
+
+/** Bind malloc and free of the loads to imports (target `loads`). */
+declare const LOAD_IMPORTS: i32;

@@ -39,3 +39,4 @@ export {
 } from "./slow_free_setup";
 export { fast_victim } from "./victim";
 export { work_failed, work_init, work_seed } from "./work";
+export * from "./loads/index";

@@ -11,6 +11,7 @@
  * + 128        the arrays of the load, u32 each
  * ```
  */
+import { random_start, scale_below, xorshift32 } from "./random";
 
 /** Numbers of one CPU's load. */
 @unmanaged
@@ -96,9 +97,7 @@ export function work_init(
 
 /** Start the random numbers of a block again: the same seed gives the same order of frees. */
 export function work_seed(work: usize, seed: u32): void {
-  // xorshift stands still at 0; the multiplier parts seeds that differ in few bits.
-  const mixed = (seed + 1) * 0x9e37_79b1;
-  changetype<Work>(work).random = mixed === 0 ? 1 : mixed;
+  changetype<Work>(work).random = random_start(seed);
 }
 
 /** @returns nonzero if an allocation of this load failed: the arm ran out of memory. */
@@ -106,19 +105,16 @@ export function work_failed(work: usize): u32 {
   return changetype<Work>(work).failed;
 }
 
-/** @returns 32 random bits (xorshift32, Marsaglia 2003). */
+/** @returns 32 random bits. */
 export function next_random(w: Work): u32 {
-  let x = w.random;
-  x ^= x << 13;
-  x ^= x >> 17;
-  x ^= x << 5;
+  const x = xorshift32(w.random);
   w.random = x;
   return x;
 }
 
-/** @returns a number below `bound`, by the upper half of a product: no division. */
+/** @returns a number below `bound`. */
 export function random_below(w: Work, bound: u32): u32 {
-  return <u32>((<u64>next_random(w) * bound) >> 32);
+  return scale_below(next_random(w), bound);
 }
 
 /** Permute `count` u32 at `array`, every order being about equally likely. */

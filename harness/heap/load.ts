@@ -16,9 +16,10 @@ const BUILD_URLS = {
   model: () => new URL("../wasm/model.wasm", import.meta.url),
   bench: () => new URL("../wasm/bench.wasm", import.meta.url),
   "bench-stats": () => new URL("../wasm/bench-stats.wasm", import.meta.url),
+  loads: () => new URL("../wasm/loads.wasm", import.meta.url),
 } as const;
 
-/** Every wasm file of the package; `bench*` are for measuring and no option of a heap. */
+/** Every wasm file of the package; `bench*` and `loads` are for measuring and no option of a heap. */
 export type WasmFile = keyof typeof BUILD_URLS;
 
 /** Compiled, or being compiled, by URL: asking twice compiles once. */

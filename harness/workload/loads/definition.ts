@@ -1,0 +1,56 @@
+/**
+ * What a load is: its model as data. The loops themselves run inside wasm, in
+ * assembly/workload/loads/, one file there for each here.
+ */
+
+/**
+ * Ways a load meets a heap:
+ *
+ * fused    linked with ours, as a program compiled against it
+ * imports  malloc and free are imports, bound to ours; calls cross from module to module
+ * null     the same, bound to nothing: what the load costs by itself
+ */
+export const LOAD_FLAVOURS = ["fused", "imports", "null"] as const;
+export type LoadFlavour = (typeof LOAD_FLAVOURS)[number];
+
+export interface LoadParameter {
+  readonly name: string;
+  /** An integer in 0..2^32-1. */
+  readonly value: number;
+}
+
+export interface LoadDefinition {
+  /** As on the command line. */
+  readonly name: string;
+  /** What its exports in wasm begin with. */
+  readonly prefix: string;
+  /** What it is like, in a sentence. */
+  readonly model: string;
+  /** What one operation is. */
+  readonly unit: string;
+  /** Flavours it can be run in; null only if it believes no memory it wrote. */
+  readonly flavours: readonly LoadFlavour[];
+  /** CPUs it needs. */
+  readonly cpusMin: number;
+  /** CPUs it can use; more stand by. */
+  readonly cpusMax: number;
+  /**
+   * Its numbers, in the order of the wasm side: p0, p1, ... At most eight.
+   * @param scale 1: as documented or what a machine of two cores runs in a second; above 0
+   */
+  parameters(scale: number, cpus: number): readonly LoadParameter[];
+  /** Bytes that live at most on all CPUs together, blocks not counted. */
+  liveBytes(scale: number, cpus: number): number;
+  /**
+   * What happens to the CPUs between two windows: `inherit`: each goes offline, comes back as a
+   * new one, and goes on with the arrays of the next; `none`: nothing.
+   */
+  readonly between: "inherit" | "none";
+  /** A CPU goes offline and comes back after so many steps, timed with them; 0: never. */
+  readonly renewSteps: number;
+}
+
+/** A count of things: never below `least`. */
+export function scaled(count: number, scale: number, least = 1): number {
+  return Math.max(least, Math.round(count * scale));
+}

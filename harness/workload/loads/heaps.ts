@@ -1,0 +1,140 @@
+/** What a load's blocks and objects come from, as one CPU sees it: a heap of ours, or none. */
+import type { Cpu } from "../../heap/cpu.js";
+import { type Heap, type HeapHandle, attachHeap } from "../../heap/heap.js";
+import { type LoadCalls, loadCalls } from "./exports.js";
+import type { LoadDefinition, LoadFlavour } from "./definition.js";
+
+export interface LoadHeap {
+  /** The load's exports on this CPU; others after `renew()`. */
+  readonly calls: LoadCalls;
+  /** Zeroed whole pages for the load's own numbers. @throws Error when out of memory */
+  allocateBlock(bytes: number): number;
+  freeBlock(block: number): void;
+  /** Die, and be a new CPU of the same number. */
+  renew(): void;
+  /** Go offline. */
+  end(): void;
+}
+
+export interface HeapSource {
+  readonly flavour: LoadFlavour;
+  /** A heap of ours; null for the flavour null. */
+  readonly handle: HeapHandle | null;
+  /** Memory of the flavour null. */
+  readonly memory: WebAssembly.Memory | null;
+}
+
+/** Above kmalloc caches: blocks share no slab with what is measured. */
+const BLOCK_BYTES_MIN = 8193;
+/** In the memory of the flavour null: the next free byte, and where blocks begin. */
+const NULL_CURSOR_WORD = 4;
+const NULL_BLOCKS_START = 0x20_0000;
+
+export async function openHeap(
+  { flavour, handle, memory }: HeapSource,
+  { prefix }: LoadDefinition,
+  cpu: number,
+  loads: WebAssembly.Module,
+): Promise<LoadHeap> {
+  if (handle !== null) return new OurHeap(await attachHeap(handle), cpu, flavour, prefix, loads);
+  if (memory === null) throw new TypeError("expected a heap or a memory, got neither");
+  return new NullHeap(memory, prefix, loads);
+}
+
+class OurHeap implements LoadHeap {
+  calls: LoadCalls;
+  readonly #heap: Heap;
+  readonly #number: number;
+  readonly #flavour: LoadFlavour;
+  readonly #prefix: string;
+  readonly #loads: WebAssembly.Module;
+  #cpu: Cpu;
+
+  constructor(
+    heap: Heap,
+    number: number,
+    flavour: LoadFlavour,
+    prefix: string,
+    loads: WebAssembly.Module,
+  ) {
+    this.#heap = heap;
+    this.#number = number;
+    this.#flavour = flavour;
+    this.#prefix = prefix;
+    this.#loads = loads;
+    this.#cpu = heap.cpu(number);
+    this.calls = this.#bind();
+  }
+
+  allocateBlock(bytes: number): number {
+    const block = this.#cpu.kzalloc(Math.max(bytes, BLOCK_BYTES_MIN));
+    if (block !== 0) return block;
+    throw new Error(`${this.#prefix}: expected room for a block of ${bytes} bytes, got none`);
+  }
+
+  freeBlock(block: number): void {
+    this.#cpu.kfree(block);
+  }
+
+  renew(): void {
+    this.#cpu.offline();
+    this.#cpu = this.#heap.cpu(this.#number);
+    this.calls = this.#bind();
+  }
+
+  end(): void {
+    this.#cpu.offline();
+  }
+
+  #bind(): LoadCalls {
+    const { exports } = this.#cpu;
+    if (this.#flavour === "fused") {
+      return loadCalls(exports as unknown as WebAssembly.Exports, this.#prefix);
+    }
+    const { memory } = this.#heap.handle;
+    const peer = { malloc: exports.malloc, free: exports.free } as unknown as PeerImports;
+    return bindLoads(this.#loads, memory, peer, this.#prefix);
+  }
+}
+
+class NullHeap implements LoadHeap {
+  readonly calls: LoadCalls;
+  readonly #memory: WebAssembly.Memory;
+
+  constructor(memory: WebAssembly.Memory, prefix: string, loads: WebAssembly.Module) {
+    this.#memory = memory;
+    // A first instance only lends its null_malloc() and null_free() to the second.
+    const stub: PeerImports = { malloc: () => 0, free: () => 0 };
+    const lender = new WebAssembly.Instance(loads, { env: { memory }, peer: { ...stub } }).exports;
+    const peer = { malloc: lender["null_malloc"], free: lender["null_free"] } as PeerImports;
+    this.calls = bindLoads(loads, memory, peer, prefix);
+  }
+
+  allocateBlock(bytes: number): number {
+    const words = new Int32Array(this.#memory.buffer);
+    const rounded = Math.ceil(bytes / 64) * 64;
+    const block = NULL_BLOCKS_START + Atomics.add(words, NULL_CURSOR_WORD, rounded);
+    if (block + rounded <= words.byteLength) return block;
+    throw new Error(`expected room for a block of ${bytes} bytes beside no heap, got none`);
+  }
+
+  freeBlock(): void {}
+  renew(): void {}
+  end(): void {}
+}
+
+interface PeerImports {
+  readonly malloc: (size: number) => number;
+  readonly free: (p: number) => unknown;
+}
+
+/** A function of another instance is bound as it is: no JavaScript lies between. */
+function bindLoads(
+  loads: WebAssembly.Module,
+  memory: WebAssembly.Memory,
+  peer: PeerImports,
+  prefix: string,
+): LoadCalls {
+  const { exports } = new WebAssembly.Instance(loads, { env: { memory }, peer: { ...peer } });
+  return loadCalls(exports, prefix);
+}
