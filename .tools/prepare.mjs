@@ -41,9 +41,7 @@ function entriesOf(target) {
   const layout = "assembly/inspect/fields.ts";
   if (target === "types") return [abi];
   if (target === "loads") return ["assembly/workload/loads/index.ts"];
-  return target.startsWith("bench")
-    ? [abi, layout, "assembly/workload/index.ts"]
-    : [abi, layout];
+  return target.startsWith("bench") ? [abi, layout, "assembly/workload/index.ts"] : [abi, layout];
 }
 
 class BuildError extends Error {}
@@ -148,8 +146,14 @@ async function buildTarget(target, hash) {
   const outputs = outputsOf(target);
   rmSync(join(STAMPS, `asc-${target}.json`), { force: true });
   const compiler = join(ROOT, "node_modules", "assemblyscript", "bin", "asc.js");
-  // The transform is not in asconfig.json, which would lose the "./" that makes asc look for a file.
-  const args = [...entriesOf(target), "--target", target, "--transform", "./.tools/asc-transform.mjs"];
+  // Not in asconfig.json, which would lose the "./" that makes asc look for a file.
+  const args = [
+    ...entriesOf(target),
+    "--target",
+    target,
+    "--transform",
+    "./.tools/asc-transform.mjs",
+  ];
   const { code, output } = await run(process.execPath, [compiler, ...args]);
   if (code !== 0) {
     return `asc failed on target ${target}:\n${output}\ntry: npx asc ${args.join(" ")}`;

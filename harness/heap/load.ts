@@ -19,7 +19,7 @@ const BUILD_URLS = {
   loads: () => new URL("../wasm/loads.wasm", import.meta.url),
 } as const;
 
-/** Every wasm file of the package; `bench*` and `loads` are for measuring and no option of a heap. */
+/** Every wasm file of the package; `bench*` and `loads` measure, and are no option of a heap. */
 export type WasmFile = keyof typeof BUILD_URLS;
 
 /** Compiled, or being compiled, by URL: asking twice compiles once. */

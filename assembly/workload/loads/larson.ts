@@ -16,12 +16,6 @@ export function larson_bytes(block: usize): u32 {
   return changetype<Load>(block).p0 << 2;
 }
 
-export function larson_shared_bytes(block: usize): u32 {
-  return 0;
-}
-
-export function larson_share(block: usize): void {}
-
 export function larson_prepare(block: usize): void {
   const l = changetype<Load>(block);
   for (let i: u32 = 0; i < l.p0 && l.failed === 0; i++) {

@@ -20,12 +20,14 @@ export interface LoadCalls {
 }
 
 /** @throws TypeError if the module has no such load */
-export function loadCalls(exports: WebAssembly.Exports, prefix: string): LoadCalls {
+export function loadCalls(exports: Readonly<Record<string, unknown>>, prefix: string): LoadCalls {
   const pick = (name: string) => {
     const { [name]: call } = exports;
     if (typeof call === "function") return call as (...args: number[]) => number;
     throw new TypeError(`expected a module with the load ${prefix}, got one without ${name}`);
   };
+  const pickOr = (name: string, otherwise: (...args: number[]) => number) =>
+    name in exports ? pick(name) : otherwise;
   return {
     init: pick("load_init"),
     parameter: pick("load_parameter"),
@@ -36,8 +38,8 @@ export function loadCalls(exports: WebAssembly.Exports, prefix: string): LoadCal
     damaged: pick("load_damaged"),
     blockBytes: pick("load_bytes"),
     bytes: pick(`${prefix}_bytes`),
-    sharedBytes: pick(`${prefix}_shared_bytes`),
-    share: pick(`${prefix}_share`),
+    sharedBytes: pickOr(`${prefix}_shared_bytes`, () => 0),
+    share: pickOr(`${prefix}_share`, () => 0),
     prepare: pick(`${prefix}_prepare`),
     phase: pick(`${prefix}_phase`),
     release: pick(`${prefix}_release`),

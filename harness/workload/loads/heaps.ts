@@ -1,6 +1,7 @@
 /** What a load's blocks and objects come from, as one CPU sees it: a heap of ours, or none. */
 import type { Cpu } from "../../heap/cpu.js";
 import { type Heap, type HeapHandle, attachHeap } from "../../heap/heap.js";
+import { type PeerHeap, instantiateLoads } from "../../heap/peer.js";
 import { type LoadCalls, loadCalls } from "./exports.js";
 import type { LoadDefinition, LoadFlavour } from "./definition.js";
 
@@ -89,11 +90,12 @@ class OurHeap implements LoadHeap {
   #bind(): LoadCalls {
     const { exports } = this.#cpu;
     if (this.#flavour === "fused") {
-      return loadCalls(exports as unknown as WebAssembly.Exports, this.#prefix);
+      return loadCalls(exports as unknown as Record<string, unknown>, this.#prefix);
     }
     const { memory } = this.#heap.handle;
-    const peer = { malloc: exports.malloc, free: exports.free } as unknown as PeerImports;
-    return bindLoads(this.#loads, memory, peer, this.#prefix);
+    const { malloc, free } = exports;
+    const heap = { malloc, free } as unknown as PeerHeap;
+    return loadCalls(instantiateLoads(this.#loads, memory, heap), this.#prefix);
   }
 }
 
@@ -103,11 +105,7 @@ class NullHeap implements LoadHeap {
 
   constructor(memory: WebAssembly.Memory, prefix: string, loads: WebAssembly.Module) {
     this.#memory = memory;
-    // A first instance only lends its null_malloc() and null_free() to the second.
-    const stub: PeerImports = { malloc: () => 0, free: () => 0 };
-    const lender = new WebAssembly.Instance(loads, { env: { memory }, peer: { ...stub } }).exports;
-    const peer = { malloc: lender["null_malloc"], free: lender["null_free"] } as PeerImports;
-    this.calls = bindLoads(loads, memory, peer, prefix);
+    this.calls = loadCalls(instantiateLoads(loads, memory, null), prefix);
   }
 
   allocateBlock(bytes: number): number {
@@ -121,20 +119,4 @@ class NullHeap implements LoadHeap {
   freeBlock(): void {}
   renew(): void {}
   end(): void {}
-}
-
-interface PeerImports {
-  readonly malloc: (size: number) => number;
-  readonly free: (p: number) => unknown;
-}
-
-/** A function of another instance is bound as it is: no JavaScript lies between. */
-function bindLoads(
-  loads: WebAssembly.Module,
-  memory: WebAssembly.Memory,
-  peer: PeerImports,
-  prefix: string,
-): LoadCalls {
-  const { exports } = new WebAssembly.Instance(loads, { env: { memory }, peer: { ...peer } });
-  return loadCalls(exports, prefix);
 }

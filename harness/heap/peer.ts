@@ -1,0 +1,35 @@
+/**
+ * The loads by themselves, with any heap bound to their malloc and free
+ * (assembly/workload/loads/peer.ts).
+ */
+import { instantiateSync } from "@assemblyscript/loader";
+
+export interface PeerHeap {
+  /** Returns an address, or 0. */
+  readonly malloc: (size: number) => number;
+  readonly free: (p: number) => unknown;
+}
+
+/**
+ * An instance of the loads on `memory`. A function of another instance is bound as it is: no
+ * JavaScript lies between.
+ *
+ * @param heap null: none, every allocation is the same block
+ */
+export function instantiateLoads(
+  module: WebAssembly.Module,
+  memory: WebAssembly.Memory,
+  heap: PeerHeap | null,
+): Record<string, unknown> {
+  // The loader adds to the object it is given, so each instance gets a fresh one.
+  const peer = { ...(heap ?? lendNull(module, memory)) };
+  return instantiateSync(module, { env: { memory }, peer }).exports;
+}
+
+/** The functions that are no heap, of an instance that is used for nothing else. */
+function lendNull(module: WebAssembly.Module, memory: WebAssembly.Memory): PeerHeap {
+  const peer = { malloc: () => 0, free: () => 0 };
+  const { exports } = instantiateSync(module, { env: { memory }, peer });
+  const { null_malloc: malloc, null_free: free } = exports;
+  return { malloc, free } as PeerHeap;
+}
