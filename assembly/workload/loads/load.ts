@@ -13,8 +13,9 @@
  * NAME_phase(block, steps)  the timed part. @returns operations done; 0: nothing to do just now
  * NAME_release(block)       free all that this CPU's arrays hold, and CPU 0 what is shared
  * ```
- * A load that shares nothing has no `shared_bytes` and no `share`. An allocation that fails sets `failed` and ends the phase. Between two phases the arrays of the
- * CPUs may change hands (load_arrays()), as if one thread had died and another inherited them.
+ * A load that shares nothing has no `shared_bytes` and no `share`. An allocation that fails sets
+ * `failed` and ends the phase. Between two phases the arrays of the CPUs may change hands
+ * (load_arrays()), as if one thread had died and another inherited them.
  */
 import { random_start, scale_below, xorshift32 } from "../random";
 
