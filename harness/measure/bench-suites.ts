@@ -1,6 +1,9 @@
 /** The suites of `slablab bench`, and which of them a filter means. */
+import { FASTPATH_TASKS } from "../workload/fastpath.js";
+import { FLAVOURS, FLAVOUR_LOADS } from "../workload/flavours.js";
 import { LOADS } from "../workload/loads/catalogue.js";
 import type { LoadDefinition } from "../workload/loads/definition.js";
+import { rowKey } from "./bench-row.js";
 
 export const MICRO_SUITES = {
   fastpath: "the fast path against a loop by hand, and calls from JavaScript",
@@ -8,14 +11,16 @@ export const MICRO_SUITES = {
 } as const;
 export type MicroSuite = keyof typeof MICRO_SUITES;
 
+interface SuiteHead {
+  readonly name: string;
+  readonly about: string;
+  /** Rows that are shown; null: all. */
+  readonly only: readonly string[] | null;
+}
+
 export type Suite =
-  | { readonly kind: "micro"; readonly name: MicroSuite; readonly about: string }
-  | {
-      readonly kind: "load";
-      readonly name: string;
-      readonly about: string;
-      readonly load: LoadDefinition;
-    };
+  | (SuiteHead & { readonly kind: "micro"; readonly name: MicroSuite })
+  | (SuiteHead & { readonly kind: "load"; readonly load: LoadDefinition });
 
 /** Every load, as a filter. */
 export const ALL_LOADS = "loads";
@@ -26,24 +31,42 @@ const DEFAULTS = ["fastpath", "larson", "xmalloc-test", "cache-thrash", "glibc-t
 
 export function allSuites(): Suite[] {
   const micros = Object.entries(MICRO_SUITES).map(
-    ([name, about]): Suite => ({ kind: "micro", name: name as MicroSuite, about }),
+    ([name, about]): Suite => ({ kind: "micro", name: name as MicroSuite, about, only: null }),
   );
   const loads = LOADS.map((load): Suite => {
-    return { kind: "load", name: load.name, about: load.model, load };
+    return { kind: "load", name: load.name, about: load.model, only: null, load };
   });
   return [...micros, ...loads];
+}
+
+/** Rows of a micro-benchmark; those of a load depend on flavours and CPUs. */
+export function rowsOf(suite: Suite): string[] {
+  if (suite.kind === "load") return [];
+  if (suite.name === "fastpath") return [...FASTPATH_TASKS];
+  return Object.keys(FLAVOURS).flatMap((each) => FLAVOUR_LOADS.map((load) => `${each} ${load}`));
 }
 
 export function defaultSuites(suites: readonly Suite[]): Suite[] {
   return suites.filter(({ name }) => DEFAULTS.includes(name));
 }
 
-/** Suites whose name is `filter`; if there is none, those whose name has it; empty: none. */
+/**
+ * Suites that `filter` means: one of that name; else all whose names have it in them; else those
+ * that have rows with it, and these rows alone. @returns none if nothing fits
+ */
 export function matchSuites(suites: readonly Suite[], filter: string): Suite[] {
   if (filter === ALL) return [...suites];
   if (filter === ALL_LOADS) return suites.filter(({ kind }) => kind === "load");
   const same = suites.filter(({ name }) => name === filter);
-  return same.length > 0 ? same : suites.filter(({ name }) => name.includes(filter));
+  if (same.length > 0) return same;
+  const like = suites.filter(({ name }) => name.includes(filter));
+  if (like.length > 0) return like;
+  return suites.flatMap((suite) => {
+    const only = rowsOf(suite).filter((row) =>
+      rowKey({ suite: suite.name, name: row }).includes(filter),
+    );
+    return only.length > 0 ? [{ ...suite, only }] : [];
+  });
 }
 
 /** The name that is closest to what was typed, or null if none is close. */

@@ -1,6 +1,12 @@
 /** Rows of micro-benchmarks, from what measureInterleaved() sampled. */
 import type { BenchRow } from "./bench-row.js";
-import { barsOf, encodeHistogram, entriesOfChunks, histogramOf, percentilesOf } from "./histogram.js";
+import {
+  barsOf,
+  encodeHistogram,
+  entriesOfChunks,
+  histogramOf,
+  percentilesOf,
+} from "./histogram.js";
 import type { Interleaved } from "./interleaved.js";
 import {
   type Estimate,
