@@ -112,7 +112,10 @@ export interface BenchWarning {
   readonly kind: (typeof WARNING_KINDS)[number];
   readonly suite: string | null;
   readonly row: string | null;
+  /** What happened. */
   readonly message: string;
+  /** What it means and what to do; the same for all of a kind. */
+  readonly advice: string;
 }
 
 /** What one suite found. */

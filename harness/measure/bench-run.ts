@@ -145,8 +145,9 @@ function infoOf({ name, about, kind }: Suite): SuiteInfo {
 function skipped(suite: Suite & { kind: "load" }, { flavours }: BenchRequest): SuiteResults {
   const message =
     `was not run: it has the flavours ${suite.load.flavours.join(", ")}, and ` +
-    `${flavours?.join(", ")} was asked for; leave --flavour out`;
-  const warning = { kind: "adjusted", suite: suite.name, row: null, message } as const;
+    `${flavours?.join(", ")} was asked for`;
+  const about = { kind: "adjusted", suite: suite.name, row: null } as const;
+  const warning = { ...about, message, advice: "leave --flavour out" };
   return { ...empty(suite), warnings: [warning] };
 }
 
@@ -164,7 +165,7 @@ export function fitCounts(
   const others = wanted.filter((cpus) => cpus < cpusMin || cpus > cpusMax);
   if (others.length === 0) return { cpuCounts, adjusted: [] };
   const range = cpusMin === cpusMax ? `${cpusMin}` : `${cpusMin}..${cpusMax}`;
-  const message =
-    `runs on ${range} CPUs, and ${others.join(", ")} was asked for: ran on ` + cpuCounts.join(", ");
-  return { cpuCounts, adjusted: [{ kind: "adjusted", suite: name, row: null, message }] };
+  const message = `runs on ${range} CPUs, and ${others.join(", ")} was asked for`;
+  const advice = `ran on ${cpuCounts.join(", ")}; use others with --cpus`;
+  return { cpuCounts, adjusted: [{ kind: "adjusted", suite: name, row: null, message, advice }] };
 }

@@ -1,7 +1,8 @@
 /** Rows of `slablab bench` for other programs: CSV (RFC 4180) and a Markdown table. */
 import type { BenchResults, BenchRow } from "../measure/bench-row.js";
 import type { Estimate } from "../measure/statistics.js";
-import { EMPTY_CELL, formatNs, formatRatio } from "./table.js";
+import { groupedWarnings } from "./bench-text.js";
+import { formatNs, formatNumber, formatRatio } from "./table.js";
 
 type Cell = string | number | null;
 
@@ -74,22 +75,17 @@ export function benchMarkdown(results: BenchResults, head: string): string {
     ["---", "---", ...titles.slice(2).map(() => "---:")],
     ...rows.map(({ suite, name, ns, netNs, percentiles, mops, ratio, efficiency }) => [
       ...[suite, name, formatNs(ns), formatNs(netNs)],
-      ...[percentiles.p99?.toPrecision(3) ?? EMPTY_CELL, mops.median.toPrecision(3)],
+      ...[formatNumber(percentiles.p99), formatNumber(mops.median)],
       ...[formatRatio(ratio), formatRatio(efficiency).replace("x", "")],
     ]),
   ];
   const table = lines.map((cells) => `| ${cells.map(markdownCell).join(" | ")} |`).join("\n");
   const remarks = [
     ...(interrupted ? ["Interrupted: this is what was measured until then."] : []),
-    ...warnings.map(({ suite, row, message }) => remark("Warning", suite, row, message)),
-    ...findings.map(({ suite, row, message }) => remark("Finding", suite, row, message)),
+    ...groupedWarnings(warnings).map((each) => `- Warning: ${each}`),
+    ...findings.map(({ suite, row, message }) => `- Finding: ${suite} ${row ?? ""}: ${message}`),
   ];
   return `${[head, "", table, ...(remarks.length > 0 ? [""] : []), ...remarks].join("\n")}\n`;
-}
-
-function remark(kind: string, suite: string | null, row: string | null, message: string): string {
-  const where = [suite, row].filter((each) => each !== null).join(" ");
-  return `- ${kind}${where === "" ? "" : ` (${where})`}: ${message}`;
 }
 
 function markdownCell(text: string): string {

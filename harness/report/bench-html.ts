@@ -10,7 +10,8 @@ import type { BenchResults, BenchRow } from "../measure/bench-row.js";
 import { bars } from "./bars.js";
 import { drawPlots } from "./bench-page-script.js";
 import { suitePlots } from "./bench-plots.js";
-import { EMPTY_CELL, formatNs, formatRatio } from "./table.js";
+import { groupedWarnings } from "./bench-text.js";
+import { EMPTY_CELL, formatNs, formatNumber, formatRatio } from "./table.js";
 
 /** The whole page. @param head where it ran */
 export function benchHtml(
@@ -32,8 +33,8 @@ export function benchHtml(
   const remarks = [
     ...(interrupted ? ["Interrupted: this is what was measured until then."] : []),
     ...findings.map(({ suite, row, message }) => `${suite} ${row ?? ""}: finding: ${message}`),
-    ...warnings.map(({ suite, row, message }) => `${suite ?? ""} ${row ?? ""}: ${message}`),
-  ].map((each) => each.replace(/^[ :]+/, ""));
+    ...groupedWarnings(warnings),
+  ];
   const body = [
     `<h1>slablab bench</h1><p class="head">${escapeHtml(head)}</p>`,
     ...sections,
@@ -54,6 +55,7 @@ export function benchHtml(
 <body>
 ${body}
 <script type="application/json" id="plots">${scriptJson(plots)}</script>
+<script>${LANGUAGE}</script>
 <script>${script}</script>
 <script>
 const plots = JSON.parse(document.getElementById("plots").textContent);
@@ -71,8 +73,8 @@ function rowTable(rows: readonly BenchRow[]): string {
     const { ns, netNs, percentiles: of, mops, ratio, efficiency, fairness } = row;
     return [
       ...[row.name, formatNs(ns), formatNs(netNs)],
-      ...[of.p50, of.p99, of.p99_9, of.p99_99].map((each) => each?.toPrecision(3) ?? EMPTY_CELL),
-      ...[mops.median.toPrecision(3), formatRatio(ratio)],
+      ...[of.p50, of.p99, of.p99_9, of.p99_99].map(formatNumber),
+      ...[formatNumber(mops.median), formatRatio(ratio)],
       ...[efficiency, fairness].map((each) => formatRatio(each).replace("x", "")),
       bars(row.bars.counts, row.bars.counts.length),
     ];
@@ -129,6 +131,12 @@ function readPlotter(): { script: string; style: string } {
   return { script: read("uPlot.iife.min.js"), style: read("uPlot.min.css") };
 }
 
+/** Under LC_ALL=C, Chromium names a language that Intl refuses, and uPlot asks Intl at once. */
+const LANGUAGE = `
+try { new Intl.NumberFormat(navigator.language) }
+catch { Object.defineProperty(navigator, "language", { value: "en-US" }) }
+`;
+
 const STYLE = `
 :root {
   color-scheme: light dark;
@@ -144,7 +152,7 @@ const STYLE = `
   }
 }
 body {
-  margin: 2rem auto; max-width: 70rem; padding: 0 1rem;
+  margin: 2rem auto; max-width: 82rem; padding: 0 1rem;
   background: var(--paper); color: var(--ink); font: 15px/1.5 system-ui, sans-serif;
 }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2.5rem; }
@@ -153,5 +161,6 @@ h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2.5rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; white-space: nowrap; }
 th, td { padding: 0.2rem 0.8rem 0.2rem 0; text-align: left; border-bottom: 1px solid var(--line); }
 figure { margin: 1.5rem 0; }
-.u-legend { font-size: 13px; }
+.uplot, .u-legend { max-width: 100%; }
+.u-legend { font-size: 13px; white-space: normal; }
 `;

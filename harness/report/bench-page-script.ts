@@ -47,7 +47,7 @@ export function drawPlots(plots: readonly PagePlot[], uPlot: typeof uPlotClass):
           {
             ...axis,
             label: plot.xLabel,
-            ...(named ? { splits: () => [...plot.x] } : {}),
+            ...(named ? { splits: () => [...plot.x] } : { incrs: [1, 2, 5, 10, 20, 50, 100, 500] }),
             values: (_: unknown, splits: number[]) => splits.map((x) => nameOf(x)),
           },
           {

@@ -123,7 +123,11 @@ const results = v.object({
   ),
   findings: v.array(v.object({ suite: v.string(), row: text, message: v.string() })),
   warnings: v.array(
-    v.object({ kind: v.picklist(WARNING_KINDS), suite: text, row: text, message: v.string() }),
+    v.object({
+      ...{ kind: v.picklist(WARNING_KINDS), suite: text, row: text },
+      message: described(v.string(), "what happened"),
+      advice: described(v.string(), "what it means and what to do"),
+    }),
   ),
   comparison: described(v.nullable(comparison), "with --baseline: A is the baseline, B this run"),
   interrupted: v.boolean(),

@@ -13,7 +13,7 @@ import type { Comparison } from "../measure/bench-compare.js";
 import { compareTables } from "./bench-compare-text.js";
 import { bars } from "./bars.js";
 import { full, title, wrap } from "./page.js";
-import { EMPTY_CELL, formatNs, formatRatio, renderTable } from "./table.js";
+import { EMPTY_CELL, formatNs, formatNumber, formatRatio, renderTable } from "./table.js";
 
 /** More CPUs are not listed one by one. */
 const CPUS_LISTED = 16;
@@ -57,7 +57,7 @@ function methodOf(suite: SuiteInfo, rows: readonly BenchRow[]): string {
   }
   const us = rows.map(({ chunk }) => chunk.us).sort((a, b) => a - b);
   const parameters = suite.parameters.map(({ name, value }) => `${name} ${full(value)}`).join(", ");
-  const chunks = `chunks of ${digits(us[0] ?? 0)} to ${digits(us.at(-1) ?? 0)} us`;
+  const chunks = `chunks of ${formatNumber(us[0] ?? 0)} to ${formatNumber(us.at(-1) ?? 0)} us`;
   return `${rounds} of ${suite.windowMs} ms, ${chunks}${parameters === "" ? "" : `; ${parameters}`}`;
 }
 
@@ -66,8 +66,8 @@ function rowTable(rows: readonly BenchRow[]): string {
     head: ["row", "per operation", "MAD", "p50", "p99", "p99.9", "p99.99", "Mops/s", "1..p99"],
     rows: rows.map(({ name, ns, mad, percentiles: of, mops, bars: shape }) => [
       ...[name, formatNs(ns), `${((mad / ns.median) * 100).toFixed(1)} %`],
-      ...[of.p50, of.p99, of.p99_9, of.p99_99].map((each) => digits(each)),
-      ...[digits(mops.median), bars(shape.counts)],
+      ...[of.p50, of.p99, of.p99_9, of.p99_99].map(formatNumber),
+      ...[formatNumber(mops.median), bars(shape.counts)],
     ]),
   });
 }
@@ -108,8 +108,8 @@ function cpuLine({ name, perCpu }: BenchRow): string {
   const cells = perCpu.slice(0, CPUS_LISTED).map(({ cpu, ns, mops, idleShare, remoteFrees }) => {
     const idle = idleShare >= 0.01 ? `, idle ${(idleShare * 100).toFixed(0)} %` : "";
     const remote = remoteFrees > 0 ? `, ${full(remoteFrees)} remote frees` : "";
-    const time = ns === null ? "no operation" : `${digits(ns.median)} ns`;
-    return `CPU ${cpu} ${time}, ${digits(mops.median)} Mops/s${idle}${remote}`;
+    const time = ns === null ? "no operation" : `${formatNumber(ns.median)} ns`;
+    return `CPU ${cpu} ${time}, ${formatNumber(mops.median)} Mops/s${idle}${remote}`;
   });
   const more = perCpu.length > CPUS_LISTED ? `; ${perCpu.length - CPUS_LISTED} more in --json` : "";
   return wrap(`${name}: ${cells.join("; ")}${more}`);
@@ -126,7 +126,25 @@ function budgetTable({ budgets }: BenchResults): string {
 
 function warningParts(warnings: readonly BenchWarning[]): string[] {
   if (warnings.length === 0) return [];
-  return [title("warnings"), ...warnings.map((each) => wrap(`${whereOf(each)}${each.message}.`))];
+  return [title("warnings"), ...groupedWarnings(warnings).map(wrap)];
+}
+
+/** One paragraph for all rows that are warned of alike. */
+export function groupedWarnings(warnings: readonly BenchWarning[]): string[] {
+  const groups = new Map<string, BenchWarning[]>();
+  for (const warning of warnings) {
+    const { kind, suite, advice } = warning;
+    const key = JSON.stringify([kind, suite, advice]);
+    groups.set(key, [...(groups.get(key) ?? []), warning]);
+  }
+  return [...groups.values()].map((group) => {
+    const said = group.map((each) => `${whereOf(each)}${each.message}`).join("; ");
+    return `${said}. ${sentence(group[0]?.advice ?? "")}`;
+  });
+}
+
+function sentence(text: string): string {
+  return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}.`;
 }
 
 function findingParts(findings: readonly BenchFinding[]): string[] {
@@ -137,11 +155,4 @@ function findingParts(findings: readonly BenchFinding[]): string[] {
 function whereOf({ suite, row }: Pick<BenchWarning, "suite" | "row">): string {
   const where = [suite, row].filter((each) => each !== null).join(" ");
   return where === "" ? "" : `${where}: `;
-}
-
-/** Three digits, but never fewer than the integer has. */
-function digits(value: number | null): string {
-  if (value === null) return EMPTY_CELL;
-  if (value >= 100) return full(Math.round(value));
-  return value.toFixed(value >= 10 ? 1 : 2);
 }
