@@ -37,8 +37,6 @@ export function register(program: Command): void {
     .command("bench")
     .description("micro-benchmarks and loads: what the heap costs, on one CPU and on many")
     .argument("[filter]", "suites or rows by name, `loads`, or `all` (default: a choice of them)")
-    // So that `bench compare` has the flags that come after it.
-    .enablePositionalOptions()
     .option("--list", "list what there is and measure nothing", false)
     .addOption(durationOption("5s"))
     .option(

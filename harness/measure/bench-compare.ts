@@ -11,15 +11,12 @@ import { type FailMetric, type FailOn, metricName } from "./fail-on.js";
 import { mannWhitney } from "./mann-whitney.js";
 import { type Estimate, estimateRatioOfMedians } from "./statistics.js";
 
-export type CompareVerdict = "improved" | "regressed" | "no difference shown" | "not compared";
+type CompareVerdict = "improved" | "regressed" | "no difference shown" | "not compared";
 
 /** A row as far as it is compared. */
-export type ComparableRow = Pick<
-  BenchRow,
-  "suite" | "name" | "ns" | "mops" | "percentiles" | "samples"
->;
+type ComparableRow = Pick<BenchRow, "suite" | "name" | "ns" | "mops" | "percentiles" | "samples">;
 
-export interface ComparedRow {
+interface ComparedRow {
   readonly suite: string;
   readonly name: string;
   /** ns per operation of B over that of A; null: one of them has no such row. */

@@ -63,7 +63,7 @@ export interface BenchRow {
 }
 
 /** What was timed at a time. */
-export interface Chunk {
+interface Chunk {
   readonly count: number;
   /** On average. */
   readonly operations: number;

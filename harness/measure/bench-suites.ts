@@ -5,11 +5,11 @@ import { LOADS } from "../workload/loads/catalogue.js";
 import type { LoadDefinition } from "../workload/loads/definition.js";
 import { rowKey } from "./bench-row.js";
 
-export const MICRO_SUITES = {
+const MICRO_SUITES = {
   fastpath: "the fast path against a loop by hand, and calls from JavaScript",
   options: "what each option of a heap costs",
 } as const;
-export type MicroSuite = keyof typeof MICRO_SUITES;
+type MicroSuite = keyof typeof MICRO_SUITES;
 
 interface SuiteHead {
   readonly name: string;
@@ -23,9 +23,9 @@ export type Suite =
   | (SuiteHead & { readonly kind: "load"; readonly load: LoadDefinition });
 
 /** Every load, as a filter. */
-export const ALL_LOADS = "loads";
+const ALL_LOADS = "loads";
 /** Everything there is, as a filter. */
-export const ALL = "all";
+const ALL = "all";
 /** What runs without a filter, if it exists: at most a minute with the default duration. */
 const DEFAULTS = ["fastpath", "larson", "xmalloc-test", "cache-thrash", "glibc-thread", "mstress"];
 

@@ -28,7 +28,7 @@ const MOPS = 1000;
 const NS_PER_US = 1000;
 
 /** `fused x2` */
-export function variantName({ flavour, cpus }: Pick<VariantRun, "flavour" | "cpus">): string {
+function variantName({ flavour, cpus }: Pick<VariantRun, "flavour" | "cpus">): string {
   return `${flavour} x${cpus}`;
 }
 

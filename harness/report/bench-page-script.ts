@@ -4,7 +4,7 @@
  */
 import type uPlotClass from "uplot";
 
-export interface PageSeries {
+interface PageSeries {
   readonly name: string;
   /** null: nothing at this x. */
   readonly values: readonly (number | null)[];

@@ -44,8 +44,19 @@ function suiteParts(suite: SuiteInfo, rows: readonly BenchRow[]): string[] {
   const related = relatedTable(suite, rows);
   if (related !== null) parts.push("", related);
   parts.push(...rows.filter(({ perCpu }) => perCpu.length > 0).map(cpuLine));
-  if (suite.kind === "load") parts.push("", wrap(`one operation: ${rows[0]?.unit ?? ""}`));
-  return parts;
+  return [...parts, "", wrap(`one operation: ${unitsOf(rows)}`)];
+}
+
+/** What an operation of each row is, or of all. */
+function unitsOf(rows: readonly BenchRow[]): string {
+  const units = new Set(rows.map(({ unit }) => unit));
+  if (units.size === 1) return [...units].join();
+  return [...units]
+    .map((unit) => {
+      const names = rows.filter((row) => row.unit === unit).map(({ name }) => name);
+      return `${names.join(", ")}: ${unit}`;
+    })
+    .join("; ");
 }
 
 function methodOf(suite: SuiteInfo, rows: readonly BenchRow[]): string {
@@ -80,9 +91,9 @@ function relatedTable(suite: SuiteInfo, rows: readonly BenchRow[]): string | nul
   if (related.length === 0) return null;
   if (suite.kind === "micro") {
     return renderTable({
-      head: ["row", "net", "ratio", "one operation is"],
-      rows: related.map(({ name, netNs, ratio, ratioTo, unit }) => [
-        ...[name, formatNs(netNs), ratioCell(ratio, ratioTo, name), unit],
+      head: ["row", "net", "ratio"],
+      rows: related.map(({ name, netNs, ratio, ratioTo }) => [
+        ...[name, formatNs(netNs), ratioCell(ratio, ratioTo, name)],
       ]),
     });
   }
