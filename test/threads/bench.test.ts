@@ -6,7 +6,10 @@ import { execFile } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { runBench } from "slablab/internal/measure/bench-run.js";
+import { systemClock } from "slablab/internal/measure/clock.js";
 import { type BenchReport, parseBenchReport } from "slablab/internal/report/bench-schema.js";
+import { larson } from "slablab/internal/workload/loads/larson.js";
 import { afterAll, expect, test } from "vitest";
 
 const BINARY = resolve(import.meta.dirname, "../../dist/cli/main.js");
@@ -139,7 +142,7 @@ test(
     ];
     let rows: BenchReport["results"]["rows"] = [];
     // A busy machine may not have begun yet: come later then.
-    for (let waitMs = 3000; rows.length === 0 && waitMs < 30_000; waitMs *= 2) {
+    for (let waitMs = 5000; rows.length === 0 && waitMs < 41_000; waitMs *= 2) {
       const { status, stdout, stderr } = await slablab([...args, "--save", "part"], waitMs);
       expect(stderr).toContain("interrupted: writing what was measured so far");
       expect(status).toBe(130);
@@ -156,9 +159,35 @@ test(
 test(
   "Ctrl-C is heard between the rounds of a micro-benchmark, too",
   async () => {
-    const { status, stdout } = await slablab(["bench", "fastpath", "--duration", "10m"], 3000);
+    const { status, stdout } = await slablab(["bench", "fastpath", "--duration", "10m"], 5000);
     expect(stdout).toContain("Interrupted: this is what was measured until then.");
     expect(status).toBe(130);
+  },
+  SLACK_MS,
+);
+
+test(
+  "a load that cannot run is a finding, and what comes after it is measured still",
+  async () => {
+    const about = { about: "", only: null };
+    const broken = { ...larson, name: "no-such-load" };
+    const machine = { cores: 2, loadAverage: null, timerResolutionNs: 1 };
+    const { findings, rows, suites } = await runBench({
+      suites: [
+        { kind: "load", name: "no-such-load", load: broken, ...about },
+        { kind: "load", name: "larson", load: larson, ...about },
+      ],
+      ...{ durationMs: 1, cpuCounts: [1], flavours: ["fused"], scale: 0.1, size: 64, seed: 1 },
+      ...{ machine, clock: systemClock, signal: new AbortController().signal },
+    });
+    expect(findings).toMatchObject([
+      { suite: "no-such-load", row: null, message: expect.stringMatching(/^ended early: /) },
+    ]);
+    expect(suites.map(({ name, rounds }) => [name, rounds])).toEqual([
+      ["no-such-load", 0],
+      ["larson", 5],
+    ]);
+    expect(rows.map(({ name }) => name)).toEqual(["fused x1"]);
   },
   SLACK_MS,
 );
@@ -185,7 +214,7 @@ test(
     mkdirSync(join(FOLDER, ".slablab", "bench"), { recursive: true });
     writeFileSync(saved("next"), '{"schema":"slablab/bench/v2"}');
     writeFileSync(saved("text"), "not json");
-    for (const [args, message] of [
+    const refused = [
       [["larsen"], "did you mean larson?"],
       [["zebra"], "expected part of a suite's or row's name, loads or all, got zebra; try"],
       [["--cpus", "0"], 'expected an integer in 1..256, got "0"'],
@@ -210,8 +239,10 @@ test(
       [["compare", saved("a"), saved("text")], "expected a JSON document, got text that is none"],
       [["compare", saved("next"), saved("a")], "got slablab/bench/v2"],
       [["compare", saved("a")], "missing required argument 'after'"],
-    ] as const) {
-      const { status, stdout, stderr } = await slablab(["bench", ...args]);
+    ] as const;
+    const outcomes = await Promise.all(refused.map(([args]) => slablab(["bench", ...args])));
+    for (const [index, { status, stdout, stderr }] of outcomes.entries()) {
+      const message = refused[index]?.[1] ?? "?";
       expect([status, stdout, stderr]).toEqual([2, "", expect.stringContaining(message)]);
     }
   },
