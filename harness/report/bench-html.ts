@@ -24,10 +24,12 @@ export function benchHtml(
     const rows = results.rows.filter(({ suite }) => suite === name);
     const places = plots.filter(({ id }) => id.startsWith(`${name}-`));
     const figures = places.map(({ id, title }) => {
-      return `<figure id="${escapeHtml(id)}" aria-label="${escapeHtml(`${name}: ${title}`)}"></figure>`;
+      const label = escapeHtml(`${name}: ${title}`);
+      return `<figure id="${escapeHtml(id)}" aria-label="${label}"></figure>`;
     });
     const intro = `<p>${escapeHtml(about)}; ${rounds} rounds</p>`;
-    return `<section><h2>${escapeHtml(name)}</h2>${intro}${rowTable(rows)}${figures.join("")}</section>`;
+    const content = `${intro}${rowTable(rows)}${figures.join("")}`;
+    return `<section><h2>${escapeHtml(name)}</h2>${content}</section>`;
   });
   const { warnings, findings, interrupted } = results;
   const remarks = [

@@ -69,7 +69,8 @@ function methodOf(suite: SuiteInfo, rows: readonly BenchRow[]): string {
   const us = rows.map(({ chunk }) => chunk.us).sort((a, b) => a - b);
   const parameters = suite.parameters.map(({ name, value }) => `${name} ${full(value)}`).join(", ");
   const chunks = `chunks of ${formatNumber(us[0] ?? 0)} to ${formatNumber(us.at(-1) ?? 0)} us`;
-  return `${rounds} of ${suite.windowMs} ms, ${chunks}${parameters === "" ? "" : `; ${parameters}`}`;
+  const method = `${rounds} of ${suite.windowMs} ms, ${chunks}`;
+  return parameters === "" ? method : `${method}; ${parameters}`;
 }
 
 function rowTable(rows: readonly BenchRow[]): string {
