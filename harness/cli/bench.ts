@@ -145,9 +145,10 @@ async function checkSizes(
     throw new UsageError(`--size: expected 1..${SIZE_MAX} bytes, got ${size}; try 64`);
   }
   const { heapBytesOf } = await import("../measure/load-run.js");
-  const cpus = Math.max(...cpuCounts);
+  const { fitCounts } = await import("../measure/bench-run.js");
   for (const suite of suites) {
     if (suite.kind !== "load") continue;
+    const cpus = Math.max(...fitCounts(suite.load, cpuCounts).cpuCounts);
     const bytes = heapBytesOf(suite.load, cpus, scale);
     if (bytes <= HEAP_BYTES_MAX) continue;
     const gib = (bytes / 2 ** 30).toPrecision(2);

@@ -27,7 +27,7 @@ const ALL_LOADS = "loads";
 /** Everything there is, as a filter. */
 const ALL = "all";
 /** What runs without a filter, if it exists: at most a minute with the default duration. */
-const DEFAULTS = ["fastpath", "larson", "xmalloc-test", "cache-thrash", "glibc-thread", "mstress"];
+const DEFAULTS = ["fastpath", "larson", "xmalloc-test", "mstress", "glibc-thread", "malloc-large"];
 
 export function allSuites(): Suite[] {
   const micros = Object.entries(MICRO_SUITES).map(

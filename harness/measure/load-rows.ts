@@ -4,7 +4,7 @@
  * A window of one number ran side by side in all variants, so rows are compared within it; windows
  * in which a side did nothing are left out on both.
  */
-import type { WindowRecord } from "../workload/loads/board.js";
+import type { SpannedRecord } from "../workload/loads/board.js";
 import type { BenchFinding, BenchRow, CpuRow } from "./bench-row.js";
 import {
   barsOf,
@@ -88,13 +88,13 @@ export function loadFindings({ load, variants }: LoadRun): BenchFinding[] {
   });
 }
 
-type Window = readonly WindowRecord[];
+type Window = readonly SpannedRecord[];
 
 function isBusy(window: Window | null | undefined): window is Window {
   return window?.some(({ operations }) => operations > 0) ?? false;
 }
 
-function sumOf(window: Window, key: keyof WindowRecord): number {
+function sumOf(window: Window, key: keyof SpannedRecord): number {
   return window.reduce((all, record) => all + record[key], 0);
 }
 
@@ -103,12 +103,14 @@ function nsOf(window: Window): number {
   return sumOf(window, "elapsedNs") / sumOf(window, "operations");
 }
 
-function rateOf({ operations, elapsedNs }: WindowRecord): number {
+function rateOf({ operations, elapsedNs }: SpannedRecord): number {
   return (operations / elapsedNs) * MOPS;
 }
 
+/** By the time in which all were done: rates of CPUs that took turns must not be added up. */
 function mopsOf(window: Window): number {
-  return window.reduce((all, record) => all + rateOf(record), 0);
+  const spanNs = Math.max(...window.map((record) => record.spanNs));
+  return (sumOf(window, "operations") / spanNs) * MOPS;
 }
 
 function fairnessOf(window: Window): number {
@@ -116,7 +118,8 @@ function fairnessOf(window: Window): number {
 }
 
 function chunkOf(windows: readonly Window[]): BenchRow["chunk"] {
-  const sum = (key: keyof WindowRecord) => windows.reduce((all, each) => all + sumOf(each, key), 0);
+  const sum = (key: keyof SpannedRecord) =>
+    windows.reduce((all, each) => all + sumOf(each, key), 0);
   const count = sum("chunks");
   const busyNs = sum("elapsedNs") - sum("idleNs");
   return { count, operations: sum("operations") / count, us: busyNs / count / NS_PER_US };
@@ -160,7 +163,7 @@ function cpuRow(
   seed: number,
 ): CpuRow {
   const records = windows.flatMap((window) => window[cpu] ?? []);
-  const sum = (key: keyof WindowRecord) => records.reduce((all, record) => all + record[key], 0);
+  const sum = (key: keyof SpannedRecord) => records.reduce((all, record) => all + record[key], 0);
   const times = records.flatMap(({ elapsedNs, operations }) =>
     operations > 0 ? [elapsedNs / operations] : [],
   );

@@ -6,7 +6,7 @@ import { createPool } from "../cpu/pool.js";
 import { type Heap, createHeap } from "../heap/heap.js";
 import { compileBuild } from "../heap/load.js";
 import { WASM_PAGE_BYTES } from "../heap/options.js";
-import { LoadBoard, type WindowRecord } from "../workload/loads/board.js";
+import { LoadBoard, type SpannedRecord } from "../workload/loads/board.js";
 import type { LoadDefinition, LoadFlavour } from "../workload/loads/definition.js";
 import type { LoadJobArgs, LoadVariant, VariantEnd } from "../workload/loads/job.js";
 import type { Recorder } from "../workload/loads/recorder.js";
@@ -33,7 +33,7 @@ export interface VariantRun {
    * By number of the window, then by CPU; null: not all CPUs ended it. Windows of one number ran
    * side by side in all variants.
    */
-  readonly windows: readonly (readonly WindowRecord[] | null)[];
+  readonly windows: readonly (readonly SpannedRecord[] | null)[];
   /** By CPU: what an operation took. */
   readonly recorders: readonly Recorder[];
   /** By CPU, at the end. */
@@ -146,7 +146,7 @@ function readWindows(
   windows: number,
   variant: number,
   cpus: number,
-): (WindowRecord[] | null)[] {
+): (SpannedRecord[] | null)[] {
   return Array.from({ length: windows }, (_, window) => {
     const records = Array.from({ length: cpus }, (_, cpu) => board.read(variant, window, cpu));
     return records.every(({ elapsedNs }) => elapsedNs > 0) ? records : null;

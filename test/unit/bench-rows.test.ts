@@ -76,8 +76,21 @@ test("CPUs have rows, efficiency is relative to the fewest, fairness is Jain's",
   expect(two?.ns.median).toBeCloseTo(200 / 3, 3);
 });
 
+test("CPUs that took turns have done no more than fits in their time together", () => {
+  const spanNs = 2 * WINDOW_NS;
+  const turns = [windowOf(50, 50).map((each) => ({ ...each, spanNs }))];
+  const [row] = loadRows(runOf(variantOf("fused", turns)), SEED);
+  expect(row?.mops.median).toBeCloseTo(20, 4);
+});
+
 test("a CPU that did nothing has no time, and a variant without operations has no row", () => {
-  const nothing = { operations: 0, elapsedNs: WINDOW_NS, idleNs: WINDOW_NS, chunks: 0 };
+  const nothing = {
+    operations: 0,
+    elapsedNs: WINDOW_NS,
+    idleNs: WINDOW_NS,
+    chunks: 0,
+    spanNs: WINDOW_NS,
+  };
   const half = [windowOf(50).concat(nothing), windowOf(50).concat(nothing)];
   const rows = loadRows(runOf(variantOf("fused", half), variantOf("null", [[nothing]])), SEED);
   expect(rows.map(({ name }) => name)).toEqual(["fused x2"]);
@@ -131,7 +144,7 @@ test("a loop that costs no more than none is warned of", () => {
 });
 
 test("a CPU that waits for work is warned of", () => {
-  const waiting = { operations: 100, elapsedNs: 2e7, idleNs: 5e6, chunks: 1 };
+  const waiting = { operations: 100, elapsedNs: 2e7, idleNs: 5e6, chunks: 1, spanNs: 2e7 };
   const windows = steady(50).map(([own]) => (own ? [own, waiting] : []));
   const [row] = loadRows(runOf(variantOf("fused", windows)), SEED);
   const warnings = row === undefined ? [] : rowWarnings(row, CLOCK);

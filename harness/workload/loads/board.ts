@@ -16,13 +16,19 @@ export interface WindowRecord {
   readonly chunks: number;
 }
 
+/** The same, and from when it began until all had ended: the longest is the window's own time. */
+export interface SpannedRecord extends WindowRecord {
+  /** Nanoseconds; CPUs that take turns on a core are not all there all the time. */
+  readonly spanNs: number;
+}
+
 export interface BoardShape {
   readonly variants: number;
   readonly windows: number;
   readonly cpus: number;
 }
 
-const COLUMNS = 4;
+const COLUMNS = 5;
 const HEAD_BYTES = 64;
 const STOP = 0;
 const WINDOWS_DONE = 1;
@@ -68,11 +74,15 @@ export class LoadBoard {
     this.#rows[at + 3] = record.chunks;
   }
 
-  read(variant: number, window: number, cpu: number): WindowRecord {
+  writeSpan(variant: number, window: number, cpu: number, spanNs: number): void {
+    this.#rows[this.#rowAt(variant, window, cpu) + 4] = spanNs;
+  }
+
+  read(variant: number, window: number, cpu: number): SpannedRecord {
     const at = this.#rowAt(variant, window, cpu);
     const row = this.#rows.subarray(at, at + COLUMNS);
-    const [operations = 0, elapsedNs = 0, idleNs = 0, chunks = 0] = row;
-    return { operations, elapsedNs, idleNs, chunks };
+    const [operations = 0, elapsedNs = 0, idleNs = 0, chunks = 0, spanNs = 0] = row;
+    return { operations, elapsedNs, idleNs, chunks, spanNs };
   }
 
   recorder(variant: number, cpu: number): Recorder {

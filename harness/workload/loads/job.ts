@@ -54,6 +54,8 @@ interface Site {
   readonly block: number;
   shared: number;
   steps: number;
+  /** When its window began, in milliseconds of this CPU's clock. */
+  begun: number;
 }
 
 export async function loadJob(context: JobContext, args: LoadJobArgs): Promise<VariantEnd[]> {
@@ -92,7 +94,7 @@ async function setUp(
     const parameters = load.parameters(args.scale, variant.cpus);
     for (const [number, { value }] of parameters.entries()) calls.parameter(block, number, value);
     calls.arrays(block, heap.allocateBlock(calls.bytes(block)));
-    site = { variant, heap, block, shared: 0, steps: STEPS_FIRST };
+    site = { variant, heap, block, shared: 0, steps: STEPS_FIRST, begun: 0 };
     if (index === 0) share(site, table);
   }
   context.startLine();
@@ -133,6 +135,7 @@ function runWindow(
   context.startLine();
   if (board.isStopped) return;
   if (site !== null) {
+    site.begun = context.now();
     const isRecorded = window >= 0;
     const recorder = isRecorded ? board.recorder(index, context.index) : null;
     const record = isRecorded
@@ -141,6 +144,9 @@ function runWindow(
     if (isRecorded) board.write(index, window, context.index, record);
   }
   context.startLine();
+  if (site !== null && window >= 0) {
+    board.writeSpan(index, window, context.index, (context.now() - site.begun) * NS_PER_MS);
+  }
   if (context.index === 0) board.endWindow();
 }
 

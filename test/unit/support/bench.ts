@@ -2,7 +2,7 @@
 import type { BenchResults, BenchRow } from "slablab/internal/measure/bench-row.js";
 import { loadFindings, loadRows } from "slablab/internal/measure/load-rows.js";
 import type { LoadRun, VariantRun } from "slablab/internal/measure/load-run.js";
-import type { WindowRecord } from "slablab/internal/workload/loads/board.js";
+import type { SpannedRecord } from "slablab/internal/workload/loads/board.js";
 import { larson } from "slablab/internal/workload/loads/larson.js";
 import { RECORDER_BYTES, Recorder } from "slablab/internal/workload/loads/recorder.js";
 
@@ -11,18 +11,19 @@ export const WINDOW_NS = 25e6;
 const CHUNK_OPERATIONS = 200;
 
 /** A window in which every CPU took so many ns per operation. */
-export function windowOf(...ns: readonly number[]): WindowRecord[] {
+export function windowOf(...ns: readonly number[]): SpannedRecord[] {
   return ns.map((each) => {
     const operations = Math.round(WINDOW_NS / each);
     const chunks = operations / CHUNK_OPERATIONS;
-    return { operations, elapsedNs: operations * each, idleNs: 0, chunks };
+    const elapsedNs = operations * each;
+    return { operations, elapsedNs, idleNs: 0, chunks, spanNs: elapsedNs };
   });
 }
 
 /** A variant whose windows these were. */
 export function variantOf(
   flavour: VariantRun["flavour"],
-  windows: readonly (readonly WindowRecord[] | null)[],
+  windows: readonly (readonly SpannedRecord[] | null)[],
   more: Partial<VariantRun> = {},
 ): VariantRun {
   const cpus = windows.find((window) => window !== null)?.length ?? 1;
@@ -45,7 +46,7 @@ export function runOf(...variants: readonly VariantRun[]): LoadRun {
 }
 
 /** Windows around `ns`, one percent apart, on so many CPUs. */
-export function steady(ns: number, cpus = 1, rounds = 20): WindowRecord[][] {
+export function steady(ns: number, cpus = 1, rounds = 20): SpannedRecord[][] {
   return Array.from({ length: rounds }, (_, round) => {
     const each = ns * (1 + (((round * 7) % 5) - 2) / 100);
     return windowOf(...Array.from({ length: cpus }, () => each));
