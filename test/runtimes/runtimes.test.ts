@@ -50,6 +50,14 @@ describe.each(here)("$name", (runtime) => {
     expect(status).toBe(0);
   });
 
+  test("runs slablab fuzz on Workers, and ends them in peace", async () => {
+    const args = ["--ops", "500", "--cpus", "2", "--arm", "direct", "--json", "--quiet"];
+    const { status, stdout, stderr } = await run(MAIN, "fuzz", ...args);
+    expect(stderr).toBe("");
+    expect(JSON.parse(stdout)).toMatchObject({ schema: "slablab/fuzz/v1" });
+    expect(status).toBe(0);
+  });
+
   test("runs slablab stress on two Workers for a second", async () => {
     const args = ["--duration", "1s", "--cpus", "2", "--arm", "irq-work", "--json", "--quiet"];
     const { status, stdout, stderr } = await run(MAIN, "stress", ...args);

@@ -3,7 +3,8 @@
  *
  * Goal: who installs the package and bundles it needs no option for it, and the headers and the
  * content security policy that the README names are enough. Method: the app of app/ and the smoke
- * suite are built by our Vite against the installed tarball and opened under those headers.
+ * suite and the AudioWorklet of the examples are built by our Vite against the installed tarball and
+ * opened under those headers.
  */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -22,7 +23,9 @@ async function openSite(headers: Record<string, string>): Promise<Site> {
 }
 
 beforeAll(async () => {
-  const input = ["index.html", "smoke.html"].map((file) => join(root, file));
+  const input = ["index.html", "smoke.html", "audio-worklet/index.html"].map((file) =>
+    join(root, file),
+  );
   const onwarn = ({ message }: { message: string }) => void warnings.push(message);
   const rolldownOptions = { input, onwarn };
   await build({ root, configFile: false, logLevel: "warn", build: { rolldownOptions } });
@@ -58,6 +61,17 @@ test("the smoke suite passes in Chromium", async () => {
   const results = JSON.parse(text) as { name: string; error: string | null }[];
   expect(results.filter(({ error }) => error !== null)).toEqual([]);
   expect(results.map(({ name }) => name)).toContain("two Workers with remote frees (Web Workers)");
+});
+
+test("an AudioWorklet allocates and frees, and never waits", async () => {
+  const site = await openSite({ ...ISOLATION, ...POLICY });
+  const { text, complaints } = await site.open("audio-worklet/index.html");
+  expect(complaints).toEqual([]);
+  const report = JSON.parse(text);
+  // 40 notes of the page and 40 voices of the audio thread, all freed there.
+  const counts = { voices: 40, dropped: 0, freed: 80 };
+  expect(report).toMatchObject({ state: "done", mayWait: false, findings: [], ...counts });
+  expect(report.loudest).toBeGreaterThan(0.1);
 });
 
 test("without the headers the page is told which to send", async () => {

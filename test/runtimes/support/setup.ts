@@ -83,6 +83,8 @@ async function installTarball(project: string) {
   ];
   cpSync(join(ROOT, HERE, "app"), project, { recursive: true });
   cpSync(join(ROOT, HERE, "suite"), join(project, "suite"), { recursive: true });
+  const example = join(ROOT, "harness", "examples", "audio-worklet");
+  cpSync(example, join(project, "audio-worklet"), { recursive: true });
   await npm(["install", ...QUIET, `./${packed.filename}`], project);
   return { files: packed.files.map(({ path }) => path), size: packed.size };
 }
