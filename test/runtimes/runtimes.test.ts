@@ -9,7 +9,7 @@
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, inject, test } from "vitest";
-import { isInstalled, RUNTIMES, runScript } from "./support/runtimes.js";
+import { IS_LINUX_X64, isInstalled, RUNTIMES, runScript } from "./support/runtimes.js";
 
 const MAIN = "node_modules/slablab/dist/cli/main.js";
 const folders = { project: inject("project"), runtimes: inject("runtimes") };
@@ -21,8 +21,7 @@ if (skipped.length > 0) {
 }
 
 test("Linux x64 skips no runtime", () => {
-  const isLinux = process.platform === "linux" && process.arch === "x64";
-  if (isLinux) expect(skipped).toEqual([]);
+  if (IS_LINUX_X64) expect(skipped).toEqual([]);
   expect(here.length).toBeGreaterThan(0);
 });
 

@@ -1,5 +1,5 @@
 /**
- * The packed library in a production build of Vite, in Chromium.
+ * The packed library in Vite's build and on its development server, in Chromium.
  *
  * Goal: who installs the package and bundles it needs no option for it, and the headers and the
  * content security policy that the README names are enough. Method: the app of app/ and the smoke
@@ -10,13 +10,13 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "vite";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
-import { ISOLATION, POLICY, type Site, serve } from "./support/page.js";
+import { ISOLATION, POLICY, type Site, serveBuild, serveSources } from "./support/page.js";
 
 const root = inject("project");
 const sites: Site[] = [];
 const warnings: string[] = [];
 
-async function openSite(headers: Record<string, string>): Promise<Site> {
+async function openSite(headers: Record<string, string>, serve = serveBuild): Promise<Site> {
   const site = await serve(root, headers);
   sites.push(site);
   return site;
@@ -39,8 +39,11 @@ test("Vite builds it without a warning, and keeps the wasm a file", () => {
   expect(assets.filter((name) => /^release-.*\.wasm$/.test(name))).toHaveLength(1);
 });
 
-test("two Workers and the page share a heap in Chromium", async () => {
-  const site = await openSite({ ...ISOLATION, ...POLICY });
+test.each([
+  ["production", { ...ISOLATION, ...POLICY }, serveBuild],
+  ["development", ISOLATION, serveSources],
+])("two Workers and the page share a heap in Chromium: %s", async (_, headers, serve) => {
+  const site = await openSite(headers, serve);
   const { text, complaints, workers } = await site.open("index.html");
   expect(complaints).toEqual([]);
   expect(JSON.parse(text)).toEqual({

@@ -1,8 +1,8 @@
 /**
- * Serves the example with the headers that shared memory needs: `npx vite harness/examples/audio-worklet`.
+ * Serves the example with the headers that shared memory needs:
+ * `npx vite harness/examples/audio-worklet`
  *
- * In a project of your own `slablab` is in node_modules: no alias, but
- * `optimizeDeps: { exclude: ["slablab"] }`, so that Vite finds the wasm beside the library.
+ * In a project of your own `slablab` is in node_modules, and the headers are all there is to say.
  */
 import { fileURLToPath } from "node:url";
 

@@ -1,6 +1,6 @@
 /** A folder served as a web site, and pages of it opened in Chromium. */
 import { type Browser, chromium } from "playwright";
-import { preview } from "vite";
+import { createServer, preview } from "vite";
 import { findChromium } from "../../../.tools/chromium.mjs";
 
 /** What the README tells people to send: for the page and for the scripts of Workers. */
@@ -32,16 +32,31 @@ export interface Site {
 
 const TIMEOUT_MS = 30_000;
 
-/** Serve `root`, the result of a build of Vite, with these headers. */
-export async function serve(root: string, headers: Record<string, string>): Promise<Site> {
-  const launched = chromium.launch(await findChromium());
-  const server = await preview({
+/** Serve the production build of `root`, with these headers. */
+export async function serveBuild(root: string, headers: Record<string, string>): Promise<Site> {
+  const address = { headers, port: 0, host: "127.0.0.1" };
+  return browse(await preview({ root, configFile: false, logLevel: "silent", preview: address }));
+}
+
+/** Serve `root` as Vite does in development. */
+export async function serveSources(root: string, headers: Record<string, string>): Promise<Site> {
+  const address = { headers, port: 0, host: "127.0.0.1" };
+  const server = await createServer({
     root,
     configFile: false,
     logLevel: "silent",
-    preview: { headers, port: 0, strictPort: false, host: "127.0.0.1" },
+    server: address,
   });
-  const browser = await launched;
+  return browse(await server.listen());
+}
+
+interface Server {
+  readonly resolvedUrls: { readonly local: readonly string[] } | null;
+  close(): Promise<void>;
+}
+
+async function browse(server: Server): Promise<Site> {
+  const browser = await chromium.launch(await findChromium());
   const base = server.resolvedUrls?.local[0] ?? "";
   return {
     open: (path) => open(browser, new URL(path, base).href),

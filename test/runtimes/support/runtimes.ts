@@ -35,6 +35,9 @@ export const RUNTIMES: readonly Runtime[] = [
   { name: "Bun", binary: "@oven/bun-linux-x64-baseline/bin/bun", args: [], workers: BOTH },
 ];
 
+/** Where every runtime's package can be installed. */
+export const IS_LINUX_X64 = process.platform === "linux" && process.arch === "x64";
+
 /** Whether its package could be installed here. */
 export function isInstalled({ binary }: Runtime, folder: string): boolean {
   return binary === null || existsSync(join(folder, binary));

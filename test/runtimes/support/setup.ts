@@ -23,6 +23,7 @@ import { promisify } from "node:util";
 import type { TestProject } from "vitest/node";
 import { hashFiles } from "../../../.tools/files.mjs";
 import { withLock } from "../../../.tools/lock.mjs";
+import { IS_LINUX_X64, isInstalled, RUNTIMES } from "./runtimes.js";
 
 const ROOT = resolve(import.meta.dirname, "../../..");
 const HERE = "test/runtimes";
@@ -68,6 +69,13 @@ async function installRuntimes(): Promise<void> {
   mkdirSync(INSTALLED, { recursive: true });
   for (const file of FILES) copyFileSync(join(ROOT, HERE, file), join(INSTALLED, file));
   await npm(["ci", ...QUIET], INSTALLED);
+  // npm forgives a failed download of an optional package; a stamp would make that last.
+  const folder = join(INSTALLED, "node_modules");
+  const missing = RUNTIMES.filter((runtime) => !isInstalled(runtime, folder));
+  if (IS_LINUX_X64 && missing.length > 0) {
+    const names = missing.map(({ name }) => name).join(", ");
+    throw new Error(`expected npm ci to install every runtime, got none of ${names}; try again`);
+  }
   writeFileSync(stamp, hash);
 }
 
