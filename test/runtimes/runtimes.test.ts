@@ -6,12 +6,19 @@
  * (suite/smoke.mjs) and the commands of the package. Runtimes without a binary for this platform
  * are left out, and their names are printed.
  */
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, inject, test } from "vitest";
-import { IS_LINUX_X64, isInstalled, RUNTIMES, runScript } from "./support/runtimes.js";
+import {
+  IS_LINUX_X64,
+  isInstalled,
+  RUNTIMES,
+  type Runtime,
+  runScript,
+} from "./support/runtimes.js";
 
 const MAIN = "node_modules/slablab/dist/cli/main.js";
+const ROOT = resolve(import.meta.dirname, "../..");
 const folders = { project: inject("project"), runtimes: inject("runtimes") };
 const here = RUNTIMES.filter((runtime) => isInstalled(runtime, folders.runtimes));
 const skipped = RUNTIMES.filter((runtime) => !here.includes(runtime)).map(({ name }) => name);
@@ -66,6 +73,19 @@ describe.each(here)("$name", (runtime) => {
   });
 });
 
+/** A program of somebody who uses the types. */
+const CONSUMER = `
+import { attachHeap, createHeap, type Cpu, DEFER_ARMS, type Finding, type TraceEvent } from "slablab";
+const heap = await createHeap({ cpus: 2, defer: DEFER_ARMS[0] });
+const onTrace = (event: TraceEvent) => void event.cpu;
+const cpu: Cpu = (await attachHeap(heap.handle)).cpu(undefined, { onTrace });
+const address: number = cpu.kmalloc(64);
+const bytes: Uint8Array<SharedArrayBuffer> = cpu.bytes(address, 64);
+bytes.fill(1);
+cpu.exports.free(cpu.exports.malloc(5));
+export const findings: Finding[] = heap.validate();
+`;
+
 describe("the tarball", () => {
   const { files, size } = inject("tarball");
 
@@ -77,12 +97,32 @@ describe("the tarball", () => {
   });
 
   test("holds every file that package.json names", () => {
-    const root = resolve(import.meta.dirname, "../..");
-    const { exports, bin, imports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+    const { exports, bin, imports } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
     const named = JSON.stringify([exports, bin, imports]).match(/\.\/dist\/[^"]+/g) ?? [];
     expect(named.length).toBeGreaterThan(5);
     for (const path of named) expect(files).toContain(path.slice(2));
   });
+
+  test("brings a command", async () => {
+    const { status, stdout } = await runScript(here[0] as Runtime, folders, [MAIN, "--version"]);
+    const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
+    expect([status, stdout]).toEqual([0, `${version}\n`]);
+    const links = readdirSync(join(folders.project, "node_modules", ".bin"));
+    expect(links).toContain("slablab");
+  });
+
+  test.each([["nodenext"], ["esnext", "--moduleResolution", "bundler"]])(
+    "has types that compile with --module %s, checked themselves",
+    async (...module) => {
+      writeFileSync(join(folders.project, "consumer.ts"), CONSUMER);
+      const compiler = join(ROOT, "node_modules", "typescript", "bin", "tsc");
+      const options = ["--strict", "--noEmit", "--target", "es2023", "--lib", "es2023,dom"];
+      const script = [compiler, ...options, "--module", ...module, "consumer.ts"];
+      const { status, stdout } = await runScript(here[0] as Runtime, folders, script);
+      expect(stdout).toBe("");
+      expect(status).toBe(0);
+    },
+  );
 
   test("is below half a megabyte", () => {
     expect(size).toBeLessThan(500_000);
