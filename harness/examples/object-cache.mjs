@@ -2,8 +2,8 @@
  * A cache of equal objects with a constructor. Run: node object-cache.mjs
  *
  * The constructor runs once for each object of a new slab, not once for each allocation: who frees
- * an object leaves it as the constructor made it. Here that is a lock word, a counter of uses and an
- * empty queue of 56 bytes, which would otherwise be cleared every time.
+ * an object leaves it as the constructor made it. Here that is a lock word, a counter of uses and
+ * an empty queue of 56 bytes, which would otherwise be cleared every time.
  */
 import { createHeap, SLAB_HWCACHE_ALIGN } from "slablab";
 

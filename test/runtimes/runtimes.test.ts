@@ -75,7 +75,8 @@ describe.each(here)("$name", (runtime) => {
 
 /** A program of somebody who uses the types. */
 const CONSUMER = `
-import { attachHeap, createHeap, type Cpu, DEFER_ARMS, type Finding, type TraceEvent } from "slablab";
+import { attachHeap, createHeap, DEFER_ARMS } from "slablab";
+import type { Cpu, Finding, TraceEvent } from "slablab";
 const heap = await createHeap({ cpus: 2, defer: DEFER_ARMS[0] });
 const onTrace = (event: TraceEvent) => void event.cpu;
 const cpu: Cpu = (await attachHeap(heap.handle)).cpu(undefined, { onTrace });

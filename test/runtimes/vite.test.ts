@@ -3,8 +3,8 @@
  *
  * Goal: who installs the package and bundles it needs no option for it, and the headers and the
  * content security policy that the README names are enough. Method: the app of app/ and the smoke
- * suite and the AudioWorklet of the examples are built by our Vite against the installed tarball and
- * opened under those headers.
+ * suite and the AudioWorklet of the examples are built by our Vite against the installed tarball
+ * and opened under those headers.
  */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";

@@ -3,8 +3,8 @@
  *
  * Nothing may block here, and `Atomics.wait` throws. `heap.cpu()` notices: the CPU has
  * `mayWait: false`. Even so an ordinary call may spin for a lock and grow the memory; the nolock
- * calls do neither. A voice is allocated when a note starts and freed when it ends; the note itself,
- * which the page allocated, is freed here too: a remote free.
+ * calls do neither. A voice is allocated when a note starts and freed when it ends; the note
+ * itself, which the page allocated, is freed here too: a remote free.
  */
 import { attachHeap } from "slablab";
 
