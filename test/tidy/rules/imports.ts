@@ -22,8 +22,8 @@ const ASSEMBLY_LAYERS = [
 ];
 
 /**
- * harness/, lowest first. `index` is harness/index.ts, which commands and the page may use. Examples
- * import the package by its name, as their readers do, and so no file of it.
+ * harness/, lowest first. `index` is harness/index.ts, which commands and the page may use.
+ * Examples import the package by its name, as their readers do, and so no file of it.
  */
 const HARNESS_LAYERS = [
   ["examples"],
