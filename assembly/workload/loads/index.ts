@@ -1,4 +1,6 @@
 /** The loads that allocator people know; harness/workload/loads/ describes and drives them. */
+export * from "./glibc_simple";
+export * from "./glibc_thread";
 export * from "./larson";
 export {
   load_arrays,
@@ -10,4 +12,8 @@ export {
   load_remote,
   load_shared,
 } from "./load";
+export * from "./malloc_large";
 export { null_free, null_malloc } from "./null";
+export * from "./scratch";
+export * from "./slab_remote";
+export * from "./slab_test";

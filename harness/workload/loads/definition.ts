@@ -46,8 +46,18 @@ export interface LoadDefinition {
    * new one, and goes on with the arrays of the next; `none`: nothing.
    */
   readonly between: "inherit" | "none";
+  /** One of a sweep, run only where it is asked for by name. @default false */
+  readonly isOptional?: boolean;
   /** A CPU goes offline and comes back after so many steps, timed with them; 0: never. */
   readonly renewSteps: number;
+}
+
+/** Bytes that a load may keep alive on all CPUs together: heaps of twice that must fit in 4 GiB. */
+const LIVE_BYTES_MAX = 2 ** 28;
+
+/** The most objects of `bytes` that each of `cpus` CPUs can hold, at least one. */
+export function roomFor(bytes: number, cpus: number): number {
+  return Math.max(1, Math.floor(LIVE_BYTES_MAX / (bytes * cpus)));
 }
 
 /** A count of things: never below `least`. */
