@@ -13,7 +13,7 @@ export {
   load_shared,
 } from "./load";
 export * from "./malloc_large";
-export { null_free, null_malloc } from "./null";
+export { null_attach, null_free, null_malloc } from "./null";
 export * from "./scratch";
 export * from "./slab_remote";
 export * from "./slab_test";

@@ -1,6 +1,6 @@
 /**
  * malloc-large: buffers of many MiB that are replaced at random. Parameters p0 buffers, p1 smallest
- * and p2 first too large size. See harness/workload/loads/malloc-large.ts.
+ * and p2 first too large size. Only CPU 0 does anything: more would not fit. See harness/workload/loads/malloc-large.ts.
  */
 import { load_free, load_malloc } from "./heap";
 import { Load, element, load_below } from "./load";
@@ -13,6 +13,7 @@ export function malloc_large_prepare(_block: usize): void {}
 
 export function malloc_large_phase(block: usize, steps: u32): u32 {
   const l = changetype<Load>(block);
+  if (l.cpu !== 0) return 0;
   for (let i: u32 = 0; i < steps; i++) {
     const slot = element(<usize>l.arrays, load_below(l, l.p0));
     load_free(<usize>load<u32>(slot));

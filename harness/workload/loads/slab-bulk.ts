@@ -89,6 +89,7 @@ export const slabBulk: readonly LoadDefinition[] = [
   }),
   bulkTest("02", BULK_SINGLE, "bulk", true),
   bulkTest("02", BULK_MAX, "bulk", false),
+  bulkTest("02", BULK_MAX, "loop", false),
   worstTest("worst", "bulk"),
   worstTest("worst", "loop"),
   worstTest("best", "bulk"),
