@@ -103,12 +103,7 @@ class NullHeap implements LoadHeap {
   readonly calls: LoadCalls;
   readonly #memory: WebAssembly.Memory;
 
-  constructor(
-    memory: WebAssembly.Memory,
-    cpu: number,
-    prefix: string,
-    loads: WebAssembly.Module,
-  ) {
+  constructor(memory: WebAssembly.Memory, cpu: number, prefix: string, loads: WebAssembly.Module) {
     this.#memory = memory;
     this.calls = loadCalls(instantiateLoads(loads, memory, null, cpu), prefix);
   }
