@@ -128,6 +128,7 @@ function runWindow(
   window: number,
 ): void {
   const load = loadNamed(args.load);
+  if (load.between !== "none") site?.heap.renew();
   if (load.between === "inherit") inherit(context, site, board.tableOf(index));
   if (context.index === 0 && context.isStopped()) board.stop();
   context.startLine();
@@ -144,11 +145,10 @@ function runWindow(
   if (context.index === 0) board.endWindow();
 }
 
-/** Every CPU dies, and the one that comes in its place goes on with its neighbour's arrays. */
+/** Every CPU goes on with the arrays of the next. */
 function inherit(context: JobContext, site: Site | null, table: Int32Array): void {
   if (site !== null) {
     const { heap, block } = site;
-    heap.renew();
     table[context.index] = heap.calls.arrays(block, 0);
   }
   context.startLine();
@@ -182,8 +182,9 @@ function run(
   const end = begun + windowMs;
   let before = begun;
   while (before < end) {
-    const done = calls.phase(block, site.steps);
-    sinceRenewal += site.steps;
+    const steps = renewSteps > 0 ? Math.min(site.steps, renewSteps - sinceRenewal) : site.steps;
+    const done = calls.phase(block, steps);
+    sinceRenewal += steps;
     if (renewSteps > 0 && sinceRenewal >= renewSteps) {
       heap.renew();
       calls = heap.calls;
