@@ -21,9 +21,8 @@ const SIZE_MAX = 16_000;
 const CROSS_ROUNDS = 2;
 const WAITING = 8;
 const BATCH_POINTERS = 99;
-
-/** The mean of a size, by size class: larger by less than half. */
-const OBJECT_BYTES = (SIZE_MAX / 3) * 1.5;
+/** The mean of a size. */
+const OBJECT_BYTES = Math.ceil((2 * SIZE_MIN + SIZE_MAX) / 3);
 
 export const rptest: LoadDefinition = {
   name: "rptest",
