@@ -133,6 +133,7 @@ function runWindow(
   window: number,
 ): boolean {
   const load = loadNamed(args.load);
+  if (load.between !== "none") site?.heap.renew();
   if (load.between === "inherit") inherit(context, site, board.tableOf(index));
   if (context.index === 0 && context.isStopped()) board.stop();
   context.startLine();
@@ -150,11 +151,10 @@ function runWindow(
   return true;
 }
 
-/** Every CPU dies, and the one that comes in its place goes on with its neighbour's arrays. */
+/** Every CPU goes on with the arrays of the next. */
 function inherit(context: JobContext, site: Site | null, table: Int32Array): void {
   if (site !== null) {
     const { heap, block } = site;
-    heap.renew();
     table[context.index] = heap.calls.arrays(block, 0);
   }
   context.startLine();
@@ -188,8 +188,9 @@ function run(
   const end = begun + windowMs;
   let before = begun;
   while (before < end) {
-    const done = calls.phase(block, site.steps);
-    sinceRenewal += site.steps;
+    const steps = renewSteps > 0 ? Math.min(site.steps, renewSteps - sinceRenewal) : site.steps;
+    const done = calls.phase(block, steps);
+    sinceRenewal += steps;
     if (renewSteps > 0 && sinceRenewal >= renewSteps) {
       heap.renew();
       calls = heap.calls;
