@@ -1,6 +1,7 @@
 /**
  * malloc-large: buffers of many MiB that are replaced at random. Parameters p0 buffers, p1 smallest
- * and p2 first too large size. Only CPU 0 does anything: more would not fit. See harness/workload/loads/malloc-large.ts.
+ * and p2 first too large size. Only CPU 0 does anything: more would not fit. See
+ * harness/workload/loads/malloc-large.ts.
  */
 import { load_free, load_malloc } from "./heap";
 import { Load, element, load_below } from "./load";

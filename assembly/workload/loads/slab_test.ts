@@ -36,7 +36,7 @@ function empty(l: Load, first: u32, count: u32): void {
   }
 }
 
-/** Each step is half of the calls of a pair: an allocation and a free, of the same object or not. */
+/** A step is an allocation and a free, or two of either: a pair in the long run. */
 export function slab_test_phase(block: usize, steps: u32): u32 {
   const l = changetype<Load>(block);
   const slots = l.p0;
