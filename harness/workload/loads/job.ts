@@ -65,10 +65,11 @@ export async function loadJob(context: JobContext, args: LoadJobArgs): Promise<V
   }
   // The same on every CPU: an order of its own for each window.
   const random = createRandom(args.seed);
-  for (let window = -WARM_UP_WINDOWS; window < shape.windows && !board.isStopped; window++) {
+  let goesOn = true;
+  for (let window = -WARM_UP_WINDOWS; window < shape.windows && goesOn; window++) {
     for (const index of random.shuffle([...variants.keys()])) {
-      runWindow(context, args, board, index, sites[index] ?? null, window);
-      if (board.isStopped) break;
+      goesOn = runWindow(context, args, board, index, sites[index] ?? null, window);
+      if (!goesOn) break;
     }
   }
   return takeDown(context, sites);
@@ -119,6 +120,10 @@ function seedOf(seed: number, cpu: number): number {
   return (seed ^ Math.imul(cpu + 1, 0x85eb_ca6b)) >>> 0;
 }
 
+/**
+ * @returns false if the run was stopped. All CPUs look between the same two start lines, and CPU 0
+ * stops it only outside of these: whoever looked at another time could leave one line too early.
+ */
 function runWindow(
   context: JobContext,
   args: LoadJobArgs,
@@ -126,12 +131,13 @@ function runWindow(
   index: number,
   site: Site | null,
   window: number,
-): void {
+): boolean {
   const load = loadNamed(args.load);
+  if (load.between !== "none") site?.heap.renew();
   if (load.between === "inherit") inherit(context, site, board.tableOf(index));
   if (context.index === 0 && context.isStopped()) board.stop();
   context.startLine();
-  if (board.isStopped) return;
+  if (board.isStopped) return false;
   if (site !== null) {
     const isRecorded = window >= 0;
     const recorder = isRecorded ? board.recorder(index, context.index) : null;
@@ -142,13 +148,13 @@ function runWindow(
   }
   context.startLine();
   if (context.index === 0) board.endWindow();
+  return true;
 }
 
-/** Every CPU dies, and the one that comes in its place goes on with its neighbour's arrays. */
+/** Every CPU goes on with the arrays of the next. */
 function inherit(context: JobContext, site: Site | null, table: Int32Array): void {
   if (site !== null) {
     const { heap, block } = site;
-    heap.renew();
     table[context.index] = heap.calls.arrays(block, 0);
   }
   context.startLine();
@@ -182,8 +188,9 @@ function run(
   const end = begun + windowMs;
   let before = begun;
   while (before < end) {
-    const done = calls.phase(block, site.steps);
-    sinceRenewal += site.steps;
+    const steps = renewSteps > 0 ? Math.min(site.steps, renewSteps - sinceRenewal) : site.steps;
+    const done = calls.phase(block, steps);
+    sinceRenewal += steps;
     if (renewSteps > 0 && sinceRenewal >= renewSteps) {
       heap.renew();
       calls = heap.calls;
