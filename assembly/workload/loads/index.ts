@@ -14,7 +14,7 @@ export {
 export * from "./malloc_multithreading";
 export * from "./mleak";
 export * from "./mstress";
-export { null_free, null_malloc } from "./null";
+export { null_attach, null_free, null_malloc } from "./null";
 export * from "./rptest";
 export {
   sh6bench_bytes,
