@@ -2,8 +2,8 @@
  * sh8bench: sh6bench, with objects that another thread frees (`sh8bench 2N`; a version of our own,
  * since its source is not free).
  *
- * Model: as sh6bench, but the newest quarter of the 2000 objects of a round goes to the next CPU, at
- * once, through a ring beside the heap. That CPU frees them at the end of its own round, last
+ * Model: as sh6bench, but the newest quarter of the 2000 objects of a round goes to the next CPU,
+ * at once, through a ring beside the heap. That CPU frees them at the end of its own round, last
  * in first out. The ring has room for 512 addresses; what finds no room is freed by its owner, as
  * the rest. On one CPU it sends to itself.
  */
