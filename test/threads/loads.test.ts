@@ -31,6 +31,16 @@ test.each(SOME)("$name runs on two Workers and leaves an empty heap", async (loa
   }
 });
 
+test.each(["xmalloc-test", "rptest"])("%s hands over between four Workers", async (name) => {
+  const load = loadNamed(name);
+  const options = { load, flavours: ["fused"] as const, cpuCounts: [4], scale: 0.01 };
+  const run = await runLoad({ ...options, seed: nextSeed(), durationMs: DURATION_MS });
+  const [variant] = run.variants;
+  expect(variant?.findings).toEqual([]);
+  const remote = variant?.ends.map((end) => end.remote) ?? [];
+  expect(remote.filter((count) => count > 0).length).toBeGreaterThanOrEqual(2);
+});
+
 test("a run that is interrupted frees everything too", async () => {
   const stop = new AbortController();
   const running = runLoad({

@@ -54,7 +54,7 @@ function next_slot(l: Load): usize {
   return element(<usize>l.arrays, index);
 }
 
-/** A prime below 32; each sum of few terms is odd, so rounds differ in what they visit. */
+/** @returns a prime, less than the fewest slots there are. */
 function stride(l: Load): u32 {
   const draw = load_random(l) >> 30;
   if (draw === 0) return 7;

@@ -4,7 +4,7 @@
  *
  * ```
  * arrays     objects, from slot 0 on
- * state0     objects held                   state1   what the CPU is at: FILL, LAST_FIRST, FIRST_FIRST
+ * state0     objects held                   state1   FILL, LAST_FIRST or FIRST_FIRST
  * state2     where freeing ends, or is at   state3   rounds so far
  * state4     size of this run
  * ```

@@ -3,20 +3,23 @@
  * there. See harness/workload/loads/sh8bench.ts.
  *
  * ```
- * shared     a mailbox for each CPU, which the one before it writes
+ * shared     a ring of CAPACITY addresses for each CPU, which the CPU before it writes
  * state0..4  as in sh6bench.ts, state1 also RECEIVE
- * state5     pointers of the oldest batch in the mailbox that are freed
+ * state5     addresses of the batch in hand that are freed     state6   and all of them
  * ```
  */
 import { load_free } from "./heap";
 import { Load, element } from "./load";
-import { MAILBOX_BYTES, MAIL_BATCH, mail_done, mail_next, mail_room, mail_send } from "./mailbox";
+import { ring_bytes, ring_publish, ring_read_at, ring_ready } from "./ring";
+import { ring_room, ring_take, ring_write_at } from "./ring";
 import { FILL, sh6bench_bytes, sh6bench_release, sh_drop, sh_fill, sh_turn } from "./sh6bench";
 
 const RECEIVE: u32 = 3;
+/** Addresses on their way to a CPU: a power of two. */
+const CAPACITY: u32 = 512;
 
-function mailbox(l: Load, cpu: u32): usize {
-  return <usize>l.shared + <usize>(cpu * MAILBOX_BYTES);
+function inbox(l: Load, cpu: u32): usize {
+  return <usize>(l.shared + cpu * ring_bytes(CAPACITY));
 }
 
 export function sh8bench_bytes(block: usize): u32 {
@@ -24,37 +27,35 @@ export function sh8bench_bytes(block: usize): u32 {
 }
 
 export function sh8bench_shared_bytes(block: usize): u32 {
-  return changetype<Load>(block).cpus * MAILBOX_BYTES;
+  return changetype<Load>(block).cpus * ring_bytes(CAPACITY);
 }
 
 export function sh8bench_prepare(_block: usize): void {}
 
-/** Send the newest objects on while there is room, down to three quarters. */
+/** Send the newest quarter on, or what there is room for. */
 function send(l: Load): void {
-  const box = mailbox(l, l.cpu + 1 < l.cpus ? l.cpu + 1 : 0);
-  const kept = l.p0 - (l.p0 >> 2);
-  while (l.state0 >= kept + MAIL_BATCH) {
-    const batch = mail_room(box);
-    if (batch === 0) return;
-    l.state0 -= MAIL_BATCH;
-    const newest = element(<usize>l.arrays, l.state0);
-    memory.copy(batch, newest, MAIL_BATCH << 2);
-    memory.fill(newest, 0, MAIL_BATCH << 2);
-    mail_send(box);
+  const ring = inbox(l, l.cpu + 1 < l.cpus ? l.cpu + 1 : 0);
+  const count = min(l.p0 >> 2, ring_room(ring, CAPACITY));
+  for (let i: u32 = 0; i < count; i++) {
+    const slot = element(<usize>l.arrays, --l.state0);
+    store<u32>(ring_write_at(ring, CAPACITY, i), load<u32>(slot));
+    store<u32>(slot, 0);
   }
+  ring_publish(ring, count);
 }
 
 /** Free one object that came from the CPU before. @returns false: there is none. */
 function receive(l: Load): bool {
-  const box = mailbox(l, l.cpu);
-  const batch = mail_next(box);
-  if (batch === 0) return false;
-  load_free(<usize>load<u32>(element(batch, l.state5++)));
-  if (l.cpus > 1) l.remote++;
-  if (l.state5 === MAIL_BATCH) {
+  const ring = inbox(l, l.cpu);
+  if (l.state5 === l.state6) {
+    // The room of a whole batch is given back at once: a line changes hands once for many.
+    ring_take(ring, l.state6);
     l.state5 = 0;
-    mail_done(box);
+    l.state6 = ring_ready(ring);
+    if (l.state6 === 0) return false;
   }
+  load_free(<usize>load<u32>(ring_read_at(ring, CAPACITY, l.state5++)));
+  if (l.cpus > 1) l.remote++;
   return true;
 }
 

@@ -1,11 +1,11 @@
 /**
  * alloc-test: local churn with the skew of real programs (`alloc-test N`, seed 41).
  *
- * Model: 2^18 slots shared out among the CPUs, half of them filled before. A step picks a slot: 80 %
- * of the picks go to the first 20 % of the slots, and so within those, six levels deep. An empty
- * slot gets an object, every byte written; a full one is read, every byte, and freed. Sizes are
- * 5..1024 bytes: half of them up to 8, a quarter up to 16, and so on. Differs: steps for a window
- * of time, not 100 million for each thread.
+ * Model: 2^18 slots shared out among the CPUs, half of them filled before. A step picks a slot:
+ * 80 % of the picks go to the first 20 % of the slots, and so within those, six levels deep. An
+ * empty slot gets an object, every byte written; a full one is read, every byte, and freed.
+ * Sizes are 5..1024 bytes: half of them up to 8, a quarter up to 16, and so on. Differs: steps
+ * for a window of time, not 100 million for each thread.
  */
 import { type LoadDefinition, scaled } from "./definition.js";
 

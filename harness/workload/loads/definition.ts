@@ -47,8 +47,8 @@ export interface LoadDefinition {
    */
   readonly between: "inherit" | "renew" | "none";
   /**
-   * A CPU goes offline and comes back after so many steps, timed with them; 0: never. No call of
-   * the load is given more steps than that.
+   * Steps in the life of a CPU, then it goes offline and a new one comes, timed with them: such a
+   * life is a chunk of its own. 0: CPUs live on.
    */
   readonly renewSteps: number;
   /** One of a sweep, run only where it is asked for by name. @default false */

@@ -183,18 +183,14 @@ function run(
   let { calls }: { calls: LoadCalls } = heap;
   let operations = 0;
   let idle = 0;
-  let sinceRenewal = 0;
   const begun = context.now();
   const end = begun + windowMs;
   let before = begun;
   while (before < end) {
-    const steps = renewSteps > 0 ? Math.min(site.steps, renewSteps - sinceRenewal) : site.steps;
-    const done = calls.phase(block, steps);
-    sinceRenewal += steps;
-    if (renewSteps > 0 && sinceRenewal >= renewSteps) {
+    const done = calls.phase(block, renewSteps > 0 ? renewSteps : site.steps);
+    if (renewSteps > 0) {
       heap.renew();
-      calls = heap.calls;
-      sinceRenewal = 0;
+      ({ calls } = heap);
     }
     const now = context.now();
     if (done === 0) {

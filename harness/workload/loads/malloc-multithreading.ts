@@ -2,10 +2,10 @@
  * malloc-multithreading: the load of emscripten's published chart of its allocators
  * (test_malloc_multithreading).
  *
- * Model: each CPU has 1024 slots and takes them in turn. Step i frees what is in its slot, allocates
- * 1000 + i % 1024 bytes and writes one byte. Nothing is shared, so a heap with one lock shows by how
- * much it slows down with every CPU. Differs: steps for a window of time, not 100 million shared
- * out among the workers.
+ * Model: each CPU has 1024 slots and takes them in turn. Step i frees what is in its slot,
+ * allocates 1000 + i % 1024 bytes and writes one byte. Nothing is shared, so a heap with one lock
+ * shows by how much it slows down with every CPU. Differs: steps for a window of time, not
+ * 100 million shared out among the workers.
  */
 import { type LoadDefinition, scaled } from "./definition.js";
 

@@ -2,10 +2,10 @@
  * mleak: threads that exchange objects and exit; does each leave everything behind it in order?
  * (`mleak`: 10 threads at a time, 500 or 5000 rounds.)
  *
- * Model: a CPU lives for 100 steps, then goes offline, and a new one of its number takes over. A step
- * allocates 16 words, zeroes them, swaps the object with a random slot of the transfer array of
- * 1000 that all share, and frees what comes out. The time to go and to come, which is
- * mostly that of making two instances, is in the figure: a hundredth of it in each step.
+ * Model: a CPU lives for 100 steps, then goes offline, and a new one of its number takes over. A
+ * step allocates 16 words, zeroes them, swaps the object with a random slot of the transfer array
+ * of 1000 that all share, and frees what comes out. The time to go and to come, mostly that of
+ * making two instances, is in the figure: a hundredth of it in each step.
  * Differs: the original's threads each live for one step and wait for each other.
  */
 import type { LoadDefinition } from "./definition.js";

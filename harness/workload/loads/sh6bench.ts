@@ -11,8 +11,8 @@
 import { type LoadDefinition, scaled } from "./definition.js";
 
 const SLOTS = 2000;
-/** sh8bench hands over batches of 64 from a quarter of them. */
-const SLOTS_MIN = 512;
+/** Four runs. */
+const SLOTS_MIN = 128;
 const SIZE_MAX = 1000;
 
 /** Of sh6bench and sh8bench. */

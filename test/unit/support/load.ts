@@ -1,6 +1,6 @@
 /**
- * A load of the catalogue on simulated CPUs: the real build, fused, every CPU in this one thread, so
- * that a run is the same each time.
+ * A load of the catalogue on simulated CPUs: the real build, fused, every CPU in this one thread,
+ * so that a run is the same each time.
  */
 import { createHeap, type Heap } from "slablab";
 import { compileBuild } from "slablab/internal/heap/load.js";
