@@ -43,28 +43,38 @@ export class Recorder {
     switch (kind) {
       case "held":
       case "unlock":
-        return ring.count(kind);
+        ring.count(kind);
+        return;
       case "kmalloc":
-        return ring.write(kind, this.nowUs(), event.address, event.size, event.flags);
+        ring.write(kind, this.nowUs(), event.address, event.size, event.flags);
+        return;
       case "kfree":
-        return ring.write(kind, this.nowUs(), event.address, 0, 0);
+        ring.write(kind, this.nowUs(), event.address, 0, 0);
+        return;
       case "kmem_cache_alloc":
-        return ring.write(kind, this.nowUs(), event.address, event.cacheAddress, event.flags);
+        ring.write(kind, this.nowUs(), event.address, event.cacheAddress, event.flags);
+        return;
       case "kmem_cache_free":
       case "defer":
-        return ring.write(kind, this.nowUs(), event.address, event.cacheAddress, 0);
+        ring.write(kind, this.nowUs(), event.address, event.cacheAddress, 0);
+        return;
       case "slab_alloc":
       case "slab_free":
-        return ring.write(kind, this.nowUs(), event.slab, event.cacheAddress, event.order);
+        ring.write(kind, this.nowUs(), event.slab, event.cacheAddress, event.order);
+        return;
       case "defer_slab":
-        return ring.write(kind, this.nowUs(), event.slab, event.cacheAddress, 0);
+        ring.write(kind, this.nowUs(), event.slab, event.cacheAddress, 0);
+        return;
       case "contention_begin":
-        return ring.write(kind, this.nowUs(), event.lock, MODES.indexOf(event.mode), 0);
+        ring.write(kind, this.nowUs(), event.lock, MODES.indexOf(event.mode), 0);
+        return;
       case "contention_end":
-        return ring.write(kind, this.nowUs(), event.lock, Number(event.acquired), 0);
+        ring.write(kind, this.nowUs(), event.lock, Number(event.acquired), 0);
+        return;
       case "drain": {
         const trigger = STAT_ITEMS.indexOf(event.trigger);
-        return ring.write(kind, this.nowUs(), event.objects, event.cacheAddress, trigger);
+        ring.write(kind, this.nowUs(), event.objects, event.cacheAddress, trigger);
+        return;
       }
     }
   };
