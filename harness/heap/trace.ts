@@ -37,6 +37,8 @@ export interface Traced<Name extends string> {
 export interface OfCache {
   /** The name of the cache. */
   readonly cache: string;
+  /** Where its descriptor is: costs nothing to read, and names the cache while it exists. */
+  readonly cacheAddress: number;
 }
 
 /** kmalloc() returned; 0: out of memory. kmalloc_nolock() says nothing, as in the kernel. */
@@ -256,7 +258,8 @@ function makeEvent(
 /** Add the name of the cache at `address`, to be read from the heap by whoever asks. */
 function named<T extends object>(view: HeapView, address: number, event: T): T & OfCache {
   let name: string | undefined;
-  return Object.defineProperty(event, "cache", {
+  const addressed = Object.assign(event, { cacheAddress: address });
+  return Object.defineProperty(addressed, "cache", {
     enumerable: true,
     get: () => {
       if (name === undefined) {
