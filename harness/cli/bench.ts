@@ -1,125 +1,242 @@
 /**
- * `slablab bench [filter]`: micro-benchmarks of the heap.
+ * `slablab bench [filter]`: micro-benchmarks and loads; `slablab bench compare A B`: two runs.
  *
- * `fastpath` runs on a heap of one CPU from the bench build, which is the release build with the
- * loops linked to it; `options` compares heaps that differ in one option each.
+ * Whatever was asked for is checked before anything is measured, because measuring takes minutes.
  */
+import { availableParallelism } from "node:os";
 import { type Command, Option } from "commander";
-import type { InterleavedOptions } from "../measure/interleaved.js";
+import type { Comparison } from "../measure/bench-compare.js";
+import type { BenchResults } from "../measure/bench-row.js";
+import type { Suite } from "../measure/bench-suites.js";
+import type { Environment } from "../measure/environment.js";
+import type { BenchReport } from "../report/bench-schema.js";
+import { registerCompare } from "./bench-compare.js";
+import { type BenchOptions, failOnOption, flavourOption, scaleOption } from "./bench-options.js";
 import { EXIT, type ExitStatus, UsageError, runInterruptible } from "./exit.js";
-import { durationOption, jsonOption, parseSizeBytes, quietOption, seedOption } from "./options.js";
+import {
+  CPUS_MAX,
+  durationOption,
+  jsonOption,
+  parseCpusList,
+  parseSizeBytes,
+  quietOption,
+  seedOption,
+} from "./options.js";
+import { createProgress } from "./progress.js";
 
-interface BenchOptions {
-  readonly duration: number;
-  readonly size: number;
-  readonly seed: number;
-  readonly json: boolean;
-  readonly quiet: boolean;
-}
-
-const SUITES = ["fastpath", "options"] as const;
 /** Larger objects have no fast path. */
 const SIZE_MAX = 8192;
+/** A heap is one memory of 32-bit addresses. */
+const HEAP_BYTES_MAX = 2 ** 32;
+const PROGRESS_STEPS = 1000;
+/** What a suite takes beside its duration: heaps, Workers, warming up. */
+const SETUP_MS = 1500;
 
 export function register(program: Command): void {
-  program
+  const command = program
     .command("bench")
-    .description("micro-benchmarks: the fast path against a loop by hand; what options cost")
-    .argument("[filter]", `which suite: ${SUITES.join(", ")}`, "fastpath")
+    .description("micro-benchmarks and loads: what the heap costs, on one CPU and on many")
+    .argument("[filter]", "suites or rows by name, `loads`, or `all` (default: a choice of them)")
+    .option("--list", "list what there is and measure nothing", false)
     .addOption(durationOption("5s"))
-    .addOption(new Option("--size <bytes>", "object size").argParser(parseSizeBytes).default(64))
-    .addOption(seedOption())
-    .addOption(jsonOption())
-    .addOption(quietOption())
-    .addHelpText(
-      "after",
-      "\nExample:\n  slablab bench fastpath --duration 10s\n  slablab bench options",
+    .option(
+      "--cpus <list>",
+      "CPUs of loads, such as 4 or 1,2,4 (default: 1 and all)",
+      parseCpusList,
     )
-    .action(async (filter: string, options: BenchOptions) => {
+    .addOption(scaleOption())
+    .addOption(flavourOption())
+    .addOption(
+      new Option("--size <bytes>", "object size of micro-benchmarks")
+        .argParser(parseSizeBytes)
+        .default(64),
+    )
+    .addOption(seedOption())
+    .addOption(jsonOption().conflicts(["markdown", "csv"]))
+    .addOption(new Option("--markdown", "print a Markdown table").default(false).conflicts("csv"))
+    .addOption(new Option("--csv", "print comma-separated values").default(false))
+    .option("--html <file>", "write a page with plots, too")
+    .option("--save <name>", "keep the results, for --baseline")
+    .option("--baseline <name>", "compare with results that were saved")
+    .addOption(failOnOption())
+    .addOption(quietOption())
+    .addHelpText("after", HELP)
+    .action(async (filter: string | undefined, options: BenchOptions) => {
       process.exitCode = await runInterruptible((signal) => bench(filter, options, signal));
     });
+  registerCompare(command);
 }
 
+const HELP = `
+The duration is that of each suite. bench/README.md explains every number.
+
+Examples:
+  slablab bench                                    a choice, in less than a minute
+  slablab bench fastpath --duration 10s
+  slablab bench larson --cpus 1,2,4 --html larson.html
+  slablab bench loads --save main                  before a change, and after it:
+  slablab bench loads --baseline main --fail-on p50:5%,mops:10%
+  slablab bench compare before.json after.json`;
+
 async function bench(
-  filter: string,
+  filter: string | undefined,
   options: BenchOptions,
   signal: AbortSignal,
 ): Promise<ExitStatus> {
-  const suite = SUITES.find((each) => each.includes(filter));
-  if (suite === undefined) {
-    throw new UsageError(
-      `bench: expected one of ${SUITES.join(", ")}, got ${filter}; try fastpath`,
-    );
-  }
-  if (options.size > SIZE_MAX) {
-    throw new UsageError(`--size: expected 1..${SIZE_MAX} bytes, got ${options.size}; try 64`);
-  }
-  const { createProgress } = await import("./progress.js");
-  const { systemClock } = await import("../measure/clock.js");
-  const progress = createProgress(options);
-  const bar = progress.bar(suite, 100);
-  const measured = await (suite === "fastpath" ? runFastpath : runFlavours)(options.size, {
-    durationMs: options.duration,
-    seed: options.seed,
-    clock: systemClock,
-    signal,
-    onProgress: (share) => bar.update(Math.round(share * 100)),
-  });
-  progress.stop();
-  await print(suite, options, measured);
+  if (options.list) return list();
+  const suites = await selectSuites(filter);
+  const cpuCounts = cpuCountsOf(options);
+  await checkSizes(suites, options, cpuCounts);
+  const baseline = await checkFiles(options);
+  const { readEnvironment } = await import("../measure/environment.js");
+  const environment = readEnvironment();
+  announce(suites, options, filter === undefined);
+  const results = await measure({ suites, cpuCounts, options, environment, signal });
+  const comparison = await compareWith(baseline, options, environment, results);
+  const run = { suites, options, cpuCounts, environment, results, comparison };
+  const { writeOutputs } = await import("./bench-output.js");
+  await writeOutputs(run);
+  const isBad = results.findings.length > 0 || (comparison?.failed.length ?? 0) > 0;
+  return isBad ? EXIT.finding : EXIT.fine;
+}
+
+async function list(): Promise<ExitStatus> {
+  const { allSuites, defaultSuites, rowsOf } = await import("../measure/bench-suites.js");
+  const { renderTable } = await import("../report/table.js");
+  const suites = allSuites();
+  const chosen = new Set(defaultSuites(suites));
+  const rows = suites.map((suite) => [suite.name, chosen.has(suite) ? "yes" : "", suite.about]);
+  const micros = suites
+    .filter(({ kind }) => kind === "micro")
+    .map((suite) => `${suite.name}: ${rowsOf(suite).join(", ")}`);
+  const table = renderTable({ head: ["suite", "by default", "what it is"], rows });
+  process.stdout.write(`${[table, "", "rows:", ...micros].join("\n")}\n`);
   return EXIT.fine;
 }
 
-interface Measured {
-  readonly results: object;
-  readonly text: string;
+async function selectSuites(filter: string | undefined): Promise<Suite[]> {
+  const { allSuites, closestName, defaultSuites, matchSuites, rowsOf } = await import(
+    "../measure/bench-suites.js"
+  );
+  const suites = allSuites();
+  if (filter === undefined) return defaultSuites(suites);
+  const found = matchSuites(suites, filter);
+  if (found.length > 0) return found;
+  const names = ["compare", "loads", "all", ...suites.map(({ name }) => name)];
+  const close = closestName([...names, ...suites.flatMap(rowsOf)], filter);
+  const advice = close === null ? "try slablab bench --list" : `did you mean ${close}?`;
+  throw new UsageError(
+    `bench: expected part of a suite's or row's name, loads or all, got ${filter}; ${advice}`,
+  );
 }
 
-async function runFastpath(size: number, options: InterleavedOptions): Promise<Measured> {
-  const [{ createHeap }, { compileBuild }, { createFastpathTasks }, { measureFastpath }, report] =
-    await Promise.all([
-      import("../heap/heap.js"),
-      import("../heap/load.js"),
-      import("../workload/fastpath.js"),
-      import("../measure/fastpath.js"),
-      import("../report/fastpath.js"),
-    ]);
-  const module = await compileBuild("bench");
-  const heap = await createHeap({ module, cpus: 1, maximumBytes: 16 * 2 ** 20 });
-  const results = measureFastpath(createFastpathTasks(heap.cpu(), size), options);
-  return { results, text: report.renderFastpath(results) };
+/** On one CPU and on all of them, unless somebody says otherwise. */
+function cpuCountsOf({ cpus }: BenchOptions): number[] {
+  const counts = cpus ?? [1, Math.min(availableParallelism(), CPUS_MAX)];
+  return [...new Set(counts)].sort((a, b) => a - b);
 }
 
-async function runFlavours(size: number, options: InterleavedOptions): Promise<Measured> {
-  const [{ createFlavourTasks }, { measureFlavours }, report] = await Promise.all([
-    import("../workload/flavours.js"),
-    import("../measure/flavours.js"),
-    import("../report/flavours.js"),
-  ]);
-  const results = measureFlavours(await createFlavourTasks(size), options);
-  return { results, text: report.renderFlavours(results) };
-}
-
-async function print(
-  suite: (typeof SUITES)[number],
-  options: BenchOptions,
-  { results, text }: Measured,
+async function checkSizes(
+  suites: readonly Suite[],
+  { size, scale }: BenchOptions,
+  cpuCounts: readonly number[],
 ): Promise<void> {
-  const { describeEnvironment, readEnvironment } = await import("../measure/environment.js");
-  const environment = readEnvironment();
-  if (options.json) {
-    const { createReport, serializeReport } = await import("../report/json.js");
-    const parameters = { suite, durationMs: options.duration, size: options.size };
-    const parts = {
-      command: "bench",
-      environment,
-      seed: options.seed,
-      parameters,
-      results,
-    } as const;
-    process.stdout.write(serializeReport(createReport(parts)));
-    return;
+  if (size > SIZE_MAX) {
+    throw new UsageError(`--size: expected 1..${SIZE_MAX} bytes, got ${size}; try 64`);
   }
-  process.stdout.write(`${describeEnvironment(environment, options.seed)}\n\n`);
-  process.stdout.write(`${text}\n`);
+  const { heapBytesOf } = await import("../measure/load-run.js");
+  const cpus = Math.max(...cpuCounts);
+  for (const suite of suites) {
+    if (suite.kind !== "load") continue;
+    const bytes = heapBytesOf(suite.load, cpus, scale);
+    if (bytes <= HEAP_BYTES_MAX) continue;
+    const gib = (bytes / 2 ** 30).toPrecision(2);
+    throw new UsageError(
+      `--scale: expected loads that fit in a heap of 4 GiB, got ${suite.name} of ${gib} GiB at ` +
+        `--scale ${scale} on ${cpus} CPUs; try --scale ${Math.max(0.01, scale / 10)}`,
+    );
+  }
+}
+
+/** @returns the baseline, or null: none was asked for */
+async function checkFiles({
+  html,
+  save,
+  baseline,
+  failOn,
+}: BenchOptions): Promise<BenchReport | null> {
+  const { checkWritable, prepareSave, readBench, savedFile } = await import("./bench-files.js");
+  if (failOn.length > 0 && baseline === undefined) {
+    throw new UsageError(
+      "--fail-on: expected --baseline NAME to compare with, got none; " +
+        "save one with slablab bench --save NAME",
+    );
+  }
+  if (html !== undefined) await checkWritable("--html", html);
+  if (save !== undefined) await prepareSave(savedFile("--save", save));
+  if (baseline === undefined) return null;
+  const advice = `save one with slablab bench --save ${baseline}`;
+  return readBench("--baseline", savedFile("--baseline", baseline), advice);
+}
+
+function announce(suites: readonly Suite[], options: BenchOptions, isDefault: boolean): void {
+  if (options.json || options.quiet) return;
+  const seconds = Math.ceil((suites.length * (options.duration + SETUP_MS)) / 1000);
+  const names = suites.map(({ name }) => name).join(", ");
+  console.error(`measuring ${names}: about ${seconds} s`);
+  if (isDefault) console.error("there is more: slablab bench --list");
+}
+
+interface Measuring {
+  readonly suites: readonly Suite[];
+  readonly cpuCounts: readonly number[];
+  readonly options: BenchOptions;
+  readonly environment: Environment;
+  readonly signal: AbortSignal;
+}
+
+async function measure({
+  suites,
+  cpuCounts,
+  options,
+  environment,
+  signal,
+}: Measuring): Promise<BenchResults> {
+  const { systemClock } = await import("../measure/clock.js");
+  const { runBench } = await import("../measure/bench-run.js");
+  const { cpu, loadAverage, timerResolutionNs } = environment;
+  const { duration: durationMs, scale, size, seed, flavour } = options;
+  const progress = createProgress(options);
+  const bar = progress.bar("bench", suites.length * PROGRESS_STEPS);
+  try {
+    return await runBench({
+      ...{ suites, durationMs, cpuCounts, flavours: flavour ?? null, scale, size, seed, signal },
+      ...{ machine: { cores: cpu.cores, loadAverage, timerResolutionNs }, clock: systemClock },
+      onProgress: (suite, share) => {
+        bar.update(Math.round((suites.indexOf(suite) + share) * PROGRESS_STEPS), suite.name);
+      },
+    });
+  } finally {
+    progress.stop();
+  }
+}
+
+async function compareWith(
+  baseline: BenchReport | null,
+  options: BenchOptions,
+  environment: Environment,
+  { rows }: BenchResults,
+): Promise<Comparison | null> {
+  if (baseline === null) return null;
+  const { compareBenches } = await import("../measure/bench-compare.js");
+  const { seed, failOn, size, scale, duration: durationMs } = options;
+  const measured = new Set(rows.map(({ suite }) => suite));
+  // What was not asked for this time is not missing.
+  const before = baseline.results.rows.filter(({ suite }) => measured.has(suite));
+  const { environment: was, parameters } = baseline;
+  return compareBenches(
+    { environment: was, parameters, rows: before },
+    { environment, parameters: { size, scale, durationMs }, rows },
+    { seed, failOn },
+  );
 }

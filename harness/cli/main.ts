@@ -16,6 +16,8 @@ function createProgram(): Command {
   const program = new Command("slablab")
     .description("A SLUB-style slab allocator on shared memory, measured, broken and explained.")
     .version(packageVersion() ?? "unknown", "-V, --version")
+    // What comes after a command is that command's: `bench compare` has flags that bench has, too.
+    .enablePositionalOptions()
     .showHelpAfterError("(--help shows what is possible)")
     .exitOverride()
     .configureOutput({

@@ -3,42 +3,33 @@
  * are reported, never asserted.
  */
 import type { FastpathTask, FastpathTaskName } from "../workload/fastpath.js";
+import type { BenchRow, Budget } from "./bench-row.js";
 import { type InterleavedOptions, measureInterleaved } from "./interleaved.js";
-import { type Estimate, estimateMedian, estimatePairedRatio } from "./statistics.js";
-
-export interface FastpathRow {
-  readonly name: FastpathTaskName;
-  readonly unit: string;
-  /** Nanoseconds per operation. */
-  readonly ns: Estimate;
-}
-
-export interface Budget {
-  readonly name: string;
-  /** The measured ratio. */
-  readonly ratio: Estimate;
-  /** At most this. */
-  readonly limit: number;
-  /** "missed" only when the whole interval lies above the limit. */
-  readonly verdict: "met" | "missed" | "undecided";
-}
+import { microRow } from "./micro-row.js";
+import { estimatePairedRatio } from "./statistics.js";
 
 export interface FastpathResults {
   readonly rounds: number;
   readonly operationsPerSample: number;
-  readonly rows: readonly FastpathRow[];
+  readonly rows: readonly BenchRow[];
   readonly budgets: readonly Budget[];
 }
 
-export function measureFastpath(
+/** Loops called from JavaScript: their calls alone are another loop. */
+const FROM_JS: readonly FastpathTaskName[] = ["js-checked-pair", "js-raw-pair"];
+
+export async function measureFastpath(
   tasks: readonly FastpathTask[],
   options: InterleavedOptions,
-): FastpathResults {
+): Promise<FastpathResults> {
   const { seed } = options;
-  const { rounds, operationsPerSample, samples } = measureInterleaved(tasks, options);
+  const measured = await measureInterleaved(tasks, options);
+  const { rounds, operationsPerSample, samples } = measured;
   if (rounds === 0) return { rounds, operationsPerSample, rows: [], budgets: [] };
   const rows = tasks.map(({ name, unit }) => {
-    return { name, unit, ns: estimateMedian(samples.get(name) ?? [], { seed }) };
+    const without = FROM_JS.includes(name) ? ({ without: "js-empty-two" } as const) : {};
+    const ratio = name === "fused-pair" ? ({ ratioTo: "handwritten-pair" } as const) : {};
+    return microRow({ suite: "fastpath", name, unit, ...without, ...ratio }, measured, seed);
   });
   return { rounds, operationsPerSample, rows, budgets: judge(samples, seed) };
 }

@@ -1,35 +1,26 @@
 /** Measures what each option of the heap costs, as a ratio to the heap without it. */
-import type { Flavour, FlavourLoad, FlavourTask } from "../workload/flavours.js";
+import type { FlavourTask } from "../workload/flavours.js";
+import type { BenchRow } from "./bench-row.js";
 import { type InterleavedOptions, measureInterleaved } from "./interleaved.js";
-import { type Estimate, estimateMedian, estimatePairedRatio } from "./statistics.js";
-
-export interface FlavourRow {
-  readonly flavour: Flavour;
-  readonly load: FlavourLoad;
-  /** Nanoseconds per allocation and free. */
-  readonly ns: Estimate;
-  /** To the plain heap, within a round. */
-  readonly ratio: Estimate;
-}
+import { microRow } from "./micro-row.js";
 
 export interface FlavourResults {
   readonly rounds: number;
   readonly operationsPerSample: number;
-  readonly rows: readonly FlavourRow[];
+  readonly rows: readonly BenchRow[];
 }
 
-export function measureFlavours(
+export async function measureFlavours(
   tasks: readonly FlavourTask[],
   options: InterleavedOptions,
-): FlavourResults {
-  const { seed } = options;
-  const { rounds, operationsPerSample, samples } = measureInterleaved(tasks, options);
+): Promise<FlavourResults> {
+  const measured = await measureInterleaved(tasks, options);
+  const { rounds, operationsPerSample } = measured;
   if (rounds === 0) return { rounds, operationsPerSample, rows: [] };
   const rows = tasks.map(({ name, flavour, load }) => {
-    const times = samples.get(name) ?? [];
-    const plain = samples.get(`plain ${load}`) ?? [];
-    const ratio = estimatePairedRatio(times, plain, { seed });
-    return { flavour, load, ns: estimateMedian(times, { seed }), ratio };
+    const unit = load === "pair" ? "kmalloc + kfree, one CPU" : "the same, freed by another CPU";
+    const task = { suite: "options", name, unit, flavour, load, ratioTo: `plain ${load}` } as const;
+    return microRow(task, measured, options.seed);
   });
   return { rounds, operationsPerSample, rows };
 }

@@ -32,6 +32,8 @@ export interface Interleaved<Name extends string> {
   readonly operationsPerSample: number;
   /** By task and round: nanoseconds per operation. Empty lists if there was no round. */
   readonly samples: ReadonlyMap<Name, readonly number[]>;
+  /** By task: nanoseconds per operation of every single sample. */
+  readonly chunks: ReadonlyMap<Name, readonly number[]>;
 }
 
 /** Time of one sample: long against a timer's grain, short against a time slice. */
@@ -42,26 +44,37 @@ const MIN_ROUNDS = 5;
 const PROBE_OPERATIONS = 20_000;
 const NS_PER_MS = 1e6;
 
-export function measureInterleaved<Name extends string>(
+/** Between two rounds the event loop turns, so that Ctrl-C is heard. */
+export async function measureInterleaved<Name extends string>(
   tasks: readonly Task<Name>[],
   options: InterleavedOptions,
-): Interleaved<Name> {
+): Promise<Interleaved<Name>> {
   const { durationMs, seed, clock, signal } = options;
   const operationsPerSample = calibrate(tasks, clock);
   const random = createRandom(seed);
   const samples = new Map<Name, number[]>(tasks.map(({ name }) => [name, []]));
+  const chunks = new Map<Name, number[]>(tasks.map(({ name }) => [name, []]));
   const startNs = clock.nowNs();
   let rounds = 0;
-  while (!signal.aborted) {
+  while (true) {
+    await turn();
+    if (signal.aborted) break;
     const doneShare = (clock.nowNs() - startNs) / (durationMs * NS_PER_MS);
     if (rounds >= MIN_ROUNDS && doneShare >= 1) break;
     options.onProgress?.(Math.min(doneShare, 1));
     for (const task of random.shuffle([...tasks])) {
-      samples.get(task.name)?.push(sampleTask(task, operationsPerSample, clock));
+      const taken = sampleTask(task, operationsPerSample, clock);
+      samples.get(task.name)?.push(median(taken));
+      chunks.get(task.name)?.push(...taken);
     }
     rounds++;
   }
-  return { rounds, operationsPerSample, samples };
+  return { rounds, operationsPerSample, samples, chunks };
+}
+
+/** Let the event loop turn once: a signal is delivered there. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
 }
 
 /** Warms every task up and @returns operations of a sample of the slowest one. */
@@ -76,8 +89,8 @@ function calibrate(tasks: readonly Task[], clock: Clock): number {
   return Math.max(Math.ceil((SAMPLE_MS * NS_PER_MS) / slowestNs), PROBE_OPERATIONS);
 }
 
-/** @returns the median of a few samples, nanoseconds per operation. */
-function sampleTask(task: Task, operations: number, clock: Clock): number {
+/** @returns a few samples, nanoseconds per operation. */
+function sampleTask(task: Task, operations: number, clock: Clock): number[] {
   const bench = new Bench({
     iterations: SAMPLES_PER_ROUND,
     time: 0,
@@ -95,5 +108,6 @@ function sampleTask(task: Task, operations: number, clock: Clock): number {
   if (result?.state !== "completed") {
     throw result?.state === "errored" ? result.error : new Error(`${task.name}: not completed`);
   }
-  return median(result.latency.samples ?? [result.latency.p50]) * NS_PER_MS;
+  const samplesMs = result.latency.samples ?? [result.latency.p50];
+  return samplesMs.map((ms) => ms * NS_PER_MS);
 }

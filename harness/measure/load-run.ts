@@ -29,8 +29,11 @@ export interface LoadRunOptions {
 export interface VariantRun {
   readonly flavour: LoadFlavour;
   readonly cpus: number;
-  /** By window that all CPUs ended, then by CPU. */
-  readonly windows: readonly (readonly WindowRecord[])[];
+  /**
+   * By number of the window, then by CPU; null: not all CPUs ended it. Windows of one number ran
+   * side by side in all variants.
+   */
+  readonly windows: readonly (readonly WindowRecord[] | null)[];
   /** By CPU: what an operation took. */
   readonly recorders: readonly Recorder[];
   /** By CPU, at the end. */
@@ -54,7 +57,6 @@ const CHUNK_MS = 0.02;
 const MIB = 2 ** 20;
 /** Tables, lists, blocks, and slabs that are half empty. */
 const SLACK_BYTES = 24 * MIB;
-const NULL_BYTES = 16 * MIB;
 const PROGRESS_MS = 100;
 const JOB = {
   module: new URL("../workload/loads/job.js", import.meta.url).href,
@@ -71,7 +73,7 @@ export async function runLoad(options: LoadRunOptions): Promise<LoadRun> {
     for (const flavour of options.flavours) {
       const heap = await makeHeap(load, flavour, cpus, scale);
       heaps.push(heap);
-      const memory = heap === null ? makeMemory() : null;
+      const memory = heap === null ? makeMemory(heapBytesOf(load, cpus, scale)) : null;
       variants.push({ flavour, cpus, handle: heap?.handle ?? null, memory });
     }
   }
@@ -113,6 +115,13 @@ export async function runLoad(options: LoadRunOptions): Promise<LoadRun> {
   }
 }
 
+/** Bytes of the memory that a heap of ours has for a load. */
+export function heapBytesOf(load: LoadDefinition, cpus: number, scale: number): number {
+  // A size class wastes up to a third, and what other CPUs hold waits on their lists.
+  const bytes = 2 * load.liveBytes(scale, cpus) + SLACK_BYTES + cpus * MIB;
+  return Math.ceil(bytes / WASM_PAGE_BYTES) * WASM_PAGE_BYTES;
+}
+
 async function makeHeap(
   load: LoadDefinition,
   flavour: LoadFlavour,
@@ -120,29 +129,28 @@ async function makeHeap(
   scale: number,
 ): Promise<Heap | null> {
   if (flavour === "null") return null;
-  // A size class wastes up to a third, and what other CPUs hold waits on their lists.
-  const bytes = 2 * load.liveBytes(scale, cpus) + SLACK_BYTES + cpus * MIB;
-  const maximumBytes = Math.ceil(bytes / WASM_PAGE_BYTES) * WASM_PAGE_BYTES;
+  const maximumBytes = heapBytesOf(load, cpus, scale);
   const module = await compileBuild(flavour === "fused" ? "bench" : "release");
   return createHeap({ module, cpus, maximumBytes, initialBytes: maximumBytes });
 }
 
-function makeMemory(): WebAssembly.Memory {
-  const pages = NULL_BYTES / WASM_PAGE_BYTES;
+/** What a heap would have: the blocks of a large load need it without one, too. */
+function makeMemory(bytes: number): WebAssembly.Memory {
+  const pages = bytes / WASM_PAGE_BYTES;
   return new WebAssembly.Memory({ initial: pages, maximum: 65_536, shared: true });
 }
 
-/** Windows that every CPU ended. */
+/** Windows; null for those that not every CPU ended. */
 function readWindows(
   board: LoadBoard,
   windows: number,
   variant: number,
   cpus: number,
-): WindowRecord[][] {
-  const all = Array.from({ length: windows }, (_, window) =>
-    Array.from({ length: cpus }, (_, cpu) => board.read(variant, window, cpu)),
-  );
-  return all.filter((records) => records.every(({ elapsedNs }) => elapsedNs > 0));
+): (WindowRecord[] | null)[] {
+  return Array.from({ length: windows }, (_, window) => {
+    const records = Array.from({ length: cpus }, (_, cpu) => board.read(variant, window, cpu));
+    return records.every(({ elapsedNs }) => elapsedNs > 0) ? records : null;
+  });
 }
 
 /** The heap after everything was freed and every CPU went offline. */

@@ -74,16 +74,37 @@ export function estimatePairedDifference(
   return bootstrapMedian(differences, options);
 }
 
+/**
+ * The ratio of two medians of samples that were not taken in pairs: of two runs. Both sides are
+ * drawn again by themselves.
+ */
+export function estimateRatioOfMedians(
+  numerators: readonly number[],
+  denominators: readonly number[],
+  options: BootstrapOptions,
+): Estimate {
+  const above = bootstrapMedians(sorted(numerators), options, BOOTSTRAP_STREAM);
+  const below = bootstrapMedians(sorted(denominators), options, BOOTSTRAP_STREAM + 1);
+  const ratios = above.map((value, draw) => value / (below[draw] as number));
+  return intervalOf(median(numerators) / median(denominators), ratios, options);
+}
+
 function bootstrapMedian(samples: readonly number[], options: BootstrapOptions): Estimate {
-  const { seed, resamples = 2000, confidence = 0.95 } = options;
-  if (!(confidence > 0 && confidence < 1)) {
-    throw new RangeError(`confidence: expected above 0 and below 1, got ${confidence}; try 0.95`);
-  }
+  const source = sorted(samples);
+  const medians = bootstrapMedians(source, options, BOOTSTRAP_STREAM);
+  return intervalOf(medianSorted(source), medians, options);
+}
+
+/** The medians of draws from `source`, which is sorted, in no order. */
+function bootstrapMedians(
+  source: readonly number[],
+  { seed, resamples = 2000 }: BootstrapOptions,
+  stream: number,
+): Float64Array {
   if (!Number.isInteger(resamples) || resamples < 1) {
     throw new RangeError(`resamples: expected an integer from 1 on, got ${resamples}; try 2000`);
   }
-  const source = sorted(samples);
-  const random = createRandom(seed, BOOTSTRAP_STREAM);
+  const random = createRandom(seed, stream);
   const draw = new Float64Array(source.length);
   const medians = new Float64Array(resamples);
   for (let resample = 0; resample < resamples; resample++) {
@@ -92,12 +113,24 @@ function bootstrapMedian(samples: readonly number[], options: BootstrapOptions):
     }
     medians[resample] = medianOfSorted(draw.sort());
   }
-  medians.sort();
+  return medians;
+}
+
+/** The middle part of what was drawn, around the value that was measured. */
+function intervalOf(
+  value: number,
+  draws: Float64Array,
+  { confidence = 0.95 }: BootstrapOptions,
+): Estimate {
+  if (!(confidence > 0 && confidence < 1)) {
+    throw new RangeError(`confidence: expected above 0 and below 1, got ${confidence}; try 0.95`);
+  }
+  const inOrder = Array.from(draws).sort((a, b) => a - b);
   const tail = (1 - confidence) / 2;
   return {
-    median: medianSorted(source),
-    low: quantileSorted(Array.from(medians), tail),
-    high: quantileSorted(Array.from(medians), 1 - tail),
+    median: value,
+    low: quantileSorted(inOrder, tail),
+    high: quantileSorted(inOrder, 1 - tail),
   };
 }
 

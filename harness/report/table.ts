@@ -57,6 +57,12 @@ export function formatCount(count: number | null): string {
   return count === null ? EMPTY_CELL : Math.round(count).toLocaleString("en-US");
 }
 
+/** `1,235`, `12.3`, `1.23`: three digits, but never fewer than the integer has. */
+export function formatNumber(value: number | null): string {
+  if (value === null) return EMPTY_CELL;
+  return Math.abs(value) >= 100 ? formatCount(value) : formatDigits(value);
+}
+
 /** `3.3 %` from a share in percent. */
 export function formatPercent(percent: number | null): string {
   return percent === null ? EMPTY_CELL : `${formatDigits(percent)} %`;

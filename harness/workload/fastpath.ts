@@ -25,14 +25,11 @@ export interface FastpathTask {
   run(operations: number): void;
 }
 
-export type FastpathTaskName =
-  | "fused-pair"
-  | "fused-batch-16"
-  | "handwritten-pair"
-  | "nolock-pair"
-  | "js-checked-pair"
-  | "js-raw-pair"
-  | "js-empty-two";
+export const FASTPATH_TASKS = [
+  ...(["fused-pair", "fused-batch-16", "handwritten-pair", "nolock-pair"] as const),
+  ...(["js-checked-pair", "js-raw-pair", "js-empty-two"] as const),
+] as const;
+export type FastpathTaskName = (typeof FASTPATH_TASKS)[number];
 
 /** Objects in a batch. */
 const BATCH = 16;

@@ -10,8 +10,10 @@ export interface WindowRecord {
   readonly operations: number;
   /** Nanoseconds this CPU ran, waiting for work included. */
   readonly elapsedNs: number;
-  /** Calls that found nothing to do. */
-  readonly idle: number;
+  /** Nanoseconds of calls that found nothing to do. */
+  readonly idleNs: number;
+  /** Calls of the load that did something: the chunks whose times are recorded. */
+  readonly chunks: number;
 }
 
 export interface BoardShape {
@@ -62,13 +64,15 @@ export class LoadBoard {
     const at = this.#rowAt(variant, window, cpu);
     this.#rows[at] = record.operations;
     this.#rows[at + 1] = record.elapsedNs;
-    this.#rows[at + 2] = record.idle;
+    this.#rows[at + 2] = record.idleNs;
+    this.#rows[at + 3] = record.chunks;
   }
 
   read(variant: number, window: number, cpu: number): WindowRecord {
     const at = this.#rowAt(variant, window, cpu);
-    const [operations = 0, elapsedNs = 0, idle = 0] = this.#rows.subarray(at, at + COLUMNS);
-    return { operations, elapsedNs, idle };
+    const row = this.#rows.subarray(at, at + COLUMNS);
+    const [operations = 0, elapsedNs = 0, idleNs = 0, chunks = 0] = row;
+    return { operations, elapsedNs, idleNs, chunks };
   }
 
   recorder(variant: number, cpu: number): Recorder {

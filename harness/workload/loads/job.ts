@@ -147,7 +147,7 @@ function runWindow(
     if (isRecorded) board.write(index, window, context.index, record);
   }
   context.startLine();
-  if (context.index === 0) board.endWindow();
+  if (context.index === 0 && window >= 0) board.endWindow();
   return true;
 }
 
@@ -182,7 +182,8 @@ function run(
   const { heap, block } = site;
   let { calls }: { calls: LoadCalls } = heap;
   let operations = 0;
-  let idle = 0;
+  let idleNs = 0;
+  let chunks = 0;
   const begun = context.now();
   const end = begun + windowMs;
   let before = begun;
@@ -193,14 +194,18 @@ function run(
       ({ calls } = heap);
     }
     const now = context.now();
+    const ns = (now - before) * NS_PER_MS;
     if (done === 0) {
-      idle++;
+      idleNs += ns;
       if (calls.failed(block) !== 0) break;
-    } else record(((now - before) * NS_PER_MS) / done, done);
+    } else {
+      record(ns / done, done);
+      chunks++;
+    }
     operations += done;
     before = now;
   }
-  return { operations, elapsedNs: (before - begun) * NS_PER_MS, idle };
+  return { operations, elapsedNs: (before - begun) * NS_PER_MS, idleNs, chunks };
 }
 
 /** Free everything, CPU after CPU: what one leaves in shared arrays the last one frees. */

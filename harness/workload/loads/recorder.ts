@@ -10,15 +10,15 @@ const LINEAR_BITS = 7;
 const OCTAVES = 43;
 const BUCKETS = LINEAR * (OCTAVES + 1);
 
-/** Bytes of a recorder. */
-export const RECORDER_BYTES = BUCKETS * 4;
+/** Bytes of a recorder: counts are exact to 2^53, as 32 bits would overflow within seconds. */
+export const RECORDER_BYTES = BUCKETS * Float64Array.BYTES_PER_ELEMENT;
 export const PS_PER_NS = 1000;
 
 export class Recorder {
-  readonly #counts: Uint32Array;
+  readonly #counts: Float64Array;
 
   constructor(buffer: SharedArrayBuffer, byteOffset: number) {
-    this.#counts = new Uint32Array(buffer, byteOffset, BUCKETS);
+    this.#counts = new Float64Array(buffer, byteOffset, BUCKETS);
   }
 
   /** `count` operations took `ns` each, 0..1e12. */
