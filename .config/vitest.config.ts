@@ -6,6 +6,7 @@
  * machine  test/machine, test/mutants: the instrumented binary, one thread
  * threads  test/threads: real Workers, one file at a time, so that tests do not fight for cores
  * browser  test/browser: Chromium, cross-origin isolated
+ * runtimes test/runtimes: the packed tarball on every runtime, and in a build of Vite
  *
  * Tests import the built package: `slablab` is dist/index.js, `slablab/internal/*` is dist/*. It is
  * loaded by the runtime itself, not transformed, so a Worker it starts loads the same files.
@@ -97,6 +98,14 @@ export default defineConfig({
         testTimeout: 2 * MINUTE_MS,
       }),
       await browserProject(),
+      nodeProject("runtimes", ["runtimes"], {
+        sequence: { groupOrder: 3 },
+        maxWorkers: 1,
+        fileParallelism: false,
+        globalSetup: ["test/runtimes/support/setup.ts"],
+        testTimeout: MINUTE_MS,
+        hookTimeout: MINUTE_MS,
+      }),
     ],
   },
 });

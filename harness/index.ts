@@ -7,7 +7,7 @@
 export type { RawExports } from "./heap/abi.js";
 export type { SharedView, ViewType } from "./heap/bytes.js";
 export type { KmemCacheOpenOptions, KmemCacheOptions } from "./heap/caches.js";
-export type { DeferArm } from "./heap/constants.js";
+export { DEFER_ARMS, type DeferArm } from "./heap/constants.js";
 export type { Ctor } from "./heap/constructors.js";
 export type { Cpu } from "./heap/cpu.js";
 export { UnsupportedError } from "./heap/errors.js";
@@ -36,10 +36,32 @@ export {
 } from "./heap/heap.js";
 export type { DestroyResult, KmemCache } from "./heap/kmem-cache.js";
 export type { Memcg, MemcgOptions, MemcgStat } from "./heap/memcg.js";
-export type { BuildName, FailslabOptions, HeapOptions, ResolvedOptions } from "./heap/options.js";
+export {
+  BUILDS,
+  type BuildName,
+  type FailslabOptions,
+  type HeapOptions,
+  type ResolvedOptions,
+} from "./heap/options.js";
 export { SlabError } from "./heap/slab-error.js";
 export type { SlabInfo } from "./heap/slabinfo.js";
-export type { StatItem } from "./heap/stat-items.js";
+export { STAT_ITEMS, type StatItem } from "./heap/stat-items.js";
 export type { CacheStats, HeapStats } from "./heap/stats.js";
-export type { OnTrace, TraceEvent } from "./heap/trace.js";
+export type {
+  CacheAllocEvent,
+  CacheFreeEvent,
+  ContentionBeginEvent,
+  ContentionEndEvent,
+  DeferEvent,
+  DeferSlabEvent,
+  DrainEvent,
+  KfreeEvent,
+  KmallocEvent,
+  LockEvent,
+  OfCache,
+  OnTrace,
+  SlabEvent,
+  Traced,
+  TraceEvent,
+} from "./heap/trace.js";
 export type { Finding, InvariantId } from "./heap/validate/invariants.js";

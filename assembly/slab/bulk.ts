@@ -51,12 +51,13 @@ function pop_many(cache: KmemCache, count: u32, done: u32, array: usize): u32 {
 export function slab_alloc_bulk(cache: KmemCache, gfp: u32, count: u32, array: usize): u32 {
   const mode = lock_mode();
   if (mode === LOCK_TRY) return alloc_one_by_one(cache, gfp, count, array);
+  // Once a call, as the kernel's, however many objects it is for.
+  if (slab_pre_alloc_hook(cache)) return 0;
   let done: u32 = 0;
   while (done < count) {
     done = pop_many(cache, count, done, array);
     if (done === count) break;
-    let object: usize = 0;
-    if (!slab_pre_alloc_hook(cache)) object = slab_alloc_slow(cache, NUMA_NO_NODE, mode);
+    const object = slab_alloc_slow(cache, NUMA_NO_NODE, mode);
     if (object === 0) {
       free_bulk(make_ready(cache, 0, done, array), array);
       return 0;

@@ -205,6 +205,8 @@ function free_deferred(link: usize, mode: u32): KmemCache {
   set_freepointer(cache, object, 0);
   if (!free_to_slab(cache, slab, object, object, 1, mode)) {
     stat(cache, DEFER_REQUEUE);
+    // The drain in progress counts it, and so will the one that frees it.
+    trace(TRACE_DEFER, object, changetype<usize>(cache), 0);
     defer_add(cache, slab, object);
   }
   return cache;

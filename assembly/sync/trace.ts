@@ -26,7 +26,7 @@ export const TRACE_SLAB_FREE: u32 = 6;
 export const TRACE_CONTENTION_BEGIN: u32 = 7;
 /** The wait is over: address, 1 if it was got. */
 export const TRACE_CONTENTION_END: u32 = 8;
-/** An object was deferred: address, cache. */
+/** An object is to be deferred, or once more: address, cache. */
 export const TRACE_DEFER: u32 = 9;
 /** A slab was deferred: slab, cache. */
 export const TRACE_DEFER_SLAB: u32 = 10;

@@ -39,4 +39,5 @@ export {
 } from "./slow_free_setup";
 export { fast_victim } from "./victim";
 export { work_failed, work_init, work_seed } from "./work";
+export * from "./loads/fused";
 export * from "./loads/index";

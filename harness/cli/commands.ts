@@ -13,6 +13,7 @@ import * as fuzz from "./fuzz.js";
 import * as slabinfo from "./slabinfo.js";
 import * as slabtop from "./slabtop.js";
 import * as stress from "./stress.js";
+import * as trace from "./trace.js";
 
 export interface CommandModule {
   /** Adds one subcommand, with its `description`, to `program`. */
@@ -20,6 +21,6 @@ export interface CommandModule {
 }
 
 export const COMMANDS: readonly CommandModule[] = [
-  ...[compare, bench, stress, fuzz],
+  ...[compare, bench, stress, fuzz, trace],
   ...[slabinfo, slabtop, doctor],
 ];

@@ -86,7 +86,10 @@ async function readSnapshot(path: string): Promise<Snapshot> {
 }
 
 /** Write a snapshot of a heap at rest. @throws EnvironmentError if the file cannot be written */
-export async function saveSnapshot(path: string, { memory, view }: LookedAt): Promise<void> {
+export async function saveSnapshot(
+  path: string,
+  { memory, view }: Pick<LookedAt, "memory" | "view">,
+): Promise<void> {
   try {
     await writeFile(path, await encodeSnapshot(takeSnapshot(memory, view)));
   } catch (error) {

@@ -16,6 +16,7 @@ import { EXIT, type ExitStatus, UsageError, runInterruptible } from "./exit.js";
 import { armOption } from "./fuzz-options.js";
 import { cpusOption, durationOption, jsonOption, quietOption, seedOption } from "./options.js";
 import { createProgress } from "./progress.js";
+import { checkSnapshot, snapshotOption } from "./snapshot-option.js";
 
 interface StressCliOptions {
   readonly cpus: number;
@@ -25,6 +26,7 @@ interface StressCliOptions {
   readonly percpu: StressPercpu;
   readonly build: StressBuild;
   readonly log: string | undefined;
+  readonly snapshot: string | undefined;
   readonly json: boolean;
   readonly quiet: boolean;
 }
@@ -52,6 +54,7 @@ export function register(program: Command): void {
         .default("release"),
     )
     .option("--log <file>", "where the log of a finding goes (default: a file in .slablab/)")
+    .addOption(snapshotOption("the heap at the last quiescent point (see below)"))
     .addOption(jsonOption())
     .addOption(quietOption())
     .addHelpText("after", HELP)
@@ -63,6 +66,7 @@ export function register(program: Command): void {
 const HELP = `
 The time is for all arms together. A seed names what each CPU does, not how their calls meet: a
 finding of several CPUs need not repeat; its log says what each did last.
+A snapshot is of the last arm, or of the last with a finding, before everything is freed.
 
 Example:
   slablab stress --cpus 4 --duration 60s --arm irq-work`;
@@ -73,6 +77,7 @@ async function stress(options: StressCliOptions, signal: AbortSignal): Promise<E
     throw new UsageError(`--cpus: expected 1..${STRESS_CPUS_MAX} CPUs, got ${cpus}; try 4`);
   }
   await checkLog(options.log);
+  await checkSnapshot(options.snapshot);
   const setups = setupsOf(arm === "all" ? null : arm, { build, percpu, cpus });
   const { UnsupportedError } = await import("../heap/errors.js");
   const { runStress } = await import("../workload/stress/run.js");
@@ -86,7 +91,7 @@ async function stress(options: StressCliOptions, signal: AbortSignal): Promise<E
   let results: StressResults;
   try {
     results = await runStress({
-      ...{ setups, seed, durationMs, signal },
+      ...{ setups, seed, durationMs, signal, keepHeap: options.snapshot !== undefined },
       onProgress: (share, setup) => bar.update(Math.round(share * PROGRESS_STEPS), setup.arm),
     });
   } catch (error) {
@@ -97,7 +102,25 @@ async function stress(options: StressCliOptions, signal: AbortSignal): Promise<E
   }
   const log = await writeLog(options, results);
   await print(options, results, log);
+  await saveHeap(options, results);
   return results.rows.some(({ finding }) => finding !== null) ? EXIT.finding : EXIT.fine;
+}
+
+/** After the results, which a full disk must not take along. */
+async function saveHeap(
+  { snapshot, json, quiet }: StressCliOptions,
+  { heap = null }: StressResults,
+): Promise<void> {
+  if (snapshot === undefined) return;
+  if (heap === null) {
+    console.error("slablab: no snapshot: the stress ended before its first quiescent point");
+    return;
+  }
+  const { saveSnapshot } = await import("./heap-source.js");
+  await saveSnapshot(snapshot, heap);
+  if (json || quiet) return;
+  const { arm } = heap.setup;
+  console.error(`heap of the arm ${arm}: npx slablab slabinfo --snapshot ${snapshot}`);
 }
 
 /** Say now, not after minutes, that a log could not be written. */

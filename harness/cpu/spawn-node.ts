@@ -54,6 +54,7 @@ export function openPort(): Port {
   return {
     onCommand: (handle) => void port.on("message", (command: Command) => handle(command)),
     reply: (reply) => port.postMessage(reply),
-    end: () => port.close(),
+    // Deno's port has no close() (2.9.6): there a Worker ends when its pool terminates it.
+    end: () => port.close?.(),
   };
 }

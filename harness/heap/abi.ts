@@ -6,6 +6,7 @@
  * of fixed shape: the namespace object of an instance has hundreds of entries (the field table is
  * in it) and would make every call a dictionary lookup.
  */
+import "./text.js"; // before the loader, which makes a TextDecoder
 import { instantiateSync } from "@assemblyscript/loader";
 import type { instantiate } from "../wasm/release.js";
 

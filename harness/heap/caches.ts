@@ -14,6 +14,7 @@ import { KmemCache } from "./kmem-cache.js";
 import { checkName, writeName } from "./names.js";
 import type { CacheView } from "./view.js";
 
+/** A cache to be made: see `Cpu.kmemCacheCreate()`. */
 export interface KmemCacheOptions {
   /** Unique; 1 to 31 bytes in UTF-8, no spaces, as `/proc/slabinfo` has columns. */
   readonly name: string;
@@ -38,6 +39,7 @@ export interface KmemCacheOptions {
   readonly ctor?: Ctor;
 }
 
+/** How a cache is opened: see `Cpu.kmemCacheOpen()`. */
 export interface KmemCacheOpenOptions {
   /** This CPU's constructor; needed where the cache was made with one. */
   readonly ctor?: Ctor;

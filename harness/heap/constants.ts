@@ -104,4 +104,5 @@ export const DEFER_ARMS = [
   "irq-work",
   "direct",
 ] as const;
+/** One of DEFER_ARMS: where an object waits that a nolock call cannot free right away. */
 export type DeferArm = (typeof DEFER_ARMS)[number];

@@ -7,6 +7,7 @@
 
 /** Something this version does not do yet. The message says what, and what to use meanwhile. */
 export class UnsupportedError extends Error {
+  /** Always this; survives minifiers. */
   override readonly name = "UnsupportedError";
 }
 

@@ -38,10 +38,13 @@ import { HeapView } from "./view.js";
 
 /** What another thread needs to join: it can be posted to a Worker as it is. */
 export interface HeapHandle {
+  /** The heap, all of it: a shared memory. */
   readonly memory: WebAssembly.Memory;
+  /** The allocator, compiled. */
   readonly module: WebAssembly.Module;
 }
 
+/** How a thread is a CPU: see `Heap.cpu()`. */
 export interface CpuOptions {
   /**
    * Whether calls of this CPU may sleep while another CPU holds a lock.
@@ -66,7 +69,12 @@ export interface CpuOptions {
 const BOOT_LOOKS = 100;
 const BOOT_LOOK_MS = 20;
 
+/**
+ * One shared memory as an allocator, as this thread sees it: made by `createHeap()`, joined by
+ * `attachHeap()`. It allocates nothing itself: `cpu()` does.
+ */
 export class Heap {
+  /** What another thread needs for `attachHeap()`; post it to a Worker as it is. */
   readonly handle: HeapHandle;
   /** The options in force; those of a heap that was attached to are read from its header. */
   readonly options: ResolvedOptions;
@@ -83,7 +91,8 @@ export class Heap {
    * Make this thread a CPU of the heap. A thread may be several, one at a time in a call.
    *
    * @param id its number, below `options.cpus`; left out: the next free one
-   * @throws RangeError if the number is taken or too large, or all are taken
+   * @throws RangeError if the number is taken or too large, or all are taken, and for
+   * `mayWait: true` where the thread may not
    */
   cpu(id?: number, options: CpuOptions = {}): Cpu {
     const { cpus } = this.options;
@@ -141,7 +150,10 @@ export class Heap {
     );
   }
 
-  /** What `/proc/slabinfo` says, per cache. */
+  /**
+   * What `/proc/slabinfo` says, per cache. Of a busy heap it is an estimate. Context: any thread,
+   * which need be no CPU. Kernel: get_slabinfo().
+   */
   slabinfo(): SlabInfo[] {
     return readSlabinfo(this.#view);
   }
@@ -152,14 +164,17 @@ export class Heap {
     return this.#view.header().slab_errors;
   }
 
-  /** Every counter of every cache, an entry per CPU; see `build: "stats"`. */
+  /**
+   * Every counter of every cache, an entry per CPU; the build `release` has some of them, `stats`
+   * and `debug` all. Context: any thread. Kernel: /sys/kernel/slab/CACHE/STAT.
+   */
   stats(): HeapStats {
     return readStats(this.#view);
   }
 
   /**
    * Walk everything in the heap and report what is broken; empty: it is sound. For a heap at
-   * rest: no CPU inside a call. Never throws.
+   * rest: no CPU inside a call. Never throws. Context: any thread.
    */
   validate(): Finding[] {
     return validate(this.#view);
@@ -175,6 +190,7 @@ export class Heap {
    * is attached for the call. Where all are taken, use `cpu.memcgCreate()` of one of them.
    *
    * The first group makes the 13 kmalloc-cg caches, which stay.
+   * Kernel: mem_cgroup_css_alloc(), without a hierarchy.
    *
    * @throws RangeError, TypeError for bad options, a name in use, no room for the caches, 63
    * groups, or no free CPU; Error when out of memory
@@ -186,7 +202,11 @@ export class Heap {
     );
   }
 
-  /** Open a group that some thread made. @throws RangeError if there is none of that name */
+  /**
+   * Open a group that some thread made.
+   *
+   * @throws RangeError if there is none of that name
+   */
   memcgOpen(name: string): Memcg {
     const { memory } = this.handle;
     const run: RunOnCpu = (work) => this.#onFreeCpu("memcg.remove", work);

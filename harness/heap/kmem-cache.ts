@@ -21,6 +21,7 @@ import { checkNoReader } from "./rcu.js";
 import type { CacheView, HeapView } from "./view.js";
 import { walkFreelist } from "./walk.js";
 
+/** What `KmemCache.destroy()` did. */
 export interface DestroyResult {
   /** Whether the cache is gone. One that has live objects stays, and goes on working. */
   readonly released: boolean;
@@ -30,7 +31,12 @@ export interface DestroyResult {
   readonly objects: readonly number[];
 }
 
+/**
+ * A cache of equal objects, as one CPU sees it: made by `Cpu.kmemCacheCreate()`, and by
+ * `Cpu.kmemCacheOpen()` on the others.
+ */
 export class KmemCache {
+  /** Its name, unique in the heap. */
   readonly name: string;
   /** Bytes of an object. */
   readonly size: number;
@@ -56,7 +62,11 @@ export class KmemCache {
   /**
    * Allocate an object.
    *
-   * @returns its address; 0 when out of memory
+   * Context: any; inside `nmi()`, constructors and handlers it acts as its nolock twin.
+   * Kernel: kmem_cache_alloc().
+   *
+   * @param flags GFP_KERNEL, __GFP_ZERO, __GFP_ACCOUNT
+   * @returns its address; 0 when out of memory, or at the limit of the memcg
    * @throws what the constructor threw; RangeError for __GFP_ZERO on a cache with a constructor,
    * and for __GFP_ACCOUNT on one without SLAB_ACCOUNT, which charges every allocation
    */
@@ -68,7 +78,15 @@ export class KmemCache {
     return object;
   }
 
-  /** The same without waiting and without growing the memory; see `Cpu.kmallocNolock()`. */
+  /**
+   * The same without waiting and without growing the memory; see `Cpu.kmallocNolock()`.
+   *
+   * Context: any. Ours, for caches; the kernel has it for kmalloc alone.
+   *
+   * @param node a hint: 0..nodes-1, or NUMA_NO_NODE
+   * @returns its address, or 0: do not ask again right away
+   * @throws as alloc()
+   */
   allocNolock(flags: number = GFP_KERNEL, node: number = NUMA_NO_NODE): number {
     if ((flags & this.#gfpMask) !== flags) this.#refuseFlags("cache.allocNolock", flags);
     checkNode("cache.allocNolock: node", node, this.#state.options.nodes);
@@ -79,9 +97,12 @@ export class KmemCache {
   }
 
   /**
-   * Free an object of this cache. NULL is freed for nothing.
+   * Free an object of this cache. 0 is freed for nothing.
    *
-   * @throws SlabError if it is not one; then nothing happened
+   * Context: any; inside `nmi()`, constructors and handlers it acts as its nolock twin.
+   * Kernel: kmem_cache_free().
+   *
+   * @throws SlabError if it is not one, or is free already; then nothing happened
    */
   free(object: number): void {
     if (!isUnsigned(object)) refusePointer("cache.free", object);
@@ -89,14 +110,23 @@ export class KmemCache {
     if (refused !== 0) throwRefused(this.#state, "cache.free", object, refused, this.name);
   }
 
-  /** The same without waiting. */
+  /**
+   * The same without waiting; see `Cpu.kfreeNolock()`. Context: any.
+   *
+   * @throws SlabError as free()
+   */
   freeNolock(object: number): void {
     if (!isUnsigned(object)) refusePointer("cache.freeNolock", object);
     const refused = this.#state.calls.kmem_cache_free_nolock_checked(this.#address, object);
     if (refused !== 0) throwRefused(this.#state, "cache.freeNolock", object, refused, this.name);
   }
 
-  /** Allocate `count` objects, all or none: empty on failure. */
+  /**
+   * Allocate `count` objects, all or none. Kernel: kmem_cache_alloc_bulk().
+   *
+   * @returns their addresses; empty when out of memory
+   * @throws as alloc()
+   */
   allocBulk(count: number, flags: number = GFP_KERNEL): Uint32Array {
     checkUnsigned("cache.allocBulk: count", count);
     if ((flags & this.#gfpMask) !== flags) this.#refuseFlags("cache.allocBulk", flags);
@@ -109,7 +139,11 @@ export class KmemCache {
     return objects;
   }
 
-  /** Free all of `objects`, or none and throw a SlabError if one is no object of this cache. */
+  /**
+   * Free all of `objects`, or none. Kernel: kmem_cache_free_bulk().
+   *
+   * @throws SlabError if one is no object of this cache; then none is freed
+   */
   freeBulk(objects: ArrayLike<number>): void {
     const cache = { address: this.#address, name: this.name };
     freeBulk(this.#state, objects, { call: "cache.freeBulk", cache });
@@ -118,6 +152,8 @@ export class KmemCache {
   /**
    * Give back empty slabs, also those a node would keep, and put the fullest partial ones first.
    * This CPU gives up what it holds of the cache; others do at their next slow path in it.
+   *
+   * Context: outside `nmi()`, constructors and handlers. Kernel: kmem_cache_shrink().
    *
    * @returns slabs given back now
    * @throws Error inside nmi() or a constructor
@@ -129,6 +165,8 @@ export class KmemCache {
 
   /**
    * Check every object of a cache with slab_debug; what is found is reported and repaired.
+   *
+   * Context: outside `nmi()`, constructors and handlers. Kernel: validate_slab_cache().
    *
    * @returns how many reports and repairs that made, 0: it is sound, or has no slab_debug
    * @throws Error inside nmi() or a constructor
@@ -142,6 +180,8 @@ export class KmemCache {
    * Release the cache. Nobody, on any CPU, may be using it any more; what waits on deferred lists
    * is freed first, and what waits for a grace period, whose readers are waited for if this CPU
    * may wait. If objects are still live, the cache stays as it is: free them and try again.
+   *
+   * Context: outside `nmi()`, constructors and handlers. Kernel: kmem_cache_destroy().
    *
    * @throws Error inside nmi(), a constructor or a read-side section; RangeError for the
    * allocator's own caches

@@ -13,6 +13,7 @@ import { type CpuState, checkTask } from "./cpu-state.js";
 import { describe } from "./errors.js";
 import type { HeapView, MemcgView } from "./view.js";
 
+/** A group to be made. */
 export interface MemcgOptions {
   /** Unique; 1 to 31 bytes in UTF-8, no spaces. */
   readonly name: string;
@@ -22,7 +23,9 @@ export interface MemcgOptions {
 
 /** What a group says of itself. Exact on a heap at rest. */
 export interface MemcgStat {
+  /** The group's. */
   readonly name: string;
+  /** What may be charged to it, a multiple of 4096. */
   readonly limitBytes: number;
   /** Pages charged, in bytes: objects, stocks and free bytes together. */
   readonly usageBytes: number;
@@ -41,12 +44,15 @@ export interface MemcgStat {
 /** Runs `work` on a CPU of this thread. */
 export type RunOnCpu = <T>(work: (state: CpuState) => T) => T;
 
+/** A memory control group, as one thread sees it: see `Heap.memcgCreate()` and `Cpu.memcg`. */
 export class Memcg {
+  /** Its name, unique in the heap. */
   readonly name: string;
   /** The memory of the heap it belongs to. */
   readonly memory: WebAssembly.Memory;
-  /** Which group: where its entry lies, and how often that was created. */
+  /** Which group: where its entry lies. */
   readonly address: number;
+  /** How often a group was created in that entry. */
   readonly generation: number;
   readonly #view: HeapView;
   readonly #run: RunOnCpu;

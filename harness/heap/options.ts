@@ -29,6 +29,7 @@ const CACHES_MAX = 4096;
 
 /** Variants of the one source: see `HeapOptions.build`. */
 export const BUILDS = ["release", "stats", "debug", "trace", "model"] as const;
+/** One of BUILDS. */
 export type BuildName = (typeof BUILDS)[number];
 
 /** Which allocations fail on purpose: objects and pages of ordinary calls, never nolock ones. */
@@ -47,6 +48,7 @@ export interface FailslabOptions {
   readonly nth?: number;
 }
 
+/** What `createHeap()` takes; all of it may be left out. */
 export interface HeapOptions {
   /**
    * How many CPUs there can be at the same time, 1..256.
@@ -139,21 +141,33 @@ export interface HeapOptions {
 
 /** The options of a heap as they are in force. */
 export interface ResolvedOptions {
+  /** CPUs there can be at the same time. */
   readonly cpus: number;
+  /** NUMA nodes. */
   readonly nodes: number;
+  /** What the memory may grow to, in bytes. */
   readonly maximumBytes: number;
+  /** Bytes at the bottom that belong to other modules. */
   readonly reserveBytes: number;
+  /** Entries of the cache table. */
   readonly maxCaches: number;
+  /** Where objects wait that a nolock call cannot free right away. */
   readonly defer: DeferArm;
+  /** The per-CPU layer. */
   readonly percpu: "slab";
+  /** Local locks as on PREEMPT_RT. */
   readonly rt: boolean;
+  /** Slabs updated under a lock each. */
   readonly noCmpxchg: boolean;
+  /** Encoded free pointers. */
   readonly hardened: boolean;
+  /** Shuffled new slabs. */
   readonly randomize: boolean;
   /** As it was asked for; absent from a heap that was attached to. */
   readonly failslab?: FailslabOptions;
   /** As it was asked for; absent from a heap that was attached to. */
   readonly slabDebug?: string;
+  /** As it was asked for; absent: it was random, or this heap was attached to. */
   readonly seed?: number;
   /** As it was asked for; absent from a heap that was attached to. */
   readonly initialBytes?: number;

@@ -14,22 +14,37 @@ export interface PeerHeap {
  * An instance of the loads on `memory`. A function of another instance is bound as it is: no
  * JavaScript lies between.
  *
- * @param heap null: none, every allocation is the same block
+ * @param heap null: none, every allocation is the same block of this CPU
  */
 export function instantiateLoads(
   module: WebAssembly.Module,
   memory: WebAssembly.Memory,
   heap: PeerHeap | null,
+  cpu = 0,
 ): Record<string, unknown> {
   // The loader adds to the object it is given, so each instance gets a fresh one.
-  const peer = { ...(heap ?? lendNull(module, memory)) };
-  return instantiateSync(module, { env: { memory }, peer }).exports;
+  const peer = { ...(heap ?? lendNull(module, memory, cpu)) };
+  return rawExports(module, memory, peer);
 }
 
 /** The functions that are no heap, of an instance that is used for nothing else. */
-function lendNull(module: WebAssembly.Module, memory: WebAssembly.Memory): PeerHeap {
+function lendNull(module: WebAssembly.Module, memory: WebAssembly.Memory, cpu: number): PeerHeap {
   const peer = { malloc: () => 0, free: () => 0 };
-  const { exports } = instantiateSync(module, { env: { memory }, peer });
-  const { null_malloc: malloc, null_free: free } = exports;
-  return { malloc, free } as PeerHeap;
+  const exports = rawExports(module, memory, peer);
+  const { null_attach: attach, null_malloc: malloc, null_free: free } = exports;
+  (attach as (cpu: number) => void)(cpu);
+  return { malloc, free } as unknown as PeerHeap;
+}
+
+/**
+ * Those of the instance itself. The loader's own wrap every function in one of JavaScript, and a
+ * call from module to module through that costs six times as much.
+ */
+function rawExports(
+  module: WebAssembly.Module,
+  memory: WebAssembly.Memory,
+  peer: { malloc: unknown; free: unknown },
+): Record<string, unknown> {
+  const imports = { env: { memory }, peer } as unknown as Parameters<typeof instantiateSync>[1];
+  return { ...instantiateSync(module, imports).instance.exports };
 }

@@ -22,6 +22,7 @@ import { slabAt } from "./walk.js";
 
 /** A pointer was refused; the heap is unchanged. */
 export class SlabError extends Error {
+  /** Always this; survives minifiers. */
   override readonly name = "SlabError";
   /** The kernel's text: `BUG kmalloc-64: ...` and what is known of the slab and the object. */
   readonly report: string;

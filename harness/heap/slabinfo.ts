@@ -10,14 +10,21 @@ import { walkPages } from "./walk.js";
 
 /** One line of /proc/slabinfo, under its column names. */
 export interface SlabInfo {
+  /** The cache. */
   readonly name: string;
+  /** Objects in use, or kept by a CPU. */
   readonly active_objs: number;
+  /** Objects in all its slabs. */
   readonly num_objs: number;
   /** Bytes from one object to the next. */
   readonly objsize: number;
+  /** Objects in one slab. */
   readonly objperslab: number;
+  /** Pages of 4096 bytes in one slab. */
   readonly pagesperslab: number;
+  /** The same as num_slabs, as in the kernel. */
   readonly active_slabs: number;
+  /** Slabs in all. */
   readonly num_slabs: number;
 }
 

@@ -53,6 +53,7 @@ export const STAT_ITEMS = [
   "DEFER_HIGH_WATER",
   "DEFER_MAX_AGE",
 ] as const;
+/** One of STAT_ITEMS. */
 export type StatItem = (typeof STAT_ITEMS)[number];
 
 /** Kept only by builds that count everything: the fast paths, and lengths and ages of lists. */

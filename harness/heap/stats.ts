@@ -9,6 +9,7 @@ import type { CacheView, HeapView } from "./view.js";
 
 /** By counter: one number per CPU. A counter that the build leaves out is absent. */
 export type CacheStats = { readonly [Item in StatItem]?: readonly number[] };
+/** By name of the cache. */
 export type HeapStats = Readonly<Record<string, CacheStats>>;
 
 /** Read the counters of all caches, by cache name. */

@@ -26,41 +26,53 @@ import {
 import type { HeapView } from "./view.js";
 
 /** What every event says, whatever it is. */
-interface Traced<Name extends string> {
+export interface Traced<Name extends string> {
+  /** Which trace point, by its kernel name. */
   readonly event: Name;
   /** The CPU that passed the trace point. */
   readonly cpu: number;
 }
 
 /** An event about a cache; its name is looked up when it is read. */
-interface OfCache {
+export interface OfCache {
+  /** The name of the cache. */
   readonly cache: string;
+  /** Where its descriptor is: costs nothing to read, and names the cache while it exists. */
+  readonly cacheAddress: number;
 }
 
 /** kmalloc() returned; 0: out of memory. kmalloc_nolock() says nothing, as in the kernel. */
-interface KmallocEvent extends Traced<"kmalloc"> {
+export interface KmallocEvent extends Traced<"kmalloc"> {
+  /** Address of the object. */
   readonly address: number;
+  /** Bytes that were asked for. */
   readonly size: number;
+  /** The flags of the call. */
   readonly flags: number;
 }
 
 /** kfree() begins. */
-interface KfreeEvent extends Traced<"kfree"> {
+export interface KfreeEvent extends Traced<"kfree"> {
+  /** Address of the object. */
   readonly address: number;
 }
 
-interface CacheAllocEvent extends Traced<"kmem_cache_alloc">, OfCache {
+/** kmem_cache_alloc() returned. */
+export interface CacheAllocEvent extends Traced<"kmem_cache_alloc">, OfCache {
   /** 0: out of memory. */
   readonly address: number;
+  /** The flags of the call. */
   readonly flags: number;
 }
 
-interface CacheFreeEvent extends Traced<"kmem_cache_free">, OfCache {
+/** kmem_cache_free() begins. */
+export interface CacheFreeEvent extends Traced<"kmem_cache_free">, OfCache {
+  /** Address of the object. */
   readonly address: number;
 }
 
 /** A slab came from the page allocator, or goes back. */
-interface SlabEvent extends Traced<"slab_alloc" | "slab_free">, OfCache {
+export interface SlabEvent extends Traced<"slab_alloc" | "slab_free">, OfCache {
   /** Address of the slab's descriptor. */
   readonly slab: number;
   /** log2 of its pages. */
@@ -68,7 +80,7 @@ interface SlabEvent extends Traced<"slab_alloc" | "slab_free">, OfCache {
 }
 
 /** A lock was not free at once. */
-interface ContentionBeginEvent extends Traced<"contention_begin"> {
+export interface ContentionBeginEvent extends Traced<"contention_begin"> {
   /** Address of the lock's word. */
   readonly lock: number;
   /** How hard it is tried for: once, for a bounded time, until it is had. */
@@ -76,23 +88,27 @@ interface ContentionBeginEvent extends Traced<"contention_begin"> {
 }
 
 /** The wait is over. */
-interface ContentionEndEvent extends Traced<"contention_end"> {
+export interface ContentionEndEvent extends Traced<"contention_end"> {
+  /** Address of the lock's word. */
   readonly lock: number;
+  /** Whether the lock was had. */
   readonly acquired: boolean;
 }
 
 /** An object cannot be freed right away and waits. */
-interface DeferEvent extends Traced<"defer">, OfCache {
+export interface DeferEvent extends Traced<"defer">, OfCache {
+  /** Address of the object. */
   readonly address: number;
 }
 
 /** A slab waits for irq_work. */
-interface DeferSlabEvent extends Traced<"defer_slab">, OfCache {
+export interface DeferSlabEvent extends Traced<"defer_slab">, OfCache {
+  /** Address of the slab's descriptor. */
   readonly slab: number;
 }
 
 /** A list of deferred objects was taken and all of it freed. */
-interface DrainEvent extends Traced<"drain">, OfCache {
+export interface DrainEvent extends Traced<"drain">, OfCache {
   /** Objects on the list; `cache` is that of the last. */
   readonly objects: number;
   /** Who took it: the counter that counts it. */
@@ -100,7 +116,8 @@ interface DrainEvent extends Traced<"drain">, OfCache {
 }
 
 /** A lock was just taken or is about to be released, or was just released. */
-interface LockEvent extends Traced<"held" | "unlock"> {
+export interface LockEvent extends Traced<"held" | "unlock"> {
+  /** Address of the lock's word. */
   readonly lock: number;
 }
 
@@ -241,7 +258,8 @@ function makeEvent(
 /** Add the name of the cache at `address`, to be read from the heap by whoever asks. */
 function named<T extends object>(view: HeapView, address: number, event: T): T & OfCache {
   let name: string | undefined;
-  return Object.defineProperty(event, "cache", {
+  const addressed = Object.assign(event, { cacheAddress: address });
+  return Object.defineProperty(addressed, "cache", {
     enumerable: true,
     get: () => {
       if (name === undefined) {

@@ -154,7 +154,7 @@ function readWindows(
 }
 
 /** The heap after everything was freed and every CPU went offline. */
-function inspect(heap: Heap | null): string[] {
+export function inspect(heap: Heap | null): string[] {
   if (heap === null) return [];
   const laws = heap.validate().map(({ invariant, where, message }) => {
     return `${invariant} at ${where}: ${message}`;

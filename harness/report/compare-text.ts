@@ -53,7 +53,10 @@ function describeRun(parameters: CompareParameters, results: CompareResults): st
   return (
     `${cpus} CPUs${only}, objects of ${sizeBytes} bytes, nolock frees in NMIs of ${burst}${moved}` +
     `${price}; ${results.rounds} rounds, slots of ${results.slotMs.toFixed(0)} ms, ` +
-    `${results.discardedRounds} of ${results.pieces} pieces discarded; medians and 95 % intervals`
+    `${results.discardedRounds} of ${results.pieces} pieces discarded; ` +
+    (results.rounds < ROUNDS_FOR_INTERVALS
+      ? "too few rounds for intervals to mean anything: try a longer --duration"
+      : "medians and 95 % intervals")
   );
 }
 
@@ -177,21 +180,26 @@ function wrap(text: string, label = ""): string {
   return [...lines, line].join("\n");
 }
 
+/** An interval of the bootstrap over fewer rounds is no wider than the rounds lie apart. */
+const ROUNDS_FOR_INTERVALS = 3;
 /** The longest name of an arm, and two spaces. */
 const LABEL_COLUMNS = 19;
 
-/** `74.2 ±3.1`: half the width of the interval. Shorter than the interval itself. */
+/**
+ * `74.2 ±3.1`: half the width of the interval. Shorter than the interval itself. A single round has
+ * no interval, and gets no ±.
+ */
 function formatSpread(estimate: Estimate | null): string {
   if (estimate === null) return EMPTY_CELL;
   const { median, low, high } = estimate;
-  return `${formatNumber(median)} ±${formatNumber((high - low) / 2)}`;
+  return `${formatNumber(median)}${low === high ? "" : ` ±${formatNumber((high - low) / 2)}`}`;
 }
 
 /** `1.70x ±0.09`, in the same way. */
 function formatTimes(estimate: Estimate | null): string {
   if (estimate === null) return EMPTY_CELL;
   const { median, low, high } = estimate;
-  return `${median.toFixed(2)}x ±${((high - low) / 2).toFixed(2)}`;
+  return `${median.toFixed(2)}x${low === high ? "" : ` ±${((high - low) / 2).toFixed(2)}`}`;
 }
 
 function formatMedian(estimate: Estimate | null): string {

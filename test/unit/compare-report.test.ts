@@ -30,12 +30,12 @@ const SCHEMA_FILE = resolve(import.meta.dirname, "../../docs/schema/compare-v1.s
 const ALL = { ...PARAMETERS, arms: DEFER_ARMS };
 
 /** A run of all arms in which everything was measured, one of them without memory in one load. */
-function measuredRun(parameters = ALL) {
+function measuredRun(parameters = ALL, rounds = 5) {
   const table = new SlotTable();
   const conditions = [...mainConditions(parameters), ...lifetimeConditions(parameters)];
   for (const [index, arm] of parameters.arms.entries()) {
     for (const { key, share } of conditions) {
-      for (let round = 0; round < 5; round++) {
+      for (let round = 0; round < rounds; round++) {
         const ns = 1000 + 10 * index + round;
         const isOutOfMemory = arm === "percpu-deactivate" && key === "random";
         const more = { drainNs: 1, nolockFrees: FREES * share, victimNs: ns, isOutOfMemory };
@@ -49,7 +49,7 @@ function measuredRun(parameters = ALL) {
       new Map(conditions.map(({ key, share }) => [key, countsOf({ share, adds: 12, raises: 3 })])),
     ]),
   );
-  const sums = { rounds: 5, discardedSlots: 1, slots: 99, findings: [] };
+  const sums = { rounds, discardedSlots: 1, slots: 99, findings: [] };
   const lifetimes = { hasLifetimes: true, lifetimeRounds: 3 };
   const plan = makePlan(mainConditions(parameters), parameters);
   return { table, counts, plan, ...sums, ...lifetimes, isInterrupted: false, isCut: false };
@@ -112,6 +112,13 @@ test("the text shows every slope with its interval, the verdicts, and what next"
   expect(text.match(/^none +The floor/m)).not.toBeNull();
   expect(text).toContain("no memory");
   expect(text).toContain("npx slablab compare --json");
+});
+
+test("a single round has no interval, and few rounds are said to be few", () => {
+  const text = compareText(ALL, compareResults(ALL, measuredRun(ALL, 1), 2), "here");
+  expect(text).not.toContain("±");
+  expect(text).toContain("too few rounds for intervals");
+  expect(compareText(ALL, results, "here")).toContain("medians and 95 % intervals");
 });
 
 test("what was left out is said", () => {

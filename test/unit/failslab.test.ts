@@ -49,6 +49,22 @@ describe("the dice", () => {
     expect(done.filter((each) => !each).length).toBe(10);
   });
 
+  test("a bulk allocation has one chance to fail, however many objects it is for", () => {
+    const heap = scene({ probability: 0 });
+    const cpu = heap.cpu(0);
+    const { fail_seen } = heap.table.offsets.cpu_area;
+    const chances = () => {
+      const before = heap.u32(cpu.area + fail_seen);
+      const objects = cpu.kmallocBulk(64, 200);
+      const after = heap.u32(cpu.area + fail_seen);
+      cpu.kfreeBulk(objects);
+      return after - before;
+    };
+    // The first takes slabs too, which can fail by themselves; then they are there.
+    expect(chances()).toBeGreaterThan(1);
+    expect(chances()).toBe(1);
+  });
+
   test("nth fails exactly one allocation of each CPU", () => {
     const heap = scene({ nth: 3 });
     const cpus = heap.cpus();

@@ -51,7 +51,10 @@ describe("events in order", () => {
       cpu.kfree(0);
     });
     expect(got).toEqual([
-      { event: "slab_alloc", cpu: 0, slab: expect.any(Number), cache: "kmalloc-128", order: 0 },
+      {
+        ...{ event: "slab_alloc", cpu: 0, slab: expect.any(Number), cache: "kmalloc-128" },
+        ...{ cacheAddress: expect.any(Number), order: 0 },
+      },
       { event: "kmalloc", cpu: 0, address: p, size: 100, flags: __GFP_ZERO },
       { event: "kfree", cpu: 0, address: p },
       { event: "kfree", cpu: 0, address: 0 },
@@ -68,6 +71,7 @@ describe("events in order", () => {
     expect(got.map(({ event }) => event)).toEqual(["slab_alloc", "kmem_cache_alloc", "kfree"]);
     expect(got[1]).toEqual({
       ...{ event: "kmem_cache_alloc", cpu: 0, address: object, cache: "dentry", flags: 0 },
+      cacheAddress: expect.any(Number),
     });
     expect(cache.destroy().released).toBe(true);
     expect(seen.some(({ event }) => event === "slab_free")).toBe(true);
@@ -80,12 +84,14 @@ describe("events in order", () => {
 
   test("a nolock free to another slab is deferred, and drained when the NMI ends", () => {
     const first = [...cpu.kmallocBulk(2048, 100)];
+    const k2 = expect.any(Number);
     const got = eventsOf(() => cpu.nmi(() => cpu.kfreeNolock(first[0] as number)));
     expect(got).toEqual([
-      { event: "defer", cpu: 0, address: first[0], cache: "kmalloc-2k" },
+      { event: "defer", cpu: 0, address: first[0], cache: "kmalloc-2k", cacheAddress: k2 },
       {
         ...{ event: "drain", cpu: 0, objects: 1, cache: "kmalloc-2k" },
         trigger: "DEFER_DRAIN_IRQ_WORK",
+        cacheAddress: k2,
       },
     ]);
     cpu.kfreeBulk(first.slice(1));

@@ -54,6 +54,7 @@ export type InvariantId = keyof typeof INVARIANTS;
 
 /** One broken law. */
 export interface Finding {
+  /** The law: a key of INVARIANTS. */
   readonly invariant: InvariantId;
   /** The thing it was found at, in words: `page 1044 (kmalloc-64)`, `cpu 2`. */
   readonly where: string;

@@ -42,12 +42,25 @@ export interface LoadDefinition {
   /** Bytes that live at most on all CPUs together, blocks not counted. */
   liveBytes(scale: number, cpus: number): number;
   /**
-   * What happens to the CPUs between two windows: `inherit`: each goes offline, comes back as a
-   * new one, and goes on with the arrays of the next; `none`: nothing.
+   * What happens to the CPUs between two windows: `renew`: each goes offline and comes back as a
+   * new one; `inherit`: the same, and it goes on with the arrays of the next; `none`: nothing.
    */
-  readonly between: "inherit" | "none";
-  /** A CPU goes offline and comes back after so many steps, timed with them; 0: never. */
+  readonly between: "inherit" | "renew" | "none";
+  /**
+   * Steps in the life of a CPU, then it goes offline and a new one comes, timed with them: such a
+   * life is a chunk of its own. 0: CPUs live on.
+   */
   readonly renewSteps: number;
+  /** One of a sweep, run only where it is asked for by name. @default false */
+  readonly isOptional?: boolean;
+}
+
+/** Bytes that a load may keep alive on all CPUs together: heaps of twice that must fit in 4 GiB. */
+const LIVE_BYTES_MAX = 2 ** 28;
+
+/** The most objects of `bytes` that each of `cpus` CPUs can hold, at least one. */
+export function roomFor(bytes: number, cpus: number): number {
+  return Math.max(1, Math.floor(LIVE_BYTES_MAX / (bytes * cpus)));
 }
 
 /** A count of things: never below `least`. */

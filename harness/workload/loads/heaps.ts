@@ -39,7 +39,7 @@ export async function openHeap(
 ): Promise<LoadHeap> {
   if (handle !== null) return new OurHeap(await attachHeap(handle), cpu, flavour, prefix, loads);
   if (memory === null) throw new TypeError("expected a heap or a memory, got neither");
-  return new NullHeap(memory, prefix, loads);
+  return new NullHeap(memory, cpu, prefix, loads);
 }
 
 class OurHeap implements LoadHeap {
@@ -103,9 +103,9 @@ class NullHeap implements LoadHeap {
   readonly calls: LoadCalls;
   readonly #memory: WebAssembly.Memory;
 
-  constructor(memory: WebAssembly.Memory, prefix: string, loads: WebAssembly.Module) {
+  constructor(memory: WebAssembly.Memory, cpu: number, prefix: string, loads: WebAssembly.Module) {
     this.#memory = memory;
-    this.calls = loadCalls(instantiateLoads(loads, memory, null), prefix);
+    this.calls = loadCalls(instantiateLoads(loads, memory, null, cpu), prefix);
   }
 
   allocateBlock(bytes: number): number {

@@ -67,10 +67,11 @@ export async function loadJob(context: JobContext, args: LoadJobArgs): Promise<V
   }
   // The same on every CPU: an order of its own for each window.
   const random = createRandom(args.seed);
-  for (let window = -WARM_UP_WINDOWS; window < shape.windows && !board.isStopped; window++) {
+  let goesOn = true;
+  for (let window = -WARM_UP_WINDOWS; window < shape.windows && goesOn; window++) {
     for (const index of random.shuffle([...variants.keys()])) {
-      runWindow(context, args, board, index, sites[index] ?? null, window);
-      if (board.isStopped) break;
+      goesOn = runWindow(context, args, board, index, sites[index] ?? null, window);
+      if (!goesOn) break;
     }
   }
   return takeDown(context, sites);
@@ -121,6 +122,10 @@ function seedOf(seed: number, cpu: number): number {
   return (seed ^ Math.imul(cpu + 1, 0x85eb_ca6b)) >>> 0;
 }
 
+/**
+ * @returns false if the run was stopped. All CPUs look between the same two start lines, and CPU 0
+ * stops it only outside of these: whoever looked at another time could leave one line too early.
+ */
 function runWindow(
   context: JobContext,
   args: LoadJobArgs,
@@ -128,12 +133,13 @@ function runWindow(
   index: number,
   site: Site | null,
   window: number,
-): void {
+): boolean {
   const load = loadNamed(args.load);
+  if (load.between !== "none") site?.heap.renew();
   if (load.between === "inherit") inherit(context, site, board.tableOf(index));
   if (context.index === 0 && context.isStopped()) board.stop();
   context.startLine();
-  if (board.isStopped) return;
+  if (board.isStopped) return false;
   if (site !== null) {
     site.begun = context.now();
     const isRecorded = window >= 0;
@@ -147,14 +153,14 @@ function runWindow(
   if (site !== null && window >= 0) {
     board.writeSpan(index, window, context.index, (context.now() - site.begun) * NS_PER_MS);
   }
-  if (context.index === 0) board.endWindow();
+  if (context.index === 0 && window >= 0) board.endWindow();
+  return true;
 }
 
-/** Every CPU dies, and the one that comes in its place goes on with its neighbour's arrays. */
+/** Every CPU goes on with the arrays of the next. */
 function inherit(context: JobContext, site: Site | null, table: Int32Array): void {
   if (site !== null) {
     const { heap, block } = site;
-    heap.renew();
     table[context.index] = heap.calls.arrays(block, 0);
   }
   context.startLine();
@@ -184,17 +190,14 @@ function run(
   let operations = 0;
   let idleNs = 0;
   let chunks = 0;
-  let sinceRenewal = 0;
   const begun = context.now();
   const end = begun + windowMs;
   let before = begun;
   while (before < end) {
-    const done = calls.phase(block, site.steps);
-    sinceRenewal += site.steps;
-    if (renewSteps > 0 && sinceRenewal >= renewSteps) {
+    const done = calls.phase(block, renewSteps > 0 ? renewSteps : site.steps);
+    if (renewSteps > 0) {
       heap.renew();
-      calls = heap.calls;
-      sinceRenewal = 0;
+      ({ calls } = heap);
     }
     const now = context.now();
     const ns = (now - before) * NS_PER_MS;

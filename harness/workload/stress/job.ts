@@ -18,6 +18,7 @@ import { finish, freeAll, unpublish, validateHeap } from "./ending.js";
 import { step } from "./operations.js";
 import { endPressure, startPressure } from "./pressure.js";
 import { Published } from "./published.js";
+import { Rested } from "./rested.js";
 import { type Sabotage, Saboteur } from "./sabotage.js";
 import { type StressSetup, streamOf } from "./setup.js";
 
@@ -33,6 +34,8 @@ export interface StressArgs {
   readonly ended: SharedArrayBuffer;
   readonly durationMs: number;
   readonly sabotage: Sabotage | null;
+  /** Gets a copy of the heap at each quiescent point; null: nobody wants one. */
+  readonly rested: SharedArrayBuffer | null;
 }
 
 /** Operations of a CPU between two walks over the whole heap. */
@@ -106,6 +109,7 @@ function sections(context: JobContext, args: StressArgs, cpu: StressCpu, exchang
     if (cpu.board.isHalted) return;
     context.startLine();
     if (context.index === 0) {
+      if (args.rested !== null) new Rested(args.rested).take(cpu.heap.handle.memory);
       rest(cpu);
       if (isOver()) Atomics.store(ended, 0, 1);
     }

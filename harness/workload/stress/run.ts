@@ -4,7 +4,10 @@
  */
 import { JobError } from "../../cpu/job-error.js";
 import { type Pool, createPool } from "../../cpu/pool.js";
-import { createHeap } from "../../heap/heap.js";
+import { readFieldTable } from "../../heap/fields.js";
+import { findHeap } from "../../heap/find.js";
+import { type Heap, createHeap } from "../../heap/heap.js";
+import { HeapView } from "../../heap/view.js";
 import { makeShadow } from "../verify/objects.js";
 import { Xorshift } from "../verify/xorshift.js";
 import { Board, type BoardFinding } from "./board.js";
@@ -13,6 +16,7 @@ import type { StressArgs } from "./job.js";
 import type { OperationCounts, StressCounts } from "./kinds.js";
 import { logText } from "./log.js";
 import { Published } from "./published.js";
+import { Rested } from "./rested.js";
 import type { Sabotage } from "./sabotage.js";
 import { type StressSetup, flagsOf, heapOptionsOf, memoryBytesOf, streamOf } from "./setup.js";
 
@@ -34,6 +38,15 @@ export interface StressOptions {
   readonly onProgress?: (share: number, setup: StressSetup) => void;
   /** For tests: what is broken on purpose. */
   readonly sabotage?: Sabotage | null;
+  /** Keep a copy of the heap at its last quiescent point. */
+  readonly keepHeap?: boolean;
+}
+
+/** A heap at rest. */
+export interface KeptHeap {
+  readonly setup: StressSetup;
+  readonly memory: SharedArrayBuffer;
+  readonly view: HeapView;
 }
 
 export interface StressFinding extends BoardFinding {
@@ -55,6 +68,8 @@ export interface StressRow {
 export interface StressResults {
   readonly rows: readonly StressRow[];
   readonly interrupted: boolean;
+  /** The heap of the last setup, or of the last with a finding; null: not asked for, or none. */
+  readonly heap?: KeptHeap | null;
 }
 
 /** Run all setups, or those that fit before `signal`. */
@@ -63,6 +78,8 @@ export async function runStress(options: StressOptions): Promise<StressResults> 
   const begun = performance.now();
   const rows: StressRow[] = [];
   let pool: Pool | null = null;
+  let kept: KeptHeap | null = null;
+  let keptFinding = false;
   try {
     for (const [index, setup] of setups.entries()) {
       if (signal?.aborted === true) break;
@@ -70,8 +87,12 @@ export async function runStress(options: StressOptions): Promise<StressResults> 
       pool ??= await createPool([], { cpus: setup.cpus });
       const leftMs = durationMs - (performance.now() - begun);
       const shareMs = Math.max(MINIMUM_MS, leftMs / (setups.length - index));
-      const row = await runSetup(setup, shareMs, pool, options);
+      const { row, heap } = await runSetup(setup, shareMs, pool, options);
       rows.push(row);
+      if (heap !== null && (row.finding !== null || !keptFinding)) {
+        kept = heap;
+        keptFinding ||= row.finding !== null;
+      }
       if (row.finding === null) continue;
       // Locks may be held, and CPUs may be in the middle of calls.
       await pool.close();
@@ -80,21 +101,23 @@ export async function runStress(options: StressOptions): Promise<StressResults> 
   } finally {
     await pool?.close();
   }
-  return { rows, interrupted: signal?.aborted === true };
+  return { rows, interrupted: signal?.aborted === true, heap: kept };
 }
 
 async function runSetup(
   setup: StressSetup,
   durationMs: number,
   pool: Pool,
-  { seed, signal, sabotage = null }: StressOptions,
-): Promise<StressRow> {
+  { seed, signal, sabotage = null, keepHeap = false }: StressOptions,
+): Promise<{ row: StressRow; heap: KeptHeap | null }> {
   const { cpus } = setup;
   const heap = await createHeap(
     heapOptionsOf(setup, new Xorshift(seed, streamOf(setup, 255)).next()),
   );
   const board = new Board(cpus);
+  const rested = keepHeap ? new Rested(memoryBytesOf(setup)) : null;
   const args: StressArgs = {
+    rested: rested?.buffer ?? null,
     ...{ setup, seed, durationMs, sabotage, heap: heap.handle, board: board.buffer },
     shadow: makeShadow(memoryBytesOf(setup)).buffer,
     caches: new CacheSlots().buffer,
@@ -120,7 +143,17 @@ async function runSetup(
   const found = board.finding() ?? failure;
   const finding = found && describe(found, setup, seed, durationMs, board);
   const { operations, counts } = board.totals();
-  return { setup, operations, counts, finding, elapsedMs: performance.now() - begun };
+  const row = { setup, operations, counts, finding, elapsedMs: performance.now() - begun };
+  return { row, heap: rested === null ? null : keptHeap(setup, rested, heap) };
+}
+
+function keptHeap(setup: StressSetup, rested: Rested, { handle }: Heap): KeptHeap | null {
+  const memory = rested.memory();
+  if (memory === null) return null;
+  const table = readFieldTable(handle.module);
+  const found = findHeap(memory, table);
+  if (found.state !== "ready") return null;
+  return { setup, memory, view: new HeapView(memory, table, found.base) };
 }
 
 const JOB = { module: new URL("./job.js", import.meta.url).href, name: "stressJob" };

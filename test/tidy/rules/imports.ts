@@ -21,8 +21,12 @@ const ASSEMBLY_LAYERS = [
   ["index"],
 ];
 
-/** harness/, lowest first. `index` is harness/index.ts, which commands and the page may use. */
+/**
+ * harness/, lowest first. `index` is harness/index.ts, which commands and the page may use.
+ * Examples import the package by its name, as their readers do, and so no file of it.
+ */
 const HARNESS_LAYERS = [
+  ["examples"],
   ["heap"],
   ["cpu", "workload", "machine", "measure", "report"],
   ["index"],
@@ -62,6 +66,7 @@ export const IMPORT_RULES: readonly Rule[] = [
       { path: "harness/heap/heap.ts", text: 'import { pool } from "../cpu/pool.js";' },
       { path: "harness/measure/runs.ts", text: 'const m = await import("../cli/main.js");' },
       { path: "harness/cpu/pool.ts", text: 'import type { Heap } from "../index.js";' },
+      { path: "harness/examples/a.mjs", text: 'import { createHeap } from "../index.js";' },
     ],
     accepted: [{ path: "harness/report/table.ts", text: 'import "../measure/statistics.js";' }],
   },

@@ -1,0 +1,106 @@
+/**
+ * Goal: `slablab trace` and `--snapshot` do what they say, as a stranger types them. Method: the
+ * real binary in a process of its own, short runs on two Workers.
+ */
+import { type ChildProcess, execFile } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import type { ChromeEvent } from "slablab/internal/report/trace-format.js";
+import { expectTrace } from "../unit/support/trace.js";
+
+const BINARY = resolve(import.meta.dirname, "../../dist/cli/main.js");
+const TIMEOUT = { timeout: 60_000 };
+const folder = mkdtempSync(join(tmpdir(), "slablab-"));
+const at = (name: string) => join(folder, name);
+
+afterAll(() => rmSync(folder, { recursive: true }));
+
+interface Outcome {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function slablab(args: readonly string[], watch?: (child: ChildProcess) => void): Promise<Outcome> {
+  return new Promise((done) => {
+    const child = execFile(process.execPath, [BINARY, ...args], (_error, stdout, stderr) =>
+      done({ status: child.exitCode, stdout, stderr }),
+    );
+    watch?.(child);
+  });
+}
+
+function readTrace(file: string): ChromeEvent[] {
+  return JSON.parse(readFileSync(file, "utf8")).traceEvents;
+}
+
+test("a storm is traced: deferrals, drains, nothing left at the end", TIMEOUT, async () => {
+  const [file, snapshot] = [at("storm.json"), at("storm.snapshot")];
+  const length = ["--cpus", "2", "--duration", "150ms"];
+  const files = ["--out", file, "--snapshot", snapshot];
+  const run = await slablab(["trace", "--load", "storm", ...length, ...files, "--json"]);
+  expect([run.status, run.stderr]).toEqual([0, ""]);
+  const { schema, results } = JSON.parse(run.stdout);
+  expect(schema).toBe("slablab/trace/v1");
+  expect(results).toMatchObject({ file, snapshot, drained: true, findings: [], failure: null });
+  const events = readTrace(file);
+  expect(events).toHaveLength(results.events);
+  expectTrace(events, 2);
+  const sum = (of: (cpu: { passed: Record<string, number>; drainedObjects: number }) => number) =>
+    results.cpus.reduce((all: number, cpu: never) => all + of(cpu), 0);
+  expect(sum(({ passed }) => passed.defer ?? 0)).toBeGreaterThan(100);
+  expect(sum(({ passed }) => passed.defer ?? 0)).toBe(sum(({ drainedObjects }) => drainedObjects));
+  const waiting = events.filter(({ name }) => name === "deferred objects waiting");
+  expect(waiting.at(-1)?.args).toEqual({ value: 0 });
+  const shown = await slablab(["slabinfo", "-v", "--snapshot", snapshot]);
+  expect(shown).toMatchObject({ status: 0, stderr: "" });
+});
+
+test("a small ring keeps the newest and says how many it dropped", TIMEOUT, async () => {
+  const file = at("small.json");
+  const small = ["--cpus", "1", "--duration", "100ms", "--events", "50", "--out", file];
+  const { status, stdout, stderr } = await slablab(["trace", ...small]);
+  expect(status).toBe(0);
+  expect(stderr).toContain("tracing the load mixed in the arm irq-work on 1 CPU");
+  expect(stdout).toMatch(/older ones\s+were dropped/);
+  expectTrace(readTrace(file), 1);
+});
+
+test("Ctrl-C writes the trace until then, and the status is 130", TIMEOUT, async () => {
+  const file = at("partial.json");
+  const long = ["--cpus", "2", "--duration", "50s", "--out", file];
+  const { status, stderr } = await slablab(["trace", ...long], (child) => {
+    child.stderr?.once("data", () => setTimeout(() => child.kill("SIGINT"), 500));
+  });
+  expect(status).toBe(130);
+  expect(stderr).toContain("interrupted");
+  expectTrace(readTrace(file), 2);
+  expect(JSON.parse(readFileSync(file, "utf8")).otherData.interrupted).toBe(true);
+});
+
+test("stress saves the heap of its last quiescent point for slabinfo", TIMEOUT, async () => {
+  const snapshot = at("stress.snapshot");
+  const short = ["--cpus", "2", "--duration", "500ms", "--arm", "irq-work"];
+  const run = await slablab(["stress", ...short, "--snapshot", snapshot]);
+  expect(run.status).toBe(0);
+  expect(run.stderr).toContain("heap of the arm irq-work");
+  const { status, stdout } = await slablab(["slabinfo", "-v", "-S", "--snapshot", snapshot]);
+  expect(status).toBe(0);
+  expect(stdout).toContain("no finding");
+  expect(stdout).toMatch(/^kmalloc-\d+k? +[1-9]/m);
+});
+
+test.each([
+  [["trace", "--out", "/nonexistent/a.json"], /--out: expected a file that can be written.*make/],
+  [["trace", "--out", tmpdir()], /--out: expected a file, got the directory/],
+  [["trace", "--cpus", "64", "--events", "1000000"], /--events: expected at most 1000000.*try/],
+  [["trace", "--load", "none"], /mixed, storm/],
+  [["trace", "--snapshot", "/nonexistent/a"], /--snapshot: expected a file that can be written/],
+  [["stress", "--snapshot", "/nonexistent/a"], /--snapshot: expected a file that can be written/],
+])("%j is refused before anything runs", async (args, message) => {
+  const { status, stdout, stderr } = await slablab(args);
+  expect([status, stdout]).toEqual([2, ""]);
+  expect(stderr).toMatch(message);
+});
