@@ -165,7 +165,7 @@ export function fitCounts(
   const others = wanted.filter((cpus) => cpus < cpusMin || cpus > cpusMax);
   if (others.length === 0) return { cpuCounts, adjusted: [] };
   const range = cpusMin === cpusMax ? `${cpusMin}` : `${cpusMin}..${cpusMax}`;
-  const message = `runs on ${range} CPUs, and ${others.join(", ")} was asked for`;
+  const message = `runs on ${range} CPUs, not on ${others.join(", ")}`;
   const advice = `ran on ${cpuCounts.join(", ")}; use others with --cpus`;
   return { cpuCounts, adjusted: [{ kind: "adjusted", suite: name, row: null, message, advice }] };
 }

@@ -20,7 +20,7 @@ test.each(SOME)("$name runs on two Workers and leaves an empty heap", async (loa
     expect(findings, flavour).toEqual([]);
     expect(windows.length, flavour).toBeGreaterThanOrEqual(5);
     for (const cpu of [0, 1]) {
-      const done = windows.map((records) => records[cpu]?.operations ?? 0);
+      const done = windows.map((records) => records?.[cpu]?.operations ?? 0);
       expect(Math.max(...done), `${flavour}, CPU ${cpu}`).toBeGreaterThan(0);
     }
     const clean = ends.map(({ damaged, isOutOfMemory }) => [damaged, isOutOfMemory]);
