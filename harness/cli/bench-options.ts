@@ -19,6 +19,7 @@ export interface BenchOptions {
   readonly baseline: string | undefined;
   readonly failOn: readonly FailOn[];
   readonly quiet: boolean;
+  readonly snapshot: string | undefined;
 }
 
 /** A load a million times as large has no heap to run in. */

@@ -5,6 +5,7 @@
  */
 import { availableParallelism } from "node:os";
 import { type Command, Option } from "commander";
+import type { RestedHeap } from "../heap/rested.js";
 import type { Comparison } from "../measure/bench-compare.js";
 import type { BenchResults } from "../measure/bench-row.js";
 import type { Suite } from "../measure/bench-suites.js";
@@ -23,6 +24,7 @@ import {
   seedOption,
 } from "./options.js";
 import { createProgress } from "./progress.js";
+import { type Kept, checkSnapshot, saveKept, snapshotOption } from "./snapshot-option.js";
 
 /** Larger objects have no fast path. */
 const SIZE_MAX = 8192;
@@ -59,6 +61,7 @@ export function register(program: Command): void {
     .option("--save <name>", "keep the results, for --baseline")
     .option("--baseline <name>", "compare with results that were saved")
     .addOption(failOnOption())
+    .addOption(snapshotOption("a heap of the last load, before everything is freed"))
     .addOption(quietOption())
     .addHelpText("after", HELP)
     .action(async (filter: string | undefined, options: BenchOptions) => {
@@ -87,30 +90,32 @@ async function bench(
   const suites = await selectSuites(filter);
   const cpuCounts = cpuCountsOf(options);
   await checkSizes(suites, options, cpuCounts);
+  await checkSnapshot(options.snapshot);
   const baseline = await checkFiles(options);
   const { readEnvironment } = await import("../measure/environment.js");
   const environment = readEnvironment();
   announce(suites, options, filter === undefined);
-  const results = await measure({ suites, cpuCounts, options, environment, signal });
+  const { results, kept } = await measure({ suites, cpuCounts, options, environment, signal });
   const comparison = await compareWith(baseline, options, environment, results);
   const run = { suites, options, cpuCounts, environment, results, comparison };
   const { writeOutputs } = await import("./bench-output.js");
   await writeOutputs(run);
+  await saveKept(options, kept);
   const isBad = results.findings.length > 0 || (comparison?.failed.length ?? 0) > 0;
   return isBad ? EXIT.finding : EXIT.fine;
 }
 
 async function list(): Promise<ExitStatus> {
   const { allSuites, defaultSuites, rowsOf } = await import("../measure/bench-suites.js");
-  const { renderTable } = await import("../report/table.js");
+  const { benchListText } = await import("../report/bench-list.js");
   const suites = allSuites();
   const chosen = new Set(defaultSuites(suites));
-  const rows = suites.map((suite) => [suite.name, chosen.has(suite) ? "yes" : "", suite.about]);
-  const micros = suites
-    .filter(({ kind }) => kind === "micro")
-    .map((suite) => `${suite.name}: ${rowsOf(suite).join(", ")}`);
-  const table = renderTable({ head: ["suite", "by default", "what it is"], rows });
-  process.stdout.write(`${[table, "", "rows:", ...micros].join("\n")}\n`);
+  const listed = suites.map((suite) => {
+    const { name, about, kind } = suite;
+    const rows = kind === "micro" ? rowsOf(suite) : [];
+    return { name, about, isDefault: chosen.has(suite), rows };
+  });
+  process.stdout.write(`${benchListText(listed)}\n`);
   return EXIT.fine;
 }
 
@@ -202,7 +207,7 @@ async function measure({
   options,
   environment,
   signal,
-}: Measuring): Promise<BenchResults> {
+}: Measuring): Promise<{ results: BenchResults; kept: Kept | null }> {
   const { systemClock } = await import("../measure/clock.js");
   const { runBench } = await import("../measure/bench-run.js");
   const { cpu, loadAverage, timerResolutionNs } = environment;
@@ -210,13 +215,19 @@ async function measure({
   const progress = createProgress(options);
   const bar = progress.bar("bench", suites.length * PROGRESS_STEPS);
   try {
-    return await runBench({
+    let kept: Kept | null = null;
+    const onHeap = (suite: Suite, heap: RestedHeap) => {
+      kept = { heap, of: `the load ${suite.name}` };
+    };
+    const results = await runBench({
+      ...(options.snapshot !== undefined && { onHeap }),
       ...{ suites, durationMs, cpuCounts, flavours: flavour ?? null, scale, size, seed, signal },
       ...{ machine: { cores: cpu.cores, loadAverage, timerResolutionNs }, clock: systemClock },
       onProgress: (suite, share) => {
         bar.update(Math.round((suites.indexOf(suite) + share) * PROGRESS_STEPS), suite.name);
       },
     });
+    return { results, kept };
   } finally {
     progress.stop();
   }

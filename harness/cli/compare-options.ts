@@ -16,6 +16,7 @@ import { parseInteger, parseSizeBytes } from "./options.js";
 
 /** What commander hands over. */
 export interface CompareOptions {
+  readonly snapshot: string | undefined;
   readonly cpus: number;
   readonly arms: readonly DeferArm[];
   readonly duration: number | undefined;

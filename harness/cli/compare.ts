@@ -23,6 +23,7 @@ import {
 } from "./compare-options.js";
 import { cpusOption, jsonOption, parseDurationMs, quietOption, seedOption } from "./options.js";
 import { createProgress } from "./progress.js";
+import { checkSnapshot, saveKept, snapshotOption } from "./snapshot-option.js";
 
 export function register(program: Command): void {
   program
@@ -46,6 +47,7 @@ export function register(program: Command): void {
     .addOption(seedOption())
     .addOption(jsonOption())
     .addOption(quietOption())
+    .addOption(snapshotOption("the heap of the last arm, of the build that counts, under load"))
     .action(async (options: CompareOptions) => {
       process.exitCode = await runInterruptible((signal) => compare(options, signal));
     });
@@ -53,6 +55,7 @@ export function register(program: Command): void {
 
 async function compare(options: CompareOptions, signal: AbortSignal): Promise<ExitStatus> {
   const parameters = parametersOf(options);
+  await checkSnapshot(options.snapshot);
   const { compareLimitMs, runCompare } = await import("../measure/compare-run.js");
   const { NoRoomError } = await import("../measure/compare-stage.js");
   const { compareResults } = await import("../measure/compare-results.js");
@@ -73,6 +76,7 @@ async function compare(options: CompareOptions, signal: AbortSignal): Promise<Ex
       clock: systemClock,
       cores,
       signal,
+      keepHeap: options.snapshot !== undefined,
       onProgress: (share, note) => bar.update(Math.round(share * PROGRESS_STEPS), note),
     });
   } catch (error) {
@@ -94,6 +98,8 @@ async function compare(options: CompareOptions, signal: AbortSignal): Promise<Ex
     const head = describeEnvironment(environment, options.seed);
     process.stdout.write(compareText(parameters, results, head));
   }
+  const { heap } = measured;
+  await saveKept(options, heap && { heap, of: `the arm ${parameters.arms.at(-1)}` });
   if (results.findings.length > 0) return EXIT.finding;
   if (results.rounds === 0 && !results.interrupted) throw new EnvironmentError(TOO_BUSY);
   return EXIT.fine;

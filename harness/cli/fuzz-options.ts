@@ -25,6 +25,7 @@ export interface FuzzOptions {
   readonly slabDebug: string | undefined;
   readonly memcg: boolean;
   readonly depth: number;
+  readonly snapshot: string | undefined;
   readonly json: boolean;
   readonly quiet: boolean;
 }

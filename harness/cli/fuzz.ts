@@ -18,6 +18,7 @@ import {
 } from "./fuzz-options.js";
 import { cpusListOption, jsonOption, quietOption, seedOption } from "./options.js";
 import { createProgress } from "./progress.js";
+import { checkSnapshot, saveKept, snapshotOption } from "./snapshot-option.js";
 
 export function register(program: Command): void {
   program
@@ -37,6 +38,7 @@ export function register(program: Command): void {
     .addOption(seedOption())
     .addOption(jsonOption())
     .addOption(quietOption())
+    .addOption(snapshotOption("the heap before everything is freed (see below)"))
     .addHelpText("after", HELP)
     .action(async (options: FuzzOptions) => {
       process.exitCode = await runInterruptible((signal) => fuzz(options, signal));
@@ -47,6 +49,7 @@ const HELP = `
 Without --arm and without features: every arm, with both flavours of local locks, plain and with
 hardened, shuffled freelists. --cpus 1 runs in this thread, and the same seed does the same;
 more are Workers on one heap.
+A snapshot is of the last setup, or of the last with a finding.
 
 Example:
   slablab fuzz --duration 60s --cpus 1,4`;
@@ -54,6 +57,7 @@ Example:
 async function fuzz(options: FuzzOptions, signal: AbortSignal): Promise<ExitStatus> {
   const setups = setupsOf(options);
   const length = lengthOf(options);
+  await checkSnapshot(options.snapshot);
   const { UnsupportedError } = await import("../heap/errors.js");
   const { runCampaign } = await import("../machine/reentry/campaign.js");
   const { nameOf } = await import("../machine/reentry/setup.js");
@@ -64,6 +68,7 @@ async function fuzz(options: FuzzOptions, signal: AbortSignal): Promise<ExitStat
   try {
     results = await runCampaign({
       ...{ setups, seed: options.seed, signal, ...length },
+      keepHeap: options.snapshot !== undefined,
       onProgress: (share, setup) => {
         const cpus = setup.cpus === 1 ? "1 CPU" : `${setup.cpus} Workers`;
         bar.update(Math.round(share * PROGRESS_STEPS), `${nameOf(setup)}, ${cpus}`);
@@ -80,6 +85,8 @@ async function fuzz(options: FuzzOptions, signal: AbortSignal): Promise<ExitStat
     progress.stop();
   }
   await print(options, length, results);
+  const { heap } = results;
+  await saveKept(options, heap && { heap, of: nameOf(heap.setup) });
   const hasFinding = results.rows.some(({ findings }) => findings.length > 0);
   return hasFinding ? EXIT.finding : EXIT.fine;
 }

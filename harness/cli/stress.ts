@@ -16,7 +16,7 @@ import { EXIT, type ExitStatus, UsageError, runInterruptible } from "./exit.js";
 import { armOption } from "./fuzz-options.js";
 import { cpusOption, durationOption, jsonOption, quietOption, seedOption } from "./options.js";
 import { createProgress } from "./progress.js";
-import { checkSnapshot, snapshotOption } from "./snapshot-option.js";
+import { checkSnapshot, saveKept, snapshotOption } from "./snapshot-option.js";
 
 interface StressCliOptions {
   readonly cpus: number;
@@ -102,25 +102,9 @@ async function stress(options: StressCliOptions, signal: AbortSignal): Promise<E
   }
   const log = await writeLog(options, results);
   await print(options, results, log);
-  await saveHeap(options, results);
+  const { heap = null } = results;
+  await saveKept(options, heap && { heap, of: `the arm ${heap.setup.arm}` });
   return results.rows.some(({ finding }) => finding !== null) ? EXIT.finding : EXIT.fine;
-}
-
-/** After the results, which a full disk must not take along. */
-async function saveHeap(
-  { snapshot, json, quiet }: StressCliOptions,
-  { heap = null }: StressResults,
-): Promise<void> {
-  if (snapshot === undefined) return;
-  if (heap === null) {
-    console.error("slablab: no snapshot: the stress ended before its first quiescent point");
-    return;
-  }
-  const { saveSnapshot } = await import("./heap-source.js");
-  await saveSnapshot(snapshot, heap);
-  if (json || quiet) return;
-  const { arm } = heap.setup;
-  console.error(`heap of the arm ${arm}: npx slablab slabinfo --snapshot ${snapshot}`);
 }
 
 /** Say now, not after minutes, that a log could not be written. */

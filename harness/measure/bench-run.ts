@@ -2,6 +2,7 @@
 import { JobError } from "../cpu/job-error.js";
 import { createHeap } from "../heap/heap.js";
 import { compileBuild } from "../heap/load.js";
+import type { RestedHeap } from "../heap/rested.js";
 import { createFastpathTasks } from "../workload/fastpath.js";
 import { createFlavourTasks } from "../workload/flavours.js";
 import type { LoadDefinition, LoadFlavour } from "../workload/loads/definition.js";
@@ -31,6 +32,8 @@ export interface BenchRequest {
   readonly machine: Machine;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  /** Gets a copy of a heap as each load left it. */
+  readonly onHeap?: (suite: Suite, heap: RestedHeap) => void;
   /** @param share of this suite that is done, 0..1 */
   readonly onProgress?: (suite: Suite, share: number) => void;
 }
@@ -116,6 +119,7 @@ async function runLoadSuite(
   try {
     run = await runLoad({
       ...{ load, flavours, cpuCounts, scale, seed, durationMs, signal },
+      keepHeap: request.onHeap !== undefined,
       onProgress: (share) => onProgress?.(suite, share),
     });
   } catch (error) {
@@ -124,6 +128,7 @@ async function runLoadSuite(
     const finding = { suite: suite.name, row: null, message: `ended early: ${error.message}` };
     return { ...empty(suite), findings: [finding] };
   }
+  if (run.heap !== null) request.onHeap?.(suite, run.heap);
   const rounds = Math.max(0, ...run.variants.map(({ windows }) => windows.length));
   const parameters = load.parameters(scale, Math.max(...cpuCounts));
   const { windowMs } = run;

@@ -22,7 +22,7 @@ export type Suite =
   | (SuiteHead & { readonly kind: "micro"; readonly name: MicroSuite })
   | (SuiteHead & { readonly kind: "load"; readonly load: LoadDefinition });
 
-/** Every load, as a filter. */
+/** Every load, and of a sweep what is not optional, as a filter. */
 const ALL_LOADS = "loads";
 /** Everything there is, as a filter. */
 const ALL = "all";
@@ -56,7 +56,7 @@ export function defaultSuites(suites: readonly Suite[]): Suite[] {
  */
 export function matchSuites(suites: readonly Suite[], filter: string): Suite[] {
   if (filter === ALL) return [...suites];
-  if (filter === ALL_LOADS) return suites.filter(({ kind }) => kind === "load");
+  if (filter === ALL_LOADS) return suites.filter(isNoOption);
   const same = suites.filter(({ name }) => name === filter);
   if (same.length > 0) return same;
   const like = suites.filter(({ name }) => name.includes(filter));
@@ -67,6 +67,10 @@ export function matchSuites(suites: readonly Suite[], filter: string): Suite[] {
     );
     return only.length > 0 ? [{ ...suite, only }] : [];
   });
+}
+
+function isNoOption(suite: Suite): boolean {
+  return suite.kind === "load" && suite.load.isOptional !== true;
 }
 
 /** The name that is closest to what was typed, or null if none is close. */

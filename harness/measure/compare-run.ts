@@ -6,6 +6,8 @@
  * ends the run between two slots, and what was measured until then is returned.
  */
 import { createPool, type Pool } from "../cpu/pool.js";
+import { compileBuild } from "../heap/load.js";
+import { Rested, type RestedHeap } from "../heap/rested.js";
 import type { Clock } from "./clock.js";
 import { countArms } from "./compare-counting.js";
 import type { CompareCounts } from "./compare-counts.js";
@@ -19,7 +21,7 @@ import {
   type Plan,
 } from "./compare-plan.js";
 import { Rounds } from "./compare-rounds.js";
-import { type ArmFinding, Stage } from "./compare-stage.js";
+import { type ArmFinding, heapBytes, Stage } from "./compare-stage.js";
 import type { SlotTable } from "./compare-table.js";
 
 export interface CompareMeasurement {
@@ -39,6 +41,8 @@ export interface CompareMeasurement {
   readonly isInterrupted: boolean;
   /** Whether the machine was so busy that something was left out. */
   readonly isCut: boolean;
+  /** With `keepHeap`; null: no load was set up. */
+  readonly heap: RestedHeap | null;
 }
 
 /** What a run needs of the world. */
@@ -47,6 +51,8 @@ export interface CompareEnvironment {
   /** What the machine runs at once. */
   readonly cores: number;
   readonly signal: AbortSignal;
+  /** Keep a copy of the last arm's heap, of the build that counts, before its load ends. */
+  readonly keepHeap?: boolean;
   /** Called after each slot. @param share how much of the run is done, 0..1 */
   onProgress(share: number, note: string): void;
 }
@@ -98,12 +104,15 @@ async function measureAll(
   const isLate = () => clock.nowNs() > endNs;
   const isOver = () => signal.aborted || isLate();
   const step = createSteps(environment, arms.length, [plan, ...shortPlans]);
+  const isKept = environment.keepHeap === true;
+  const rested = isKept ? new Rested(heapBytes(parameters)) : null;
   const findings: ArmFinding[] = [];
   const rounds = new Rounds(parameters, { cores: environment.cores, isOver, step });
   let counts: CompareCounts = new Map();
   const inStage = async (build: "bench" | "bench-stats", work: (stage: Stage) => Promise<void>) => {
     if (isOver()) return;
-    const stage = await Stage.open(pool, build, arms, parameters);
+    const kept = build === "bench-stats" ? rested : null;
+    const stage = await Stage.open(pool, build, arms, parameters, kept);
     await work(stage);
     findings.push(...stage.validate());
     await stage.close();
@@ -132,7 +141,8 @@ async function measureAll(
   const lifetimeRounds = hasLifetimes
     ? Math.min(...shortPlans.map((each) => finished.get(each) ?? 0))
     : 0;
-  return { ...sums, findings, hasLifetimes, lifetimeRounds, isInterrupted, isCut };
+  const heap = rested?.heap(await compileBuild("bench-stats")) ?? null;
+  return { ...sums, findings, hasLifetimes, lifetimeRounds, isInterrupted, isCut, heap };
 }
 
 /** Progress: every slot of the plans, and one step for each condition that is counted. */

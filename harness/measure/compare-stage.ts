@@ -10,6 +10,7 @@ import type { JobRef } from "../cpu/protocol.js";
 import type { DeferArm } from "../heap/constants.js";
 import { createHeap, type Heap } from "../heap/heap.js";
 import { compileBuild } from "../heap/load.js";
+import type { Rested } from "../heap/rested.js";
 import type { HeapOptions } from "../heap/options.js";
 import type { Finding } from "../heap/validate/invariants.js";
 import { lifetimeBytes } from "../workload/lifetimes.js";
@@ -70,20 +71,26 @@ export class Stage {
   readonly #pool: Pool;
   readonly #traffic: Traffic;
   readonly #heaps = new Map<DeferArm, { readonly heap: Heap; readonly id: number }>();
+  readonly #rested: Rested | null;
 
-  private constructor(pool: Pool, traffic: Traffic) {
+  private constructor(pool: Pool, traffic: Traffic, rested: Rested | null) {
     this.#pool = pool;
     this.#traffic = traffic;
+    this.#rested = rested;
   }
 
-  /** Make a heap of every arm from one of the bench builds, and join it with every CPU. */
+  /**
+   * Make a heap of every arm from one of the bench builds, and join it with every CPU.
+   * @param rested where a copy of the last arm's heap goes, under load
+   */
   static async open(
     pool: Pool,
     build: "bench" | "bench-stats",
     arms: readonly DeferArm[],
     traffic: Traffic,
+    rested: Rested | null = null,
   ): Promise<Stage> {
-    const stage = new Stage(pool, traffic);
+    const stage = new Stage(pool, traffic, rested);
     const module = await compileBuild(build);
     const maximumBytes = heapBytes(traffic);
     for (const defer of arms) {
@@ -102,6 +109,8 @@ export class Stage {
     const loads = new Set(conditions.map(({ load }) => load));
     await this.#onEach(SET_UP, loads);
     await work();
+    const last = [...this.#heaps.values()].at(-1);
+    if (last !== undefined) this.#rested?.take(last.heap.handle.memory);
     await this.#onEach(TEAR_DOWN, loads);
   }
 

@@ -6,6 +6,7 @@ import { createPool } from "../cpu/pool.js";
 import { type Heap, createHeap } from "../heap/heap.js";
 import { compileBuild } from "../heap/load.js";
 import { WASM_PAGE_BYTES } from "../heap/options.js";
+import { Rested, type RestedHeap } from "../heap/rested.js";
 import { LoadBoard, type SpannedRecord } from "../workload/loads/board.js";
 import type { LoadDefinition, LoadFlavour } from "../workload/loads/definition.js";
 import type { LoadJobArgs, LoadVariant, VariantEnd } from "../workload/loads/job.js";
@@ -21,6 +22,8 @@ export interface LoadRunOptions {
   /** Milliseconds of windows, all variants together; warming up comes before. */
   readonly durationMs: number;
   readonly signal?: AbortSignal;
+  /** Keep a copy of a heap as the load left it: fused if that is run, on the most CPUs. */
+  readonly keepHeap?: boolean;
   /** Told now and then: the share that is done, 0..1. */
   readonly onProgress?: (share: number) => void;
 }
@@ -47,6 +50,8 @@ export interface LoadRun {
   readonly windowMs: number;
   readonly variants: readonly VariantRun[];
   readonly isInterrupted: boolean;
+  /** With `keepHeap`; null without, or in a run without a heap of ours. */
+  readonly heap: RestedHeap | null;
 }
 
 const WINDOW_MS = 25;
@@ -81,7 +86,12 @@ export async function runLoad(options: LoadRunOptions): Promise<LoadRun> {
   const windows = Math.max(WINDOWS_MIN, Math.floor(durationMs / (WINDOW_MS * variants.length)));
   const shape = { variants: variants.length, windows, cpus };
   const board = new LoadBoard(shape);
+  const kept = keptVariant(variants);
+  const handle = variants[kept]?.handle ?? null;
+  const isKept = options.keepHeap === true && handle !== null;
+  const rested = isKept ? new Rested(handle.memory.buffer.byteLength) : null;
   const args: LoadJobArgs = {
+    ...{ rested: rested?.buffer ?? null, restedVariant: kept },
     ...{ load: load.name, scale, seed, variants, module, shape },
     ...{ board: board.buffer, windowMs: WINDOW_MS, chunkMs: CHUNK_MS },
   };
@@ -107,12 +117,19 @@ export async function runLoad(options: LoadRunOptions): Promise<LoadRun> {
         findings: inspect(heaps[index] ?? null),
       })),
       isInterrupted: board.isStopped,
+      heap: (handle !== null && rested?.heap(handle.module)) || null,
     };
   } finally {
     clearInterval(timer);
     signal?.removeEventListener("abort", stop);
     await pool.close();
   }
+}
+
+/** @returns the index of the variant whose heap is worth a look, -1 if all are without */
+function keptVariant(variants: readonly LoadVariant[]): number {
+  const most = Math.max(...variants.map(({ cpus }) => cpus));
+  return variants.findIndex(({ cpus, handle }) => cpus === most && handle !== null);
 }
 
 /** Bytes of the memory that a heap of ours has for a load. */

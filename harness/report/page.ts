@@ -10,12 +10,12 @@ export function title(text: string): string {
 }
 
 /** Breaks a paragraph between words; a word wider than a line stays whole. */
-export function wrap(text: string): string {
+export function wrap(text: string, columns = COLUMNS): string {
   const lines = [""];
   for (const word of text.split(" ")) {
     const line = lines.at(-1) ?? "";
     const longer = line === "" ? word : `${line} ${word}`;
-    if (longer.length <= COLUMNS) lines[lines.length - 1] = longer;
+    if (longer.length <= columns) lines[lines.length - 1] = longer;
     else lines.push(word);
   }
   return lines.join("\n");

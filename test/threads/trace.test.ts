@@ -80,25 +80,33 @@ test("Ctrl-C writes the trace until then, and the status is 130", TIMEOUT, async
   expect(JSON.parse(readFileSync(file, "utf8")).otherData.interrupted).toBe(true);
 });
 
-test("stress saves the heap of its last quiescent point for slabinfo", TIMEOUT, async () => {
-  const snapshot = at("stress.snapshot");
-  const short = ["--cpus", "2", "--duration", "500ms", "--arm", "irq-work"];
-  const run = await slablab(["stress", ...short, "--snapshot", snapshot]);
+test.each([
+  [["stress", "--cpus", "2", "--duration", "500ms", "--arm", "irq-work"], "the arm irq-work"],
+  [["fuzz", "--cpus", "1", "--ops", "3000", "--arm", "global"], "global"],
+  [["fuzz", "--cpus", "2", "--ops", "3000", "--arm", "irq-work"], "irq-work"],
+  [["compare", "--arms", "irq-work", "--load", "slow-free", "--rounds", "1"], "the arm irq-work"],
+  [["bench", "larson", "--duration", "100ms", "--cpus", "1"], "the load larson"],
+])("%j saves a heap under load for slabinfo", TIMEOUT, async (args, of) => {
+  const snapshot = at(`${args.join("")}.snapshot`);
+  const run = await slablab([...args, "--snapshot", snapshot]);
+  expect(run.stderr).toContain(`heap of ${of}`);
   expect(run.status).toBe(0);
-  expect(run.stderr).toContain("heap of the arm irq-work");
   const { status, stdout } = await slablab(["slabinfo", "-v", "-S", "--snapshot", snapshot]);
   expect(status).toBe(0);
   expect(stdout).toContain("no finding");
   expect(stdout).toMatch(/^kmalloc-\d+k? +[1-9]/m);
 });
 
-test.each([
+test.each<[string[], RegExp]>([
   [["trace", "--out", "/nonexistent/a.json"], /--out: expected a file that can be written.*make/],
   [["trace", "--out", tmpdir()], /--out: expected a file, got the directory/],
   [["trace", "--cpus", "64", "--events", "1000000"], /--events: expected at most 1000000.*try/],
   [["trace", "--load", "none"], /mixed, storm/],
   [["trace", "--snapshot", "/nonexistent/a"], /--snapshot: expected a file that can be written/],
-  [["stress", "--snapshot", "/nonexistent/a"], /--snapshot: expected a file that can be written/],
+  ...["stress", "fuzz", "compare", "bench"].map((command): [string[], RegExp] => [
+    [command, "--snapshot", "/nonexistent/a"],
+    /--snapshot: expected a file that can be written/,
+  ]),
 ])("%j is refused before anything runs", async (args, message) => {
   const { status, stdout, stderr } = await slablab(args);
   expect([status, stdout]).toEqual([2, ""]);

@@ -28,6 +28,7 @@ const OPTIONS: CompareOptions = {
   rounds: undefined,
   seed: 1,
   json: false,
+  snapshot: undefined,
   quiet: false,
 };
 

@@ -52,7 +52,16 @@ function measuredRun(parameters = ALL, rounds = 5) {
   const sums = { rounds, discardedSlots: 1, slots: 99, findings: [] };
   const lifetimes = { hasLifetimes: true, lifetimeRounds: 3 };
   const plan = makePlan(mainConditions(parameters), parameters);
-  return { table, counts, plan, ...sums, ...lifetimes, isInterrupted: false, isCut: false };
+  return {
+    table,
+    counts,
+    plan,
+    ...sums,
+    ...lifetimes,
+    isInterrupted: false,
+    isCut: false,
+    heap: null,
+  };
 }
 
 const results = compareResults(ALL, measuredRun(), 2);

@@ -2,6 +2,7 @@
  * A fuzz as the command runs it: every setup of the matrix for an equal part of the time, on one
  * CPU or on several.
  */
+import type { RestedHeap } from "../../heap/rested.js";
 import type { FoundFinding } from "../../workload/verify/finding.js";
 import { type FuzzOutcome, runSetup } from "./run.js";
 import { type FuzzSetup, flagsOf } from "./setup.js";
@@ -16,6 +17,8 @@ export interface CampaignOptions {
   /** Operations of each CPU in each setup, or null. */
   readonly operations: number | null;
   readonly signal?: AbortSignal;
+  /** Keep a copy of the heap of the last setup, or of the last with a finding. */
+  readonly keepHeap?: boolean;
   /** Told before each setup: the share that is done, 0..1, and what runs now. */
   readonly onProgress?: (share: number, setup: FuzzSetup) => void;
 }
@@ -37,6 +40,13 @@ export interface CampaignResults {
   /** All rows together. */
   readonly total: Tally;
   readonly interrupted: boolean;
+  /** With `keepHeap`: a heap before everything was freed; null: none came to rest. */
+  readonly heap: KeptFuzzHeap | null;
+}
+
+/** A heap at rest, and what it was of. */
+export interface KeptFuzzHeap extends RestedHeap {
+  readonly setup: FuzzSetup;
 }
 
 /** Run all setups, or those that fit before `signal`. */
@@ -46,6 +56,8 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
   const rows: CampaignRow[] = [];
   const workers = new Map<number, FuzzWorkers>();
   let overheadMs = 0;
+  let kept: KeptFuzzHeap | null = null;
+  let hasFinding = false;
   try {
     for (const [index, setup] of setups.entries()) {
       if (signal?.aborted === true) break;
@@ -58,12 +70,16 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
       const share = Math.max(MINIMUM_MS, left / (setups.length - index) - overheadMs);
       const durationMs = options.durationMs === null ? null : share;
       const crew = workers.get(cpus);
-      const limits = { operations: options.operations, ...(signal && { signal }) };
+      const { operations, keepHeap = false } = options;
+      const limits = { operations, keepHeap, ...(signal && { signal }) };
       const deadlineMs = durationMs === null ? null : performance.now() + durationMs;
       const outcome = await (crew === undefined
         ? runSetup(setup, seed, { ...limits, deadlineMs })
         : crew.run(setup, seed, { ...limits, durationMs }));
       rows.push(describe(outcome, seed, options));
+      const isFound = outcome.findings.length > 0;
+      if (outcome.heap !== null && (isFound || !hasFinding)) kept = { setup, ...outcome.heap };
+      hasFinding ||= isFound;
       if (durationMs !== null) {
         overheadMs = (overheadMs + Math.max(0, outcome.elapsedMs - durationMs)) / 2;
       }
@@ -72,7 +88,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
     await Promise.all([...workers.values()].map((each) => each.close()));
   }
   const total = addTallies(rows.map(({ tally }) => tally));
-  return { rows, total, interrupted: signal?.aborted === true };
+  return { rows, total, interrupted: signal?.aborted === true, heap: kept };
 }
 
 /** The least a setup gets, so that a short fuzz of a long matrix still does something in each. */

@@ -7,6 +7,7 @@
  */
 import type { JobContext } from "../../cpu/job.js";
 import { createCaches, useCaches } from "./caches.js";
+import { Rested } from "../../heap/rested.js";
 import { FuzzCpu } from "./cpu.js";
 import { drainAll, finish, freeAll, validateStage } from "./ending.js";
 import { Exchange } from "../../workload/verify/exchange.js";
@@ -27,6 +28,8 @@ export interface ReentryArgs {
   readonly durationMs: number | null;
   /** An Int32 all CPUs share: 1 once there is no further section. */
   readonly control: SharedArrayBuffer;
+  /** Where a copy of the heap at rest goes; null: nowhere. */
+  readonly rested: SharedArrayBuffer | null;
 }
 
 /** Operations of a CPU between two walks over the whole heap. */
@@ -65,7 +68,7 @@ export async function reentryJob(context: JobContext, args: ReentryArgs): Promis
 
 function sections(
   context: JobContext,
-  { operations, durationMs, control }: ReentryArgs,
+  { operations, durationMs, control, rested }: ReentryArgs,
   stage: Stage,
   cpu: FuzzCpu,
   exchange: Exchange,
@@ -87,6 +90,7 @@ function sections(
     context.startLine();
     if (context.index === 0) {
       validateStage(stage, cpu);
+      if (rested !== null) new Rested(rested).take(stage.heap.handle.memory);
       if (isLate() || context.isStopped()) Atomics.store(words, 0, 1);
     }
     context.startLine();

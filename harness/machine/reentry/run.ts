@@ -1,13 +1,14 @@
 /**
  * One setup on one CPU, in this thread: the same seed does the same, operation for operation.
  */
+import { Rested, type RestedHeap } from "../../heap/rested.js";
 import { FuzzCpu } from "./cpu.js";
 import { createCaches } from "./caches.js";
 import { createGroup, joinGroup } from "./group.js";
 import { drainAll, finish, freeAll, validateStage } from "./ending.js";
 import { FindingError, type FoundFinding } from "../../workload/verify/finding.js";
 import { reenter, step } from "./operations.js";
-import { type FuzzSetup, streamOf } from "./setup.js";
+import { type FuzzSetup, MAXIMUM_BYTES, streamOf } from "./setup.js";
 import { type Stage, makeStage } from "./stage.js";
 import { type Tally, addTallies } from "./tally.js";
 import { Xorshift } from "../../workload/verify/xorshift.js";
@@ -26,6 +27,8 @@ export interface FuzzLimits {
   readonly deadlineMs: number | null;
   /** Ends the load early, at the next look at the clock. */
   readonly signal?: AbortSignal;
+  /** Keep a copy of the heap at its last quiescent point. */
+  readonly keepHeap?: boolean;
 }
 
 export interface FuzzOutcome {
@@ -33,6 +36,8 @@ export interface FuzzOutcome {
   readonly tally: Tally;
   readonly findings: readonly FoundFinding[];
   readonly elapsedMs: number;
+  /** With `keepHeap`; null without, or if there was no quiescent point. */
+  readonly heap: RestedHeap | null;
 }
 
 /** For tests that plant a defect: called before each operation. */
@@ -49,6 +54,7 @@ export async function runSetup(
   const stage = await makeStage(setup, random.next());
   const { depth, cpus } = setup;
   const cpu = new FuzzCpu({ stage, cpu: 0, cpus, random, reenter });
+  const rested = limits.keepHeap === true ? new Rested(MAXIMUM_BYTES) : null;
   const findings: FoundFinding[] = [];
   const begun = performance.now();
   try {
@@ -59,6 +65,7 @@ export async function runSetup(
     }
     cpu.startReentry(depth);
     await load(stage, cpu, limits, sabotage);
+    rested?.take(stage.heap.handle.memory);
     wind(stage, cpu, setup);
   } catch (error) {
     if (!(error instanceof FindingError)) throw error;
@@ -66,7 +73,8 @@ export async function runSetup(
   }
   cpu.tally.objectsChecked = cpu.objects.checked;
   const tally = addTallies([cpu.tally]);
-  return { setup, tally, findings, elapsedMs: performance.now() - begun };
+  const heap = rested?.heap(stage.heap.handle.module) ?? null;
+  return { setup, tally, findings, elapsedMs: performance.now() - begun, heap };
 }
 
 async function load(

@@ -4,10 +4,11 @@
  */
 import { JobError } from "../../cpu/job-error.js";
 import { type Pool, createPool } from "../../cpu/pool.js";
+import { Rested } from "../../heap/rested.js";
 import type { FoundFinding } from "../../workload/verify/finding.js";
 import type { ReentryArgs } from "./job.js";
 import type { FuzzOutcome } from "./run.js";
-import { type FuzzSetup, streamOf } from "./setup.js";
+import { type FuzzSetup, MAXIMUM_BYTES, streamOf } from "./setup.js";
 import { handleOf, makeStage } from "./stage.js";
 import { type Tally, addTallies, makeTally } from "./tally.js";
 import { Xorshift } from "../../workload/verify/xorshift.js";
@@ -19,6 +20,7 @@ export interface WorkersLimits {
   readonly operations: number | null;
   readonly durationMs: number | null;
   readonly signal?: AbortSignal;
+  readonly keepHeap?: boolean;
 }
 
 /** Workers that run one setup after the other; they are replaced where one did not come back. */
@@ -37,8 +39,9 @@ export class FuzzWorkers {
     const pool = this.#pool;
     const stage = await makeStage(setup, new Xorshift(seed, streamOf(setup, 0)).next());
     const control = new SharedArrayBuffer(4);
+    const rested = limits.keepHeap === true ? new Rested(MAXIMUM_BYTES) : null;
     const args: ReentryArgs = {
-      ...{ setup, seed, stage: handleOf(stage) },
+      ...{ setup, seed, stage: handleOf(stage), rested: rested?.buffer ?? null },
       ...{ operations, durationMs, control },
     };
     const stop = () => pool.stop();
@@ -59,7 +62,8 @@ export class FuzzWorkers {
     } finally {
       signal?.removeEventListener("abort", stop);
     }
-    return { setup, tally, findings, elapsedMs: performance.now() - begun };
+    const heap = rested?.heap(stage.heap.handle.module) ?? null;
+    return { setup, tally, findings, elapsedMs: performance.now() - begun, heap };
   }
 
   /** End the Workers. */

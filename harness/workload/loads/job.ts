@@ -8,6 +8,7 @@
  * are not recorded.
  */
 import type { JobContext } from "../../cpu/job.js";
+import { Rested } from "../../heap/rested.js";
 import { createRandom } from "../../measure/random.js";
 import { LoadBoard, type BoardShape, type WindowRecord } from "./board.js";
 import { loadNamed } from "./catalogue.js";
@@ -29,6 +30,9 @@ export interface LoadJobArgs {
   readonly shape: BoardShape;
   readonly board: SharedArrayBuffer;
   readonly windowMs: number;
+  /** Where a copy of the heap of variant `restedVariant` goes before it is emptied, or null. */
+  readonly rested: SharedArrayBuffer | null;
+  readonly restedVariant: number;
   /** Milliseconds that a chunk should take. */
   readonly chunkMs: number;
 }
@@ -74,7 +78,17 @@ export async function loadJob(context: JobContext, args: LoadJobArgs): Promise<V
       if (!goesOn) break;
     }
   }
+  keep(context, args);
   return takeDown(context, sites);
+}
+
+/** Keep the heap as the load left it. Context: every CPU has left its last window. */
+function keep(context: JobContext, { rested, variants, restedVariant }: LoadJobArgs): void {
+  if (rested === null) return;
+  context.startLine();
+  const handle = variants[restedVariant]?.handle ?? null;
+  if (context.index === 0 && handle !== null) new Rested(rested).take(handle.memory);
+  context.startLine();
 }
 
 async function setUp(

@@ -137,13 +137,17 @@ export class CacheSlots {
 
   /**
    * A cache with objects cannot be destroyed: it stays, and knows how many there are. Context: no
-   * CPU is in a call. @returns null if there is no such cache, or what was refused
+   * CPU is in a call. @returns null if there is no such cache, or what was refused of one of them
    */
   refuse(cpu: Cpu, random: Xorshift): { users: number; wrong: string | null } | null {
-    const slot = random.below(CACHE_SLOTS);
-    const at = slot * SLOT_WORDS;
-    const users = Atomics.load(this.#words, at + USERS);
-    if (Atomics.load(this.#words, at + STATE) !== LIVE || users === 0) return null;
+    const start = random.below(CACHE_SLOTS);
+    const slots = Array.from({ length: CACHE_SLOTS }, (_, index) => (start + index) % CACHE_SLOTS);
+    const usersOf = (slot: number) => Atomics.load(this.#words, slot * SLOT_WORDS + USERS);
+    const slot = slots.find(
+      (each) => Atomics.load(this.#words, each * SLOT_WORDS + STATE) === LIVE && usersOf(each) > 0,
+    );
+    if (slot === undefined) return null;
+    const users = usersOf(slot);
     const cache = this.#open(cpu, slot, true);
     const result = cache?.destroy();
     if (result === undefined || (!result.released && result.remaining === users)) {

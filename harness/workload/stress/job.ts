@@ -8,6 +8,7 @@
 import type { JobContext } from "../../cpu/job.js";
 import { START_LINE_ERROR } from "../../cpu/start-line.js";
 import { type HeapHandle, attachHeap } from "../../heap/heap.js";
+import { Rested } from "../../heap/rested.js";
 import { Exchange } from "../verify/exchange.js";
 import { FindingError } from "../verify/finding.js";
 import { Xorshift } from "../verify/xorshift.js";
@@ -18,7 +19,6 @@ import { finish, freeAll, unpublish, validateHeap } from "./ending.js";
 import { step } from "./operations.js";
 import { endPressure, startPressure } from "./pressure.js";
 import { Published } from "./published.js";
-import { Rested } from "./rested.js";
 import { type Sabotage, Saboteur } from "./sabotage.js";
 import { type StressSetup, streamOf } from "./setup.js";
 
@@ -44,7 +44,7 @@ const SECTION_OPERATIONS = 8192;
 const EXCHANGE_RARITY = 6;
 /** Operations between two looks at the clock. */
 const CLOCK_MASK = 127;
-/** One quiescent point in so many tries to destroy a cache that is in use. */
+/** The first quiescent point and one in so many others tries to destroy a cache that is in use. */
 const REFUSE_RARITY = 4;
 /** What slab_debug says of a cache that is to go and has objects. */
 const OBJECTS_REMAIN =
@@ -110,7 +110,7 @@ function sections(context: JobContext, args: StressArgs, cpu: StressCpu, exchang
     context.startLine();
     if (context.index === 0) {
       if (args.rested !== null) new Rested(args.rested).take(cpu.heap.handle.memory);
-      rest(cpu);
+      rest(cpu, section === 0);
       if (isOver()) Atomics.store(ended, 0, 1);
     }
     cpu.throwFinding();
@@ -139,10 +139,10 @@ function load(
 }
 
 /** Look at everything. Context: all CPUs are at the start line. */
-function rest(cpu: StressCpu): void {
+function rest(cpu: StressCpu, isFirst: boolean): void {
   validateHeap(cpu);
   cpu.throwFinding();
-  if (cpu.random.below(REFUSE_RARITY) !== 0) return;
+  if (!isFirst && cpu.random.below(REFUSE_RARITY) !== 0) return;
   cpu.run("cacheDestroy", 0, () => {
     const refused = cpu.withReports(OBJECTS_REMAIN, () => cpu.caches.refuse(cpu.cpu, cpu.random));
     if (refused === null) return;

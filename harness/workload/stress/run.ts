@@ -4,10 +4,8 @@
  */
 import { JobError } from "../../cpu/job-error.js";
 import { type Pool, createPool } from "../../cpu/pool.js";
-import { readFieldTable } from "../../heap/fields.js";
-import { findHeap } from "../../heap/find.js";
-import { type Heap, createHeap } from "../../heap/heap.js";
-import { HeapView } from "../../heap/view.js";
+import { createHeap } from "../../heap/heap.js";
+import { Rested, type RestedHeap } from "../../heap/rested.js";
 import { makeShadow } from "../verify/objects.js";
 import { Xorshift } from "../verify/xorshift.js";
 import { Board, type BoardFinding } from "./board.js";
@@ -16,7 +14,6 @@ import type { StressArgs } from "./job.js";
 import type { OperationCounts, StressCounts } from "./kinds.js";
 import { logText } from "./log.js";
 import { Published } from "./published.js";
-import { Rested } from "./rested.js";
 import type { Sabotage } from "./sabotage.js";
 import { type StressSetup, flagsOf, heapOptionsOf, memoryBytesOf, streamOf } from "./setup.js";
 
@@ -42,11 +39,9 @@ export interface StressOptions {
   readonly keepHeap?: boolean;
 }
 
-/** A heap at rest. */
-export interface KeptHeap {
+/** A heap at rest, and what it was of. */
+export interface KeptHeap extends RestedHeap {
   readonly setup: StressSetup;
-  readonly memory: SharedArrayBuffer;
-  readonly view: HeapView;
 }
 
 export interface StressFinding extends BoardFinding {
@@ -144,16 +139,8 @@ async function runSetup(
   const finding = found && describe(found, setup, seed, durationMs, board);
   const { operations, counts } = board.totals();
   const row = { setup, operations, counts, finding, elapsedMs: performance.now() - begun };
-  return { row, heap: rested === null ? null : keptHeap(setup, rested, heap) };
-}
-
-function keptHeap(setup: StressSetup, rested: Rested, { handle }: Heap): KeptHeap | null {
-  const memory = rested.memory();
-  if (memory === null) return null;
-  const table = readFieldTable(handle.module);
-  const found = findHeap(memory, table);
-  if (found.state !== "ready") return null;
-  return { setup, memory, view: new HeapView(memory, table, found.base) };
+  const kept = rested?.heap(heap.handle.module) ?? null;
+  return { row, heap: kept && { setup, ...kept } };
 }
 
 const JOB = { module: new URL("./job.js", import.meta.url).href, name: "stressJob" };

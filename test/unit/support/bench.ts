@@ -42,7 +42,7 @@ export function variantOf(
 }
 
 export function runOf(...variants: readonly VariantRun[]): LoadRun {
-  return { load: larson, windowMs: 25, variants, isInterrupted: false };
+  return { load: larson, windowMs: 25, variants, isInterrupted: false, heap: null };
 }
 
 /** Windows around `ns`, one percent apart, on so many CPUs. */
