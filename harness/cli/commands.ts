@@ -10,6 +10,7 @@ import * as bench from "./bench.js";
 import * as compare from "./compare.js";
 import * as doctor from "./doctor.js";
 import * as fuzz from "./fuzz.js";
+import * as mutants from "./mutants.js";
 import * as slabinfo from "./slabinfo.js";
 import * as slabtop from "./slabtop.js";
 import * as stress from "./stress.js";
@@ -20,6 +21,6 @@ export interface CommandModule {
 }
 
 export const COMMANDS: readonly CommandModule[] = [
-  ...[compare, bench, stress, fuzz],
+  ...[compare, bench, stress, fuzz, mutants],
   ...[slabinfo, slabtop, doctor],
 ];
