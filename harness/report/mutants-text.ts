@@ -51,8 +51,14 @@ function survivorLines({ mutant, what }: Fate): string[] {
   return [title(`survived: ${name} (assembly/${file})`), wrap(`${mutant.what}: ${what}`)];
 }
 
-/** `--list`: what there is. */
+/** `--list`: what there is, group by group. */
 export function mutantsList(mutants: readonly Mutant[]): string {
-  const rows = mutants.map(({ name, origin, file, what }) => [name, origin, file, what]);
-  return `${renderTable({ head: ["mutant", "origin", "file", "what"], rows })}\n`;
+  const groups = [...new Set(mutants.map(({ group }) => group))];
+  const parts = groups.map((group) => {
+    const rows = mutants
+      .filter((mutant) => mutant.group === group)
+      .map(({ name, origin, file }) => [name, origin, `assembly/${file}`]);
+    return `${title(group)}\n${renderTable({ head: ["mutant", "origin", "file"], rows })}`;
+  });
+  return `${parts.join("\n").trimStart()}\n`;
 }

@@ -147,7 +147,7 @@ export default [
     find: "  while (!locked && mode !== LOCK_TRY) locked = list_lock(node, mode);",
     replace: "  while (!locked) locked = list_lock(node, mode);",
     target: "debug",
-    tests: ["post-merge-fixes"],
+    tests: ["slab-debug-cache"],
   },
   {
     name: "debug-defers-fresh-slab",
@@ -163,7 +163,7 @@ export default [
   }
   const object = alloc_one`,
     target: "debug",
-    tests: ["post-merge-fixes"],
+    tests: ["slab-debug-cache"],
   },
   {
     name: "kprobe-hole",
@@ -173,6 +173,7 @@ export default [
     find: "  return local_lock_is_locked(cpu_cache_lock(this_cpu_cache(cache)));",
     replace: `  if ((cpu_area().preempt_count & 0xf000) === 0) return false;
   return local_lock_is_locked(cpu_cache_lock(this_cpu_cache(cache)));`,
+    target: "trace",
     tests: ["nolock-kprobe"],
   },
   {
@@ -183,6 +184,7 @@ export default [
     find: "  const cannot = nolock_busy(cache) || nolock_forbidden();",
     replace: `  const nmi = (cpu_area().preempt_count & 0xf000) !== 0;
   const cannot = (nmi && nolock_busy(cache)) || nolock_forbidden();`,
+    target: "trace",
     tests: ["nolock-kprobe"],
   },
   {
@@ -219,7 +221,7 @@ export default [
     file: "sync/spinlock.ts",
     find: "    const done = mode !== LOCK_TRY && spin_lock_slow(lock, mode, token);",
     replace: "    const done = mode === LOCK_TRY || spin_lock_slow(lock, mode, token);",
-    tests: ["lock", "nolock-alloc"],
+    tests: ["lock", "defer-locks", "nolock-race", "numa"],
   },
   {
     name: "nolock-without-cmpxchg",

@@ -12,7 +12,7 @@ import type { Answer } from "./protocol.js";
 
 /** Longer than any build takes on a machine that does other things too. */
 const BUILD_TIMEOUT_MS = 180_000;
-/** Beyond its budget a hunt may take so long before it counts as endless. */
+/** Longer than a sound allocator needs to end what it began, on a machine as busy. */
 const GRACE_MS = 20_000;
 
 export interface CampaignOptions {
@@ -24,6 +24,11 @@ export interface CampaignOptions {
   /** Milliseconds that each hunter gets for each mutant. */
   readonly budgetMs: number;
   readonly seed: number;
+  /**
+   * Milliseconds beyond its budget after which a hunt counts as endless.
+   * @default 20000
+   */
+  readonly graceMs?: number;
   readonly signal?: AbortSignal;
   /** Told when a mutant's turn comes and when it is over. */
   readonly onProgress?: (done: number, name: string) => void;
@@ -124,12 +129,12 @@ async function hunt(
   hunter: Hunter,
   prey: { name: string; target: string; bytes: Uint8Array; tests: readonly string[] },
   party: Child,
-  { budgetMs, seed, signal }: CampaignOptions,
+  { budgetMs, graceMs = GRACE_MS, seed, signal }: CampaignOptions,
 ): Promise<HuntResult> {
   const order = { type: "hunt", hunter: hunter.name, prey, budgetMs, seed } as const;
   const begun = performance.now();
   try {
-    const answer = await party.ask(order, budgetMs + GRACE_MS, signal);
+    const answer = await party.ask(order, budgetMs + graceMs, signal);
     if (answer.type !== "hunted") throw new Error(failureOf(answer));
     return answer.result;
   } catch (error) {

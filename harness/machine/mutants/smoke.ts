@@ -15,6 +15,7 @@ const SETUPS: readonly FuzzSetup[] = [
   makeSetup({ arm: "irq-work", depth: 0 }),
   makeSetup({ arm: "irq-work", hardened: true, randomize: true, depth: 0 }),
   makeSetup({ arm: "irq-work", slabDebug: "FZPU", depth: 0 }),
+  makeSetup({ arm: "irq-work", slabDebug: "FZPU", hardened: true, randomize: true, depth: 0 }),
   makeSetup({ arm: "direct", memcg: true, depth: 0 }),
   makeSetup({ arm: "percpu-slow-free", rt: true, depth: 0 }),
   makeSetup({ arm: "global", noCmpxchg: true, depth: 0 }),
