@@ -137,7 +137,8 @@ export default [
     file: "slab/section.ts",
     find: "  return spin_lock(list_lock_address(node), mode);",
     replace: "  spin_lock(list_lock_address(node), mode);\n  return true;",
-    expected: "fuzz",
+    expected: "unit",
+    tests: ["defer-locks"],
   },
   {
     name: "list-lock-is-left-out",
@@ -157,7 +158,8 @@ export default [
     file: "slab/kmem_cache_cpu.ts",
     find: "    keep_partials(cache, put_partials(cache, detached, mode));",
     replace: "    put_partials(cache, detached, mode);",
-    expected: "fuzz",
+    expected: "unit",
+    tests: ["defer-locks", "nolock-race"],
   },
   {
     name: "missed-object-is-lost",
@@ -166,7 +168,8 @@ export default [
     file: "slab/defer.ts",
     find: "    stat(cache, DEFER_REQUEUE);\n    defer_add(cache, slab, object);",
     replace: "    stat(cache, DEFER_REQUEUE);",
-    expected: "fuzz",
+    expected: "unit",
+    tests: ["defer-locks"],
   },
   {
     name: "missed-slab-is-lost",
@@ -175,7 +178,8 @@ export default [
     file: "slab/deactivate.ts",
     find: "  else if (!put_partial_slab(cache, slab, where, where, mode)) defer_slab(cache, slab, 0);",
     replace: "  else put_partial_slab(cache, slab, where, where, mode);",
-    expected: "fuzz",
+    expected: "unit",
+    tests: ["defer-locks", "nolock-race"],
   },
   {
     name: "missed-zone-is-lost",
@@ -231,7 +235,8 @@ export default [
     file: "slab/nolock.ts",
     find: "    context_enter(NOLOCK);\n    object = slab_alloc_slow(cache, node, LOCK_TRY);\n    context_exit(NOLOCK);",
     replace: "    object = slab_alloc_slow(cache, node, LOCK_TRY);",
-    expected: "fuzz",
+    expected: "unit",
+    tests: ["nolock-race"],
   },
   {
     name: "nolock-grows-memory",
