@@ -146,8 +146,7 @@ export default [
     file: "slab/debug_cache.ts",
     find: "  while (!locked && mode !== LOCK_TRY) locked = list_lock(node, mode);",
     replace: "  while (!locked) locked = list_lock(node, mode);",
-    target: "debug",
-    tests: ["slab-debug-cache"],
+    expected: "fuzz",
   },
   {
     name: "debug-defers-fresh-slab",
