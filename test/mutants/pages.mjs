@@ -49,7 +49,7 @@ export default [
   push(area, page, order);`,
     replace: `  const held = spin_lock(lock, mode);
   push(area, page, order);`,
-    expected: "fuzz",
+    tests: ["page-buddy"],
   },
   {
     name: "growth-overlaps",
@@ -103,6 +103,7 @@ export default [
     file: "slab/new_slab.ts",
     find: "  if (late) rcu_queue_slab(slab);\n  else free_pages(slab, mode);",
     replace: "  free_pages(slab, mode);",
+    target: "release",
     tests: ["rcu"],
   },
   {
