@@ -110,7 +110,9 @@ async function hunt(
   const { HUNTERS } = await import("../machine/mutants/hunters.js");
   const { jobs, budget: budgetMs, seed, json, quiet } = options;
   if (!json && !quiet) {
-    console.error(`hunting ${chosen.length} mutants, ${jobs} at a time; Ctrl-C shows what is known`);
+    console.error(
+      `hunting ${chosen.length} mutants, ${jobs} at a time; Ctrl-C shows what is known`,
+    );
   }
   const progress = createProgress(options);
   const bar = progress.bar("mutants", chosen.length);

@@ -1,11 +1,10 @@
 /**
  * Lock-free steps without what makes them safe: the retry, the comparison, the exchange.
- *
- * @type {import("slablab/internal/machine/mutants/mutant.js").MutantRecord[]}
  */
 const MACHINE = "needs an interruption between two accesses of a fast path, in the build model";
 
-export default [
+/** @type {import("slablab/internal/machine/mutants/mutant.js").MutantRecord[]} */
+export const MUTANTS = [
   {
     name: "free-ignores-cas-miss",
     origin: "ours",
@@ -135,7 +134,8 @@ export default [
     what: "the head is read and then cleared: two takers get one list, an add in between is lost",
     file: "sync/llist.ts",
     find: "  if (read_once(head) === 0) return 0;\n  return <usize>xchg(head, 0);",
-    replace: "  const first = read_once(head);\n  if (first !== 0) xchg(head, 0);\n  return <usize>first;",
+    replace:
+      "  const first = read_once(head);\n  if (first !== 0) xchg(head, 0);\n  return <usize>first;",
     expected: "stress",
   },
   {
@@ -182,7 +182,8 @@ export default [
     what: "an interrupted allocation keeps the object although the interruption took it too",
     file: "slab/alloc.ts",
     find: "    if (this_cpu_cmpxchg_double(area, offset, word, next_word(word, next))) return object;",
-    replace: "    this_cpu_cmpxchg_double(area, offset, word, next_word(word, next));\n    return object;",
+    replace:
+      "    this_cpu_cmpxchg_double(area, offset, word, next_word(word, next));\n    return object;",
     expected: "machine",
     why: MACHINE,
   },
@@ -212,7 +213,8 @@ export default [
     what: "the same in the loop behind it",
     file: "slab/free.ts",
     find: "    if (this_cpu_cmpxchg_double(area, offset, word, next_word(word, head))) return true;",
-    replace: "    this_cpu_cmpxchg_double(area, offset, word, next_word(word, head));\n    return true;",
+    replace:
+      "    this_cpu_cmpxchg_double(area, offset, word, next_word(word, head));\n    return true;",
     expected: "machine",
     why: MACHINE,
   },

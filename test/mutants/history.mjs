@@ -3,10 +3,9 @@
  *
  * Where this allocator is built otherwise than the kernel, the edit makes the same mistake in the
  * place that corresponds.
- *
- * @type {import("slablab/internal/machine/mutants/mutant.js").MutantRecord[]}
  */
-export default [
+/** @type {import("slablab/internal/machine/mutants/mutant.js").MutantRecord[]} */
+export const MUTANTS = [
   {
     name: "retry-overruns-8192",
     origin: "version 1 of the patch",
@@ -73,8 +72,7 @@ export default [
     what: "get_partial_node() waits for list_lock whoever calls: its holder may be underneath",
     file: "slab/alloc.ts",
     find: "  if (nr_partial(node) === 0 || !list_lock(node, mode)) return 0;",
-    replace:
-      "  if (nr_partial(node) === 0 || !list_lock(node, cpu_area().task_mode)) return 0;",
+    replace: "  if (nr_partial(node) === 0 || !list_lock(node, cpu_area().task_mode)) return 0;",
     tests: ["nolock-alloc", "lockdep"],
   },
   {
@@ -135,7 +133,8 @@ export default [
     what: "NULL is not encoded where a new slab's freelist ends",
     file: "slab/new_slab.ts",
     find: "  set_freepointer(cache, object, 0);\n  debug_free(cache, object);\n  return first;",
-    replace: "  store<u32>(object + cache.offset, 0);\n  debug_free(cache, object);\n  return first;",
+    replace:
+      "  store<u32>(object + cache.offset, 0);\n  debug_free(cache, object);\n  return first;",
     target: "hardened",
     tests: ["freelist-hardened"],
   },

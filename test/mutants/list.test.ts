@@ -49,11 +49,13 @@ test("each applies exactly once, and is still a program", async () => {
 test("an edit that finds its text twice, or nowhere, or changes nothing is refused", async () => {
   const edit = { name: "planted", file: "sync/llist.ts" };
   const apply = (find: string, replace: string) => applyEdit(ROOT, { ...edit, find, replace });
-  await expect(apply("llist_add", "x")).rejects.toThrow(/planted: expected its text once .* got it/);
-  await expect(apply("no such text", "x")).rejects.toThrow("got it 0 times");
-  await expect(apply("  let first = read_once(head);", "  let first = read_once(head);")).rejects.toThrow(
-    "expected a change",
+  await expect(apply("llist_add", "x")).rejects.toThrow(
+    /planted: expected its text once .* got it/,
   );
+  await expect(apply("no such text", "x")).rejects.toThrow("got it 0 times");
+  await expect(
+    apply("  let first = read_once(head);", "  let first = read_once(head);"),
+  ).rejects.toThrow("expected a change");
 });
 
 /** The types of assembly/, with one file replaced; all others are read and bound once. */
@@ -67,7 +69,11 @@ class Checker {
     const { config } = ts.readConfigFile(CONFIG, ts.sys.readFile);
     const parsed = ts.parseJsonConfigFileContent(config, ts.sys, resolve(ROOT, "assembly"));
     // What an edit leaves unused is no error.
-    const lenient = { noUnusedLocals: false, noUnusedParameters: false, allowUnreachableCode: true };
+    const lenient = {
+      noUnusedLocals: false,
+      noUnusedParameters: false,
+      allowUnreachableCode: true,
+    };
     this.#options = { ...parsed.options, ...lenient, noEmit: true };
     this.#files = parsed.fileNames;
   }

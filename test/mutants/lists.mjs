@@ -1,9 +1,8 @@
 /**
  * Lists, counts and states: an end that is not kept up, a number that is not moved.
- *
- * @type {import("slablab/internal/machine/mutants/mutant.js").MutantRecord[]}
  */
-export default [
+/** @type {import("slablab/internal/machine/mutants/mutant.js").MutantRecord[]} */
+export const MUTANTS = [
   {
     name: "nr-partial-misses-add",
     origin: "ours",

@@ -1,9 +1,8 @@
 /**
  * Pages, growth, grace periods, barriers: what lies below and beside the slabs.
- *
- * @type {import("slablab/internal/machine/mutants/mutant.js").MutantRecord[]}
  */
-export default [
+/** @type {import("slablab/internal/machine/mutants/mutant.js").MutantRecord[]} */
+export const MUTANTS = [
   {
     name: "buddy-merges-used",
     origin: "ours",

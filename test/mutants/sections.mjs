@@ -1,10 +1,9 @@
 /**
  * Sections: looks that are not repeated once a lock is held, tries that are taken for locks, locks
  * that are left out, and contexts that are not left or entered.
- *
- * @type {import("slablab/internal/machine/mutants/mutant.js").MutantRecord[]}
  */
-export default [
+/** @type {import("slablab/internal/machine/mutants/mutant.js").MutantRecord[]} */
+export const MUTANTS = [
   {
     name: "no-recheck-of-cpu-slab",
     origin: "ours",
@@ -188,7 +187,7 @@ export default [
     origin: "ours",
     what: "pages whose zone lock was missed are never free again",
     file: "page/page_alloc.ts",
-    find: "    llist_add(changetype<usize>(page) + offsetof<Page>(\"llnode\"), deferred);\n    return;",
+    find: '    llist_add(changetype<usize>(page) + offsetof<Page>("llnode"), deferred);\n    return;',
     replace: "    return;",
     expected: "fuzz",
     tests: ["page-buddy"],

@@ -1,13 +1,12 @@
 /**
  * The tid that does not move where a freelist changed: whoever was interrupted there takes an old
  * word for the present one.
- *
- * @type {import("slablab/internal/machine/mutants/mutant.js").MutantRecord[]}
  */
 const why = "needs an interruption between two accesses of a fast path, in the build model";
 const expected = "machine";
 
-export default [
+/** @type {import("slablab/internal/machine/mutants/mutant.js").MutantRecord[]} */
+export const MUTANTS = [
   {
     name: "tid-stands-still",
     origin: "ours",

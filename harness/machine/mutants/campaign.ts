@@ -140,7 +140,7 @@ async function hunt(
   } catch (error) {
     if (!(error instanceof NoAnswerError)) throw error;
     const seconds = (performance.now() - begun) / 1000;
-    return { killed: true, what: `no end: ${error.message}`, schedules: 0, seconds };
+    return { killed: true, what: error.message, schedules: 0, seconds };
   }
 }
 

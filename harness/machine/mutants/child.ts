@@ -5,7 +5,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { Answer, Order } from "./protocol.js";
 
-/** It did not answer in time, and was ended. */
+/** It did not answer in time and was ended, or it died in the middle of an order. */
 export class NoAnswerError extends Error {}
 
 const MAIN = fileURLToPath(new URL("./process-main.js", import.meta.url));
@@ -30,7 +30,7 @@ export class Child {
   }
 
   /**
-   * @throws NoAnswerError after `timeoutMs`, Error if the process ended by itself, the signal's
+   * @throws NoAnswerError after `timeoutMs` or if the process died, Error if it ended, the signal's
    *   reason if it was aborted; then the process is gone
    */
   ask(order: Order, timeoutMs: number, signal?: AbortSignal): Promise<Answer> {
@@ -48,10 +48,14 @@ export class Child {
         settle(() => fail(reason));
       };
       const onMessage = (answer: unknown) => settle(() => done(answer as Answer));
-      const onExit = (code: number | null, by: string | null) =>
-        settle(() => fail(new Error(`expected an answer, got the end of the process: ${code ?? by}`)));
+      const onExit = (code: number | null, by: string | null) => {
+        // By a signal: the engine gave up. With a status: it could not even run.
+        const died = new NoAnswerError(`the process died of ${by}`);
+        const ended = new Error(`expected an answer, got the end of the process with ${code}`);
+        settle(() => fail(code === null ? died : ended));
+      };
       const onAbort = () => giveUp(signal?.reason);
-      const late = () => giveUp(new NoAnswerError(`no answer after ${timeoutMs / 1000} s`));
+      const late = () => giveUp(new NoAnswerError(`no end: no answer after ${timeoutMs / 1000} s`));
       const timer = setTimeout(late, timeoutMs);
       child.on("message", onMessage);
       child.on("exit", onExit);

@@ -44,9 +44,7 @@ export interface Hunter {
 }
 
 /** Runs `work`, and says how long it took. */
-export async function timed(
-  work: () => Promise<Omit<HuntResult, "seconds">>,
-): Promise<HuntResult> {
+export async function timed(work: () => Promise<Omit<HuntResult, "seconds">>): Promise<HuntResult> {
   const begun = performance.now();
   const result = await work();
   return { ...result, seconds: (performance.now() - begun) / 1000 };

@@ -79,7 +79,7 @@ export async function loadMutants(root: string): Promise<Mutant[]> {
 }
 
 async function loadGroup(path: string, file: string): Promise<Mutant[]> {
-  const { default: records } = (await import(pathToFileURL(path).href)) as { default: unknown };
+  const { MUTANTS: records } = (await import(pathToFileURL(path).href)) as { MUTANTS: unknown };
   const parsed = v.safeParse(v.array(mutantSchema), records);
   const group = file.replace(/\.mjs$/, "");
   if (parsed.success) return parsed.output.map((mutant) => ({ ...mutant, group }));
