@@ -199,7 +199,8 @@ export const MUTANTS = [
     file: "slab/defer.ts",
     find: "  context_enter(HARDIRQ);\n  drain_cpu(area, DEFER_DRAIN_IRQ_WORK, mode);\n  context_exit(HARDIRQ);",
     replace: "  drain_cpu(area, DEFER_DRAIN_IRQ_WORK, mode);",
-    tests: ["defer-locks", "defer-triggers"],
+    target: "trace",
+    tests: ["defer-irq-work"],
   },
   {
     name: "irq-work-in-section",
@@ -217,8 +218,7 @@ export const MUTANTS = [
     file: "slab/defer.ts",
     find: "  if (irqs_disabled() || in_interrupt()) return;",
     replace: "  if (irqs_disabled()) return;",
-    expected: "fuzz",
-    tests: ["defer-triggers"],
+    tests: ["defer-irq-work"],
   },
   {
     name: "irq-pending-stays",
@@ -227,7 +227,7 @@ export const MUTANTS = [
     file: "slab/defer.ts",
     find: '  xchg(changetype<usize>(area) + offsetof<CpuArea>("irq_pending"), 0);\n',
     replace: "",
-    tests: ["defer-triggers"],
+    tests: ["defer-irq-work"],
   },
   {
     name: "nolock-is-no-context",
