@@ -236,8 +236,8 @@ export const MUTANTS = [
     file: "slab/nolock.ts",
     find: "    context_enter(NOLOCK);\n    object = slab_alloc_slow(cache, node, LOCK_TRY);\n    context_exit(NOLOCK);",
     replace: "    object = slab_alloc_slow(cache, node, LOCK_TRY);",
-    expected: "unit",
-    tests: ["nolock-race"],
+    target: "trace",
+    tests: ["nolock-context"],
   },
   {
     name: "nolock-grows-memory",
