@@ -264,8 +264,8 @@ export const MUTANTS = [
     file: "sync/spinlock.ts",
     find: "  if ((old & SLEEPERS) !== 0) wake_up(lock, 1);\n",
     replace: "",
-    tests: ["lock"],
-    why: "nothing breaks, waiting is just longer; a judge of waits is missing",
+    target: "trace",
+    tests: ["spinlock-wake"],
   },
   {
     name: "local-lock-is-not-marked",
