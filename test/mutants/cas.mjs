@@ -1,6 +1,7 @@
 /**
  * Lock-free steps without what makes them safe: the retry, the comparison, the exchange.
  */
+const RACE = "needs two CPUs between a load and its cmpxchg, where Workers meet by chance alone";
 const MACHINE = "needs an interruption between two accesses of a fast path, in the build model";
 
 /** @type {import("slablab/internal/machine/mutants/mutant.js").MutantRecord[]} */
@@ -16,7 +17,8 @@ export const MUTANTS = [
       continue;
     }`,
     replace: `    if (!try_update(cache, slab, old, word)) update_slow(cache, slab, old, word);`,
-    expected: "stress",
+    expected: "race",
+    why: RACE,
   },
   {
     name: "free-stores-slab-word",
@@ -25,7 +27,8 @@ export const MUTANTS = [
     file: "slab/slab.ts",
     find: "  return cmpxchg_double(changetype<usize>(slab), old, word) === old;",
     replace: "  set_slab_word(slab, word);\n  return true;",
-    expected: "stress",
+    expected: "race",
+    why: RACE,
   },
   {
     name: "cas-compares-less",
@@ -36,7 +39,8 @@ export const MUTANTS = [
     replace: `  const now = slab_word(slab);
   if (<u32>now !== <u32>old) return false;
   return cmpxchg_double(changetype<usize>(slab), now, word) === now;`,
-    expected: "stress",
+    expected: "race",
+    why: RACE,
   },
   {
     name: "get-freelist-ignores-miss",
@@ -46,7 +50,8 @@ export const MUTANTS = [
     find: "    const word = make_word(0, objects, objects, freelist !== 0);\n    if (slab_update_freelist(cache, slab, old, word)) return freelist;",
     replace:
       "    const word = make_word(0, objects, objects, freelist !== 0);\n    slab_update_freelist(cache, slab, old, word);\n    return freelist;",
-    expected: "stress",
+    expected: "race",
+    why: RACE,
   },
   {
     name: "freeze-ignores-miss",
@@ -56,7 +61,8 @@ export const MUTANTS = [
     find: "    const word = make_word(0, objects, objects, true);\n    if (slab_update_freelist(cache, slab, old, word)) return word_freelist(old);",
     replace:
       "    const word = make_word(0, objects, objects, true);\n    slab_update_freelist(cache, slab, old, word);\n    return word_freelist(old);",
-    expected: "stress",
+    expected: "race",
+    why: RACE,
   },
   {
     name: "thaw-ignores-miss",
@@ -65,7 +71,8 @@ export const MUTANTS = [
     file: "slab/deactivate.ts",
     find: "    if (slab_update_freelist(cache, slab, old, word)) return word;",
     replace: "    slab_update_freelist(cache, slab, old, word);\n    return word;",
-    expected: "stress",
+    expected: "race",
+    why: RACE,
   },
   {
     name: "thaw-links-once",
@@ -90,7 +97,8 @@ export const MUTANTS = [
     file: "slab/direct.ts",
     find: "    if (!slab_update_freelist(cache, slab, old, word)) continue;",
     replace: "    slab_update_freelist(cache, slab, old, word);",
-    expected: "stress",
+    expected: "race",
+    why: RACE,
   },
   {
     name: "direct-links-once",
@@ -108,7 +116,8 @@ export const MUTANTS = [
     const prior = first;
     const frozen = word_frozen(old);
     const inuse = word_inuse(old) - 1;`,
-    expected: "stress",
+    expected: "race",
+    why: RACE,
   },
   {
     name: "llist-add-ignores-miss",
@@ -117,7 +126,8 @@ export const MUTANTS = [
     file: "sync/llist.ts",
     find: "    if (found === first) return first === 0;\n    first = found;",
     replace: "    return first === 0;",
-    expected: "stress",
+    expected: "race",
+    why: RACE,
   },
   {
     name: "llist-add-links-once",
@@ -126,7 +136,8 @@ export const MUTANTS = [
     file: "sync/llist.ts",
     find: "  let first = read_once(head);\n  while (true) {\n    store<u32>(node, first);\n",
     replace: "  let first = read_once(head);\n  store<u32>(node, first);\n  while (true) {\n",
-    expected: "stress",
+    expected: "race",
+    why: RACE,
   },
   {
     name: "llist-del-all-is-two-steps",
@@ -136,7 +147,8 @@ export const MUTANTS = [
     find: "  if (read_once(head) === 0) return 0;\n  return <usize>xchg(head, 0);",
     replace:
       "  const first = read_once(head);\n  if (first !== 0) xchg(head, 0);\n  return <usize>first;",
-    expected: "stress",
+    expected: "race",
+    why: RACE,
   },
   {
     name: "llist-never-was-empty",
