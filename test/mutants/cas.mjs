@@ -47,9 +47,11 @@ export const MUTANTS = [
     origin: "ours",
     what: "what was freed remotely while the list was taken is forgotten",
     file: "slab/slab.ts",
-    find: "    const word = make_word(0, objects, objects, freelist !== 0);\n    if (slab_update_freelist(cache, slab, old, word)) return freelist;",
-    replace:
-      "    const word = make_word(0, objects, objects, freelist !== 0);\n    slab_update_freelist(cache, slab, old, word);\n    return freelist;",
+    find: `    const word = make_word(0, objects, objects, freelist !== 0);
+    if (slab_update_freelist(cache, slab, old, word)) return freelist;`,
+    replace: `    const word = make_word(0, objects, objects, freelist !== 0);
+    slab_update_freelist(cache, slab, old, word);
+    return freelist;`,
     expected: "race",
     why: RACE,
   },
@@ -58,9 +60,11 @@ export const MUTANTS = [
     origin: "ours",
     what: "a slab is taken as frozen although its cmpxchg missed: its list is handed out twice",
     file: "slab/slab.ts",
-    find: "    const word = make_word(0, objects, objects, true);\n    if (slab_update_freelist(cache, slab, old, word)) return word_freelist(old);",
-    replace:
-      "    const word = make_word(0, objects, objects, true);\n    slab_update_freelist(cache, slab, old, word);\n    return word_freelist(old);",
+    find: `    const word = make_word(0, objects, objects, true);
+    if (slab_update_freelist(cache, slab, old, word)) return word_freelist(old);`,
+    replace: `    const word = make_word(0, objects, objects, true);
+    slab_update_freelist(cache, slab, old, word);
+    return word_freelist(old);`,
     expected: "race",
     why: RACE,
   },
@@ -193,7 +197,7 @@ export const MUTANTS = [
     origin: "ours",
     what: "an interrupted allocation keeps the object although the interruption took it too",
     file: "slab/alloc.ts",
-    find: "    if (this_cpu_cmpxchg_double(area, offset, word, next_word(word, next))) return object;",
+    find: `if (this_cpu_cmpxchg_double(area, offset, word, next_word(word, next))) return object;`,
     replace:
       "    this_cpu_cmpxchg_double(area, offset, word, next_word(word, next));\n    return object;",
     expected: "machine",
@@ -214,7 +218,7 @@ export const MUTANTS = [
     origin: "ours",
     what: "an interrupted free to the cpu slab loses its object",
     file: "slab/fast.ts",
-    find: "  if (!this_cpu_cmpxchg_double(area, offset, word, next_word(word, object))) return false;",
+    find: `if (!this_cpu_cmpxchg_double(area, offset, word, next_word(word, object))) return false;`,
     replace: "  this_cpu_cmpxchg_double(area, offset, word, next_word(word, object));",
     expected: "machine",
     why: MACHINE,
@@ -224,7 +228,7 @@ export const MUTANTS = [
     origin: "ours",
     what: "the same in the loop behind it",
     file: "slab/free.ts",
-    find: "    if (this_cpu_cmpxchg_double(area, offset, word, next_word(word, head))) return true;",
+    find: `if (this_cpu_cmpxchg_double(area, offset, word, next_word(word, head))) return true;`,
     replace:
       "    this_cpu_cmpxchg_double(area, offset, word, next_word(word, head));\n    return true;",
     expected: "machine",

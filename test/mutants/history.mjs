@@ -53,8 +53,10 @@ export const MUTANTS = [
     what: "a nolock free that is not to the cpu slab goes on as an ordinary one, locks and all",
     file: "slab/nolock.ts",
     find: "  defer_free(cache, slab, object);\n}",
-    replace:
-      "  if (!free_to_slab(cache, slab, object, object, 1, cpu_area().task_mode)) defer_free(cache, slab, object);\n}",
+    replace: `  const mode = cpu_area().task_mode;
+  if (free_to_slab(cache, slab, object, object, 1, mode)) return;
+  defer_free(cache, slab, object);
+}`,
     tests: ["defer-locks", "nolock-free"],
   },
   {
@@ -62,7 +64,8 @@ export const MUTANTS = [
     origin: "version 1 of the patch",
     what: "a nolock allocation that replaces a cpu slab puts it away itself, waiting for list_lock",
     file: "slab/alloc.ts",
-    find: "    if (mode === LOCK_TRY) defer_slab(cache, changetype<Slab>(other), flushed);\n    else deactivate_slab(cache, changetype<Slab>(other), flushed, mode);",
+    find: `    if (mode === LOCK_TRY) defer_slab(cache, changetype<Slab>(other), flushed);
+    else deactivate_slab(cache, changetype<Slab>(other), flushed, mode);`,
     replace: "    deactivate_slab(cache, changetype<Slab>(other), flushed, cpu_area().task_mode);",
     tests: ["nolock-race", "slab-deactivate"],
   },
@@ -95,7 +98,8 @@ export const MUTANTS = [
     origin: "review of the patch",
     what: "a nolock allocation that finds a cpu slab installed meanwhile forgets that one",
     file: "slab/alloc.ts",
-    find: "    if (mode === LOCK_TRY) defer_slab(cache, changetype<Slab>(other), flushed);\n    else deactivate",
+    find: `    if (mode === LOCK_TRY) defer_slab(cache, changetype<Slab>(other), flushed);
+    else deactivate`,
     replace: "    if (mode !== LOCK_TRY) deactivate",
     tests: ["nolock-race"],
   },
@@ -111,7 +115,7 @@ export const MUTANTS = [
   {
     name: "hardened-null-is-raw",
     origin: "fixed after the merge",
-    what: "the link of a drained object is cleared raw: encoded freelists read a wild pointer there",
+    what: "the link of a drained object is cleared raw: encoded, that is a wild pointer",
     file: "slab/defer.ts",
     find: "  set_freepointer(cache, object, 0);\n  if (!free_to_slab",
     replace: "  store<u32>(link, 0);\n  if (!free_to_slab",
@@ -226,7 +230,7 @@ export const MUTANTS = [
     origin: "fixed after the merge",
     what: "nolock allocations are made although the slab's lock may be held underneath",
     file: "slab/nolock.ts",
-    find: "  return (cache.flags & SLAB_NO_CMPXCHG) !== 0 && (cache.flags & SLAB_DEBUG_FLAGS) === 0;",
+    find: `return (cache.flags & SLAB_NO_CMPXCHG) !== 0 && (cache.flags & SLAB_DEBUG_FLAGS) === 0;`,
     replace: "  return false;",
     tests: ["no-cmpxchg"],
   },

@@ -62,7 +62,7 @@ export const MUTANTS = [
     origin: "ours",
     what: "a new slab's objects are not counted",
     file: "slab/kmem_cache_node.ts",
-    find: '  fetch_add(changetype<usize>(node) + offsetof<KmemCacheNode>("total_objects"), objects);\n',
+    find: 'fetch_add(changetype<usize>(node) + offsetof<KmemCacheNode>("total_objects"), objects);',
     replace: "",
     expected: "smoke",
   },
@@ -80,7 +80,7 @@ export const MUTANTS = [
     origin: "ours",
     what: "a percpu partial list is never handed to its node",
     file: "slab/kmem_cache_cpu.ts",
-    find: "  if (drain && first !== 0 && changetype<Slab>(first).slabs >= cache.cpu_partial_slabs) {",
+    find: `if (drain && first !== 0 && changetype<Slab>(first).slabs >= cache.cpu_partial_slabs) {`,
     replace: "  if (false) {",
     tests: ["slab-free-counters"],
   },
@@ -107,7 +107,10 @@ export const MUTANTS = [
     origin: "ours",
     what: "what bulk free skipped is not put back: those objects are lost",
     file: "slab/bulk.ts",
-    find: "  for (let i: u32 = 0; i < skipped; i++) {\n    store<u32>(slot(array, end + i), load<u32>(slot(array, keep + i)));\n  }\n  return end + skipped;",
+    find: `  for (let i: u32 = 0; i < skipped; i++) {
+    store<u32>(slot(array, end + i), load<u32>(slot(array, keep + i)));
+  }
+  return end + skipped;`,
     replace: "  return end;",
     expected: "smoke",
   },

@@ -138,7 +138,10 @@ export const MUTANTS = [
     origin: "ours",
     what: "a CPU that goes offline keeps its percpu partial slabs, which nobody reaches then",
     file: "slab/deactivate.ts",
-    find: "  const first = <usize>c.partial;\n  c.partial = 0;\n  unlock_cpu_slab(c);\n  place_partials(cache, first, mode);",
+    find: `  const first = <usize>c.partial;
+  c.partial = 0;
+  unlock_cpu_slab(c);
+  place_partials(cache, first, mode);`,
     replace: "  unlock_cpu_slab(c);",
     expected: "smoke",
   },

@@ -91,7 +91,9 @@ export const MUTANTS = [
     origin: "ours",
     what: "the first free to a full slab puts it on no list: its objects are never seen again",
     file: "slab/free.ts",
-    find: "      put_cpu_partial(cache, slab, true, mode);\n      stat(cache, CPU_PARTIAL_FREE);\n      intent_clear(noted);",
+    find: `      put_cpu_partial(cache, slab, true, mode);
+      stat(cache, CPU_PARTIAL_FREE);
+      intent_clear(noted);`,
     replace: "      stat(cache, CPU_PARTIAL_FREE);\n      intent_clear(noted);",
     expected: "smoke",
   },
@@ -109,7 +111,11 @@ export const MUTANTS = [
     origin: "ours",
     what: "an empty percpu partial slab of another CPU is taken off a list it is not on",
     file: "slab/free.ts",
-    find: "  if (prior !== 0 && !slab_test_node_partial(slab)) {\n    list_unlock(node);\n    return;\n  }\n",
+    find: `  if (prior !== 0 && !slab_test_node_partial(slab)) {
+    list_unlock(node);
+    return;
+  }
+`,
     replace: "",
     expected: "smoke",
   },
@@ -177,7 +183,7 @@ export const MUTANTS = [
     origin: "ours",
     what: "a cpu slab that cannot be put away now is forgotten",
     file: "slab/deactivate.ts",
-    find: "  else if (!put_partial_slab(cache, slab, where, where, mode)) defer_slab(cache, slab, 0);",
+    find: `else if (!put_partial_slab(cache, slab, where, where, mode)) defer_slab(cache, slab, 0);`,
     replace: "  else put_partial_slab(cache, slab, where, where, mode);",
     expected: "unit",
     tests: ["defer-locks", "nolock-race"],
@@ -187,7 +193,7 @@ export const MUTANTS = [
     origin: "ours",
     what: "pages whose zone lock was missed are never free again",
     file: "page/page_alloc.ts",
-    find: '    llist_add(changetype<usize>(page) + offsetof<Page>("llnode"), deferred);\n    return;',
+    find: 'llist_add(changetype<usize>(page) + offsetof<Page>("llnode"), deferred);\n    return;',
     replace: "    return;",
     expected: "fuzz",
     tests: ["page-buddy"],
@@ -197,7 +203,9 @@ export const MUTANTS = [
     origin: "ours",
     what: "irq_work does not hold the hardirq bit: its own unlocks run it again",
     file: "slab/defer.ts",
-    find: "  context_enter(HARDIRQ);\n  drain_cpu(area, DEFER_DRAIN_IRQ_WORK, mode);\n  context_exit(HARDIRQ);",
+    find: `  context_enter(HARDIRQ);
+  drain_cpu(area, DEFER_DRAIN_IRQ_WORK, mode);
+  context_exit(HARDIRQ);`,
     replace: "  drain_cpu(area, DEFER_DRAIN_IRQ_WORK, mode);",
     target: "trace",
     tests: ["defer-irq-work"],
@@ -234,7 +242,9 @@ export const MUTANTS = [
     origin: "ours",
     what: "the slow path of a nolock call does not say so: what nests in it waits",
     file: "slab/nolock.ts",
-    find: "    context_enter(NOLOCK);\n    object = slab_alloc_slow(cache, node, LOCK_TRY);\n    context_exit(NOLOCK);",
+    find: `    context_enter(NOLOCK);
+    object = slab_alloc_slow(cache, node, LOCK_TRY);
+    context_exit(NOLOCK);`,
     replace: "    object = slab_alloc_slow(cache, node, LOCK_TRY);",
     target: "trace",
     tests: ["nolock-context"],
@@ -244,7 +254,11 @@ export const MUTANTS = [
     origin: "ours",
     what: "a nolock allocation that finds no page grows the memory, waiting for the lock of that",
     file: "page/page_alloc.ts",
-    find: "    if (mode === LOCK_TRY) {\n      if (!zones_have(order)) request_growth(1 << order);\n      break;\n    }\n    // A CPU",
+    find: `    if (mode === LOCK_TRY) {
+      if (!zones_have(order)) request_growth(1 << order);
+      break;
+    }
+    // A CPU`,
     replace: "    // A CPU",
     tests: ["page-growth", "nolock-alloc"],
   },

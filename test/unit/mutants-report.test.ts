@@ -88,12 +88,13 @@ const BINARY = join(ROOT, "dist/cli/main.js");
 test("--list shows them and hunts nothing; a filter chooses by name, group or origin", async () => {
   const { status, stdout } = await run(BINARY, "tid", "--list");
   expect(status).toBe(0);
-  const chosen = mutants.filter(({ name, group }) => name.includes("tid") || group.includes("tid"));
+
+  const chosen = mutants.filter((each) => each.group === "tid" || each.name.includes("tid"));
   for (const { name } of chosen) expect(stdout).toContain(name);
   expect(stdout).not.toContain("retry-overruns-8192");
 });
 
-test("a filter that chooses nothing, and options that exclude each other, are usage errors", async () => {
+test("a filter that chooses nothing, and two options at odds, are usage errors", async () => {
   const nothing = await run(BINARY, "no-such-mutant");
   expect(nothing.status).toBe(2);
   expect(nothing.stderr).toMatch(/got "no-such-mutant"; try --list, or one of the groups cas, /);

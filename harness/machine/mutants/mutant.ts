@@ -96,9 +96,8 @@ export async function applyEdit(root: string, edit: Edit): Promise<string> {
   const source = await readFile(join(root, "assembly", file), "utf8");
   const parts = source.split(find);
   if (parts.length !== 2) {
-    throw new Error(
-      `mutant ${name}: expected its text once in assembly/${file}, got it ${parts.length - 1} times`,
-    );
+    const times = `${parts.length - 1} times`;
+    throw new Error(`mutant ${name}: expected its text once in assembly/${file}, got it ${times}`);
   }
   if (find === replace) throw new Error(`mutant ${name}: expected a change, got the same text`);
   return parts.join(replace);
