@@ -16,7 +16,8 @@ export function mutantsText(
 ): string {
   const survivors = fates.filter(({ by }) => by === null);
   const killed = fates.length - survivors.length;
-  const verdict = `${killed} of ${fates.length} mutants killed${interrupted ? " (interrupted)" : ""}`;
+  const note = interrupted ? " (interrupted)" : "";
+  const verdict = `${killed} of ${fates.length} mutants killed${note}`;
   const parts = [
     ...[head, title("mutants"), table(fates, hunters)],
     ...[title("hunters"), tiers(fates, hunters), verdict],
