@@ -11,20 +11,12 @@
  * Tests import the built package: `slablab` is dist/index.js, `slablab/internal/*` is dist/*. It is
  * loaded by the runtime itself, not transformed, so a Worker it starts loads the same files.
  */
-import { resolve } from "node:path";
 import { playwright } from "@vitest/browser-playwright";
 import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
 import { findChromium } from "../.tools/chromium.mjs";
+import { IN_DIST, ROOT, alias } from "./paths.js";
 
-const ROOT = resolve(import.meta.dirname, "..");
-const DIST = resolve(ROOT, "dist");
-const IN_DIST = new RegExp(`^${DIST.replaceAll("\\", "/").replace(/[.*+?^${}()|[\]]/g, "\\$&")}/`);
 const MINUTE_MS = 60_000;
-
-const alias = [
-  { find: /^slablab$/, replacement: `${DIST}/index.js` },
-  { find: /^slablab\/internal\//, replacement: `${DIST}/` },
-];
 
 /** Projects of one group run together, groups one after the other. */
 function nodeProject(

@@ -24,6 +24,7 @@ import {
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { ASC_INPUTS, ascArguments } from "./asc-targets.mjs";
 import { hashFiles, listFiles } from "./files.mjs";
 import { withLock } from "./lock.mjs";
 
@@ -31,18 +32,6 @@ const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 const STAMPS = join(ROOT, "build", ".stamps");
 const LOCK_FILE = join(ROOT, "package-lock.json");
 const PARALLEL_COMPILERS = 2;
-
-/**
- * What a target is compiled from (asconfig.json cannot say so per target): the ABI, the layout,
- * which becomes a section of every module that runs, and loads; or the loads alone.
- */
-function entriesOf(target) {
-  const abi = "assembly/index.ts";
-  const layout = "assembly/inspect/fields.ts";
-  if (target === "types") return [abi];
-  if (target === "loads") return ["assembly/workload/loads/index.ts"];
-  return target.startsWith("bench") ? [abi, layout, "assembly/workload/index.ts"] : [abi, layout];
-}
 
 class BuildError extends Error {}
 
@@ -113,10 +102,8 @@ async function install() {
 async function buildTargets({ force, targets }) {
   const inputs = [
     ...listFiles(ROOT, "assembly", (path) => path.endsWith(".ts") || path.endsWith(".json")),
-    "asconfig.json",
-    "package-lock.json",
+    ...ASC_INPUTS,
     ".tools/prepare.mjs",
-    ".tools/asc-transform.mjs",
   ];
   const hash = hashFiles(ROOT, inputs);
   const queue = targets.filter((target) => force || !isTargetFresh(target, hash));
@@ -146,14 +133,7 @@ async function buildTarget(target, hash) {
   const outputs = outputsOf(target);
   rmSync(join(STAMPS, `asc-${target}.json`), { force: true });
   const compiler = join(ROOT, "node_modules", "assemblyscript", "bin", "asc.js");
-  // Not in asconfig.json, which would lose the "./" that makes asc look for a file.
-  const args = [
-    ...entriesOf(target),
-    "--target",
-    target,
-    "--transform",
-    "./.tools/asc-transform.mjs",
-  ];
+  const args = ascArguments(target);
   const { code, output } = await run(process.execPath, [compiler, ...args]);
   if (code !== 0) {
     return `asc failed on target ${target}:\n${output}\ntry: npx asc ${args.join(" ")}`;

@@ -10,6 +10,7 @@ import * as bench from "./bench.js";
 import * as compare from "./compare.js";
 import * as doctor from "./doctor.js";
 import * as fuzz from "./fuzz.js";
+import * as mutants from "./mutants.js";
 import * as slabinfo from "./slabinfo.js";
 import * as slabtop from "./slabtop.js";
 import * as stress from "./stress.js";
@@ -21,6 +22,6 @@ export interface CommandModule {
 }
 
 export const COMMANDS: readonly CommandModule[] = [
-  ...[compare, bench, stress, fuzz, trace],
+  ...[compare, bench, stress, fuzz, mutants, trace],
   ...[slabinfo, slabtop, doctor],
 ];

@@ -226,6 +226,9 @@ describe("a group at its limit", () => {
     expect(again).not.toBe(0);
     cpu.kfreeBulk([...objects, plain, again]);
     expect(objectBytes()).toBe(0);
+    // An object that is nobody's, but not free, shows once the CPU has given up its freelist.
+    cpu.offline();
+    expect(inuse(), "what was refused is free").toBe(0);
   });
 
   test("refuses a bulk call that fits in part, and takes none of it", () => {

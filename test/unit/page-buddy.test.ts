@@ -159,6 +159,19 @@ test("a nolock allocation under locked page lists gives 0 and leaves a wish to g
   expect(cpu.kmallocNolock(1024)).not.toBe(0);
 });
 
+test("a nolock free under locked page lists goes to the zone and leaves the lists alone", () => {
+  const { heap } = grown(2, 8 * MIB);
+  const cpu = heap.cpu(0);
+  const [block = 0] = cpu.take(16384, 1);
+  const pcpLock = cpu.area + heap.table.offsets.cpu_area.pcp_lock;
+  const before = { pcp: pcpCounts(heap, 0), free: heap.freePages() };
+  cpu.interruptSection(pcpLock, () => cpu.kfree(block));
+  expect({ pcp: pcpCounts(heap, 0), free: heap.freePages() - before.free }).toEqual({
+    pcp: before.pcp,
+    free: 4,
+  });
+});
+
 test("memory that ran out is whole again when everything is freed", () => {
   const { heap, before } = grown(2, 4 * MIB);
   for (let round = 0; round < 3; round++) {

@@ -7,7 +7,7 @@ import type { Stage } from "./stage.js";
 
 const NAME = "fuzz";
 /** Pages that each CPU may charge on average: less than its objects take at their most. */
-const LIMIT_PAGES = 96;
+const LIMIT_PAGES = 16;
 
 /** Make the group. Context: the first CPU, a task, before the load. */
 export function createGroup(stage: Stage, cpu: FuzzCpu, cpus: number): void {

@@ -258,10 +258,14 @@ export class TestCpu {
 export function whileHeld<T>(heap: TestHeap, lock: number, owner: number, work: () => T): T {
   expect(heap.u32(lock), "the lock must be free before").toBe(0);
   heap.setU32(lock, owner + 1);
-  const result = work();
-  expect(heap.u32(lock), "a lock is released by its owner alone").toBe(owner + 1);
-  heap.setU32(lock, 0);
-  return result;
+  try {
+    const result = work();
+    expect(heap.u32(lock), "a lock is released by its owner alone").toBe(owner + 1);
+    return result;
+  } finally {
+    // Also after a failure: what the test called may go on, and would wait for ever.
+    heap.setU32(lock, 0);
+  }
 }
 
 /** Address of a node's list_lock of a cache. */

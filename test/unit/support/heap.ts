@@ -19,6 +19,7 @@ import { type SlabReport, writeReport } from "slablab/internal/heap/slab-report.
 import { validate } from "slablab/internal/heap/validate.js";
 import { type CacheView, HeapView, type PageView } from "slablab/internal/heap/view.js";
 import { afterEach, expect } from "vitest";
+import { mutantOf } from "../../mutants/support/redirect.js";
 import { COUNTERS, type Counts } from "./counters.js";
 import { TestCpu } from "./cpu.js";
 
@@ -62,10 +63,13 @@ const modules = new Map<Build, WebAssembly.Module>();
 export function moduleOf(build: Build): WebAssembly.Module {
   const known = modules.get(build);
   if (known !== undefined) return known;
-  const path = new URL(`../../../dist/wasm/${build}.wasm`, import.meta.url);
-  const module = new WebAssembly.Module(readFileSync(path));
+  const module = new WebAssembly.Module(readFileSync(mutantOf(build) ?? pathOf(build)));
   modules.set(build, module);
   return module;
+}
+
+function pathOf(build: Build): URL {
+  return new URL(`../../../dist/wasm/${build}.wasm`, import.meta.url);
 }
 
 const heaps = new Set<TestHeap>();

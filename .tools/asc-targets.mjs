@@ -1,0 +1,28 @@
+/**
+ * What a target of asconfig.json is compiled from, and how asc is called for it. Whoever compiles
+ * the sources asks here: the build script, and the builder of mutants.
+ */
+
+/**
+ * The entry files of a target (asconfig.json cannot say so per target): the ABI, the layout, which
+ * becomes a section of every module that runs, and loads; or the loads alone.
+ */
+function entriesOf(target) {
+  const abi = "assembly/index.ts";
+  const layout = "assembly/inspect/fields.ts";
+  if (target === "types") return [abi];
+  if (target === "loads") return ["assembly/workload/loads/index.ts"];
+  return target.startsWith("bench") ? [abi, layout, "assembly/workload/index.ts"] : [abi, layout];
+}
+
+/** The arguments of asc for a target, in the project's folder. */
+export function ascArguments(target) {
+  // Not in asconfig.json, which would lose the "./" that makes asc look for a file.
+  return [...entriesOf(target), "--target", target, "--transform", "./.tools/asc-transform.mjs"];
+}
+
+/** What decides about every target beside assembly/ itself: files, from the project's folder. */
+export const ASC_INPUTS = [
+  ...["asconfig.json", "package-lock.json"],
+  ...[".tools/asc-targets.mjs", ".tools/asc-transform.mjs"],
+];

@@ -1,0 +1,9 @@
+/** The hunters, cheapest first. */
+import { fuzz, fuzzWorkers } from "./fuzz.js";
+import type { Hunter } from "./hunter.js";
+import { race } from "./race.js";
+import { smoke } from "./smoke.js";
+import { stress } from "./stress.js";
+import { unit } from "./unit.js";
+
+export const HUNTERS: readonly Hunter[] = [smoke, unit, fuzz, race, stress, fuzzWorkers];

@@ -1,0 +1,29 @@
+/** What a campaign and its processes say to each other. */
+import type { BuildOptions } from "./builder.js";
+import type { HuntResult } from "./hunter.js";
+
+export interface BuildOrder extends BuildOptions {
+  readonly type: "build";
+}
+
+export interface HuntOrder {
+  readonly type: "hunt";
+  /** Name of the hunter. */
+  readonly hunter: string;
+  readonly prey: {
+    readonly name: string;
+    readonly target: string;
+    readonly bytes: Uint8Array;
+    readonly tests: readonly string[];
+  };
+  readonly budgetMs: number;
+  readonly seed: number;
+}
+
+export type Order = BuildOrder | HuntOrder;
+
+/** The answer to an order; processes do one thing at a time. */
+export type Answer =
+  | { readonly type: "built"; readonly bytes: Uint8Array }
+  | { readonly type: "hunted"; readonly result: HuntResult }
+  | { readonly type: "failed"; readonly message: string };

@@ -1,0 +1,75 @@
+/**
+ * Goal: the hunt of mutants can be believed: hunters kill what is broken and nothing else, and one
+ * that does not come back is ended. Method: mutants of three groups that three hunters must kill,
+ * the allocator as it is, which the same must leave alone, and a planted endless loop.
+ */
+import { spawn } from "node:child_process";
+import { resolve } from "node:path";
+import { type Fate, original, runMutants } from "slablab/internal/machine/mutants/campaign.js";
+import { HUNTERS } from "slablab/internal/machine/mutants/hunters.js";
+import { loadMutants } from "slablab/internal/machine/mutants/mutant.js";
+import { expect, test } from "vitest";
+
+const ROOT = resolve(import.meta.dirname, "../..");
+const SEED = 0x51ab1ab;
+const BUDGET_MS = 1500;
+const hunters = HUNTERS.filter(({ name }) => ["smoke", "unit", "fuzz"].includes(name));
+const TESTS = ["nolock-alloc"];
+
+test("three mutants die, each by its hunter, and the original survives them all", async () => {
+  const prey: Record<string, string> = {
+    "retry-overruns-8192": "unit",
+    "nr-partial-misses-add": "smoke",
+    "irq-work-in-section": "fuzz",
+  };
+  const all = await loadMutants(ROOT);
+  const chosen = all.filter(({ name }) => name in prey);
+  expect(new Set(chosen.map(({ group }) => group)).size).toBe(3);
+  const { fates, interrupted } = await runMutants({
+    ...{ root: ROOT, mutants: [...chosen, original(TESTS)], hunters },
+    ...{ jobs: 2, budgetMs: BUDGET_MS, seed: SEED },
+  });
+  expect(interrupted).toBe(false);
+  const killers = Object.fromEntries(fates.map(({ mutant, by }) => [mutant.name, by]));
+  expect(killers).toEqual({ ...prey, original: null });
+  const last = fates.at(-1) as Fate;
+  expect(last.schedules, "the original was hunted in earnest").toBeGreaterThan(15_000);
+});
+
+test("a mutant without an end is ended, and counts as killed", async () => {
+  const endless = {
+    ...original(),
+    name: "endless",
+    file: "sync/stat.ts",
+    find: "  stat_add(cache, item, 1);\n",
+    replace: "  while (true) stat_add(cache, item, 1);\n",
+  };
+  const { fates } = await runMutants({
+    ...{ root: ROOT, mutants: [endless], hunters: hunters.slice(0, 1) },
+    ...{ jobs: 1, budgetMs: 500, graceMs: 2500, seed: SEED },
+  });
+  expect(fates).toMatchObject([{ by: "smoke", what: expect.stringContaining("no end") }]);
+});
+
+test("a mutant that does not compile is an error, not a survivor", async () => {
+  const edit = { file: "sync/stat.ts", find: "export function tick(): void {" };
+  const broken = { ...original(), ...edit, name: "broken", replace: "export function tick( {" };
+  const hunt = runMutants({
+    ...{ root: ROOT, mutants: [broken], hunters: hunters.slice(0, 1) },
+    ...{ jobs: 1, budgetMs: 500, seed: SEED },
+  });
+  await expect(hunt).rejects.toThrow(/broken/);
+});
+
+test("Ctrl-C ends a hunt with what is known so far, and status 130", async () => {
+  const args = [resolve(ROOT, "dist/cli/main.js"), "mutants", "partial", "--json", "--jobs", "1"];
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
+  let stdout = "";
+  child.stdout.on("data", (chunk) => (stdout += chunk));
+  setTimeout(() => child.kill("SIGINT"), 2000);
+  const status = await new Promise((done) => child.on("close", done));
+  expect(status).toBe(130);
+  const { schema, results } = JSON.parse(stdout);
+  expect(schema).toBe("slablab/mutants/v1");
+  expect(results).toMatchObject({ interrupted: true });
+});
