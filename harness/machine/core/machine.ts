@@ -94,6 +94,8 @@ export class Machine implements Situation {
   #unwound = false;
   /** Outside schedules nothing is asked and nothing noted: setups and ends. */
   #free = true;
+  /** Whether writes outside schedules are undone with the schedule before them. */
+  #logs = false;
   #areas: readonly number[] = [];
   #spanDest = 0;
   #spanSource = -1;
@@ -120,6 +122,16 @@ export class Machine implements Situation {
   settle(areas: readonly number[]): void {
     this.#areas = areas;
     this.#slotsAtStart.set(this.slots);
+  }
+
+  /** The same after a schedule and undone with it. A fibre that ended: others have no stack left. */
+  callAfter(fibre: number, name: string, ...args: number[]): number {
+    this.#logs = true;
+    try {
+      return this.callFreely(fibre, name, ...args);
+    } finally {
+      this.#logs = false;
+    }
   }
 
   /** Call an export of a fibre's instance outside any schedule. */
@@ -377,7 +389,10 @@ export class Machine implements Situation {
 
   /** Before every access. @returns 1: run the handler, then ask again; 0: go on, or suspend */
   point(fibre: Fibre, site: number, address: number): number {
-    if (this.#free) return 0;
+    if (this.#free) {
+      if (this.#logs) this.#log(this.#kinds[site] as number, this.#widths[site] as number, address);
+      return 0;
+    }
     let action: number;
     if (this.#rewinding) {
       this.#rewinding = false;
@@ -441,6 +456,12 @@ export class Machine implements Situation {
     for (let at = 0; at < watchers.length; at++) {
       (watchers[at] as Watcher).access(fibre, site, kind, width, address);
     }
+  }
+
+  #log(kind: number, width: number, address: number): void {
+    if (!isWriting(kind)) return;
+    if (width === 0) this.undo.logRange(this.#spanDest, this.#spanBytes);
+    else this.undo.logRange(address >>> 0, width);
   }
 
   #noteSpan(fibre: Fibre): void {
