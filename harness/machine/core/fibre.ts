@@ -5,7 +5,7 @@
  * Asyncify writes the frames of a suspended fibre to a stack in the memory, outside the heap.
  */
 import type { MachineModule } from "./module.js";
-import type { Argument, Operation, Task } from "./program.js";
+import type { Operation, Task } from "./program.js";
 
 /** Bytes of a fibre's stack; a canary behind it tells if that was too little. */
 export const STACK_BYTES = 16384;
@@ -46,6 +46,8 @@ export interface Frame {
   delivered: boolean;
   /** Own accesses of the operation so far. */
   steps: number;
+  /** What the operation frees. */
+  object: number;
 }
 
 export class Fibre {
@@ -188,10 +190,5 @@ export class Fibre {
 const READS = 4;
 
 function makeFrame(): Frame {
-  return { operations: [], at: 0, delivered: false, steps: 0 };
-}
-
-/** The value of an argument. */
-export function valueOf(argument: Argument, slots: Int32Array): number {
-  return typeof argument === "number" ? argument : (slots[argument.slot] as number);
+  return { operations: [], at: 0, delivered: false, steps: 0, object: 0 };
 }

@@ -5,22 +5,24 @@
  * A *schedule* is one run of all tasks from the same memory to their ends. A *decision* is made at
  * each access; its default is to go on, so what names a schedule is where it departs from that.
  */
-import { SITE_KINDS } from "../instrument/sites.js";
+import { SITE_KINDS, isWrite } from "../instrument/sites.js";
 import { type Choice, type Policy, INTERRUPT, PRUNE, STEP, choice } from "../policies/policy.js";
 import { type Situation, actionOf, fibreOf } from "../policies/policy.js";
 import type { Deviation } from "../policies/replay.js";
 import { Conflicts } from "./conflicts.js";
-import { ASLEEP, DEPTH_MAX, FINISHED, FRESH, Fibre, PARKED, STACK_BYTES } from "./fibre.js";
-import { valueOf } from "./fibre.js";
+import { ASLEEP, DEPTH_MAX, FINISHED, FRESH, Fibre, type Frame, PARKED, STACK_BYTES } from "./fibre.js";
 import type { FoundHere, Watcher } from "./watcher.js";
 import type { MachineModule } from "./module.js";
-import type { Operation, Task } from "./program.js";
+import { type Operation, SLOTS_MAX, type Task } from "./program.js";
 import { UndoLog } from "./undo.js";
 
-const KIND = Object.fromEntries(SITE_KINDS.map((kind, index) => [kind, index])) as Record<
-  (typeof SITE_KINDS)[number],
-  number
->;
+const kindOf = (kind: (typeof SITE_KINDS)[number]): number => SITE_KINDS.indexOf(kind);
+const ATOMIC_LOAD = kindOf("atomicLoad");
+const RMW = kindOf("rmw");
+const CMPXCHG = kindOf("cmpxchg");
+const RELAX = kindOf("relax");
+const WAIT = kindOf("wait");
+const WRITES = Uint8Array.from(SITE_KINDS, (kind) => Number(isWrite(kind)));
 
 export interface MachineOptions {
   readonly fibres: number;
@@ -60,8 +62,8 @@ export class Machine implements Situation {
   readonly words: Int32Array;
   readonly fibres: readonly Fibre[];
   readonly undo: UndoLog;
-  readonly slots = new Int32Array(64);
-  readonly #slotsAtStart = new Int32Array(64);
+  readonly slots: Int32Array;
+  readonly #slotsAtStart: Int32Array;
   readonly #kinds: Uint8Array;
   readonly #widths: Uint8Array;
   /** By site: how often it was passed, and whether anything was ever injected right before it. */
@@ -107,6 +109,8 @@ export class Machine implements Situation {
     this.words = new Int32Array(memory.buffer);
     this.undo = new UndoLog(this.words);
     this.conflicts = new Conflicts(this.words.length);
+    this.slots = new Int32Array(SLOTS_MAX * (options.fibres + 1));
+    this.#slotsAtStart = new Int32Array(this.slots.length);
     this.#kinds = module.kinds;
     this.#widths = module.widths;
     this.passed = new Float64Array(module.table.sites.length);
@@ -226,20 +230,19 @@ export class Machine implements Situation {
         this.#beginOperation(fibre);
       }
       while (fibre.state !== FINISHED) {
-        const frame = fibre.frames[0] as { at: number; operations: readonly Operation[] };
+        // The task itself: a handler that was suspended is below this call.
+        const frame = fibre.frames[0] as Frame;
         const operation = frame.operations[frame.at];
         if (operation === undefined) {
           fibre.state = FINISHED;
           break;
         }
         const call = fibre.exports[operation.call] as (...args: number[]) => number;
-        const [a, b, c, d] = operation.args;
-        const slots = this.slots;
         const result = call(
-          a === undefined ? 0 : valueOf(a, slots),
-          b === undefined ? 0 : valueOf(b, slots),
-          c === undefined ? 0 : valueOf(c, slots),
-          d === undefined ? 0 : valueOf(d, slots),
+          this.argument(fibre, 0),
+          this.argument(fibre, 1),
+          this.argument(fibre, 2),
+          this.argument(fibre, 3),
         );
         if (this.#unwound) {
           fibre.stopUnwind();
@@ -263,25 +266,32 @@ export class Machine implements Situation {
 
   // ----------------------------------------------------------------------- operations
 
-  /** Skips operations that free an object that was never got. */
+  /** Takes what is to be freed out of its slot; an operation that finds none is skipped. */
   #beginOperation(fibre: Fibre): void {
     const { frame } = fibre;
     for (; frame.at < frame.operations.length; frame.at++) {
       const operation = frame.operations[frame.at] as Operation;
-      const argument = operation.args[operation.object];
-      if (operation.role !== "free" || argument === undefined) break;
-      if (valueOf(argument, this.slots) !== 0) break;
+      frame.steps = 0;
+      if (operation.role === "free") {
+        const slot = operation.args[operation.object];
+        if (typeof slot !== "object") throw new TypeError("expected a free of what is in a slot");
+        frame.object = this.slots[slot.slot] as number;
+        if (frame.object === 0) continue;
+        this.slots[slot.slot] = 0;
+        const address = frame.object >>> 0;
+        for (const watcher of this.watchers) watcher.takes(fibre, slot.slot, address);
+      }
+      return;
     }
-    const operation = frame.operations[frame.at];
-    if (operation === undefined) return;
-    frame.steps = 0;
-    for (const watcher of this.watchers) watcher.beginOperation(fibre, operation, this.slots);
   }
 
   #endOperation(fibre: Fibre, result: number): void {
     const { frame } = fibre;
     const operation = frame.operations[frame.at] as Operation;
-    if (operation.into >= 0) this.slots[operation.into] = result;
+    if (operation.into >= 0) {
+      this.slots[operation.into] = result;
+      for (const watcher of this.watchers) watcher.puts(fibre, operation.into);
+    }
     for (const watcher of this.watchers) watcher.endOperation(fibre, operation, result, frame.steps);
     frame.at++;
   }
@@ -380,7 +390,7 @@ export class Machine implements Situation {
     if (actionOf(a) !== STEP || actionOf(b) !== STEP) return true;
     const [first, second] = [this.#kinds[x.site] as number, this.#kinds[y.site] as number];
     if (isOrdered(first) || isOrdered(second)) return false;
-    if (!isWriting(first) && !isWriting(second)) return true;
+    if (WRITES[first] === 0 && WRITES[second] === 0) return true;
     const apart = (p: Fibre, q: Fibre) => p.address + (this.#widths[p.site] as number) <= q.address;
     return apart(x, y) || apart(y, x);
   }
@@ -436,19 +446,21 @@ export class Machine implements Situation {
     fibre.spins = false;
     this.passed[site] = (this.passed[site] as number) + 1;
     if (++this.steps > this.#bounds.steps) this.report("endless", ENDLESS, fibre.id);
-    const writes = isWriting(kind);
-    if (kind === KIND.copy || kind === KIND.fill) {
-      this.undo.logRange(this.#spanDest, this.#spanBytes);
-      this.#noteSpan(fibre);
-    } else if (width !== 0) {
+    const writes = WRITES[kind] === 1;
+    if (width === 0) {
+      if (writes) {
+        this.undo.logRange(this.#spanDest, this.#spanBytes);
+        this.#noteSpan(fibre);
+      }
+    } else {
       if (writes) {
         this.undo.log(index);
         if (width === 8) this.undo.log(index + 1);
-      } else if (isAtomicRead(kind)) fibre.noteRead(address, this.words[index] as number);
-      if (kind === KIND.rmw || kind === KIND.cmpxchg) {
-        fibre.noteRead(address, this.words[index] as number);
       }
-      if (kind === KIND.relax) fibre.spins = true;
+      if (kind === ATOMIC_LOAD || kind === RMW || kind === CMPXCHG || kind === RELAX) {
+        fibre.noteRead(address, this.words[index] as number);
+        if (kind === RELAX) fibre.spins = true;
+      }
       this.conflicts.note(index, fibre.id, fibre.depth > 0, writes);
       if (width === 8) this.conflicts.note(index + 1, fibre.id, fibre.depth > 0, writes);
     }
@@ -459,7 +471,7 @@ export class Machine implements Situation {
   }
 
   #log(kind: number, width: number, address: number): void {
-    if (!isWriting(kind)) return;
+    if (WRITES[kind] === 0) return;
     if (width === 0) this.undo.logRange(this.#spanDest, this.#spanBytes);
     else this.undo.logRange(address >>> 0, width);
   }
@@ -551,8 +563,11 @@ export class Machine implements Situation {
 
   argument(fibre: Fibre, index: number): number {
     const { frame } = fibre;
-    const argument = frame.operations[frame.at]?.args[index];
-    return argument === undefined ? 0 : valueOf(argument, this.slots);
+    const operation = frame.operations[frame.at];
+    const argument = operation?.args[index];
+    if (typeof argument === "number" || argument === undefined) return argument ?? 0;
+    if (operation?.role === "free" && operation.object === index) return frame.object;
+    return this.slots[argument.slot] as number;
   }
 
   done(fibre: Fibre, value: number): void {
@@ -583,22 +598,7 @@ export class Machine implements Situation {
 
 const ENDLESS = "more accesses than any schedule should need";
 
-function isWriting(kind: number): boolean {
-  return (
-    kind === KIND.store ||
-    kind === KIND.atomicStore ||
-    kind === KIND.rmw ||
-    kind === KIND.cmpxchg ||
-    kind === KIND.copy ||
-    kind === KIND.fill
-  );
-}
-
-function isAtomicRead(kind: number): boolean {
-  return kind === KIND.atomicLoad || kind === KIND.relax;
-}
-
 /** Kinds whose order matters whatever they touch. */
 function isOrdered(kind: number): boolean {
-  return kind >= KIND.wait;
+  return kind >= WAIT;
 }

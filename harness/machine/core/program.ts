@@ -1,9 +1,12 @@
 /**
  * What simulated CPUs do: programs of calls, as data.
  *
- * A slot holds what a call returned, for a later call on any CPU. Slots that the setup filled are
+ * A slot holds what a call returned, for a later call on any CPU; a free takes it out. Slots that the setup filled are
  * the same at the start of every schedule.
  */
+
+/** Slots that programs name. */
+export const SLOTS_MAX = 36;
 
 /** An argument: a number, or what is in a slot. */
 export type Argument = number | { readonly slot: number };

@@ -23,7 +23,10 @@ export class Watcher {
   span(_fibre: Fibre, _dest: number, _source: number, _bytes: number): void {}
   /** Whether the cmpxchg just made stored. */
   swapped(_fibre: Fibre, _did: boolean): void {}
-  beginOperation(_fibre: Fibre, _operation: Operation, _slots: Int32Array): void {}
+  /** It takes an object out of a slot, to free it. */
+  takes(_fibre: Fibre, _slot: number, _object: number): void {}
+  /** It put a result into a slot. */
+  puts(_fibre: Fibre, _slot: number): void {}
   /** @param _steps own accesses it took, those of handlers left out */
   endOperation(_fibre: Fibre, _operation: Operation, _result: number, _steps: number): void {}
   enterHandler(_fibre: Fibre): void {}

@@ -10,7 +10,6 @@ import { SITE_KINDS, isWrite } from "../instrument/sites.js";
 import type { Fibre } from "../core/fibre.js";
 import type { Machine } from "../core/machine.js";
 import type { Operation } from "../core/program.js";
-import { valueOf } from "../core/fibre.js";
 import { Watcher } from "../core/watcher.js";
 import type { RaceDetector } from "./races.js";
 
@@ -57,10 +56,10 @@ export class Ownership extends Watcher {
   #mark(address: number, bytes: number, value: number): boolean {
     const end = (address + bytes + 3) >>> 2;
     let wasOwned = false;
-    for (let index = address >>> 2; index < end; index++) {
-      if (this.#owned[index] === this.#schedule) wasOwned = true;
-      this.#owned[index] = value;
+    for (let index = address >>> 2; index < end && !wasOwned; index++) {
+      wasOwned = this.#owned[index] === this.#schedule;
     }
+    this.#owned.fill(value, address >>> 2, end);
     return wasOwned;
   }
 
@@ -83,9 +82,7 @@ export class Ownership extends Watcher {
     this.#machine.report("intrusion", `writes to ${hex}, inside a live object`, fibre.id);
   }
 
-  override beginOperation(fibre: Fibre, operation: Operation, slots: Int32Array): void {
-    if (operation.role !== "free") return;
-    const object = valueOf(operation.args[operation.object] ?? 0, slots) >>> 0;
+  override takes(fibre: Fibre, _slot: number, object: number): void {
     if (object < LOWEST) return;
     const bytes = this.live.get(object);
     if (bytes === undefined) {

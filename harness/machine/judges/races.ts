@@ -37,6 +37,7 @@ const DOES_WRITE = SITE_KINDS.map((kind) => WRITES.has(kind));
 
 export class RaceDetector extends Watcher {
   readonly #machine: Machine;
+  readonly #fibres: number;
   readonly #sites: readonly Site[];
   readonly #accepted: readonly AcceptedRace[];
   readonly #known = new Map<number, boolean>();
@@ -55,14 +56,17 @@ export class RaceDetector extends Watcher {
   readonly #released: Int32Array;
   #release = new Int32Array(RELEASES * N);
   #releases = 0;
+  readonly #slotClock: Int32Array;
   #schedule = 0;
 
   constructor(machine: Machine, accepted: readonly AcceptedRace[] = []) {
     super();
     this.#machine = machine;
+    this.#fibres = machine.fibres.length;
     this.#sites = machine.module.table.sites;
     this.#accepted = accepted;
     const granules = machine.words.length;
+    this.#slotClock = new Int32Array(machine.slots.length * N);
     this.#round = new Int32Array(granules);
     this.#writer = new Uint8Array(granules);
     this.#writeClock = new Int32Array(granules);
@@ -78,6 +82,7 @@ export class RaceDetector extends Watcher {
     this.#schedule++;
     this.#releases = 0;
     this.#clock.fill(0);
+    this.#slotClock.fill(0);
     // What came before the schedule has clock 0: known to everybody.
     for (let fibre = 0; fibre < N; fibre++) this.#clock[fibre * N + fibre] = 1;
   }
@@ -140,9 +145,25 @@ export class RaceDetector extends Watcher {
     each(dest, true);
   }
 
-  /** A user's own access to an object: all of it is written, plainly. */
+  /** A user's own access to an object: a plain write. */
   userWrites(fibre: Fibre, address: number, bytes: number): void {
-    this.#spanOf(fibre.id, -1, address, -1, bytes);
+    // Where allocators keep things of theirs: the start, the free pointer, the end.
+    const middle = address + ((bytes >>> 1) & ~7);
+    this.#spanOf(fibre.id, -1, address, -1, 4);
+    if (middle > address) this.#spanOf(fibre.id, -1, middle, -1, 4);
+    if (bytes > 8) this.#spanOf(fibre.id, -1, address + bytes - 4, -1, 4);
+  }
+
+  /** Users hand objects over properly: who takes one knows what happened before it was put. */
+  override puts(fibre: Fibre, slot: number): void {
+    for (let of = 0; of < N; of++) {
+      this.#slotClock[slot * N + of] = this.#clock[fibre.id * N + of] as number;
+    }
+    this.#tick(fibre.id);
+  }
+
+  override takes(fibre: Fibre, slot: number): void {
+    this.#join(fibre.id, (of) => this.#slotClock[slot * N + of] as number);
   }
 
   override wakes(by: Fibre, fibre: Fibre): void {
@@ -160,7 +181,7 @@ export class RaceDetector extends Watcher {
     this.#round[granule] = this.#schedule;
     this.#writeClock[granule] = 0;
     this.#released[granule] = -1;
-    this.#readClock.fill(0, granule * N, granule * N + N);
+    for (let at = granule * N, end = at + this.#fibres; at < end; at++) this.#readClock[at] = 0;
   }
 
   #againstWrite(id: number, site: number, granule: number, range: number): void {
@@ -182,7 +203,7 @@ export class RaceDetector extends Watcher {
   }
 
   #againstReads(id: number, site: number, granule: number, range: number): void {
-    for (let reader = 0, at = granule * N; reader < N; reader++, at++) {
+    for (let reader = 0, at = granule * N; reader < this.#fibres; reader++, at++) {
       const clock = this.#readClock[at] as number;
       if (clock === 0 || clock <= (this.#clock[id * N + reader] as number)) continue;
       if (range !== 0 && this.#readRange[at] === range) continue;
@@ -205,7 +226,7 @@ export class RaceDetector extends Watcher {
   }
 
   #join(id: number, clockOf: (fibre: number) => number): void {
-    for (let of = 0; of < N; of++) {
+    for (let of = 0; of < this.#fibres; of++) {
       const clock = clockOf(of);
       if (clock > (this.#clock[id * N + of] as number)) this.#clock[id * N + of] = clock;
     }
@@ -218,7 +239,7 @@ export class RaceDetector extends Watcher {
       more.set(this.#release);
       this.#release = more;
     }
-    for (let of = 0; of < N; of++) {
+    for (let of = 0; of < this.#fibres; of++) {
       this.#release[place * N + of] = this.#clock[id * N + of] as number;
     }
     this.#released[granule] = place;

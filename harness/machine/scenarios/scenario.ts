@@ -22,6 +22,7 @@
  */
 import { DEFER_ARMS, type DeferArm } from "../../heap/constants.js";
 import type { MachineBuild } from "../core/module.js";
+import { SLOTS_MAX } from "../core/program.js";
 
 export interface Step {
   readonly letter: string;
@@ -54,7 +55,6 @@ export class ScenarioError extends Error {}
 
 const WITH_SLOT = "kKzfFcCxX";
 const ALONE = "pbs";
-export const SLOTS_MAX = 36;
 
 /** @throws ScenarioError */
 export function parseScenario(text: string): Scenario {
@@ -126,4 +126,26 @@ function parseProgram(text: string): Step[] {
 
 export function formatProgram(steps: readonly Step[]): string {
   return steps.map(({ letter, slot }) => `${letter}${slot < 0 ? "" : slot}`).join("");
+}
+
+/**
+ * Whether tasks and handlers pass objects through slots, which are no memory: what conflicts
+ * through them cannot be learned from accesses.
+ */
+export function sharesSlots({ tasks, handler }: Scenario): boolean {
+  const uses = [...tasks.map(({ program }) => program), handler].map(slotsOf);
+  const fromOutside = slotsOf(handler);
+  const inSetup = [...fromOutside].some((slot) => slot >= 0 && isTaken(handler, slot));
+  const all = uses.flatMap((slots) => [...slots]);
+  return new Set(all).size !== all.length || (inSetup && tasks.length > 1);
+}
+
+function slotsOf(steps: readonly Step[]): Set<number> {
+  return new Set(steps.filter(({ slot }) => slot >= 0).map(({ slot }) => slot));
+}
+
+/** Whether a program frees what it did not allocate itself. */
+export function isTaken(steps: readonly Step[], slot: number): boolean {
+  const [first] = steps.filter((step) => step.slot === slot);
+  return first !== undefined && "fFxX".includes(first.letter);
 }

@@ -5,12 +5,12 @@ import { HeapView } from "../../heap/view.js";
 import { STACK_BYTES } from "../core/fibre.js";
 import { Machine } from "../core/machine.js";
 import { type MachineModule, loadMachineModule } from "../core/module.js";
-import { type Operation, type Task, operation } from "../core/program.js";
+import { type Operation, SLOTS_MAX, type Task, operation } from "../core/program.js";
 import { NolockJudge } from "../judges/nolock.js";
 import { Ownership } from "../judges/ownership.js";
 import { Quiescence } from "../judges/quiescence.js";
 import { type AcceptedRace, RACE_FIBRES_MAX, RaceDetector } from "../judges/races.js";
-import type { Scenario, Step } from "./scenario.js";
+import { type Scenario, type Step, isTaken } from "./scenario.js";
 
 const MEMORY_BYTES = 2 * 2 ** 20;
 const MAX_CACHES = 20;
@@ -66,18 +66,30 @@ export function stageOf(scenario: Scenario, module: MachineModule): Stage {
   const ownership = new Ownership(machine, races);
   const nolock = new NolockJudge(machine, NOLOCK_STEPS_MAX);
   for (const step of scenario.setup) runNow(machine, makeOperation(step), ownership);
-  const handler = scenario.handler.map(makeOperation);
-  const tasks = scenario.tasks.map(({ cpu, program }) => ({
+  const tasks = scenario.tasks.map(({ cpu, program }, fibre) => ({
     cpu,
     operations: program.map(makeOperation),
-    handler:
-      handler.length === 0 ? [] : [operation("nmi_enter"), ...handler, operation("nmi_exit")],
+    handler: handlerOf(scenario, fibre).map(makeOperation),
   }));
+  for (const task of tasks) {
+    if (task.handler.length === 0) continue;
+    task.handler.unshift(operation("nmi_enter"));
+    task.handler.push(operation("nmi_exit"));
+  }
   const quiescence = new Quiescence(machine, view, ownership);
   machine.watchers = [nolock, ownership, ...(races === undefined ? [] : [races])];
   machine.settle(areas);
   quiescence.settle();
   return { scenario, machine, view, tasks, nolock, ownership, quiescence };
+}
+
+/** The handler of a fibre: slots that only handlers use are each fibre's own. */
+function handlerOf({ handler, tasks }: Scenario, fibre: number): Step[] {
+  const named = new Set(tasks.flatMap(({ program }) => program.map(({ slot }) => slot)));
+  return handler.map((step) => {
+    const isOwn = step.slot >= 0 && !named.has(step.slot) && !isTaken(handler, step.slot);
+    return isOwn ? { ...step, slot: step.slot + SLOTS_MAX * (fibre + 1) } : step;
+  });
 }
 
 function boot(machine: Machine, scenario: Scenario, reserve: number): number {
