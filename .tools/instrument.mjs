@@ -4,6 +4,8 @@
  *
  *   node .tools/instrument.mjs NAME
  *
+ * `selftest` is the module in harness/machine/selftest.ts.
+ *
  * At build time, because Binaryen is no dependency of the published package.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -17,10 +19,23 @@ const from = (file) =>
 const { instrument } = await from("instrument");
 const { functionNames } = await from("name-section");
 
-const names = functionNames(readFileSync(join(ROOT, "build", `${name}.wat`), "utf8"));
-const bytes = readFileSync(join(ROOT, "build", `${name}.wasm`));
-const { wasm, table } = await instrument(bytes, { names });
+const { wasm, table } = name === "selftest" ? await selfTest() : await build();
 const folder = join(ROOT, "dist", "wasm", "machine");
 mkdirSync(folder, { recursive: true });
 writeFileSync(join(folder, `${name}.wasm`), wasm);
 writeFileSync(join(folder, `${name}.sites.json`), JSON.stringify(table));
+
+function build() {
+  const names = functionNames(readFileSync(join(ROOT, "build", `${name}.wat`), "utf8"));
+  return instrument(readFileSync(join(ROOT, "build", `${name}.wasm`)), { names });
+}
+
+async function selfTest() {
+  const { default: binaryen } = await import("binaryen");
+  const { SELF_TEST_HANDLERS, SELF_TEST_WAT } = await from("../selftest");
+  const module = binaryen.parseText(SELF_TEST_WAT);
+  module.setFeatures(binaryen.Features.All);
+  module.optimize();
+  binaryen.setDebugInfo(true);
+  return instrument(module.emitBinary(), { handlerCalls: SELF_TEST_HANDLERS });
+}

@@ -33,7 +33,7 @@ const STAMPS = join(ROOT, "build", ".stamps");
 const LOCK_FILE = join(ROOT, "package-lock.json");
 const PARALLEL_COMPILERS = 2;
 /** Builds that simulated CPUs run. */
-const MACHINE_BUILDS = ["model", "release"];
+const MACHINE_BUILDS = ["selftest", "model", "release"];
 
 /**
  * Entries that a target has besides assembly/index.ts (asconfig.json cannot say so per target): the
@@ -237,7 +237,10 @@ function copyWasm() {
 async function buildMachine({ force }) {
   const tools = listFiles(ROOT, "dist/machine/instrument", (path) => path.endsWith(".js"));
   const stale = MACHINE_BUILDS.map((name) => {
-    const inputs = [`build/${name}.wasm`, `build/${name}.wat`];
+    const isBuild = name !== "selftest";
+    const inputs = isBuild
+      ? [`build/${name}.wasm`, `build/${name}.wat`]
+      : ["dist/machine/selftest.js"];
     const outputs = ["wasm", "sites.json"].map((end) => `dist/wasm/machine/${name}.${end}`);
     const hash = hashFiles(ROOT, [...inputs, ...tools, ".tools/instrument.mjs"]);
     const isBuilt = inputs.every((path) => existsSync(join(ROOT, path)));

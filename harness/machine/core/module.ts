@@ -25,7 +25,7 @@ export function makeMachineModule(wasm: BufferSource, table: SiteTable): Machine
   };
 }
 
-export type MachineBuild = "model" | "release";
+export type MachineBuild = "model" | "release" | "selftest";
 
 const loaded = new Map<MachineBuild, Promise<MachineModule>>();
 
