@@ -9,7 +9,9 @@ import type { Command } from "commander";
 import * as bench from "./bench.js";
 import * as compare from "./compare.js";
 import * as doctor from "./doctor.js";
+import * as explore from "./explore.js";
 import * as fuzz from "./fuzz.js";
+import * as replay from "./replay.js";
 import * as slabinfo from "./slabinfo.js";
 import * as slabtop from "./slabtop.js";
 import * as stress from "./stress.js";
@@ -21,5 +23,6 @@ export interface CommandModule {
 
 export const COMMANDS: readonly CommandModule[] = [
   ...[compare, bench, stress, fuzz],
+  ...[explore, replay],
   ...[slabinfo, slabtop, doctor],
 ];

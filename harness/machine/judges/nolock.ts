@@ -17,26 +17,32 @@ export class NolockJudge extends Watcher {
   /** The most accesses that one nolock call ever made by itself. */
   longest = 0;
 
-  /** @param limit accesses that no nolock call may need more of */
-  constructor(machine: Machine, limit: number) {
+  readonly #freesMayWait: boolean;
+
+  /**
+   * @param limit accesses that no nolock call may need more of
+   * @param freesMayWait the arm is `none`, whose frees are ordinary ones on purpose
+   */
+  constructor(machine: Machine, limit: number, freesMayWait = false) {
     super();
+    this.#freesMayWait = freesMayWait;
     this.#machine = machine;
     this.#limit = limit;
   }
 
   override access(fibre: Fibre, _site: number, kind: number): void {
-    if (kind === RELAX && isNolock(fibre)) this.#refuse(fibre, "spins");
-    if (fibre.frame.steps > this.#limit && isNolock(fibre)) {
+    if (kind === RELAX && this.#isNolock(fibre)) this.#refuse(fibre, "spins");
+    if (fibre.frame.steps > this.#limit && this.#isNolock(fibre)) {
       this.#refuse(fibre, `makes more than ${this.#limit} accesses`);
     }
   }
 
   override sleeps(fibre: Fibre): void {
-    if (isNolock(fibre)) this.#refuse(fibre, "sleeps");
+    if (this.#isNolock(fibre)) this.#refuse(fibre, "sleeps");
   }
 
   override grows(fibre: Fibre): void {
-    if (isNolock(fibre)) this.#refuse(fibre, "grows the memory");
+    if (this.#isNolock(fibre)) this.#refuse(fibre, "grows the memory");
   }
 
   override endOperation(_fibre: Fibre, operation: Operation, _result: number, steps: number): void {
@@ -46,11 +52,12 @@ export class NolockJudge extends Watcher {
   #refuse(fibre: Fibre, what: string): void {
     this.#machine.report("nolock", `a call that may not wait ${what}`, fibre.id);
   }
-}
 
-/** In a handler, or in a nolock call of the task. */
-function isNolock(fibre: Fibre): boolean {
-  if (fibre.depth > 0) return true;
-  const { frame } = fibre;
-  return frame.operations[frame.at]?.nolock === true;
+  /** In a handler, or in a nolock call of the task. */
+  #isNolock(fibre: Fibre): boolean {
+    const { frame, depth } = fibre;
+    const operation = frame.operations[frame.at];
+    if (this.#freesMayWait && operation?.role === "free") return false;
+    return depth > 0 || operation?.nolock === true;
+  }
 }

@@ -64,7 +64,7 @@ export function stageOf(scenario: Scenario, module: MachineModule): Stage {
   const races =
     fibres > 1 && fibres <= RACE_FIBRES_MAX ? new RaceDetector(machine, ACCEPTED_RACES) : undefined;
   const ownership = new Ownership(machine, races);
-  const nolock = new NolockJudge(machine, NOLOCK_STEPS_MAX);
+  const nolock = new NolockJudge(machine, NOLOCK_STEPS_MAX, scenario.arm === "none");
   for (const step of scenario.setup) runNow(machine, makeOperation(step), ownership);
   const tasks = scenario.tasks.map(({ cpu, program }, fibre) => ({
     cpu,
