@@ -41,8 +41,8 @@ async function run(text: string, { full, context }: Options): Promise<ExitStatus
   const { timeline } = await import("../machine/timeline/timeline.js");
   try {
     const { stage, events, finding, steps } = await replay(parseSchedule(text));
-    const { machine, view, tasks } = stage;
-    const lines = timeline(events, machine.module.table.sites, view, {
+    const { machine, tasks } = stage;
+    const lines = timeline(events, machine.module.table.sites, {
       fibres: tasks.length,
       context: full ? Number.POSITIVE_INFINITY : context,
     });

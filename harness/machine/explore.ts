@@ -4,7 +4,7 @@
  * With learned conflicts the first rounds only learn: complete means that a whole round of the
  * depth-first search ended without learning anything.
  */
-import { type Bounds, DEFAULT_BOUNDS } from "./core/machine.js";
+import { type Bounds, DEFAULT_BOUNDS } from "./core/bounds.js";
 import type { FoundHere } from "./core/watcher.js";
 import { DepthFirst } from "./policies/dfs.js";
 import { Pct } from "./policies/pct.js";
@@ -15,7 +15,7 @@ import { UniformRandom } from "./policies/random.js";
 import type { Deviation } from "./policies/replay.js";
 import { RoundRobin } from "./policies/round-robin.js";
 import { formatSchedule } from "./schedule.js";
-import { sharesSlots } from "./scenarios/scenario.js";
+import { sharesCpus, sharesSlots } from "./scenarios/scenario.js";
 import type { Stage } from "./scenarios/stage.js";
 
 export const POLICIES = ["dfs", "pct", "random", "round-robin"] as const;
@@ -28,6 +28,8 @@ export interface ExploreOptions {
   /** NMIs on each task, and how deep they nest. */
   readonly nmi: number;
   readonly nmiDepth: number;
+  /** Times that tasks may be moved to other CPUs; without learned conflicts. */
+  readonly migrations: number;
   /** Offer a choice only before accesses that may conflict. */
   readonly learns: boolean;
   readonly sleepSets: boolean;
@@ -42,7 +44,8 @@ export interface ExploreOptions {
 }
 
 export const DEFAULT_EXPLORE: ExploreOptions = {
-  ...{ policy: "dfs", bound: 2, nmi: 0, nmiDepth: 1, learns: true, sleepSets: false },
+  ...{ policy: "dfs", bound: 2, nmi: 0, nmiDepth: 1, migrations: 0, learns: true },
+  sleepSets: false,
   ...{ depth: 3, seed: 1, schedules: 1e7, durationMs: 60_000 },
 };
 
@@ -78,7 +81,7 @@ const BATCH = 64;
 export async function explore(stage: Stage, options: ExploreOptions): Promise<ExploreResult> {
   const { machine } = stage;
   const asked = boundsOf(options);
-  const bounds = { ...asked, learns: asked.learns && !sharesSlots(stage.scenario) };
+  const bounds = { ...asked, learns: asked.learns && !sharesSlots(stage.scenario) && !sharesCpus(stage.scenario) };
   const begun = performance.now();
   const deadline = begun + options.durationMs;
   const before = { accesses: machine.accesses, switches: machine.switches };
@@ -109,14 +112,16 @@ export async function explore(stage: Stage, options: ExploreOptions): Promise<Ex
   };
 }
 
-export function boundsOf({ policy, bound, nmi, nmiDepth, learns, sleepSets }: ExploreOptions): Bounds {
+export function boundsOf(options: ExploreOptions): Bounds {
+  const { policy, bound, nmi, nmiDepth, migrations, learns, sleepSets } = options;
   const isDfs = policy === "dfs";
   return {
     ...DEFAULT_BOUNDS,
     preemptions: !isDfs || bound === null ? Number.POSITIVE_INFINITY : bound,
     handlers: nmi,
     handlerDepth: nmiDepth,
-    learns: learns && isDfs && !sleepSets,
+    migrations,
+    learns: learns && isDfs && !sleepSets && migrations === 0,
   };
 }
 
@@ -185,7 +190,7 @@ class Search {
 /** A finding with what replays it. */
 export function describe({ machine, scenario }: Stage, found: FoundHere): ExploreFinding {
   const { table } = machine.module;
-  const deviations = [...machine.deviations];
+  const { deviations } = machine;
   const schedule = formatSchedule({ build: table.build, scenario, deviations });
   const { function: name = "" } = table.sites[found.site] ?? {};
   return { ...found, function: name, deviations, schedule };

@@ -1,11 +1,12 @@
 /** Run one schedule again, and look at everything in it. */
-import { DEFAULT_BOUNDS } from "./core/machine.js";
+import { DEFAULT_BOUNDS } from "./core/bounds.js";
 import { loadMachineModule } from "./core/module.js";
 import { DEPTH_MAX } from "./core/fibre.js";
 import { type ExploreFinding, describe } from "./explore.js";
 import { type Deviation, Replay } from "./policies/replay.js";
 import { type Schedule, ScheduleError, refuseOtherBuild } from "./schedule.js";
 import { type Stage, stageOf } from "./scenarios/stage.js";
+import { nameAddress } from "./timeline/address-name.js";
 import { type Event, Recorder } from "./timeline/recorder.js";
 
 /** Everything is allowed that a schedule may say. */
@@ -13,6 +14,7 @@ const ANY = {
   ...DEFAULT_BOUNDS,
   handlers: Number.POSITIVE_INFINITY,
   handlerDepth: DEPTH_MAX,
+  migrations: Number.POSITIVE_INFINITY,
   steps: 1_000_000,
 };
 
@@ -28,7 +30,9 @@ export async function replay(schedule: Schedule): Promise<Replayed> {
   const module = await loadMachineModule(schedule.scenario.build);
   refuseOtherBuild(schedule, module.table.build);
   const stage = stageOf(schedule.scenario, module);
-  const recorder = new Recorder(stage.machine);
+  const recorder = new Recorder(stage.machine, (address) =>
+    nameAddress(stage.view, address),
+  );
   stage.machine.watchers = [recorder, ...stage.machine.watchers];
   const { finding, missed } = rerun(stage, schedule.deviations);
   if (missed > 0) {

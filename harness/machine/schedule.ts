@@ -4,13 +4,13 @@
  * ```
  * slx1~0588b857~model/64/irq-work/...~12S1-3N0~4f
  *  |      |            |                |       `- check digits: a cut string is seen
- *  |      |            |                `- after 12 decisions task 1 goes on; 3 later an NMI on 0
+ *  |      |            |                `- after 12 decisions task 1 goes on; 3 later an NMI on 0; M1T0 moves 0 to CPU 1
  *  |      |            `- the scenario, as text
  *  |      `- hash of the binary: site numbers and accesses of another build mean nothing here
  *  `- version of this format
  * ```
  */
-import { INTERRUPT, STEP, actionOf, choice, fibreOf } from "./policies/policy.js";
+import { INTERRUPT, MIGRATE, STEP, actionOf, choice, fibreOf } from "./policies/policy.js";
 import type { Deviation } from "./policies/replay.js";
 import { type Scenario, ScenarioError, formatScenario, parseScenario } from "./scenarios/scenario.js";
 
@@ -36,7 +36,8 @@ export class ScheduleError extends Error {}
 export function formatSchedule({ build, scenario, deviations }: Schedule): string {
   let last = 0;
   const parts = deviations.map(({ at, code }) => {
-    const letter = actionOf(code) === INTERRUPT ? "N" : "S";
+    const action = actionOf(code);
+    const letter = action >= MIGRATE ? `M${action - MIGRATE}T` : action === INTERRUPT ? "N" : "S";
     const part = `${(at - last).toString(BASE)}${letter}${fibreOf(code)}`;
     last = at;
     return part;
@@ -89,8 +90,9 @@ export function parseSchedule(text: string): Schedule {
 function parseDeviations(text: string): Deviation[] {
   let at = 0;
   return text.split("-").map((part) => {
-    const [, delta = "", letter = "", fibre = ""] = /^([0-9a-z]+)([SN])(\d+)$/.exec(part) ?? [];
-    const action = LETTERS.get(letter);
+    const match = /^([0-9a-z]+)(S|N|M(\d+)T)(\d+)$/.exec(part) ?? [];
+    const [, delta = "", letter = "", cpu, fibre = ""] = match;
+    const action = cpu === undefined ? LETTERS.get(letter) : MIGRATE + Number(cpu);
     if (action === undefined) throw new ScheduleError(`expected a decision such as 1cS1, got ${part}`);
     at += Number.parseInt(delta, BASE);
     return { at, code: choice(Number(fibre), action) };

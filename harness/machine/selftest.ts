@@ -6,7 +6,8 @@
  * every access is one; so a push without retry has 4 steps. A failed push loads the head again.
  */
 import { STACK_BYTES } from "./core/fibre.js";
-import { type Bounds, DEFAULT_BOUNDS, Machine } from "./core/machine.js";
+import { type Bounds, DEFAULT_BOUNDS } from "./core/bounds.js";
+import { Machine } from "./core/machine.js";
 import type { MachineModule } from "./core/module.js";
 import { type Task, operation } from "./core/program.js";
 

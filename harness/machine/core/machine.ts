@@ -5,24 +5,19 @@
  * A *schedule* is one run of all tasks from the same memory to their ends. A *decision* is made at
  * each access; its default is to go on, so what names a schedule is where it departs from that.
  */
-import { SITE_KINDS, isWrite } from "../instrument/sites.js";
-import { type Choice, type Policy, INTERRUPT, PRUNE, STEP, choice } from "../policies/policy.js";
-import { type Situation, actionOf, fibreOf } from "../policies/policy.js";
+import { type Choice, INTERRUPT, MIGRATE, PRUNE, type Policy, STEP } from "../policies/policy.js";
+import { actionOf, fibreOf } from "../policies/policy.js";
 import type { Deviation } from "../policies/replay.js";
+import { AccessLog } from "./access-log.js";
+import { type Bounds, DEFAULT_BOUNDS } from "./bounds.js";
+import { Chooser } from "./chooser.js";
 import { Conflicts } from "./conflicts.js";
-import { ASLEEP, DEPTH_MAX, FINISHED, FRESH, Fibre, type Frame, PARKED, STACK_BYTES } from "./fibre.js";
+import { DeviationLog } from "./deviation-log.js";
+import { ASLEEP, FINISHED, FRESH, Fibre, type Frame, PARKED, STACK_BYTES } from "./fibre.js";
 import type { FoundHere, Watcher } from "./watcher.js";
 import type { MachineModule } from "./module.js";
 import { type Operation, SLOTS_MAX, type Task } from "./program.js";
 import { UndoLog } from "./undo.js";
-
-const kindOf = (kind: (typeof SITE_KINDS)[number]): number => SITE_KINDS.indexOf(kind);
-const ATOMIC_LOAD = kindOf("atomicLoad");
-const RMW = kindOf("rmw");
-const CMPXCHG = kindOf("cmpxchg");
-const RELAX = kindOf("relax");
-const WAIT = kindOf("wait");
-const WRITES = Uint8Array.from(SITE_KINDS, (kind) => Number(isWrite(kind)));
 
 export interface MachineOptions {
   readonly fibres: number;
@@ -32,31 +27,7 @@ export interface MachineOptions {
   readonly imports?: WebAssembly.Imports;
 }
 
-/** What may happen in a schedule. */
-export interface Bounds {
-  /** Switches away from a fibre that could go on; Infinity: any number. */
-  readonly preemptions: number;
-  /** Handlers on each fibre, and how deep they may nest. */
-  readonly handlers: number;
-  readonly handlerDepth: number;
-  /** Accesses after which a schedule counts as endless. */
-  readonly steps: number;
-  /** The part of a task before its first access is a choice of its own. */
-  readonly startsAreChoices: boolean;
-  /** Offer a choice only before accesses that may conflict. */
-  readonly learns: boolean;
-}
-
-export const DEFAULT_BOUNDS: Bounds = {
-  preemptions: Number.POSITIVE_INFINITY,
-  handlers: 0,
-  handlerDepth: 1,
-  steps: 100_000,
-  startsAreChoices: false,
-  learns: false,
-};
-
-export class Machine implements Situation {
+export class Machine {
   readonly module: MachineModule;
   readonly memory: WebAssembly.Memory;
   readonly words: Int32Array;
@@ -66,29 +37,24 @@ export class Machine implements Situation {
   readonly #slotsAtStart: Int32Array;
   readonly #kinds: Uint8Array;
   readonly #widths: Uint8Array;
+  readonly #thisCpu: Uint8Array;
   /** By site: how often it was passed, and whether anything was ever injected right before it. */
   readonly passed: Float64Array;
   readonly injected: Uint8Array;
-  conflicts: Conflicts;
+  readonly conflicts: Conflicts;
   watchers: readonly Watcher[] = [];
 
-  // The situation of the decision that is being made.
-  readonly options = new Int32Array(64);
-  optionCount = 0;
-  current = -1;
-  decisions = 0;
-
+  readonly #chooser: Chooser;
+  readonly #log: AccessLog;
+  readonly #deviations = new DeviationLog();
   #bounds = DEFAULT_BOUNDS;
   #policy: Policy | undefined;
-  #preemptionsLeft = 0;
-  #live = 0;
   /** Accesses of this schedule, and of all. */
   steps = 0;
   accesses = 0;
   switches = 0;
   found: FoundHere | null = null;
   wasPruned = false;
-  readonly deviations: Deviation[] = [];
   /** What the fibre that runs is to do next, when it was resumed. */
   #rewinding = false;
   #action = STEP;
@@ -99,9 +65,6 @@ export class Machine implements Situation {
   /** Whether writes outside schedules are undone with the schedule before them. */
   #logs = false;
   #areas: readonly number[] = [];
-  #spanDest = 0;
-  #spanSource = -1;
-  #spanBytes = 0;
 
   constructor(module: MachineModule, memory: WebAssembly.Memory, options: MachineOptions) {
     this.module = module;
@@ -113,6 +76,7 @@ export class Machine implements Situation {
     this.#slotsAtStart = new Int32Array(this.slots.length);
     this.#kinds = module.kinds;
     this.#widths = module.widths;
+    this.#thisCpu = module.thisCpu;
     this.passed = new Float64Array(module.table.sites.length);
     this.injected = new Uint8Array(module.table.sites.length);
     const imports = options.imports ?? {};
@@ -120,11 +84,18 @@ export class Machine implements Situation {
       const stack = options.stacks + id * STACK_BYTES;
       return new Fibre(id, module, memory, this.words, stack, this, imports);
     });
+    this.#log = new AccessLog(this.words, this.undo, this.conflicts);
+    this.#chooser = new Chooser(this.fibres, this.words, module, this.conflicts);
   }
 
-  /** Remember the areas of the CPUs, and what the slots hold, as the start of every schedule. */
-  settle(areas: readonly number[]): void {
+  /**
+   * Remember what the slots hold as the start of every schedule.
+   *
+   * @param areas addresses of the CPUs' areas @param counts of their preempt counts
+   */
+  settle(areas: readonly number[], counts: readonly number[]): void {
     this.#areas = areas;
+    this.#chooser.settle(counts);
     this.#slotsAtStart.set(this.slots);
   }
 
@@ -151,14 +122,10 @@ export class Machine implements Situation {
   run(tasks: readonly Task[], policy: Policy, bounds: Bounds): void {
     this.#bounds = bounds;
     this.#policy = policy;
-    this.#preemptionsLeft = bounds.preemptions;
     this.steps = 0;
-    this.decisions = 0;
-    this.deviations.length = 0;
+    this.#deviations.clear();
     this.found = null;
     this.wasPruned = false;
-    this.current = -1;
-    this.#live = tasks.length;
     this.#rewinding = false;
     this.#unwound = false;
     this.slots.set(this.#slotsAtStart);
@@ -167,6 +134,7 @@ export class Machine implements Situation {
       fibre.reset(tasks[id] as Task, bounds.handlers);
       if (this.#areas.length > 0) fibre.register = this.#areas[fibre.cpu] as number;
     }
+    this.#chooser.begin(tasks.length, bounds);
     for (const watcher of this.watchers) watcher.begin();
     this.#free = false;
     policy.begin();
@@ -183,9 +151,8 @@ export class Machine implements Situation {
   #loop(): void {
     if (!this.#bounds.startsAreChoices) {
       this.#next = PRUNE;
-      for (let id = 0; id < this.#live; id++) this.#start(id);
+      for (let id = 0; id < this.#chooser.live; id++) this.#start(id);
     }
-    this.current = -1;
     let code = this.#decide(-1);
     while (code !== PRUNE && this.found === null) {
       this.#resume(code);
@@ -195,7 +162,7 @@ export class Machine implements Situation {
   }
 
   #allFinished(): boolean {
-    for (let id = 0; id < this.#live; id++) {
+    for (let id = 0; id < this.#chooser.live; id++) {
       if ((this.fibres[id] as Fibre).state !== FINISHED) return false;
     }
     return true;
@@ -211,8 +178,8 @@ export class Machine implements Situation {
 
   #resume(code: Choice): void {
     const fibre = this.fibres[fibreOf(code)] as Fibre;
-    if (fibre.id !== this.current) this.switches++;
-    this.current = fibre.id;
+    if (fibre.id !== this.#chooser.current) this.switches++;
+    this.#chooser.current = fibre.id;
     this.#action = actionOf(code);
     this.#enter(fibre);
   }
@@ -298,109 +265,66 @@ export class Machine implements Situation {
 
   // ------------------------------------------------------------------------ decisions
 
-  #canStep(fibre: Fibre): boolean {
-    if (fibre.state === PARKED) return !fibre.spins || fibre.wouldSeeMore(this.words);
-    return fibre.state === FRESH;
-  }
-
-  #canInterrupt(fibre: Fibre): boolean {
-    return (
-      fibre.handlersLeft > 0 &&
-      fibre.state === PARKED &&
-      fibre.depth < this.#bounds.handlerDepth &&
-      fibre.depth < DEPTH_MAX &&
-      !fibre.frame.delivered
-    );
-  }
-
-  /** Whether the access that `fibre` stands before may conflict with another's. */
-  #matters(fibre: Fibre): boolean {
-    if (!this.#bounds.learns || fibre.state !== PARKED) return true;
-    return this.conflicts.mattersToOthers(fibre.address >>> 2, fibre.id);
-  }
-
-  #mattersToHandler(fibre: Fibre): boolean {
-    if (!this.#bounds.learns) return true;
-    return this.conflicts.mattersToHandler(fibre.address >>> 2, fibre.id);
-  }
-
   /** What comes next. @param id the fibre that asks, or -1 @returns PRUNE: nobody can go on */
   #decide(id: number): Choice {
     if (this.found !== null) return PRUNE;
-    const { fibres, options } = this;
+    const chooser = this.#chooser;
     const policy = this.#policy as Policy;
-    const mover = id < 0 ? undefined : (fibres[id] as Fibre);
-    const goesOn = mover !== undefined && this.#canStep(mover);
-    let count = 0;
-    if (goesOn) {
-      options[count++] = id;
-      if (this.#canInterrupt(mover) && this.#mattersToHandler(mover)) {
-        options[count++] = choice(id, INTERRUPT);
-      }
-    }
-    const maySwitch = !goesOn || (this.#preemptionsLeft > 0 && this.#matters(mover));
-    if (maySwitch) {
-      for (let other = 0; other < this.#live; other++) {
-        if (goesOn && other === id) continue;
-        const fibre = fibres[other] as Fibre;
-        if (this.#canStep(fibre)) options[count++] = other;
-      }
-      for (let other = 0; other < this.#live; other++) {
-        if (goesOn && other === id) continue;
-        const fibre = fibres[other] as Fibre;
-        if (this.#canInterrupt(fibre) && this.#mattersToHandler(fibre)) {
-          options[count++] = choice(other, INTERRUPT);
-        }
-      }
-    }
-    this.optionCount = count;
-    if (count === 0) {
-      if (this.#wakeByTime()) return this.#decide(id);
+    chooser.enumerate(id);
+    const { options, optionCount } = chooser;
+    if (optionCount === 0) {
+      this.#reportSleeper();
       return PRUNE;
     }
-    const code =
-      count === 1 && !policy.asksAlways ? (options[0] as number) : policy.choose(this);
-    const at = this.decisions++;
+    const first = options[0] as number;
+    const code = optionCount === 1 && !policy.asksAlways ? first : policy.choose(chooser);
+    const at = chooser.decisions++;
     if (code === PRUNE) {
       this.wasPruned = true;
       return PRUNE;
     }
-    if (code !== options[0]) {
-      this.deviations.push({ at, code });
-      if (goesOn && fibreOf(code) !== id) this.#preemptionsLeft--;
-      const site = (fibres[goesOn ? id : fibreOf(code)] as Fibre).site;
+    const fibre = this.fibres[fibreOf(code)] as Fibre;
+    if (code !== first) {
+      this.#deviations.add(at, code);
+      const { site } = this.fibres[chooser.goesOn ? id : fibre.id] as Fibre;
       if (site >= 0) this.injected[site] = 1;
     }
-    if (actionOf(code) === INTERRUPT) {
-      const fibre = fibres[fibreOf(code)] as Fibre;
-      fibre.handlersLeft--;
-      if (fibre.site >= 0) this.injected[fibre.site] = 1;
+    if (actionOf(code) === INTERRUPT && fibre.site >= 0) this.injected[fibre.site] = 1;
+    const loser = chooser.take(code, id);
+    if (loser >= 0) {
+      const from = this.fibres[loser] as Fibre;
+      for (const watcher of this.watchers) watcher.handsOver(from, fibre);
     }
+    if (actionOf(code) >= MIGRATE) this.#move(fibre, actionOf(code) - MIGRATE);
     return code;
   }
 
-  /** Two fibres' next accesses commute if they touch different words or only read. */
-  independent(a: Choice, b: Choice): boolean {
-    const [one, two] = [fibreOf(a), fibreOf(b)];
-    if (one === two) return false;
-    const [x, y] = [this.fibres[one] as Fibre, this.fibres[two] as Fibre];
-    if (x.state !== PARKED || y.state !== PARKED || x.spins || y.spins) {
-      return x.state === FRESH || y.state === FRESH;
-    }
-    if (actionOf(a) !== STEP || actionOf(b) !== STEP) return true;
-    const [first, second] = [this.#kinds[x.site] as number, this.#kinds[y.site] as number];
-    if (isOrdered(first) || isOrdered(second)) return false;
-    if (WRITES[first] === 0 && WRITES[second] === 0) return true;
-    const apart = (p: Fibre, q: Fibre) => p.address + (this.#widths[p.site] as number) <= q.address;
-    return apart(x, y) || apart(y, x);
+  /** The task goes on elsewhere: what it computed from its register before stays as it was. */
+  #move(fibre: Fibre, cpu: number): void {
+    const [from, to] = [this.#areas[fibre.cpu] as number, this.#areas[cpu] as number];
+    fibre.cpu = cpu;
+    fibre.register = to;
+    // A this_cpu operation forms its address when it happens.
+    if (this.#thisCpu[fibre.site] === 1) fibre.address += to - from;
   }
 
-  // ------------------------------------------------------------------ called from wasm
+  get deviations(): Deviation[] {
+    return this.#deviations.toArray();
+  }
+
+  get decisions(): number {
+    return this.#chooser.decisions;
+  }
+
+  // ------------------------------------------------------------------------ called from wasm
 
   /** Before every access. @returns 1: run the handler, then ask again; 0: go on, or suspend */
   point(fibre: Fibre, site: number, address: number): number {
     if (this.#free) {
-      if (this.#logs) this.#log(this.#kinds[site] as number, this.#widths[site] as number, address);
+      if (this.#logs) {
+        const [kind, width] = [this.#kinds[site] as number, this.#widths[site] as number];
+        this.#log.logOnly(kind, width, address);
+      }
       return 0;
     }
     let action: number;
@@ -440,29 +364,14 @@ export class Machine implements Situation {
   #commit(fibre: Fibre, site: number, address: number): void {
     const kind = this.#kinds[site] as number;
     const width = this.#widths[site] as number;
-    const index = address >>> 2;
     fibre.frame.delivered = false;
     fibre.frame.steps++;
-    fibre.spins = false;
     this.passed[site] = (this.passed[site] as number) + 1;
     if (++this.steps > this.#bounds.steps) this.report("endless", ENDLESS, fibre.id);
-    const writes = WRITES[kind] === 1;
-    if (width === 0) {
-      if (writes) {
-        this.undo.logRange(this.#spanDest, this.#spanBytes);
-        this.#noteSpan(fibre);
-      }
-    } else {
-      if (writes) {
-        this.undo.log(index);
-        if (width === 8) this.undo.log(index + 1);
-      }
-      if (kind === ATOMIC_LOAD || kind === RMW || kind === CMPXCHG || kind === RELAX) {
-        fibre.noteRead(address, this.words[index] as number);
-        if (kind === RELAX) fibre.spins = true;
-      }
-      this.conflicts.note(index, fibre.id, fibre.depth > 0, writes);
-      if (width === 8) this.conflicts.note(index + 1, fibre.id, fibre.depth > 0, writes);
+    this.#log.note(fibre, kind, width, address);
+    if (AccessLog.isSpan(kind, width)) {
+      const { dest, source, bytes } = this.#log;
+      for (const watcher of this.watchers) watcher.span(fibre, dest, source, bytes);
     }
     const watchers = this.watchers;
     for (let at = 0; at < watchers.length; at++) {
@@ -470,27 +379,8 @@ export class Machine implements Situation {
     }
   }
 
-  #log(kind: number, width: number, address: number): void {
-    if (WRITES[kind] === 0) return;
-    if (width === 0) this.undo.logRange(this.#spanDest, this.#spanBytes);
-    else this.undo.logRange(address >>> 0, width);
-  }
-
-  #noteSpan(fibre: Fibre): void {
-    const isHandler = fibre.depth > 0;
-    const end = (this.#spanDest + this.#spanBytes + 3) >>> 2;
-    for (let index = this.#spanDest >>> 2; index < end; index++) {
-      this.conflicts.note(index, fibre.id, isHandler, true);
-    }
-    for (const watcher of this.watchers) {
-      watcher.span(fibre, this.#spanDest, this.#spanSource, this.#spanBytes);
-    }
-  }
-
   span(_fibre: Fibre, dest: number, source: number, bytes: number): void {
-    this.#spanDest = dest >>> 0;
-    this.#spanSource = source === -1 ? -1 : source >>> 0;
-    this.#spanBytes = bytes >>> 0;
+    this.#log.span(dest, source, bytes);
   }
 
   swapped(fibre: Fibre, did: number): void {
@@ -531,14 +421,12 @@ export class Machine implements Situation {
     return woken;
   }
 
-  /** A sleeper whose time is up, which matters only when nobody else can go on. */
-  #wakeByTime(): boolean {
-    const sleeper = this.fibres.find(
-      ({ id, state, waitForEver }) => id < this.#live && state === ASLEEP && !waitForEver,
-    );
-    if (sleeper === undefined) return false;
+  /** A sleeper whose time would be up: nobody else will wake it. */
+  #reportSleeper(): void {
+    const live = this.fibres.slice(0, this.#chooser.live);
+    const sleeper = live.find(({ state, waitForEver }) => state === ASLEEP && !waitForEver);
+    if (sleeper === undefined) return;
     this.report("lost-wakeup", "only its timeout would wake a sleeper", sleeper.id);
-    return false;
   }
 
   size(): number {
@@ -583,11 +471,10 @@ export class Machine implements Situation {
     const { site = -1, frame } = this.fibres[fibre] ?? {};
     const operation = frame?.operations[frame.at]?.call ?? "";
     this.found = { kind, message, fibre, site, operation, step: this.steps };
-    this.#preemptionsLeft = 0;
   }
 
   #reportStuck(): void {
-    const stuck = this.fibres.slice(0, this.#live).filter(({ state }) => state !== FINISHED);
+    const stuck = this.fibres.slice(0, this.#chooser.live).filter(({ state }) => state !== FINISHED);
     const asleep = stuck.filter(({ state }) => state === ASLEEP).length;
     const [first] = stuck;
     const what = asleep === 0 ? "spin" : asleep === stuck.length ? "sleep" : "spin or sleep";
@@ -597,8 +484,3 @@ export class Machine implements Situation {
 }
 
 const ENDLESS = "more accesses than any schedule should need";
-
-/** Kinds whose order matters whatever they touch. */
-function isOrdered(kind: number): boolean {
-  return kind >= WAIT;
-}

@@ -8,6 +8,8 @@ export interface MachineModule {
   /** By site number: index into SITE_KINDS, and bytes. */
   readonly kinds: Uint8Array;
   readonly widths: Uint8Array;
+  /** 1: its address is formed from `this_cpu` when it happens. */
+  readonly thisCpu: Uint8Array;
 }
 
 export function makeMachineModule(wasm: BufferSource, table: SiteTable): MachineModule {
@@ -22,6 +24,7 @@ export function makeMachineModule(wasm: BufferSource, table: SiteTable): Machine
     table,
     kinds: Uint8Array.from(table.sites, ({ kind }) => SITE_KINDS.indexOf(kind)),
     widths: Uint8Array.from(table.sites, ({ width }) => width),
+    thisCpu: Uint8Array.from(table.sites, ({ isThisCpu }) => Number(isThisCpu)),
   };
 }
 

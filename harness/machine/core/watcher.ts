@@ -34,5 +34,7 @@ export class Watcher {
   /** It is about to sleep in memory.atomic.wait32, if the word says so. */
   sleeps(_fibre: Fibre): void {}
   wakes(_by: Fibre, _fibre: Fibre): void {}
+  /** `to` goes on on the CPU that `from` had. */
+  handsOver(_from: Fibre, _to: Fibre): void {}
   grows(_fibre: Fibre): void {}
 }

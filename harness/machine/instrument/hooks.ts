@@ -23,6 +23,9 @@ export const NOTIFY = "machine/notify";
 export const SIZE = "machine/size";
 export const GROW = "machine/grow";
 
+/** Functions that are one instruction on the CPU's own memory (the model build keeps them whole). */
+const THIS_CPU = /\/this_cpu_cmpxchg_double$/;
+
 export class Hooker {
   readonly #api: Api;
   readonly #module: Module;
@@ -65,7 +68,8 @@ export class Hooker {
 
   #site(kind: SiteKind, width: number): number {
     const index = this.#indexInFunction++;
-    this.sites.push({ function: this.#function, kind, width, index });
+    const isThisCpu = THIS_CPU.test(this.#function) && kind === "cmpxchg";
+    this.sites.push({ function: this.#function, kind, width, index, isThisCpu });
     return this.sites.length - 1;
   }
 
@@ -158,7 +162,11 @@ export class Hooker {
     if (bytes < 4) throw new InstrumentError(`it has a cmpxchg of ${bytes} bytes`);
     const site = this.#site("cmpxchg", bytes);
     const operands = ["Ptr", "Expected", "Replacement"];
+    const isThisCpu = this.sites[site]?.isThisCpu === true;
+    const of = classOf(this.#api, "AtomicCmpxchg");
+    const pointer = isThisCpu ? module.copyExpression(of.getPtr?.(node) ?? 0) : 0;
     const [, expected = 0] = this.#hookBefore(node, "AtomicCmpxchg", site, operands);
+    const before = isThisCpu ? this.#reform(node, pointer) : [];
     const type = getExpressionType(node);
     const found = this.#local(type);
     const width = type === i32 ? module.i32 : module.i64;
@@ -166,12 +174,28 @@ export class Hooker {
     return module.block(
       null,
       [
+        ...before,
         module.local.set(found, node),
         module.call(SWAPPED, [same], none),
         module.local.get(found, type),
       ],
       type,
     );
+  }
+
+  /** Operands first, and the address once more behind the hook. @returns what comes before */
+  #reform(node: Expression, pointer: Expression): Expression[] {
+    const module = this.#module;
+    const of = classOf(this.#api, "AtomicCmpxchg");
+    const before = ["Ptr", "Expected", "Replacement"].map((name) => {
+      const operand = this.#get(of, name, node);
+      const type = this.#api.getExpressionType(operand);
+      const local = this.#local(type);
+      if (name !== "Ptr") this.#set(of, name, node, module.local.get(local, type));
+      return module.local.set(local, operand);
+    });
+    of.setPtr?.(node, pointer);
+    return before;
   }
 
   #replaceWait(node: Expression): Expression {

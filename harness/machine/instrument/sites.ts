@@ -20,6 +20,8 @@ export interface Site {
   readonly width: number;
   /** Place among the accesses of its function, from 0. */
   readonly index: number;
+  /** It forms its address from `this_cpu` after the hook: one step on whatever CPU that is. */
+  readonly isThisCpu: boolean;
 }
 
 /** A call that a program of the machine can make. */

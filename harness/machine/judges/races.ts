@@ -171,8 +171,7 @@ export class RaceDetector extends Watcher {
     this.#tick(by.id);
   }
 
-  /** `to` goes on where `from` was, on the same CPU. */
-  handsOver(from: Fibre, to: Fibre): void {
+  override handsOver(from: Fibre, to: Fibre): void {
     this.wakes(from, to);
   }
 

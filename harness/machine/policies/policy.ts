@@ -10,6 +10,8 @@ export type Choice = number;
 export const STEP = 0;
 /** Run its handler first. */
 export const INTERRUPT = 1;
+/** MIGRATE + n: be moved to CPU n, then make the access. */
+export const MIGRATE = 2;
 const ACTION_SHIFT = 8;
 
 export function choice(fibre: number, action: number): Choice {

@@ -149,3 +149,8 @@ export function isTaken(steps: readonly Step[], slot: number): boolean {
   const [first] = steps.filter((step) => step.slot === slot);
   return first !== undefined && "fFxX".includes(first.letter);
 }
+
+/** Whether a CPU has several tasks: which of them runs is no conflict of accesses. */
+export function sharesCpus({ tasks }: Scenario): boolean {
+  return new Set(tasks.map(({ cpu }) => cpu)).size < tasks.length;
+}

@@ -78,7 +78,8 @@ export function stageOf(scenario: Scenario, module: MachineModule): Stage {
   }
   const quiescence = new Quiescence(machine, view, ownership);
   machine.watchers = [nolock, ownership, ...(races === undefined ? [] : [races])];
-  machine.settle(areas);
+  const counts = areas.map((area) => area + table.offsets.cpu_area.preempt_count);
+  machine.settle(areas, counts);
   quiescence.settle();
   return { scenario, machine, view, tasks, nolock, ownership, quiescence };
 }

@@ -18,6 +18,8 @@ export interface Event {
   readonly before: number;
   /** After it, for what writes; null: it only read, or is no access. */
   after: number | null;
+  /** What it touches, by name. */
+  readonly where: string;
   /** For a return. */
   readonly result: number;
 }
@@ -25,11 +27,14 @@ export interface Event {
 export class Recorder extends Watcher {
   readonly events: Event[] = [];
   readonly #machine: Machine;
+  readonly #nameOf: (address: number) => string;
   #last: Event | null = null;
 
-  constructor(machine: Machine) {
+  /** @param nameOf asked while the schedule runs: what lies where changes */
+  constructor(machine: Machine, nameOf: (address: number) => string) {
     super();
     this.#machine = machine;
+    this.#nameOf = nameOf;
   }
 
   override begin(): void {
@@ -52,7 +57,7 @@ export class Recorder extends Watcher {
     const operation = fibre.frame.operations[fibre.frame.at]?.call ?? "";
     const event: Event = {
       ...{ what, fibre: fibre.id, depth: fibre.depth, step: this.#machine.steps, operation },
-      ...{ site: -1, address: 0, width: 0, before: 0, after: null, result: 0 },
+      ...{ site: -1, address: 0, width: 0, before: 0, after: null, where: "", result: 0 },
       ...more,
     };
     this.events.push(event);
@@ -61,7 +66,10 @@ export class Recorder extends Watcher {
 
   override access(fibre: Fibre, site: number, kind: number, width: number, address: number): void {
     const before = (this.#machine.words[address >>> 2] ?? 0) >>> 0;
-    const event = this.#add("access", fibre, { site, address, width, before });
+    const event = this.#add("access", fibre, {
+      ...{ site, address, width, before },
+      where: width === 0 ? hex(address) : this.#nameOf(address),
+    });
     if (isWrite(SITE_KINDS[kind] ?? "load")) this.#last = event;
   }
 
@@ -84,4 +92,8 @@ export class Recorder extends Watcher {
   override wakes(_by: Fibre, fibre: Fibre): void {
     this.#add("wake", fibre);
   }
+}
+
+function hex(address: number): string {
+  return `0x${address.toString(16)}`;
 }

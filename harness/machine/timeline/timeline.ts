@@ -4,8 +4,6 @@
  * function it is in, the field it touches, and the value before and after.
  */
 import type { Site } from "../instrument/sites.js";
-import type { HeapView } from "../../heap/view.js";
-import { nameAddress } from "./address-name.js";
 import type { Event } from "./recorder.js";
 
 export interface TimelineOptions {
@@ -18,14 +16,12 @@ export interface TimelineOptions {
 export function timeline(
   events: readonly Event[],
   sites: readonly Site[],
-  view: HeapView | null,
   { fibres, context }: TimelineOptions,
 ): string[] {
-  const width = Math.max(MINIMUM_COLUMN, Math.floor((LINE - GUTTER) / fibres));
   const shown = pick(events, context);
   const column = (fibre: number, text: string, step: number) =>
-    `${`${step}`.padStart(GUTTER - 2)}  ${" ".repeat(fibre * width)}${text}`.trimEnd();
-  const heads = Array.from({ length: fibres }, (_, fibre) => `task ${fibre}`.padEnd(width));
+    `${`${step}`.padStart(GUTTER - 2)}  ${" ".repeat(fibre * COLUMN)}${text}`.trimEnd();
+  const heads = Array.from({ length: fibres }, (_, fibre) => `task ${fibre}`.padEnd(COLUMN));
   const lines = [`${"".padStart(GUTTER)}${heads.join("").trimEnd()}`];
   let skipped = 0;
   for (const [at, event] of events.entries()) {
@@ -35,15 +31,17 @@ export function timeline(
     }
     if (skipped > 0) lines.push(`${"".padStart(GUTTER)}... ${skipped} accesses`);
     skipped = 0;
-    for (const text of describe(event, sites, view)) lines.push(column(event.fibre, text, event.step));
+    for (const text of describe(event, sites)) {
+      lines.push(column(event.fibre, text, event.step));
+    }
   }
   if (skipped > 0) lines.push(`${"".padStart(GUTTER)}... ${skipped} accesses`);
   return lines;
 }
 
-const LINE = 100;
 const GUTTER = 7;
-const MINIMUM_COLUMN = 30;
+/** Texts are wider, but what other tasks do begins left of their end. */
+const COLUMN = 24;
 
 /** Everything but accesses far from any place where control passes. */
 function pick(events: readonly Event[], context: number): boolean[] {
@@ -62,7 +60,7 @@ function pick(events: readonly Event[], context: number): boolean[] {
   return shown;
 }
 
-function describe(event: Event, sites: readonly Site[], view: HeapView | null): string[] {
+function describe(event: Event, sites: readonly Site[]): string[] {
   const mark = "| ".repeat(event.depth);
   switch (event.what) {
     case "nmi":
@@ -77,9 +75,8 @@ function describe(event: Event, sites: readonly Site[], view: HeapView | null): 
       return [`${mark}${event.operation}: is woken`];
     default: {
       const { function: name = "?", kind = "load" } = sites[event.site] ?? {};
-      const where = view === null ? hex(event.address) : nameAddress(view, event.address);
       const value = event.after === null ? hex(event.before) : change(event.before, event.after);
-      return [`${mark}${shortName(name)}: ${kind} ${where} ${value}`];
+      return [`${mark}${shortName(name)}: ${kind} ${event.where} ${value}`];
     }
   }
 }
