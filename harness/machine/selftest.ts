@@ -70,19 +70,24 @@ export const SELF_TEST_HANDLERS = ["push", "increment", "lock", "unlock"];
 /** Every access a step, and the start too: the convention above. */
 export const COUNTING: Bounds = { ...DEFAULT_BOUNDS, startsAreChoices: true };
 
+/** Accesses of `steps`. */
+const LONG_STEPS = 20;
+
 export function selfTestMachine(module: MachineModule, fibres: number): Machine {
   const pages = 1 + Math.ceil((fibres * STACK_BYTES) / 65536);
   const memory = new WebAssembly.Memory({ initial: pages, maximum: 16, shared: true });
   return new Machine(module, memory, { fibres, stacks: 65536 });
 }
 
-/** Tasks of calls without arguments; pushes get nodes of their own. */
+/** Tasks of calls; pushes get nodes of their own, `steps` its number of accesses. */
 export function selfTestTasks(
   programs: readonly (readonly string[])[],
   handler: readonly string[] = [],
 ): Task[] {
-  const make = (call: string, node: number) =>
-    call === "push" ? operation(call, node) : operation(call);
+  const make = (call: string, node: number) => {
+    if (call === "push") return operation(call, node);
+    return call === "steps" ? operation(call, LONG_STEPS - 1) : operation(call);
+  };
   return programs.map((calls, fibre) => ({
     cpu: fibre,
     operations: calls.map((call, at) => make(call, 64 + fibre * 64 + at * 4)),

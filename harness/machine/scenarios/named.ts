@@ -54,6 +54,13 @@ const SHAPES: readonly Shape[] = [
     bytes: 4096,
   },
   {
+    name: "nmi-aba",
+    about: "an NMI pops two objects and pushes the first: the head is what it was, the next is not",
+    rest: "setup:c0c1x1/task:c2c3x2/nmi:C4C5X4",
+    options: NMI_ONCE,
+    bytes: 8000,
+  },
+  {
     name: "nmi-nested",
     about: "two NMIs, one in the other or one after the other",
     rest: "setup:c0c1c2/task:c3x0/nmi:C4X4",

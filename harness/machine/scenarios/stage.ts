@@ -30,6 +30,11 @@ export const ACCEPTED_RACES: readonly AcceptedRace[] = [
     second: /^a user$/,
     because: "the next pointer that a pop reads counts only once its cmpxchg shows no interruption",
   },
+  {
+    first: /this_cpu_cmpxchg_double$/,
+    second: /(kmalloc|kfree|alloc_from_cpu_freelist|free_to_cpu_slab|slab_free)$/,
+    because: "a task that was moved reads its old CPU's word; its cmpxchg then shows another tid",
+  },
 ];
 
 export interface Stage {
@@ -56,7 +61,8 @@ export function stageOf(scenario: Scenario, module: MachineModule): Stage {
   const reserve = Math.ceil((stacks + fibres * STACK_BYTES) / 65536) * 65536;
   const table = readFieldTable(module.module);
   const base = boot(machine, scenario, reserve);
-  const areas = Array.from({ length: scenario.cpus }, (_, cpu) => attach(machine, base, cpu));
+  // Every instance has a CPU of its own to attach to; a task may then run on another's.
+  const areas = Array.from({ length: fibres }, (_, cpu) => attach(machine, base, cpu));
   const view = new HeapView(memory, table, base);
   const makeOperation = operationsOf(machine, scenario, view, table);
   if (scenario.pages >= 0) takePages(machine, view, scenario.pages);
@@ -78,7 +84,7 @@ export function stageOf(scenario: Scenario, module: MachineModule): Stage {
   }
   const quiescence = new Quiescence(machine, view, ownership);
   machine.watchers = [nolock, ownership, ...(races === undefined ? [] : [races])];
-  const counts = areas.map((area) => area + table.offsets.cpu_area.preempt_count);
+  const counts = areas.slice(0, scenario.cpus).map((area) => area + table.offsets.cpu_area.preempt_count);
   machine.settle(areas, counts);
   quiescence.settle();
   return { scenario, machine, view, tasks, nolock, ownership, quiescence };
@@ -97,7 +103,7 @@ function boot(machine: Machine, scenario: Scenario, reserve: number): number {
   const pages = MEMORY_BYTES / 4096;
   const bits = (scenario.rt ? HEAP_RT : 0) | (scenario.noCmpxchg ? HEAP_NO_CMPXCHG : 0);
   const arm = DEFER_ARMS.indexOf(scenario.arm);
-  const all = [reserve, pages, scenario.cpus, 1, MAX_CACHES, arm, bits, 1];
+  const all = [reserve, pages, machine.fibres.length, 1, MAX_CACHES, arm, bits, 1];
   const base = machine.callFreely(0, "heap_init", ...all) >>> 0;
   if (base === 0) throw new RangeError("expected the heap's tables to fit the memory");
   return base;
