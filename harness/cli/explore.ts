@@ -16,6 +16,7 @@ interface Options {
   readonly policy?: PolicyName;
   readonly bound?: number;
   readonly nmi?: number;
+  readonly migrations?: number;
   readonly duration?: number;
   readonly schedules?: number;
   readonly learning: boolean;
@@ -42,6 +43,7 @@ export function register(program: Command): void {
     .addOption(new Option("--policy <name>", "who runs next").choices(POLICIES))
     .addOption(boundOption())
     .addOption(nmiOption())
+    .addOption(migrationsOption())
     .addOption(
       new Option("--duration <time>", "at most this long in each scenario (default: 20s)").argParser(
         parseDurationMs,
@@ -76,6 +78,12 @@ function boundOption(): Option {
 function nmiOption(): Option {
   return new Option("--nmi <n>", "NMIs on each task").argParser((text) =>
     integer(text, NMI_MAX, "1"),
+  );
+}
+
+function migrationsOption(): Option {
+  return new Option("--migrations <n>", "times that a task is moved to another CPU").argParser(
+    (text) => integer(text, NMI_MAX, "1"),
   );
 }
 
@@ -145,11 +153,12 @@ async function find(name: string): Promise<NamedScenario> {
 
 /** What the command line says about every scenario. */
 function overrides(options: Options): Partial<ExploreOptions> {
-  const { policy, bound, nmi, schedules, seed, duration, learning } = options;
+  const { policy, bound, nmi, migrations, schedules, seed, duration, learning } = options;
   return {
     ...(policy !== undefined && { policy }),
     ...(bound !== undefined && { bound: Number.isFinite(bound) ? bound : null }),
     ...(nmi !== undefined && { nmi, nmiDepth: Math.max(1, nmi) }),
+    ...(migrations !== undefined && { migrations }),
     ...(schedules !== undefined && { schedules }),
     ...(!learning && { learns: false }),
     ...{ seed, durationMs: duration ?? DEFAULT_DURATION_MS },
