@@ -7,9 +7,9 @@
  *
  * Steps: 1. `npm ci` if the lock file is newer than what is installed. 2. Every target of
  * asconfig.json into build/NAME.{wasm,wat}, two compilers at a time. 3. harness/ into dist/ by tsc.
- * 4. build/*.wasm into dist/wasm/. 5. What the machine runs, instrumented, into dist/wasm/machine/. A
- * step is stale when the hash over its inputs differs from the
- * stamp it left in build/.stamps. Two runs at once are safe: the second waits for the first.
+ * 4. build/*.wasm into dist/wasm/. 5. What the machine runs, instrumented, into dist/wasm/machine/;
+ * not with --only. A step is stale when the hash over its inputs differs from the stamp it left in
+ * build/.stamps. Two runs at once are safe: the second waits for the first.
  */
 import { spawn } from "node:child_process";
 import {

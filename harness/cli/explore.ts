@@ -45,9 +45,10 @@ export function register(program: Command): void {
     .addOption(nmiOption())
     .addOption(migrationsOption())
     .addOption(
-      new Option("--duration <time>", "at most this long in each scenario (default: 20s)").argParser(
-        parseDurationMs,
-      ),
+      new Option(
+        "--duration <time>",
+        "at most this long in each scenario (default: 20s)",
+      ).argParser(parseDurationMs),
     )
     .addOption(schedulesOption())
     .option("--no-learning", "choices before every access, conflicting or not")
@@ -104,7 +105,8 @@ async function run(
 ): Promise<ExitStatus> {
   const { SCENARIOS } = await import("../machine/scenarios/named.js");
   if (options.list) {
-    for (const { name: each, about, text } of SCENARIOS) console.log(`${each}: ${about}\n  ${text}`);
+    for (const { name: each, about, text } of SCENARIOS)
+      console.log(`${each}: ${about}\n  ${text}`);
     return EXIT.fine;
   }
   if (name === undefined && !options.all && !options.bench) {

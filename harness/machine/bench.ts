@@ -2,7 +2,7 @@
  * How fast the machine is: schedules a second of two pushes and of a kmalloc/kfree scenario with
  * every judge on, and the price of a context switch.
  */
-import { Machine } from "./core/machine.js";
+import type { Machine } from "./core/machine.js";
 import { loadMachineModule } from "./core/module.js";
 import { type Task, operation } from "./core/program.js";
 import { boundsOf, DEFAULT_EXPLORE } from "./explore.js";
@@ -25,7 +25,7 @@ export interface BenchResults {
   readonly nsPerAccess: number;
 }
 
-/** Tiny, so that one schedule is about a hundred accesses: frees to a full slab of the other CPU. */
+/** Both CPUs free objects of one full slab, then allocate and free. */
 export const KMALLOC_KFREE = "model/4096/irq-work/setup:k0k1k2k3/task:f0k4f4/task:f1k5f5";
 const SWITCHES = 20_000;
 const ROUNDS = 5;

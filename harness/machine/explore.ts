@@ -81,7 +81,10 @@ const BATCH = 64;
 export async function explore(stage: Stage, options: ExploreOptions): Promise<ExploreResult> {
   const { machine } = stage;
   const asked = boundsOf(options);
-  const bounds = { ...asked, learns: asked.learns && !sharesSlots(stage.scenario) && !sharesCpus(stage.scenario) };
+  const bounds = {
+    ...asked,
+    learns: asked.learns && !sharesSlots(stage.scenario) && !sharesCpus(stage.scenario),
+  };
   const begun = performance.now();
   const deadline = begun + options.durationMs;
   const before = { accesses: machine.accesses, switches: machine.switches };

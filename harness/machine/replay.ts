@@ -30,9 +30,7 @@ export async function replay(schedule: Schedule): Promise<Replayed> {
   const module = await loadMachineModule(schedule.scenario.build);
   refuseOtherBuild(schedule, module.table.build);
   const stage = stageOf(schedule.scenario, module);
-  const recorder = new Recorder(stage.machine, (address) =>
-    nameAddress(stage.view, address),
-  );
+  const recorder = new Recorder(stage.machine, (address) => nameAddress(stage.view, address));
   stage.machine.watchers = [recorder, ...stage.machine.watchers];
   const { finding, missed } = rerun(stage, schedule.deviations);
   if (missed > 0) {

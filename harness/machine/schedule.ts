@@ -4,15 +4,21 @@
  * ```
  * slx1~0588b857~model/64/irq-work/...~12S1-3N0~4f
  *  |      |            |                |       `- check digits: a cut string is seen
- *  |      |            |                `- after 12 decisions task 1 goes on; 3 later an NMI on 0; M1T0 moves 0 to CPU 1
+ *  |      |            |                `- after 12 decisions task 1 goes on; 3 later an NMI on 0
  *  |      |            `- the scenario, as text
  *  |      `- hash of the binary: site numbers and accesses of another build mean nothing here
  *  `- version of this format
  * ```
+ * `4M1T0` moves task 0 to CPU 1.
  */
 import { INTERRUPT, MIGRATE, STEP, actionOf, choice, fibreOf } from "./policies/policy.js";
 import type { Deviation } from "./policies/replay.js";
-import { type Scenario, ScenarioError, formatScenario, parseScenario } from "./scenarios/scenario.js";
+import {
+  type Scenario,
+  ScenarioError,
+  formatScenario,
+  parseScenario,
+} from "./scenarios/scenario.js";
 
 const MAGIC = "slx";
 const VERSION = 1;
@@ -58,7 +64,8 @@ export function parseSchedule(text: string): Schedule {
   const [, version] = /^slx(\d+)$/.exec(head) ?? [];
   if (version === undefined) {
     throw new ScheduleError(
-      `expected a schedule that begins with ${MAGIC}${VERSION}${SEPARATOR}, got ${shorten(text)}; ` +
+      `expected a schedule that begins with ${MAGIC}${VERSION}${SEPARATOR}, ` +
+        `got ${shorten(text)}; ` +
         "try the whole string as a finding prints it, in single quotes",
     );
   }
@@ -93,7 +100,8 @@ function parseDeviations(text: string): Deviation[] {
     const match = /^([0-9a-z]+)(S|N|M(\d+)T)(\d+)$/.exec(part) ?? [];
     const [, delta = "", letter = "", cpu, fibre = ""] = match;
     const action = cpu === undefined ? LETTERS.get(letter) : MIGRATE + Number(cpu);
-    if (action === undefined) throw new ScheduleError(`expected a decision such as 1cS1, got ${part}`);
+    if (action === undefined)
+      throw new ScheduleError(`expected a decision such as 1cS1, got ${part}`);
     at += Number.parseInt(delta, BASE);
     return { at, code: choice(Number(fibre), action) };
   });

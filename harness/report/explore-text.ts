@@ -22,7 +22,10 @@ export function exploreText(
   for (const { name, finding } of scenarios) {
     if (finding === null) continue;
     const { kind, message, operation, function: where, schedule } = finding;
-    parts.push(title(`finding in ${name}: ${kind}`), wrap(`${message}, in ${operation}(), ${where}`));
+    parts.push(
+      title(`finding in ${name}: ${kind}`),
+      wrap(`${message}, in ${operation}(), ${where}`),
+    );
     parts.push(`  npx slablab replay '${schedule}'`);
   }
   return `${parts.join("\n")}\n`;

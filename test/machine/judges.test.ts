@@ -32,7 +32,7 @@ test("a whole schedule in which they happen far apart shows the race too", async
   expect(findings).toHaveLength(runs);
 });
 
-test("an atomic access of half a word that another writes whole is a race: mixed widths", async () => {
+test("atomic accesses of a word and of its half are a race: mixed widths", async () => {
   expect(await kindsOf([["halves"], ["whole"]])).toEqual(["race"]);
 });
 
@@ -60,7 +60,12 @@ test("a lock that is never released: deadlock", async () => {
 });
 
 test("a spin loop goes on when the word changes, and no schedule is endless", async () => {
-  expect(await kindsOf([["lock", "unlock"], ["lock", "unlock"]])).toEqual([]);
+  expect(
+    await kindsOf([
+      ["lock", "unlock"],
+      ["lock", "unlock"],
+    ]),
+  ).toEqual([]);
 });
 
 test("an NMI that spins on a lock of its own CPU: deadlock", async () => {

@@ -107,7 +107,7 @@ describe("windows that no test by hand reaches", () => {
     expect(await reach(text, { bound: 1 }, "CMPXCHG_DOUBLE_FAIL")).toBeGreaterThan(0);
   });
 
-  test("CMPXCHG_DOUBLE_CPU_FAIL: an NMI between the load of the cpu word and its cmpxchg", async () => {
+  test("CMPXCHG_DOUBLE_CPU_FAIL: an NMI between load and cmpxchg of the cpu word", async () => {
     const text = "model/8000/irq-work/setup:c0c1x1/task:X0C2/nmi:C3X3";
     const options = { bound: 0, nmi: 1 };
     expect(await reach(text, options, "CMPXCHG_DOUBLE_CPU_FAIL")).toBeGreaterThan(0);

@@ -52,7 +52,11 @@ describe("a schedule string", () => {
       };
       const { finding, missed } = rerun(stage, parsed.deviations);
       machine.restore = restore;
-      expect({ finding, missed, steps: machine.steps }).toEqual({ finding: null, missed: 0, steps });
+      expect({ finding, missed, steps: machine.steps }).toEqual({
+        finding: null,
+        missed: 0,
+        steps,
+      });
       // The judge may have drained; what it did is on top of the same end.
       expect(ends).toHaveLength(1);
       expect(Number.isFinite(end)).toBe(true);

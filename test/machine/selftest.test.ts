@@ -68,7 +68,7 @@ describe("NMIs, at most one before each access", () => {
     expect((await search({ tasks: [PUSH], handler: PUSH, bounds })).runs).toBe(22);
   });
 
-  test("two CPUs, an NMI on each: a CPU is suspended inside its NMI, and all get through", async () => {
+  test("two CPUs, an NMI on each, suspended inside: all get through", async () => {
     const bounds = { handlers: 1, preemptions: 2 };
     const { runs, findings, bySteps } = await search({
       tasks: [PUSH, PUSH],

@@ -99,7 +99,7 @@ export class Machine {
     this.#slotsAtStart.set(this.slots);
   }
 
-  /** The same after a schedule and undone with it. A fibre that ended: others have no stack left. */
+  /** The same after a schedule, and undone with it. Only a fibre that ended has its stack left. */
   callAfter(fibre: number, name: string, ...args: number[]): number {
     this.#logs = true;
     try {
@@ -259,7 +259,8 @@ export class Machine {
       this.slots[operation.into] = result;
       for (const watcher of this.watchers) watcher.puts(fibre, operation.into);
     }
-    for (const watcher of this.watchers) watcher.endOperation(fibre, operation, result, frame.steps);
+    for (const watcher of this.watchers)
+      watcher.endOperation(fibre, operation, result, frame.steps);
     frame.at++;
   }
 
@@ -474,7 +475,9 @@ export class Machine {
   }
 
   #reportStuck(): void {
-    const stuck = this.fibres.slice(0, this.#chooser.live).filter(({ state }) => state !== FINISHED);
+    const stuck = this.fibres
+      .slice(0, this.#chooser.live)
+      .filter(({ state }) => state !== FINISHED);
     const asleep = stuck.filter(({ state }) => state === ASLEEP).length;
     const [first] = stuck;
     const what = asleep === 0 ? "spin" : asleep === stuck.length ? "sleep" : "spin or sleep";

@@ -1,7 +1,8 @@
 /**
  * What simulated CPUs do: programs of calls, as data.
  *
- * A slot holds what a call returned, for a later call on any CPU; a free takes it out. Slots that the setup filled are
+ * A slot holds what a call returned, for a later call on any CPU; a free takes it out. Slots that
+ * the setup filled are
  * the same at the start of every schedule.
  */
 

@@ -1,4 +1,4 @@
-/** What looks at a schedule while it runs: judges, timelines. All of it is called by the machine. */
+/** What looks at a schedule while it runs: judges, timelines. The machine calls all of it. */
 import type { Fibre } from "./fibre.js";
 import type { Operation } from "./program.js";
 

@@ -23,7 +23,7 @@ export const NOTIFY = "machine/notify";
 export const SIZE = "machine/size";
 export const GROW = "machine/grow";
 
-/** Functions that are one instruction on the CPU's own memory (the model build keeps them whole). */
+/** Functions that are one instruction on the CPU's own memory; the model build keeps them whole. */
 const THIS_CPU = /\/this_cpu_cmpxchg_double$/;
 
 export class Hooker {
@@ -211,11 +211,7 @@ export class Hooker {
     const isForEver = module.i64.lt_s(module.local.get(timeout, i64), zero);
     const call = module.call(
       WAIT,
-      [
-        this.#addressOf(node, "AtomicWait", pointer),
-        module.local.get(value, i32),
-        isForEver,
-      ],
+      [this.#addressOf(node, "AtomicWait", pointer), module.local.get(value, i32), isForEver],
       i32,
     );
     return module.block(null, [...this.#operandsOf(node, "AtomicWait"), call], i32);
@@ -234,7 +230,10 @@ export class Hooker {
 
   /** The operands of a node that is replaced, for what evaluating them does. */
   #operandsOf(node: Expression, kind: "AtomicWait" | "AtomicNotify"): Expression[] {
-    const names = { AtomicWait: ["Ptr", "Expected", "Timeout"], AtomicNotify: ["Ptr", "NotifyCount"] };
+    const names = {
+      AtomicWait: ["Ptr", "Expected", "Timeout"],
+      AtomicNotify: ["Ptr", "NotifyCount"],
+    };
     const of = classOf(this.#api, kind);
     return names[kind].map((name) => this.#module.drop(this.#get(of, name, node)));
   }
@@ -269,12 +268,7 @@ export class Hooker {
     return of[`get${name}`]?.(node) ?? 0;
   }
 
-  #set(
-    of: NodeClass,
-    name: string,
-    node: Expression,
-    to: Expression,
-  ): void {
+  #set(of: NodeClass, name: string, node: Expression, to: Expression): void {
     of[`set${name}`]?.(node, to);
   }
 }

@@ -174,10 +174,7 @@ function handlerBody(
     const body = hasResult
       ? [done(call), module.br("next")]
       : [call, done(module.i32.const(0)), module.br("next")];
-    return module.if(
-      module.i32.eq(operation(), module.i32.const(index)),
-      module.block(null, body),
-    );
+    return module.if(module.i32.eq(operation(), module.i32.const(index)), module.block(null, body));
   });
   const loop = [module.local.set(0, module.call(NEXT, [], i32)), ...cases];
   return module.loop("next", module.block(null, loop));
@@ -208,5 +205,8 @@ function finish(api: Api, module: Module): Uint8Array {
 /** First 8 hex digits of SHA-256. */
 async function hashOf(bytes: Uint8Array): Promise<string> {
   const digest = await crypto.subtle.digest("SHA-256", Uint8Array.from(bytes));
-  return [...new Uint8Array(digest)].slice(0, 4).map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return [...new Uint8Array(digest)]
+    .slice(0, 4)
+    .map((byte) => byte.toString(16).padStart(2, "0"))
+    .join("");
 }

@@ -89,7 +89,7 @@ export class RaceDetector extends Watcher {
 
   override access(fibre: Fibre, site: number, kind: number, width: number, address: number): void {
     if (width === 0) return;
-    const range = SYNC[kind] ? (address << 1) | Number(width === 8) | 1 << 31 : 0;
+    const range = SYNC[kind] ? (address << 1) | Number(width === 8) | (1 << 31) : 0;
     this.#touch(fibre.id, site, kind, address, width, range);
   }
 
@@ -119,7 +119,7 @@ export class RaceDetector extends Watcher {
     if (!did) return;
     const { site, address, id } = fibre;
     const width = this.#sites[site]?.width ?? 4;
-    const range = (address << 1) | Number(width === 8) | 1 << 31;
+    const range = (address << 1) | Number(width === 8) | (1 << 31);
     const first = address >>> 2;
     this.#write(id, site, first, range);
     if (width === 8) this.#write(id, site, first + 1, range);
@@ -271,11 +271,9 @@ export class RaceDetector extends Watcher {
     const name = (of: number) => this.#sites[of]?.function ?? "a user";
     const [a, b] = [name(site), name(other)];
     const accepted = this.#accepted.some(
-      ({ first, second }) =>
-        (first.test(a) && second.test(b)) || (first.test(b) && second.test(a)),
+      ({ first, second }) => (first.test(a) && second.test(b)) || (first.test(b) && second.test(a)),
     );
     this.#known.set(key, accepted);
     return accepted;
   }
-
 }

@@ -84,7 +84,9 @@ export function stageOf(scenario: Scenario, module: MachineModule): Stage {
   }
   const quiescence = new Quiescence(machine, view, ownership);
   machine.watchers = [nolock, ownership, ...(races === undefined ? [] : [races])];
-  const counts = areas.slice(0, scenario.cpus).map((area) => area + table.offsets.cpu_area.preempt_count);
+  const counts = areas
+    .slice(0, scenario.cpus)
+    .map((area) => area + table.offsets.cpu_area.preempt_count);
   machine.settle(areas, counts);
   quiescence.settle();
   return { scenario, machine, view, tasks, nolock, ownership, quiescence };
