@@ -83,6 +83,7 @@ export async function explore(stage: Stage, options: ExploreOptions): Promise<Ex
   const asked = boundsOf(options);
   const bounds = {
     ...asked,
+    spinsEnd: stage.scenario.sleepy,
     learns: asked.learns && !sharesSlots(stage.scenario) && !sharesCpus(stage.scenario),
   };
   const begun = performance.now();

@@ -47,9 +47,9 @@ export function rerun(
   stage: Stage,
   deviations: readonly Deviation[],
 ): { readonly finding: ExploreFinding | null; readonly missed: number } {
-  const { machine, tasks, quiescence } = stage;
+  const { machine, tasks, quiescence, scenario } = stage;
   const policy = new Replay(deviations);
-  machine.run(tasks, policy, ANY);
+  machine.run(tasks, policy, { ...ANY, spinsEnd: scenario.sleepy });
   for (const watcher of machine.watchers) if (watcher instanceof Recorder) watcher.settle();
   if (machine.found === null) quiescence.judge();
   const finding = machine.found === null ? null : describe(stage, machine.found);

@@ -36,6 +36,7 @@ export class AccessLog {
   note(fibre: Fibre, kind: number, width: number, address: number): void {
     const writes = WRITES[kind] === 1;
     fibre.spins = kind === RELAX;
+    fibre.inLoop = kind === RELAX || (fibre.inLoop && kind === ATOMIC_LOAD);
     if (width === 0) {
       if (writes) this.#noteSpan(fibre);
       return;

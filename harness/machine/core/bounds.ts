@@ -11,6 +11,8 @@ export interface Bounds {
   readonly steps: number;
   /** The part of a task before its first access is a choice of its own. */
   readonly startsAreChoices: boolean;
+  /** Spin loops are run to their ends, so that who waits for a lock gets as far as to sleep. */
+  readonly spinsEnd: boolean;
   /** Offer a choice only before accesses that may conflict. */
   readonly learns: boolean;
 }
@@ -22,5 +24,6 @@ export const DEFAULT_BOUNDS: Bounds = {
   migrations: 0,
   steps: 100_000,
   startsAreChoices: false,
+  spinsEnd: false,
   learns: false,
 };

@@ -15,6 +15,8 @@ import type { MachineModule } from "./module.js";
 
 const FIRST_ORDERED = SITE_KINDS.indexOf("wait");
 const WRITES = Uint8Array.from(SITE_KINDS, (kind) => Number(isWrite(kind)));
+const ATOMIC_LOAD = SITE_KINDS.indexOf("atomicLoad");
+const RELAX = SITE_KINDS.indexOf("relax");
 const NOBODY = -1;
 /** A CPU that always asks something first carries this bit (assembly/sync/context.ts). */
 const HOOKED = 0x100_0000;
@@ -80,6 +82,7 @@ export class Chooser implements Situation {
     this.optionCount = 0;
     if (goesOn) {
       this.#offer(id);
+      if (this.#bounds.spinsEnd && this.#isInLoop(mover)) return;
       if (this.#canInterrupt(mover)) this.#offer(choice(id, INTERRUPT));
     }
     const maySwitch = !goesOn || (this.preemptionsLeft > 0 && this.#matters(mover));
@@ -103,9 +106,16 @@ export class Chooser implements Situation {
 
   canStep(fibre: Fibre): boolean {
     if (fibre.state === PARKED) {
-      if (fibre.spins && !fibre.wouldSeeMore(this.#words)) return false;
+      const isStuck = fibre.spins && !this.#bounds.spinsEnd;
+      if (isStuck && !fibre.wouldSeeMore(this.#words)) return false;
     } else if (fibre.state !== FRESH) return false;
     return !this.#shares || this.#canHave(fibre, fibre.cpu);
+  }
+
+  /** In a spin loop that is run to its end, one turn is like the other: no choices in it. */
+  #isInLoop(fibre: Fibre): boolean {
+    const kind = this.#module.kinds[fibre.site] as number;
+    return fibre.inLoop && (kind === ATOMIC_LOAD || kind === RELAX);
   }
 
   /** Whether `fibre` may run on `cpu` now. */

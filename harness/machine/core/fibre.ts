@@ -78,6 +78,8 @@ export class Fibre {
   waitResult = 0;
   /** It is in a spin loop: nothing changes for it until one of the words it read does. */
   spins = false;
+  /** It made a turn of a spin loop, and nothing but looked at words since. */
+  inLoop = false;
   readonly readAddress = new Int32Array(READS);
   readonly readValue = new Int32Array(READS);
   readCount = 0;
@@ -137,6 +139,7 @@ export class Fibre {
     this.site = -1;
     this.depth = 0;
     this.spins = false;
+    this.inLoop = false;
     this.readCount = 0;
     this.handlersLeft = handlers;
     this.enterFrame(task.operations);

@@ -131,6 +131,12 @@ const SINGLE: readonly Shape[] = [
     options: PAIR,
   },
   {
+    name: "sleepers",
+    about: "who finds list_lock held spins to the end, and sleeps until it is woken",
+    rest: "irq-work/part0/sleepy/setup:c0c1c2c3/task:x0x2/task:x1x3",
+    options: PAIR,
+  },
+  {
     name: "out-of-memory",
     about: "the last pages are gone while both CPUs want a slab",
     rest: "irq-work/pages8/setup:c0c1/task:c2x0/task:c3x1",

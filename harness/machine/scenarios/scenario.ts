@@ -14,7 +14,8 @@
  *   |     `- bytes of an object: kmalloc's, or those of the scenario's own cache
  *   `- build
  * ```
- * Further words: `rt`, `nocmpxchg`, `cpus3`, `pages2` (that many pages are free when it begins).
+ * Further words: `rt`, `nocmpxchg`, `cpus3`, `pages2` (that many pages are free when it begins),
+ * `sleepy` (spin loops are run to their ends, so that who waits for a lock sleeps).
  *
  * A program is a row of letters, each with the number of a slot: `k` kmalloc, `z` kzalloc, `f`
  * kfree, `c` kmem_cache_alloc, `x` kmem_cache_free; capitals are their nolock twins (`z` has none).
@@ -42,6 +43,7 @@ export interface Scenario {
   readonly cpuPartial: number;
   readonly rt: boolean;
   readonly noCmpxchg: boolean;
+  readonly sleepy: boolean;
   readonly cpus: number;
   /** Free pages at the start; -1: as many as there are. */
   readonly pages: number;
@@ -74,7 +76,7 @@ export function parseScenario(text: string): Scenario {
     else if (word === "model" || word === "release") build = word;
     else if ((DEFER_ARMS as readonly string[]).includes(word)) arm = word as DeferArm;
     else if (/^\d+$/.test(word)) bytes = Number(word);
-    else if (/^(rt|nocmpxchg)$/.test(word)) flags.add(word);
+    else if (/^(rt|nocmpxchg|sleepy)$/.test(word)) flags.add(word);
     else {
       const [, key, value = ""] = /^(min|part|cpus|pages)(\d+)$/.exec(word) ?? [];
       if (key === undefined) throw new ScenarioError(`expected a word of a scenario, got ${word}`);
@@ -89,6 +91,7 @@ export function parseScenario(text: string): Scenario {
     cpuPartial: number("part", 1),
     rt: flags.has("rt"),
     noCmpxchg: flags.has("nocmpxchg"),
+    sleepy: flags.has("sleepy"),
     cpus: Math.max(least, number("cpus", least)),
     pages: number("pages", -1),
     setup: parseProgram(known.get("setup") ?? ""),
@@ -103,6 +106,7 @@ export function formatScenario(scenario: Scenario): string {
     ...[build, `${bytes}`, arm, `min${minPartial}`, `part${cpuPartial}`],
     ...(rt ? ["rt"] : []),
     ...(noCmpxchg ? ["nocmpxchg"] : []),
+    ...(scenario.sleepy ? ["sleepy"] : []),
     ...[`cpus${cpus}`],
     ...(pages < 0 ? [] : [`pages${pages}`]),
     ...(scenario.setup.length === 0 ? [] : [`setup:${formatProgram(scenario.setup)}`]),
