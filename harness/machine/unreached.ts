@@ -2,9 +2,9 @@
 const REASONS: readonly (readonly [RegExp, string])[] = [
   [/\/boot\/|set_registers|heap_init|cpu_attach/, "runs before there is a heap"],
   [/memcg/, "memory control groups are in no scenario yet"],
-  [/rcu/, "grace periods are in no scenario yet"],
+  [/rcu/, "grace periods: kfree_rcu() and its queues alone are in a scenario"],
   [/\/grow\/|serve_growth/, "the machine's memory has its full size from the start"],
-  [/large|\/run\/|buddy_take_run/, "large allocations are in no scenario yet"],
+  [/large|\/run\/|buddy_take_run/, "allocations of many blocks are in no scenario yet"],
   [/bulk/, "bulk calls are in no scenario yet"],
   [/krealloc|kcalloc|ksize|libc|aligned|malloc_usable/, "reallocation is in no scenario yet"],
   [/check|refuse/, "checked frees are for JavaScript callers"],

@@ -22,7 +22,10 @@ import { COUNTERS } from "../unit/support/counters.js";
 const QUICK = [
   ...["nmi-slabs", "nmi-frees", "nmi-kmalloc", "nmi-aba", "one-slab", "refill", "defer-drain"],
 ];
-const SINGLE = ["nocmpxchg", "rt-nmi", "rt-pair", "out-of-memory", "release-pair"];
+const SINGLE = [
+  ...["nocmpxchg", "rt-nmi", "rt-pair", "out-of-memory", "release-pair"],
+  ...["sleepers", "rcu", "rcu-nmi"],
+];
 
 async function exploreText(text: string, options: Partial<ExploreOptions>): Promise<ExploreResult> {
   const stage = await makeStage(parseScenario(text));

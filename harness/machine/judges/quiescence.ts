@@ -4,6 +4,7 @@
  *
  * Many schedules leave the same memory. It is judged once, and known again by its hash.
  */
+import { PG_LARGE } from "../../heap/constants.js";
 import { validate } from "../../heap/validate.js";
 import type { HeapView } from "../../heap/view.js";
 import { walkFreelist } from "../../heap/walk.js";
@@ -43,6 +44,7 @@ export class Quiescence {
     this.#known.add(hash);
     this.#validate("at the end");
     if (this.#machine.found !== null) return;
+    this.#machine.callAfter(0, "rcu_barrier");
     this.#machine.callAfter(0, "defer_free_barrier");
     this.#validate("once all is drained");
     this.#census();
@@ -78,6 +80,10 @@ export class Quiescence {
     const view = this.#view;
     view.refresh();
     const objects = new Set<number>();
+    for (let pfn = view.header().first_pfn; pfn < view.endPfn; pfn++) {
+      // A large allocation is known by its first page.
+      if (view.kind(pfn) === PG_LARGE) objects.add(view.page(pfn).start);
+    }
     for (const cache of view.caches()) {
       const all = { cpus: Array.from({ length: view.cpuCount }, (_, cpu) => cpu) };
       for (const slab of view.slabs(cache.address)) {

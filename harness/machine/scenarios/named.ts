@@ -137,6 +137,30 @@ const SINGLE: readonly Shape[] = [
     options: PAIR,
   },
   {
+    name: "sleepers-three",
+    about: "two sleepers on one lock: neither is forgotten",
+    rest: "irq-work/part0/sleepy/setup:c0c1c2c3c4c5/task:x0/task:x2/task:x4",
+    options: PAIR,
+  },
+  {
+    name: "large",
+    about: "whole pages come and go on both CPUs, from the same buddies",
+    rest: "irq-work/pages20/setup:l0l1c2/task:l3f0f3/task:f1l4c5",
+    options: PAIR,
+  },
+  {
+    name: "rcu",
+    about: "objects wait for a grace period while the other CPU allocates and drains",
+    rest: "irq-work/setup:c0c1c2c3/task:r0c4p/task:r1x2p",
+    options: PAIR,
+  },
+  {
+    name: "rcu-nmi",
+    about: "an NMI before every access of kfree_rcu()",
+    rest: "irq-work/setup:c0c1c2c3/task:r0r2pw/nmi:C4X4",
+    options: NMI_ONCE,
+  },
+  {
     name: "out-of-memory",
     about: "the last pages are gone while both CPUs want a slab",
     rest: "irq-work/pages8/setup:c0c1/task:c2x0/task:c3x1",

@@ -19,7 +19,8 @@
  *
  * A program is a row of letters, each with the number of a slot: `k` kmalloc, `z` kzalloc, `f`
  * kfree, `c` kmem_cache_alloc, `x` kmem_cache_free; capitals are their nolock twins (`z` has none).
- * `p` poll, `b` defer_free_barrier, `s` kmem_cache_shrink stand alone.
+ * `l` kmalloc of whole pages, `r` kfree_rcu. `p` poll, `b` defer_free_barrier, `s`
+ * kmem_cache_shrink, `w` synchronize_rcu stand alone.
  */
 import { DEFER_ARMS, type DeferArm } from "../../heap/constants.js";
 import type { MachineBuild } from "../core/module.js";
@@ -55,8 +56,8 @@ export interface Scenario {
 /** Thrown for a text that is no scenario. */
 export class ScenarioError extends Error {}
 
-const WITH_SLOT = "kKzfFcCxX";
-const ALONE = "pbs";
+const WITH_SLOT = "kKzfFcCxXlr";
+const ALONE = "pbsw";
 
 /** @throws ScenarioError */
 export function parseScenario(text: string): Scenario {
@@ -151,7 +152,7 @@ function slotsOf(steps: readonly Step[]): Set<number> {
 /** Whether a program frees what it did not allocate itself. */
 export function isTaken(steps: readonly Step[], slot: number): boolean {
   const [first] = steps.filter((step) => step.slot === slot);
-  return first !== undefined && "fFxX".includes(first.letter);
+  return first !== undefined && "fFxXr".includes(first.letter);
 }
 
 /** Whether a CPU has several tasks: which of them runs is no conflict of accesses. */

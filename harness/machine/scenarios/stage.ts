@@ -18,6 +18,8 @@ const HEAP_RT = 1;
 const HEAP_NO_CMPXCHG = 2;
 const LOCK_WAIT = 2;
 const NODE_ANY = -1;
+/** More than any bucket holds. */
+const LARGE_BYTES = 9000;
 /** Accesses that no nolock call of a tiny heap needs more of. */
 export const NOLOCK_STEPS_MAX = 3000;
 /** Where the scenario's cache gets its name: a word that belongs to nobody. */
@@ -156,6 +158,12 @@ function operationsOf(
         return free("kfree", slot, [], false);
       case "F":
         return free("kfree_nolock", slot, [], true);
+      case "l":
+        return { ...alloc("kmalloc", slot, [LARGE_BYTES, 0], false), bytes: LARGE_BYTES };
+      case "r":
+        return free("kfree_rcu", slot, [], false);
+      case "w":
+        return operation("synchronize_rcu");
       case "c":
         return alloc("kmem_cache_alloc", slot, [cache, 0], false);
       case "C":
