@@ -131,6 +131,18 @@ const SINGLE: readonly Shape[] = [
     options: PAIR,
   },
   {
+    name: "two-tasks",
+    about: "two tasks of one CPU, preempted wherever the kernel would",
+    rest: "irq-work/cpus1/setup:c0c1/task0:c2x0/task0:x1c3",
+    options: PAIR,
+  },
+  {
+    name: "nmi-rest",
+    about: "an NMI before every access of shrink, barrier and poll",
+    rest: "irq-work/part0/min2/setup:c0c1c2c3x0x1/task:X2bspx3/nmi:C4X4",
+    options: NMI_ONCE,
+  },
+  {
     name: "sleepers",
     about: "who finds list_lock held spins to the end, and sleeps until it is woken",
     rest: "irq-work/part0/sleepy/setup:c0c1c2c3/task:x0x2/task:x1x3",
