@@ -7,8 +7,9 @@
  *
  * Steps: 1. `npm ci` if the lock file is newer than what is installed. 2. Every target of
  * asconfig.json into build/NAME.{wasm,wat}, two compilers at a time. 3. harness/ into dist/ by tsc.
- * 4. build/*.wasm into dist/wasm/. A step is stale when the hash over its inputs differs from the
- * stamp it left in build/.stamps. Two runs at once are safe: the second waits for the first.
+ * 4. build/*.wasm into dist/wasm/. 5. What the machine runs, instrumented, into dist/wasm/machine/;
+ * not with --only. A step is stale when the hash over its inputs differs from the stamp it left in
+ * build/.stamps. Two runs at once are safe: the second waits for the first.
  */
 import { spawn } from "node:child_process";
 import {
@@ -32,6 +33,8 @@ const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 const STAMPS = join(ROOT, "build", ".stamps");
 const LOCK_FILE = join(ROOT, "package-lock.json");
 const PARALLEL_COMPILERS = 2;
+/** Builds that simulated CPUs run. */
+const MACHINE_BUILDS = ["selftest", "model", "release"];
 
 class BuildError extends Error {}
 
@@ -47,6 +50,9 @@ async function main() {
       if (options.only !== "tsc") failures.push(...(await buildTargets(options)));
       if (options.only !== "asc") failures.push(...(await buildHarness(options)));
       copyWasm();
+      if (options.only === undefined && failures.length === 0) {
+        failures.push(...(await buildMachine(options)));
+      }
       if (failures.length > 0) throw new BuildError(failures.join("\n"));
     },
     { onWait: (pid) => console.error(`prepare: waiting for another build (process ${pid})`) },
@@ -210,6 +216,37 @@ function copyWasm() {
   for (const path of listFiles(ROOT, "build", (name) => /^build\/[^/]+\.wasm$/.test(name))) {
     copyIfChanged(join(ROOT, path), join(ROOT, path.replace("build/", "dist/wasm/")));
   }
+}
+
+// ----------------------------------------------------------------------------- machine
+
+/** Instruments the builds that the machine runs, where they are stale; returns what failed. */
+async function buildMachine({ force }) {
+  const tools = listFiles(ROOT, "dist/machine/instrument", (path) => path.endsWith(".js"));
+  const stale = MACHINE_BUILDS.map((name) => {
+    const isBuild = name !== "selftest";
+    const inputs = isBuild
+      ? [`build/${name}.wasm`, `build/${name}.wat`]
+      : ["dist/machine/selftest.js"];
+    const outputs = ["wasm", "sites.json"].map((end) => `dist/wasm/machine/${name}.${end}`);
+    const hash = hashFiles(ROOT, [...inputs, ...tools, ".tools/instrument.mjs"]);
+    const isBuilt = inputs.every((path) => existsSync(join(ROOT, path)));
+    const isThere = outputs.every((path) => existsSync(join(ROOT, path)));
+    const isFresh = !force && isThere && readStamp(`machine-${name}`)?.hash === hash;
+    return isBuilt && !isFresh ? { name, hash } : null;
+  }).filter((each) => each !== null);
+  if (stale.length === 0) return [];
+  console.error(`prepare: instrumenting (${stale.map(({ name }) => name).join(", ")})`);
+  const script = join(ROOT, ".tools", "instrument.mjs");
+  const failures = await Promise.all(
+    stale.map(async ({ name, hash }) => {
+      const { code, output } = await run(process.execPath, [script, name]);
+      if (code !== 0) return `instrumenting ${name} failed:\n${output.slice(-2000)}`;
+      writeStamp(`machine-${name}`, { hash });
+      return null;
+    }),
+  );
+  return failures.filter((failure) => failure !== null);
 }
 
 // ----------------------------------------------------------------------------- helpers

@@ -9,8 +9,10 @@ import type { Command } from "commander";
 import * as bench from "./bench.js";
 import * as compare from "./compare.js";
 import * as doctor from "./doctor.js";
+import * as explore from "./explore.js";
 import * as fuzz from "./fuzz.js";
 import * as mutants from "./mutants.js";
+import * as replay from "./replay.js";
 import * as slabinfo from "./slabinfo.js";
 import * as slabtop from "./slabtop.js";
 import * as stress from "./stress.js";
@@ -22,6 +24,7 @@ export interface CommandModule {
 }
 
 export const COMMANDS: readonly CommandModule[] = [
-  ...[compare, bench, stress, fuzz, mutants, trace],
+  ...[compare, bench, stress, trace],
+  ...[fuzz, explore, replay, mutants],
   ...[slabinfo, slabtop, doctor],
 ];

@@ -1,0 +1,81 @@
+/** What one access does to the books: the undo log, the learned conflicts, and spin loops. */
+import { SITE_KINDS, isWrite } from "../instrument/sites.js";
+import type { Conflicts } from "./conflicts.js";
+import type { Fibre } from "./fibre.js";
+import type { UndoLog } from "./undo.js";
+
+const kindOf = (kind: (typeof SITE_KINDS)[number]): number => SITE_KINDS.indexOf(kind);
+const ATOMIC_LOAD = kindOf("atomicLoad");
+const RMW = kindOf("rmw");
+const CMPXCHG = kindOf("cmpxchg");
+const RELAX = kindOf("relax");
+const WRITES = Uint8Array.from(SITE_KINDS, (kind) => Number(isWrite(kind)));
+
+export class AccessLog {
+  readonly #words: Int32Array;
+  readonly #undo: UndoLog;
+  readonly #conflicts: Conflicts;
+  /** Where the copy or fill that comes next goes, what it reads (-1: nothing), how much. */
+  dest = 0;
+  source = -1;
+  bytes = 0;
+
+  constructor(words: Int32Array, undo: UndoLog, conflicts: Conflicts) {
+    this.#words = words;
+    this.#undo = undo;
+    this.#conflicts = conflicts;
+  }
+
+  span(dest: number, source: number, bytes: number): void {
+    this.dest = dest >>> 0;
+    this.source = source === -1 ? -1 : source >>> 0;
+    this.bytes = bytes >>> 0;
+  }
+
+  /** The access happens right after this. @param width 0: it is a span, or touches nothing */
+  note(fibre: Fibre, kind: number, width: number, address: number): void {
+    const writes = WRITES[kind] === 1;
+    fibre.spins = kind === RELAX;
+    fibre.inLoop = kind === RELAX || (fibre.inLoop && kind === ATOMIC_LOAD);
+    if (width === 0) {
+      if (writes) this.#noteSpan(fibre);
+      return;
+    }
+    const index = address >>> 2;
+    const isHandler = fibre.depth > 0;
+    if (writes) {
+      this.#undo.log(index);
+      if (width === 8) this.#undo.log(index + 1);
+    }
+    if (kind === ATOMIC_LOAD || kind === RMW || kind === CMPXCHG || kind === RELAX) {
+      fibre.noteRead(address, this.#words[index] as number);
+    }
+    this.#conflicts.note(index, fibre.id, isHandler, writes);
+    if (width === 8) this.#conflicts.note(index + 1, fibre.id, isHandler, writes);
+  }
+
+  #noteSpan(fibre: Fibre): void {
+    this.#undo.logRange(this.dest, this.bytes);
+    this.#noteRange(fibre, this.dest, true);
+    if (this.source >= 0) this.#noteRange(fibre, this.source, false);
+  }
+
+  #noteRange(fibre: Fibre, from: number, writes: boolean): void {
+    const end = (from + this.bytes + 3) >>> 2;
+    for (let index = from >>> 2; index < end; index++) {
+      this.#conflicts.note(index, fibre.id, fibre.depth > 0, writes);
+    }
+  }
+
+  /** Outside a schedule: only what undoing it takes. */
+  logOnly(kind: number, width: number, address: number): void {
+    if (WRITES[kind] === 0) return;
+    if (width === 0) this.#undo.logRange(this.dest, this.bytes);
+    else this.#undo.logRange(address >>> 0, width);
+  }
+
+  /** Whether an access of this kind and width is a copy or fill. */
+  static isSpan(kind: number, width: number): boolean {
+    return width === 0 && WRITES[kind] === 1;
+  }
+}

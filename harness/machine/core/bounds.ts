@@ -1,0 +1,29 @@
+/** What may happen in a schedule. */
+export interface Bounds {
+  /** Switches away from a fibre that could go on; Infinity: any number. */
+  readonly preemptions: number;
+  /** Handlers on each fibre, and how deep they may nest. */
+  readonly handlers: number;
+  readonly handlerDepth: number;
+  /** Times that a task may be moved to another CPU. */
+  readonly migrations: number;
+  /** Accesses after which a schedule counts as endless. */
+  readonly steps: number;
+  /** The part of a task before its first access is a choice of its own. */
+  readonly startsAreChoices: boolean;
+  /** Spin loops are run to their ends, so that who waits for a lock gets as far as to sleep. */
+  readonly spinsEnd: boolean;
+  /** Offer a choice only before accesses that may conflict. */
+  readonly learns: boolean;
+}
+
+export const DEFAULT_BOUNDS: Bounds = {
+  preemptions: Number.POSITIVE_INFINITY,
+  handlers: 0,
+  handlerDepth: 1,
+  migrations: 0,
+  steps: 100_000,
+  startsAreChoices: false,
+  spinsEnd: false,
+  learns: false,
+};

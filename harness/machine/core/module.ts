@@ -1,0 +1,58 @@
+/** An instrumented module, ready to become simulated CPUs. */
+import { SITE_KINDS, type SiteTable, SITE_TABLE_VERSION } from "../instrument/sites.js";
+import { UnsupportedError } from "../../heap/errors.js";
+
+export interface MachineModule {
+  readonly module: WebAssembly.Module;
+  readonly table: SiteTable;
+  /** By site number: index into SITE_KINDS, and bytes. */
+  readonly kinds: Uint8Array;
+  readonly widths: Uint8Array;
+  /** 1: its address is formed from `this_cpu` when it happens. */
+  readonly thisCpu: Uint8Array;
+}
+
+export function makeMachineModule(wasm: BufferSource, table: SiteTable): MachineModule {
+  if (table.version !== SITE_TABLE_VERSION) {
+    throw new TypeError(
+      `the site table: expected version ${SITE_TABLE_VERSION}, got ${table.version}; ` +
+        "try npm run build, which writes both anew",
+    );
+  }
+  return {
+    module: new WebAssembly.Module(wasm),
+    table,
+    kinds: Uint8Array.from(table.sites, ({ kind }) => SITE_KINDS.indexOf(kind)),
+    widths: Uint8Array.from(table.sites, ({ width }) => width),
+    thisCpu: Uint8Array.from(table.sites, ({ isThisCpu }) => Number(isThisCpu)),
+  };
+}
+
+export type MachineBuild = "model" | "release" | "selftest";
+
+const loaded = new Map<MachineBuild, Promise<MachineModule>>();
+
+/** The instrumented form of a build, as the package brings it. */
+export function loadMachineModule(build: MachineBuild): Promise<MachineModule> {
+  const known = loaded.get(build);
+  if (known !== undefined) return known;
+  const loading = readModule(build);
+  loaded.set(build, loading);
+  return loading;
+}
+
+async function readModule(build: MachineBuild): Promise<MachineModule> {
+  const { readFile } = await import("node:fs/promises");
+  const at = (extension: string) =>
+    new URL(`../../wasm/machine/${build}.${extension}`, import.meta.url);
+  try {
+    const wasm = await readFile(at("wasm"));
+    const table = JSON.parse(await readFile(at("sites.json"), "utf8")) as SiteTable;
+    return makeMachineModule(Uint8Array.from(wasm), table);
+  } catch (error) {
+    if ((error as { code?: string }).code !== "ENOENT") throw error;
+    throw new UnsupportedError(
+      `the machine: expected the instrumented build ${build}, got none; try npm run build`,
+    );
+  }
+}

@@ -1,0 +1,44 @@
+/**
+ * What simulated CPUs do: programs of calls, as data.
+ *
+ * A slot holds what a call returned, for a later call on any CPU; a free takes it out. Slots that
+ * the setup filled are
+ * the same at the start of every schedule.
+ */
+
+/** Slots that programs name. */
+export const SLOTS_MAX = 36;
+
+/** An argument: a number, or what is in a slot. */
+export type Argument = number | { readonly slot: number };
+
+/** What a call means for who owns which object. */
+export type Role = "alloc" | "free" | "other";
+
+export interface Operation {
+  /** Export of the module. */
+  readonly call: string;
+  readonly args: readonly Argument[];
+  /** Slot for its result; -1: nobody wants it. */
+  readonly into: number;
+  readonly role: Role;
+  /** For `free`: which argument is the object. */
+  readonly object: number;
+  /** For `alloc`: bytes that become the caller's. */
+  readonly bytes: number;
+  /** The call may not wait for anybody: a turn of a spin loop in it is a finding. */
+  readonly nolock: boolean;
+}
+
+export interface Task {
+  /** The CPU it starts on. */
+  readonly cpu: number;
+  readonly operations: readonly Operation[];
+  /** What an NMI on it does; empty: it gets none. */
+  readonly handler: readonly Operation[];
+}
+
+/** An operation with everything that most have as it usually is. */
+export function operation(call: string, ...args: Argument[]): Operation {
+  return { call, args, into: -1, role: "other", object: 0, bytes: 0, nolock: false };
+}

@@ -1,0 +1,69 @@
+/**
+ * What the instrumenter leaves beside a module: every access it put a hook in front of.
+ *
+ * A site is one instruction of the emitted binary. Its number is its place in `sites`, and what
+ * `point(site, address)` gets. Plain data: it is a JSON file beside the module.
+ */
+
+/** What an access is. `relax` is an atomic load whose value nobody takes: a turn of a spin loop. */
+export const SITE_KINDS = [
+  ...(["load", "store", "atomicLoad", "atomicStore", "rmw", "cmpxchg", "relax"] as const),
+  ...(["wait", "notify", "copy", "fill", "size", "grow"] as const),
+] as const;
+export type SiteKind = (typeof SITE_KINDS)[number];
+
+export interface Site {
+  /** The function of the emitted binary it is in: what was inlined there counts as its. */
+  readonly function: string;
+  readonly kind: SiteKind;
+  /** Bytes; 0 where the access itself says how many (copy, fill) or it has none (size, grow). */
+  readonly width: number;
+  /** Place among the accesses of its function, from 0. */
+  readonly index: number;
+  /** It forms its address from `this_cpu` after the hook: one step on whatever CPU that is. */
+  readonly isThisCpu: boolean;
+}
+
+/** A call that a program of the machine can make. */
+export interface CallSignature {
+  readonly parameters: number;
+  readonly hasResult: boolean;
+}
+
+export interface SiteTable {
+  /** Format of this file. */
+  readonly version: number;
+  /** Hash of the binary that was instrumented: what schedule strings are bound to. */
+  readonly build: string;
+  readonly sites: readonly Site[];
+  /** Exports that tasks may call: those whose parameters and result are 32-bit integers. */
+  readonly calls: Readonly<Record<string, CallSignature>>;
+  /** Exports that handlers may call, by operation number. */
+  readonly handlerCalls: readonly string[];
+}
+
+export const SITE_TABLE_VERSION = 1;
+
+/** Exports that an NMI handler may call, where a module has them. */
+export const HANDLER_CALLS = [
+  ...["nmi_enter", "nmi_exit", "irq_enter", "irq_exit", "kmalloc_nolock", "kfree_nolock"],
+  ...["kmem_cache_alloc_nolock", "kmem_cache_free_nolock", "kmalloc", "kfree", "poll"],
+  ...["kmem_cache_alloc", "kmem_cache_free"],
+] as const;
+
+/** An access whose effect is a write, for whoever wants to know before it happens. */
+export function isWrite(kind: SiteKind): boolean {
+  return (
+    kind === "store" ||
+    kind === "atomicStore" ||
+    kind === "rmw" ||
+    kind === "cmpxchg" ||
+    kind === "copy" ||
+    kind === "fill"
+  );
+}
+
+/** Whether the access is sequentially consistent. */
+export function isAtomic(kind: SiteKind): boolean {
+  return kind !== "load" && kind !== "store" && kind !== "copy" && kind !== "fill";
+}

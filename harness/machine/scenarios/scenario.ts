@@ -1,0 +1,161 @@
+/**
+ * A scenario as one short line of text: a heap, what is done before, and what each task and NMI
+ * does. The text is part of every schedule string, so that one line is all a replay needs.
+ *
+ * ```
+ * model/2048/irq-work/min0/part1/setup:k0k1f0/task:k2f2/task1:f1/nmi:K3F3
+ *   |     |     |       |    |      |           |        |         `- every NMI, on any task
+ *   |     |     |       |    |      |           |        `- a task that starts on CPU 1
+ *   |     |     |       |    |      |           `- tasks are on CPU 0, 1, ... by default
+ *   |     |     |       |    |      `- on CPU 0, before any schedule
+ *   |     |     |       |    `- percpu partial slabs that its cache may keep
+ *   |     |     |       `- empty slabs that a node keeps
+ *   |     |     `- arm of deferral
+ *   |     `- bytes of an object: kmalloc's, or those of the scenario's own cache
+ *   `- build
+ * ```
+ * Further words: `rt`, `nocmpxchg`, `cpus3`, `pages2` (that many pages are free when it begins),
+ * `sleepy` (spin loops are run to their ends, so that who waits for a lock sleeps).
+ *
+ * A program is a row of letters, each with the number of a slot: `k` kmalloc, `z` kzalloc, `f`
+ * kfree, `c` kmem_cache_alloc, `x` kmem_cache_free; capitals are their nolock twins (`z` has none).
+ * `l` kmalloc of whole pages, `r` kfree_rcu. `p` poll, `b` defer_free_barrier, `s`
+ * kmem_cache_shrink, `w` synchronize_rcu stand alone.
+ */
+import { DEFER_ARMS, type DeferArm } from "../../heap/constants.js";
+import type { MachineBuild } from "../core/module.js";
+import { SLOTS_MAX } from "../core/program.js";
+
+export interface Step {
+  readonly letter: string;
+  readonly slot: number;
+}
+
+export interface ScenarioTask {
+  readonly cpu: number;
+  readonly program: readonly Step[];
+}
+
+export interface Scenario {
+  readonly build: MachineBuild;
+  readonly bytes: number;
+  readonly arm: DeferArm;
+  readonly minPartial: number;
+  readonly cpuPartial: number;
+  readonly rt: boolean;
+  readonly noCmpxchg: boolean;
+  readonly sleepy: boolean;
+  readonly cpus: number;
+  /** Free pages at the start; -1: as many as there are. */
+  readonly pages: number;
+  readonly setup: readonly Step[];
+  readonly tasks: readonly ScenarioTask[];
+  readonly handler: readonly Step[];
+}
+
+/** Thrown for a text that is no scenario. */
+export class ScenarioError extends Error {}
+
+const WITH_SLOT = "kKzfFcCxXlr";
+const ALONE = "pbsw";
+
+/** @throws ScenarioError */
+export function parseScenario(text: string): Scenario {
+  const words = text.split("/");
+  const known = new Map<string, string>();
+  const tasks: ScenarioTask[] = [];
+  let build: MachineBuild = "model";
+  let arm: DeferArm = "irq-work";
+  let bytes = 64;
+  const flags = new Set<string>();
+  for (const word of words) {
+    const [, name = "", digits = "", program] = /^([a-z]+)(\d*):(.*)$/.exec(word) ?? [];
+    if (program !== undefined && name === "task") {
+      const cpu = digits === "" ? tasks.length : Number(digits);
+      tasks.push({ cpu, program: parseProgram(program) });
+    } else if (program !== undefined) known.set(name, program);
+    else if (word === "model" || word === "release") build = word;
+    else if ((DEFER_ARMS as readonly string[]).includes(word)) arm = word as DeferArm;
+    else if (/^\d+$/.test(word)) bytes = Number(word);
+    else if (/^(rt|nocmpxchg|sleepy)$/.test(word)) flags.add(word);
+    else {
+      const [, key, value = ""] = /^(min|part|cpus|pages)(\d+)$/.exec(word) ?? [];
+      if (key === undefined) throw new ScenarioError(`expected a word of a scenario, got ${word}`);
+      known.set(key, value);
+    }
+  }
+  const number = (key: string, otherwise: number) => Number(known.get(key) ?? otherwise);
+  const least = Math.max(1, ...tasks.map(({ cpu }) => cpu + 1));
+  return {
+    ...{ build, bytes, arm, tasks },
+    minPartial: number("min", 0),
+    cpuPartial: number("part", 1),
+    rt: flags.has("rt"),
+    noCmpxchg: flags.has("nocmpxchg"),
+    sleepy: flags.has("sleepy"),
+    cpus: Math.max(least, number("cpus", least)),
+    pages: number("pages", -1),
+    setup: parseProgram(known.get("setup") ?? ""),
+    handler: parseProgram(known.get("nmi") ?? ""),
+  };
+}
+
+export function formatScenario(scenario: Scenario): string {
+  const { build, bytes, arm, minPartial, cpuPartial, rt, noCmpxchg, cpus, pages } = scenario;
+  const programs = scenario.tasks.map(({ cpu, program }) => `task${cpu}:${formatProgram(program)}`);
+  return [
+    ...[build, `${bytes}`, arm, `min${minPartial}`, `part${cpuPartial}`],
+    ...(rt ? ["rt"] : []),
+    ...(noCmpxchg ? ["nocmpxchg"] : []),
+    ...(scenario.sleepy ? ["sleepy"] : []),
+    ...[`cpus${cpus}`],
+    ...(pages < 0 ? [] : [`pages${pages}`]),
+    ...(scenario.setup.length === 0 ? [] : [`setup:${formatProgram(scenario.setup)}`]),
+    ...programs,
+    ...(scenario.handler.length === 0 ? [] : [`nmi:${formatProgram(scenario.handler)}`]),
+  ].join("/");
+}
+
+function parseProgram(text: string): Step[] {
+  const steps: Step[] = [];
+  for (const [whole, letter = "", slot = ""] of text.matchAll(/([a-zA-Z])([0-9]*)|./g)) {
+    const isRight =
+      slot === ""
+        ? letter !== "" && ALONE.includes(letter)
+        : WITH_SLOT.includes(letter) && Number(slot) < SLOTS_MAX;
+    if (!isRight) throw new ScenarioError(`expected a step of a program, got ${whole} in ${text}`);
+    steps.push({ letter, slot: slot === "" ? -1 : Number(slot) });
+  }
+  return steps;
+}
+
+export function formatProgram(steps: readonly Step[]): string {
+  return steps.map(({ letter, slot }) => `${letter}${slot < 0 ? "" : slot}`).join("");
+}
+
+/**
+ * Whether tasks and handlers pass objects through slots, which are no memory: what conflicts
+ * through them cannot be learned from accesses.
+ */
+export function sharesSlots({ tasks, handler }: Scenario): boolean {
+  const uses = [...tasks.map(({ program }) => program), handler].map(slotsOf);
+  const fromOutside = slotsOf(handler);
+  const inSetup = [...fromOutside].some((slot) => slot >= 0 && isTaken(handler, slot));
+  const all = uses.flatMap((slots) => [...slots]);
+  return new Set(all).size !== all.length || (inSetup && tasks.length > 1);
+}
+
+function slotsOf(steps: readonly Step[]): Set<number> {
+  return new Set(steps.filter(({ slot }) => slot >= 0).map(({ slot }) => slot));
+}
+
+/** Whether a program frees what it did not allocate itself. */
+export function isTaken(steps: readonly Step[], slot: number): boolean {
+  const [first] = steps.filter((step) => step.slot === slot);
+  return first !== undefined && "fFxXr".includes(first.letter);
+}
+
+/** Whether a CPU has several tasks: which of them runs is no conflict of accesses. */
+export function sharesCpus({ tasks }: Scenario): boolean {
+  return new Set(tasks.map(({ cpu }) => cpu)).size < tasks.length;
+}
