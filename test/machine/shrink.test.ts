@@ -1,6 +1,6 @@
 /**
- * Goal: a finding is small when it is printed, and its string shows it again. Method: a task that is
- * moved to another CPU inside a slow path, which slow paths do not survive (no Worker is ever
+ * Goal: a finding is small when it is printed, and its string shows it again. Method: a task that
+ * is moved to another CPU inside a slow path, which slow paths do not survive (no Worker is ever
  * moved): a finding that is there on purpose, among operations that have nothing to do with it.
  */
 import { DEFAULT_EXPLORE, type ExploreOptions, explore } from "slablab/internal/machine/explore.js";
