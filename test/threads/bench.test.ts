@@ -196,7 +196,7 @@ test(
   "rows, lists and tables for programs",
   async () => {
     const list = await slablab(["bench", "--list"]);
-    expect(list.stdout).toMatch(/^larson +yes/m);
+    expect(list.stdout).toMatch(/^\* larson +a server/m);
     const args = ["bench", "nolock-pair", "--duration", "1ms"];
     const csv = await slablab([...args, "--csv"]);
     expect(csv.stdout.trimEnd().split("\r\n").slice(1)).toEqual([
