@@ -138,7 +138,7 @@ function budgetTable({ budgets }: BenchResults): string {
 
 function warningParts(warnings: readonly BenchWarning[]): string[] {
   if (warnings.length === 0) return [];
-  return [title("warnings"), ...groupedWarnings(warnings).map(wrap)];
+  return [title("warnings"), ...groupedWarnings(warnings).map((text) => wrap(text))];
 }
 
 /** One paragraph for all rows that are warned of alike. */

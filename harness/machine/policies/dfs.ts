@@ -48,6 +48,7 @@ export class DepthFirst implements Policy {
       this.#counts[depth] = optionCount;
       return options[0] as number;
     }
+    if (depth === 0) checkFibres(options, optionCount);
     if (depth >= this.#known) {
       this.#known = depth + 1;
       this.#chosen[depth] = -1;
@@ -129,4 +130,15 @@ function lastOf(explored: number, options: Int32Array, count: number): number {
     if ((explored & bitOf(options[at] as number)) !== 0) return at;
   }
   return -1;
+}
+
+/** All fibres can begin at the root. @throws RangeError if one has no bit in a sleep set */
+function checkFibres(options: ArrayLike<number>, count: number): void {
+  for (let index = 0; index < count; index++) {
+    const fibre = fibreOf(options[index] as number);
+    if (fibre < SLEEP_FIBRES_MAX) continue;
+    throw new RangeError(
+      `sleep sets: expected at most ${SLEEP_FIBRES_MAX} fibres, got more; try without sleep sets`,
+    );
+  }
 }
