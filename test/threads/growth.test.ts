@@ -5,7 +5,12 @@
  * through views; and when nothing is left everybody is told so, loses nothing, and finds all of it
  * again once it is free.
  */
+import { once } from "node:events";
+import { Worker } from "node:worker_threads";
+import { createHeap } from "slablab";
 import { PG_SLAB, PG_TABLE } from "slablab/internal/heap/constants.js";
+import { readFieldTable } from "slablab/internal/heap/fields.js";
+import { findHeap } from "slablab/internal/heap/find.js";
 import type { HeapView } from "slablab/internal/heap/view.js";
 import { describe, expect, test } from "vitest";
 import type { ExhaustArgs, GrowthArgs, GrowthReport } from "./jobs/growth.js";
@@ -29,6 +34,48 @@ test("objects in memory that another CPU has just grown can be used at once", as
   }
   expect(growths).toBeGreaterThan(20);
 });
+
+/** Holds the word at `address` like a lock, for as long as a slow memory.grow may take. */
+const HOLD_LOCK = `
+  const { parentPort, workerData: { buffer, address } } = require("node:worker_threads");
+  const words = new Int32Array(buffer);
+  Atomics.store(words, address / 4, 255);
+  parentPort.postMessage("held");
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
+  Atomics.store(words, address / 4, 0);
+`;
+
+test.each([
+  { bytes: 400_000, count: 16 },
+  { bytes: 5 * MIB, count: 2 },
+])(
+  "a CPU that may not sleep outlasts another's slow memory.grow, for $bytes bytes",
+  async ({ bytes, count }) => {
+    const heap = await createHeap({ cpus: 1, maximumBytes: 32 * MIB, initialBytes: MIB });
+    const cpu = heap.cpu(0, { mayWait: false });
+    const { memory, module } = heap.handle;
+    const table = readFieldTable(module);
+    const found = findHeap(memory.buffer, table);
+    if (found.state !== "ready") throw new Error(`expected a heap, got ${found.state}`);
+    const held: number[] = [];
+    // What comes next needs the memory to grow, sooner or later.
+    for (let size = MIB; size >= 8192; size /= 2) {
+      const before = memory.buffer.byteLength;
+      while (memory.buffer.byteLength === before) held.push(cpu.kmalloc(size));
+      cpu.kfree(held.pop() as number);
+    }
+    const address = found.base + table.offsets.heap_header.grow_lock;
+    const workerData = { buffer: memory.buffer, address };
+    const worker = new Worker(HOLD_LOCK, { eval: true, workerData });
+    await once(worker, "message");
+    const before = memory.buffer.byteLength;
+    const objects = Array.from({ length: count }, () => cpu.kmalloc(bytes));
+    expect(objects).not.toContain(0);
+    expect(memory.buffer.byteLength).toBeGreaterThan(before);
+    await once(worker, "exit");
+    expect(heap.validate()).toEqual([]);
+  },
+);
 
 describe("out of memory", () => {
   test.each([
