@@ -37,15 +37,17 @@ async function work() {
   const imports = { env: { memory: workerData.handle.memory, malloc, free } };
   const { exports: tree } = await WebAssembly.instantiate(workerData.program, imports);
   const root = () => cpu.view(ROOT, Uint32Array, 1)[0];
-  if (workerData.task === "build") {
+  const answer = workerData.task === "build" ? build() : `freed ${tree.tree_free(root())} nodes`;
+  // First offline, then the word that it is done: validate() wants a heap at rest.
+  cpu.offline();
+  parentPort.postMessage(answer);
+
+  function build() {
     for (let n = 0; n < KEYS; n++) {
       if (tree.tree_insert(ROOT, Math.imul(n, 2_654_435_761) >>> 20) === 0) throw new Error("full");
     }
-    parentPort.postMessage(`added ${tree.tree_sum(root())} keys`);
-  } else {
-    parentPort.postMessage(`freed ${tree.tree_free(root())} nodes`);
+    return `added ${tree.tree_sum(root())} keys`;
   }
-  cpu.offline();
 }
 
 /** The wasm of tree.wat. With a C compiler this is to read tree.wasm. */
