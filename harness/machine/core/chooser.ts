@@ -39,7 +39,7 @@ export class Chooser implements Situation {
   readonly #conflicts: Conflicts;
   #bounds: Bounds = DEFAULT_BOUNDS;
   /** By CPU: the fibre that has it. Only looked at where tasks share CPUs. */
-  readonly #has: Int32Array;
+  #has = new Int32Array(0);
   /** By CPU: index of the word with its preempt count. */
   #counts: readonly number[] = [];
   #shares = false;
@@ -54,7 +54,6 @@ export class Chooser implements Situation {
     this.#words = words;
     this.#module = module;
     this.#conflicts = conflicts;
-    this.#has = new Int32Array(fibres.length);
   }
 
   /** @param counts addresses of the preempt counts of all CPUs */
@@ -69,6 +68,8 @@ export class Chooser implements Situation {
     this.decisions = 0;
     this.preemptionsLeft = bounds.preemptions;
     this.migrationsLeft = bounds.migrations;
+    // Fibres are made after their chooser.
+    if (this.#has.length === 0) this.#has = new Int32Array(this.#fibres.length);
     this.#has.fill(NOBODY);
     const cpus = new Set(this.#fibres.slice(0, live).map(({ cpu }) => cpu));
     this.#shares = cpus.size < live || bounds.migrations > 0;
