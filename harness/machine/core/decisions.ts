@@ -2,7 +2,7 @@
  * Decisions: what comes next, as the policy says, and what the answer does to the fibres before
  * anybody runs. A decision that is not the default is noted: that is what names a schedule.
  */
-import { type Choice, INTERRUPT, MIGRATE, PRUNE, type Policy } from "../policies/policy.js";
+import { type Choice, INTERRUPT, KILL, MIGRATE, PRUNE, type Policy } from "../policies/policy.js";
 import { actionOf, fibreOf } from "../policies/policy.js";
 import type { Deviation } from "../policies/replay.js";
 import type { Chooser } from "./chooser.js";
@@ -60,7 +60,7 @@ export class Decisions {
       const { site } = machine.fibres[chooser.goesOn ? id : fibre.id] as Fibre;
       if (site >= 0) machine.injected[site] = 1;
     }
-    if (actionOf(code) === INTERRUPT && fibre.site >= 0) machine.injected[fibre.site] = 1;
+    if (isInjection(code) && fibre.site >= 0) machine.injected[fibre.site] = 1;
     const loser = chooser.take(code, id);
     if (loser >= 0) {
       const from = machine.fibres[loser] as Fibre;
@@ -78,4 +78,9 @@ export class Decisions {
     // A this_cpu operation forms its address when it happens.
     if (this.#thisCpu[fibre.site] === 1) fibre.address += to - from;
   }
+}
+
+/** What happens to the fibre itself, right before its access. */
+function isInjection(code: Choice): boolean {
+  return actionOf(code) === INTERRUPT || actionOf(code) === KILL;
 }

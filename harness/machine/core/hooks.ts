@@ -5,7 +5,15 @@
  * To suspend an instance, a hook starts to unwind its stack and says what is to happen instead;
  * while the stack unwinds, and while it is rewound, nothing else is asked.
  */
-import { type Choice, INTERRUPT, PRUNE, STEP, actionOf, fibreOf } from "../policies/policy.js";
+import {
+  type Choice,
+  INTERRUPT,
+  KILL,
+  PRUNE,
+  STEP,
+  actionOf,
+  fibreOf,
+} from "../policies/policy.js";
 import { AccessLog } from "./access-log.js";
 import { type Bounds, DEFAULT_BOUNDS } from "./bounds.js";
 import type { Decisions } from "./decisions.js";
@@ -70,7 +78,7 @@ export class Hooks implements HostOf {
       fibre.site = site;
       fibre.address = address >>> 0;
       const code = this.starting ? PRUNE : this.#decisions.decide(fibre.id);
-      if (code === PRUNE || fibreOf(code) !== fibre.id) {
+      if (code === PRUNE || fibreOf(code) !== fibre.id || actionOf(code) === KILL) {
         this.instead = code;
         this.unwound = true;
         fibre.startUnwind(fibre.stack);
@@ -100,6 +108,7 @@ export class Hooks implements HostOf {
     const width = this.#widths[site] as number;
     fibre.frame.delivered = false;
     fibre.frame.steps++;
+    fibre.frame.last = site;
     this.#machine.passed[site] = (this.#machine.passed[site] as number) + 1;
     if (++this.#machine.steps > this.bounds.steps)
       this.#machine.report("endless", ENDLESS, fibre.id);

@@ -5,18 +5,19 @@
  * A *schedule* is one run of all tasks from the same memory to their ends. A *decision* is made at
  * each access; its default is to go on, so what names a schedule is where it departs from that.
  */
-import { type Choice, PRUNE, type Policy, actionOf, fibreOf } from "../policies/policy.js";
+import { type Choice, KILL, PRUNE, type Policy, actionOf, fibreOf } from "../policies/policy.js";
 import type { Deviation } from "../policies/replay.js";
 import type { Bounds } from "./bounds.js";
 import { Chooser } from "./chooser.js";
 import { Conflicts } from "./conflicts.js";
 import { Decisions } from "./decisions.js";
-import { ASLEEP, FINISHED, FRESH, Fibre, type Frame, PARKED, STACK_BYTES } from "./fibre.js";
+import { ASLEEP, BLOCKED, DEAD, FINISHED, FRESH, PARKED, STACK_BYTES } from "./fibre.js";
+import { Fibre, type Frame } from "./fibre.js";
 import { Hooks } from "./hooks.js";
 import type { FoundHere, Watcher } from "./watcher.js";
 import type { MachineModule } from "./module.js";
 import { Operations } from "./operations.js";
-import type { Task } from "./program.js";
+import type { Operation, Task } from "./program.js";
 import { UndoLog } from "./undo.js";
 
 export interface MachineOptions {
@@ -144,7 +145,7 @@ export class Machine {
 
   #allFinished(): boolean {
     for (let id = 0; id < this.#chooser.live; id++) {
-      if ((this.fibres[id] as Fibre).state !== FINISHED) return false;
+      if (!(this.fibres[id] as Fibre).isOver) return false;
     }
     return true;
   }
@@ -158,10 +159,34 @@ export class Machine {
 
   #resume(code: Choice): void {
     const fibre = this.fibres[fibreOf(code)] as Fibre;
+    if (actionOf(code) === KILL) {
+      this.#kill(fibre);
+      return;
+    }
     if (fibre.id !== this.#chooser.current) this.switches++;
     this.#chooser.current = fibre.id;
     this.#hooks.action = actionOf(code);
     this.#enter(fibre);
+  }
+
+  /** It never goes on: its locks stay held, what it held in registers is gone. */
+  #kill(fibre: Fibre): void {
+    this.#hooks.unwound = false;
+    for (const watcher of this.watchers) watcher.dies(fibre);
+    fibre.state = DEAD;
+    fibre.suspended = false;
+  }
+
+  /** Whether an operation can begin; if not, its fibre is blocked until another is over. */
+  #mayBegin(fibre: Fibre, { awaits }: Operation): boolean {
+    if (awaits < 0) return true;
+    const other = this.fibres[awaits] as Fibre;
+    if (other.state !== DEAD) {
+      fibre.state = BLOCKED;
+      return false;
+    }
+    for (const watcher of this.watchers) watcher.reaps(fibre, other);
+    return true;
   }
 
   /** Give the thread to a fibre until it suspends itself or ends. */
@@ -174,7 +199,7 @@ export class Machine {
         hooks.rewinding = true;
         fibre.suspended = false;
       } else {
-        if (fibre.state === FRESH) fibre.state = PARKED;
+        if (fibre.state === FRESH || fibre.state === BLOCKED) fibre.state = PARKED;
         operations.begin(fibre);
       }
       while (fibre.state !== FINISHED) {
@@ -185,6 +210,12 @@ export class Machine {
           fibre.state = FINISHED;
           break;
         }
+        if (this.fibres[operation.awaits]?.state === FINISHED) {
+          frame.at++;
+          operations.begin(fibre);
+          continue;
+        }
+        if (!this.#mayBegin(fibre, operation)) return;
         const call = fibre.exports[operation.call] as (...args: number[]) => number;
         const result = call(
           operations.argument(fibre, 0),
@@ -224,6 +255,11 @@ export class Machine {
     return this.#operations.slots;
   }
 
+  /** The first task that came to its end, or -1: its instance can be called after the schedule. */
+  get survivor(): number {
+    return this.fibres.slice(0, this.#chooser.live).findIndex(({ state }) => state === FINISHED);
+  }
+
   // --------------------------------------------------------------------------- findings
 
   /** End the schedule with a finding. The first counts. */
@@ -245,7 +281,7 @@ export class Machine {
   #reportStuck(): void {
     const stuck = this.fibres
       .slice(0, this.#chooser.live)
-      .filter(({ state }) => state !== FINISHED);
+      .filter(({ isOver, state }) => !isOver && state !== BLOCKED);
     const asleep = stuck.filter(({ state }) => state === ASLEEP).length;
     const [first] = stuck;
     const what = asleep === 0 ? "spin" : asleep === stuck.length ? "sleep" : "spin or sleep";

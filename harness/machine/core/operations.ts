@@ -33,6 +33,8 @@ export class Operations {
     for (; frame.at < frame.operations.length; frame.at++) {
       const operation = frame.operations[frame.at] as Operation;
       frame.steps = 0;
+      frame.last = -1;
+      fibre.diesAnew = true;
       if (operation.role === "free") {
         const slot = operation.args[operation.object];
         if (typeof slot !== "object") throw new TypeError("expected a free of what is in a slot");
@@ -66,5 +68,6 @@ export class Operations {
     }
     for (const watcher of watchers) watcher.endOperation(fibre, operation, result, frame.steps);
     frame.at++;
+    fibre.diesAnew = true;
   }
 }

@@ -20,7 +20,8 @@
  * A program is a row of letters, each with the number of a slot: `k` kmalloc, `z` kzalloc, `f`
  * kfree, `c` kmem_cache_alloc, `x` kmem_cache_free; capitals are their nolock twins (`z` has none).
  * `l` kmalloc of whole pages, `r` kfree_rcu. `p` poll, `b` defer_free_barrier, `s`
- * kmem_cache_shrink, `w` synchronize_rcu stand alone.
+ * kmem_cache_shrink, `w` synchronize_rcu stand alone. `d1` reaps the CPU of task 1 once that died;
+ * it is skipped if task 1 comes to its end. Where there is a `d`, only tasks named by one may die.
  */
 import { DEFER_ARMS, type DeferArm } from "../../heap/constants.js";
 import type { MachineBuild } from "../core/module.js";
@@ -56,7 +57,9 @@ export interface Scenario {
 /** Thrown for a text that is no scenario. */
 export class ScenarioError extends Error {}
 
-const WITH_SLOT = "kKzfFcCxXlr";
+const WITH_SLOT = "kKzfFcCxXlrd";
+/** Its number is that of a task. */
+const REAP = "d";
 const ALONE = "pbsw";
 
 /** @throws ScenarioError */
@@ -85,6 +88,7 @@ export function parseScenario(text: string): Scenario {
     }
   }
   const number = (key: string, otherwise: number) => Number(known.get(key) ?? otherwise);
+  checkReaps(tasks, [known.get("setup") ?? "", known.get("nmi") ?? ""]);
   const least = Math.max(1, ...tasks.map(({ cpu }) => cpu + 1));
   return {
     ...{ build, bytes, arm, tasks },
@@ -98,6 +102,26 @@ export function parseScenario(text: string): Scenario {
     setup: parseProgram(known.get("setup") ?? ""),
     handler: parseProgram(known.get("nmi") ?? ""),
   };
+}
+
+/** @throws ScenarioError unless each `d` is a step of a task, and of another than it names */
+function checkReaps(tasks: readonly ScenarioTask[], others: readonly string[]): void {
+  for (const [at, { program }] of tasks.entries()) {
+    for (const { letter, slot } of program) {
+      if (letter !== REAP || (slot !== at && slot < tasks.length)) continue;
+      throw new ScenarioError(`expected d with the number of another task, got d${slot}`);
+    }
+  }
+  const wrong = others.find((text) => text.includes(REAP));
+  if (wrong !== undefined) {
+    throw new ScenarioError(`expected d in tasks only, got it in ${wrong}`);
+  }
+}
+
+/** Whether a task is there to be killed and reaped; without any such, all are. */
+export function mayDie({ tasks }: Scenario, task: number): boolean {
+  const reaped = tasks.flatMap(({ program }) => program.filter(({ letter }) => letter === REAP));
+  return reaped.length === 0 || reaped.some(({ slot }) => slot === task);
 }
 
 export function formatScenario(scenario: Scenario): string {
@@ -145,8 +169,10 @@ export function sharesSlots({ tasks, handler }: Scenario): boolean {
   return new Set(all).size !== all.length || (inSetup && tasks.length > 1);
 }
 
-function slotsOf(steps: readonly Step[]): Set<number> {
-  return new Set(steps.filter(({ slot }) => slot >= 0).map(({ slot }) => slot));
+/** Slots that a program names. */
+export function slotsOf(steps: readonly Step[]): Set<number> {
+  const named = steps.filter(({ letter, slot }) => slot >= 0 && letter !== REAP);
+  return new Set(named.map(({ slot }) => slot));
 }
 
 /** Whether a program frees what it did not allocate itself. */

@@ -6,11 +6,12 @@ import { STACK_BYTES } from "../core/fibre.js";
 import { Machine } from "../core/machine.js";
 import { type MachineModule, loadMachineModule } from "../core/module.js";
 import { type Operation, SLOTS_MAX, type Task, operation } from "../core/program.js";
+import { Losses } from "../judges/losses.js";
 import { NolockJudge } from "../judges/nolock.js";
 import { Ownership } from "../judges/ownership.js";
 import { Quiescence } from "../judges/quiescence.js";
 import { type AcceptedRace, RACE_FIBRES_MAX, RaceDetector } from "../judges/races.js";
-import { type Scenario, type Step, isTaken } from "./scenario.js";
+import { type Scenario, type Step, isTaken, mayDie, slotsOf } from "./scenario.js";
 
 const MEMORY_BYTES = 2 * 2 ** 20;
 const MAX_CACHES = 20;
@@ -24,6 +25,8 @@ const LARGE_BYTES = 9000;
 export const NOLOCK_STEPS_MAX = 3000;
 /** Where the scenario's cache gets its name: a word that belongs to nobody. */
 const NAME_AT = 16;
+/** Where cpu_reap() counts what it found. */
+const REPORT_AT = 2048;
 
 /** Races that are part of the design. */
 export const ACCEPTED_RACES: readonly AcceptedRace[] = [
@@ -46,6 +49,7 @@ export interface Stage {
   readonly tasks: readonly Task[];
   readonly nolock: NolockJudge;
   readonly ownership: Ownership;
+  readonly losses: Losses;
   readonly quiescence: Quiescence;
 }
 
@@ -78,25 +82,27 @@ export function stageOf(scenario: Scenario, module: MachineModule): Stage {
     cpu,
     operations: program.map(makeOperation),
     handler: handlerOf(scenario, fibre).map(makeOperation),
+    mayDie: mayDie(scenario, fibre),
   }));
   for (const task of tasks) {
     if (task.handler.length === 0) continue;
     task.handler.unshift(operation("nmi_enter"));
     task.handler.push(operation("nmi_exit"));
   }
-  const quiescence = new Quiescence(machine, view, ownership);
-  machine.watchers = [nolock, ownership, ...(races === undefined ? [] : [races])];
+  const losses = new Losses(module.table.sites);
+  const quiescence = new Quiescence(machine, view, ownership, losses);
+  machine.watchers = [nolock, ownership, losses, ...(races === undefined ? [] : [races])];
   const counts = areas
     .slice(0, scenario.cpus)
     .map((area) => area + table.offsets.cpu_area.preempt_count);
   machine.settle(areas, counts);
   quiescence.settle();
-  return { scenario, machine, view, tasks, nolock, ownership, quiescence };
+  return { scenario, machine, view, tasks, nolock, ownership, losses, quiescence };
 }
 
 /** The handler of a fibre: slots that only handlers use are each fibre's own. */
 function handlerOf({ handler, tasks }: Scenario, fibre: number): Step[] {
-  const named = new Set(tasks.flatMap(({ program }) => program.map(({ slot }) => slot)));
+  const named = new Set(tasks.flatMap(({ program }) => [...slotsOf(program)]));
   return handler.map((step) => {
     const isOwn = step.slot >= 0 && !named.has(step.slot) && !isTaken(handler, step.slot);
     return isOwn ? { ...step, slot: step.slot + SLOTS_MAX * (fibre + 1) } : step;
@@ -174,6 +180,11 @@ function operationsOf(
         return free("kmem_cache_free_nolock", slot, [cache], true);
       case "s":
         return operation("kmem_cache_shrink", cache);
+      case "d":
+        return {
+          ...operation("cpu_reap", scenario.tasks[slot]?.cpu ?? 0, REPORT_AT),
+          awaits: slot,
+        };
       case "b":
         return operation("defer_free_barrier");
       default:
