@@ -44,6 +44,8 @@ export class Chooser implements Situation {
   /** By CPU: index of the word with its preempt count. */
   #counts: readonly number[] = [];
   #shares = false;
+  /** Several tasks were made for one CPU: the death of one is not that of its CPU. */
+  #hasTwoOnOne = false;
 
   constructor(
     fibres: readonly Fibre[],
@@ -74,7 +76,8 @@ export class Chooser implements Situation {
     if (this.#has.length === 0) this.#has = new Int32Array(this.#fibres.length);
     this.#has.fill(NOBODY);
     const cpus = new Set(this.#fibres.slice(0, live).map(({ cpu }) => cpu));
-    this.#shares = cpus.size < live || bounds.migrations > 0;
+    this.#hasTwoOnOne = cpus.size < live;
+    this.#shares = this.#hasTwoOnOne || bounds.migrations > 0;
   }
 
   /** What comes after `id` stands before its next access; -1: nobody asks. */
@@ -122,7 +125,7 @@ export class Chooser implements Situation {
   }
 
   #offerDeath(fibre: Fibre): void {
-    if (fibre.state === FRESH || fibre.state === BLOCKED || fibre.isOver || this.#shares) return;
+    if (fibre.state === FRESH || fibre.state === BLOCKED || fibre.isOver || this.#hasTwoOnOne) return;
     if (fibre.task?.mayDie === false || (this.#bounds.learns && !fibre.diesAnew)) return;
     fibre.diesAnew = false;
     this.#offer(choice(fibre.id, KILL));
