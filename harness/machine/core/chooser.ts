@@ -125,7 +125,8 @@ export class Chooser implements Situation {
   }
 
   #offerDeath(fibre: Fibre): void {
-    if (fibre.state === FRESH || fibre.state === BLOCKED || fibre.isOver || this.#hasTwoOnOne) return;
+    if (fibre.state === FRESH || fibre.state === BLOCKED || fibre.isOver || this.#hasTwoOnOne)
+      return;
     if (fibre.task?.mayDie === false || (this.#bounds.learns && !fibre.diesAnew)) return;
     fibre.diesAnew = false;
     this.#offer(choice(fibre.id, KILL));

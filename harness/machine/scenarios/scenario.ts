@@ -15,7 +15,7 @@
  *   `- build
  * ```
  * Further words: `rt`, `nocmpxchg`, `cpus3`, `pages2` (that many pages are free when it begins),
- * `sleepy` (spin loops are run to their ends, so that who waits for a lock sleeps).
+ * `kib448` (the memory has so many KiB, a multiple of 64; 2 MiB otherwise), `sleepy` (spin loops are run to their ends, so that who waits for a lock sleeps).
  *
  * A program is a row of letters, each with the number of a slot: `k` kmalloc, `z` kzalloc, `f`
  * kfree, `c` kmem_cache_alloc, `x` kmem_cache_free; capitals are their nolock twins (`z` has none).
@@ -49,6 +49,8 @@ export interface Scenario {
   readonly cpus: number;
   /** Free pages at the start; -1: as many as there are. */
   readonly pages: number;
+  /** KiB of the memory. */
+  readonly kib: number;
   readonly setup: readonly Step[];
   readonly tasks: readonly ScenarioTask[];
   readonly handler: readonly Step[];
@@ -57,6 +59,7 @@ export interface Scenario {
 /** Thrown for a text that is no scenario. */
 export class ScenarioError extends Error {}
 
+const MEMORY_KIB = 2048;
 const WITH_SLOT = "kKzfFcCxXlrd";
 /** Its number is that of a task. */
 const REAP = "d";
@@ -82,7 +85,7 @@ export function parseScenario(text: string): Scenario {
     else if (/^\d+$/.test(word)) bytes = Number(word);
     else if (/^(rt|nocmpxchg|sleepy)$/.test(word)) flags.add(word);
     else {
-      const [, key, value = ""] = /^(min|part|cpus|pages)(\d+)$/.exec(word) ?? [];
+      const [, key, value = ""] = /^(min|part|cpus|pages|kib)(\d+)$/.exec(word) ?? [];
       if (key === undefined) throw new ScenarioError(`expected a word of a scenario, got ${word}`);
       known.set(key, value);
     }
@@ -99,6 +102,7 @@ export function parseScenario(text: string): Scenario {
     sleepy: flags.has("sleepy"),
     cpus: Math.max(least, number("cpus", least)),
     pages: number("pages", -1),
+    kib: Math.ceil(number("kib", MEMORY_KIB) / 64) * 64,
     setup: parseProgram(known.get("setup") ?? ""),
     handler: parseProgram(known.get("nmi") ?? ""),
   };
@@ -125,7 +129,7 @@ export function mayDie({ tasks }: Scenario, task: number): boolean {
 }
 
 export function formatScenario(scenario: Scenario): string {
-  const { build, bytes, arm, minPartial, cpuPartial, rt, noCmpxchg, cpus, pages } = scenario;
+  const { build, bytes, arm, minPartial, cpuPartial, rt, noCmpxchg, cpus, pages, kib } = scenario;
   const programs = scenario.tasks.map(({ cpu, program }) => `task${cpu}:${formatProgram(program)}`);
   return [
     ...[build, `${bytes}`, arm, `min${minPartial}`, `part${cpuPartial}`],
@@ -134,6 +138,7 @@ export function formatScenario(scenario: Scenario): string {
     ...(scenario.sleepy ? ["sleepy"] : []),
     ...[`cpus${cpus}`],
     ...(pages < 0 ? [] : [`pages${pages}`]),
+    ...(kib === MEMORY_KIB ? [] : [`kib${kib}`]),
     ...(scenario.setup.length === 0 ? [] : [`setup:${formatProgram(scenario.setup)}`]),
     ...programs,
     ...(scenario.handler.length === 0 ? [] : [`nmi:${formatProgram(scenario.handler)}`]),

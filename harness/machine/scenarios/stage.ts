@@ -11,9 +11,8 @@ import { NolockJudge } from "../judges/nolock.js";
 import { Ownership } from "../judges/ownership.js";
 import { Quiescence } from "../judges/quiescence.js";
 import { type AcceptedRace, RACE_FIBRES_MAX, RaceDetector } from "../judges/races.js";
-import { type Scenario, type Step, isTaken, mayDie, slotsOf } from "./scenario.js";
+import { type Scenario, ScenarioError, type Step, isTaken, mayDie, slotsOf } from "./scenario.js";
 
-const MEMORY_BYTES = 2 * 2 ** 20;
 const MAX_CACHES = 20;
 const HEAP_RT = 1;
 const HEAP_NO_CMPXCHG = 2;
@@ -59,7 +58,7 @@ export async function makeStage(scenario: Scenario): Promise<Stage> {
 
 export function stageOf(scenario: Scenario, module: MachineModule): Stage {
   const fibres = Math.max(scenario.cpus, scenario.tasks.length);
-  const pages = MEMORY_BYTES / 65536;
+  const pages = scenario.kib / 64;
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
   const stacks = 4096;
   const host = { call_ctor: () => 0, call_trace: () => {}, call_lockdep: () => {} };
@@ -110,7 +109,7 @@ function handlerOf({ handler, tasks }: Scenario, fibre: number): Step[] {
 }
 
 function boot(machine: Machine, scenario: Scenario, reserve: number): number {
-  const pages = MEMORY_BYTES / 4096;
+  const pages = scenario.kib / 4;
   const bits = (scenario.rt ? HEAP_RT : 0) | (scenario.noCmpxchg ? HEAP_NO_CMPXCHG : 0);
   const arm = DEFER_ARMS.indexOf(scenario.arm);
   const all = [reserve, pages, machine.fibres.length, 1, MAX_CACHES, arm, bits, 1];
@@ -182,7 +181,7 @@ function operationsOf(
         return operation("kmem_cache_shrink", cache);
       case "d":
         return {
-          ...operation("cpu_reap", scenario.tasks[slot]?.cpu ?? 0, REPORT_AT),
+          ...operation(reapOf(machine), scenario.tasks[slot]?.cpu ?? 0, REPORT_AT),
           awaits: slot,
         };
       case "b":
@@ -191,6 +190,12 @@ function operationsOf(
         return operation("poll");
     }
   };
+}
+
+/** @throws ScenarioError for a build without cpu_reap() */
+function reapOf(machine: Machine): string {
+  if (machine.fibres[0]?.exports.cpu_reap !== undefined) return "cpu_reap";
+  throw new ScenarioError("expected a build with cpu_reap() for the step d, got one without it");
 }
 
 /** A step of the setup: on CPU 0, before any schedule. */
