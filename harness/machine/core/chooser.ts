@@ -173,6 +173,7 @@ export class Chooser implements Situation {
   #canInterrupt(fibre: Fibre): boolean {
     const isPossible =
       fibre.handlersLeft > 0 &&
+      (fibre.task?.handler.length ?? 0) > 0 &&
       fibre.state === PARKED &&
       fibre.depth < this.#bounds.handlerDepth &&
       fibre.depth < DEPTH_MAX &&

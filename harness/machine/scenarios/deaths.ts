@@ -45,7 +45,7 @@ const DEATHS: readonly Death[] = [
   {
     name: "death-nmi",
     about: "a CPU dies in an NMI handler, or below it",
-    rest: `kib448/setup:c0c1c2/task:x0c6/nmi:C8X8/${REAPER}`,
+    rest: `kib448/setup:c0c1c2/task:x0c6/nmi0:C8X8/${REAPER}`,
     options: WITH_NMI,
   },
   {
@@ -94,6 +94,12 @@ const SINGLE: readonly Death[] = [
     about: "a CPU dies with a lock that another sleeps for",
     rest: "irq-work/part0/sleepy/kib448/setup:c0c1c2c3/task:x0/task:d0c20/task:x2",
     options: BESIDE,
+  },
+  {
+    name: "death-nmi-reaper",
+    about: "an NMI in the middle of reaping",
+    rest: "irq-work/kib448/setup:c0c1c2/task:x0/task:d0c20/nmi1:C8X8",
+    options: WITH_NMI,
   },
   {
     name: "death-reaper",

@@ -14,8 +14,10 @@
  *   |     `- bytes of an object: kmalloc's, or those of the scenario's own cache
  *   `- build
  * ```
- * Further words: `rt`, `nocmpxchg`, `cpus3`, `pages2` (that many pages are free when it begins),
- * `kib448` (the memory has so many KiB, a multiple of 64; 2 MiB otherwise), `sleepy` (spin loops are run to their ends, so that who waits for a lock sleeps).
+ * `nmi1:` is for NMIs on task 1 alone. Further words: `rt`, `nocmpxchg`, `cpus3`, `pages2` (that
+ * many pages are free when it begins), `kib448` (the memory has so many KiB, a multiple of 64;
+ * 2048 otherwise), `sleepy` (spin loops are run to their ends, so that who waits for a lock
+ * sleeps).
  *
  * A program is a row of letters, each with the number of a slot: `k` kmalloc, `z` kzalloc, `f`
  * kfree, `c` kmem_cache_alloc, `x` kmem_cache_free; capitals are their nolock twins (`z` has none).
@@ -54,6 +56,8 @@ export interface Scenario {
   readonly setup: readonly Step[];
   readonly tasks: readonly ScenarioTask[];
   readonly handler: readonly Step[];
+  /** The one task that gets NMIs; -1: all. */
+  readonly handlerOn: number;
 }
 
 /** Thrown for a text that is no scenario. */
@@ -73,14 +77,17 @@ export function parseScenario(text: string): Scenario {
   let build: MachineBuild = "model";
   let arm: DeferArm = "irq-work";
   let bytes = 64;
+  let handlerOn = -1;
   const flags = new Set<string>();
   for (const word of words) {
     const [, name = "", digits = "", program] = /^([a-z]+)(\d*):(.*)$/.exec(word) ?? [];
     if (program !== undefined && name === "task") {
       const cpu = digits === "" ? tasks.length : Number(digits);
       tasks.push({ cpu, program: parseProgram(program) });
-    } else if (program !== undefined) known.set(name, program);
-    else if (word === "model" || word === "release") build = word;
+    } else if (program !== undefined) {
+      known.set(name, program);
+      if (name === "nmi") handlerOn = digits === "" ? -1 : Number(digits);
+    } else if (word === "model" || word === "release") build = word;
     else if ((DEFER_ARMS as readonly string[]).includes(word)) arm = word as DeferArm;
     else if (/^\d+$/.test(word)) bytes = Number(word);
     else if (/^(rt|nocmpxchg|sleepy)$/.test(word)) flags.add(word);
@@ -94,7 +101,7 @@ export function parseScenario(text: string): Scenario {
   checkReaps(tasks, [known.get("setup") ?? "", known.get("nmi") ?? ""]);
   const least = Math.max(1, ...tasks.map(({ cpu }) => cpu + 1));
   return {
-    ...{ build, bytes, arm, tasks },
+    ...{ build, bytes, arm, tasks, handlerOn },
     minPartial: number("min", 0),
     cpuPartial: number("part", 1),
     rt: flags.has("rt"),
@@ -130,6 +137,7 @@ export function mayDie({ tasks }: Scenario, task: number): boolean {
 
 export function formatScenario(scenario: Scenario): string {
   const { build, bytes, arm, minPartial, cpuPartial, rt, noCmpxchg, cpus, pages, kib } = scenario;
+  const on = scenario.handlerOn < 0 ? "" : `${scenario.handlerOn}`;
   const programs = scenario.tasks.map(({ cpu, program }) => `task${cpu}:${formatProgram(program)}`);
   return [
     ...[build, `${bytes}`, arm, `min${minPartial}`, `part${cpuPartial}`],
@@ -141,7 +149,7 @@ export function formatScenario(scenario: Scenario): string {
     ...(kib === MEMORY_KIB ? [] : [`kib${kib}`]),
     ...(scenario.setup.length === 0 ? [] : [`setup:${formatProgram(scenario.setup)}`]),
     ...programs,
-    ...(scenario.handler.length === 0 ? [] : [`nmi:${formatProgram(scenario.handler)}`]),
+    ...(scenario.handler.length === 0 ? [] : [`nmi${on}:${formatProgram(scenario.handler)}`]),
   ].join("/");
 }
 

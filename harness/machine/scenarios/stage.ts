@@ -100,7 +100,8 @@ export function stageOf(scenario: Scenario, module: MachineModule): Stage {
 }
 
 /** The handler of a fibre: slots that only handlers use are each fibre's own. */
-function handlerOf({ handler, tasks }: Scenario, fibre: number): Step[] {
+function handlerOf({ handler, handlerOn, tasks }: Scenario, fibre: number): Step[] {
+  if (handlerOn >= 0 && handlerOn !== fibre) return [];
   const named = new Set(tasks.flatMap(({ program }) => [...slotsOf(program)]));
   return handler.map((step) => {
     const isOwn = step.slot >= 0 && !named.has(step.slot) && !isTaken(handler, step.slot);
