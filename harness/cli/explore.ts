@@ -1,6 +1,6 @@
 /**
- * `slablab explore`: the compiled allocator on simulated CPUs, under every interleaving and every
- * NMI within the bounds that the report names.
+ * `slablab explore`: the compiled allocator on simulated CPUs, under every interleaving, NMI
+ * and death within the bounds that the report names.
  */
 import { type Command, Option } from "commander";
 import type { NamedScenario } from "../machine/scenarios/named.js";
@@ -17,6 +17,7 @@ interface Options {
   readonly bound?: number;
   readonly nmi?: number;
   readonly migrations?: number;
+  readonly deaths?: number;
   readonly duration?: number;
   readonly schedules?: number;
   readonly learning: boolean;
@@ -35,7 +36,7 @@ const BENCH_MS = 3000;
 export function register(program: Command): void {
   program
     .command("explore")
-    .description("run the allocator under every interleaving and NMI within stated bounds")
+    .description("run the allocator under every interleaving, NMI and death within bounds")
     .argument("[scenario]", "a name of --list, or a scenario as text")
     .option("--all", "every scenario of --list", false)
     .option("--list", "print the scenarios and end", false)
@@ -44,6 +45,7 @@ export function register(program: Command): void {
     .addOption(boundOption())
     .addOption(nmiOption())
     .addOption(migrationsOption())
+    .addOption(deathsOption())
     .addOption(
       new Option(
         "--duration <time>",
@@ -85,6 +87,12 @@ function nmiOption(): Option {
 function migrationsOption(): Option {
   return new Option("--migrations <n>", "times that a task is moved to another CPU").argParser(
     (text) => integer(text, NMI_MAX, "1"),
+  );
+}
+
+function deathsOption(): Option {
+  return new Option("--deaths <n>", "tasks that die, each before any access").argParser((text) =>
+    integer(text, NMI_MAX, "1"),
   );
 }
 
@@ -155,12 +163,13 @@ async function find(name: string): Promise<NamedScenario> {
 
 /** What the command line says about every scenario. */
 function overrides(options: Options): Partial<ExploreOptions> {
-  const { policy, bound, nmi, migrations, schedules, seed, duration, learning } = options;
+  const { policy, bound, nmi, migrations, deaths, schedules, seed, duration, learning } = options;
   return {
     ...(policy !== undefined && { policy }),
     ...(bound !== undefined && { bound: Number.isFinite(bound) ? bound : null }),
     ...(nmi !== undefined && { nmi, nmiDepth: Math.max(1, nmi) }),
     ...(migrations !== undefined && { migrations }),
+    ...(deaths !== undefined && { deaths }),
     ...(schedules !== undefined && { schedules }),
     ...(!learning && { learns: false }),
     ...{ seed, durationMs: duration ?? DEFAULT_DURATION_MS },

@@ -7,6 +7,7 @@
 import { openPort } from "#platform";
 import type { Cpu } from "../heap/cpu.js";
 import { attachHeap } from "../heap/heap.js";
+import type { ReapReport } from "../heap/reap.js";
 import { runJob, type Seat } from "./job.js";
 import { type AttachCommand, type Command, describeThrown } from "./protocol.js";
 
@@ -44,9 +45,13 @@ async function obey(command: Command): Promise<unknown> {
   }
 }
 
-async function attach({ heap: id, handle, cpu: number }: AttachCommand): Promise<void> {
+/** @returns what a dead CPU of that number left, or null */
+async function attach(command: AttachCommand): Promise<ReapReport | null> {
+  const { heap: id, handle, cpu: number, reaps = false } = command;
   const heap = await attachHeap(handle);
+  const report = reaps && heap.isTaken(number) ? await heap.reap(number) : null;
   seats.set(id, { heap, number, cpu: heap.cpu(number) });
+  return report;
 }
 
 /** Goes offline unless a job did so already. */

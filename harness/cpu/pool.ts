@@ -6,11 +6,12 @@
  *
  * Laws: a run always settles. If one CPU throws or its Worker ends, the others are released from
  * their start lines, are given time to come back, and the run rejects with what went wrong first.
- * A pool in which a Worker has ended refuses further runs, and so does a Worker that is still in
- * one. While anything is asked of a Worker the process stays alive; an idle pool does not keep it
- * alive.
+ * A pool in which a Worker has ended refuses further runs until `revive()`, and so does a Worker
+ * that is still in one. While anything is asked of a Worker the process stays alive; an idle pool
+ * does not keep it alive.
  */
 import type { Heap, HeapHandle } from "../heap/heap.js";
+import type { ReapReport } from "../heap/reap.js";
 import { JobError } from "./job-error.js";
 import type { ThreadOptions } from "./platform.js";
 import type { JobRef } from "./protocol.js";
@@ -60,15 +61,17 @@ export interface RunOptions<Args> {
 /** Milliseconds that jobs have to end after the pool was closed. */
 const CLOSE_GRACE_MS = 500;
 
+const POOL_CLOSED = "expected an open pool, got one that was closed; make another";
 /** What became of the pool when it accepts nothing more. */
 const CLOSED = "because the pool was closed";
 
 export class Pool {
   /** Workers in the pool. */
   readonly cpus: number;
-  readonly #workers: readonly WorkerCpu[];
+  readonly #workers: WorkerCpu[];
+  readonly #options: PoolOptions;
   readonly #firstCpu: number;
-  readonly #heaps = new Set<number>();
+  readonly #heaps = new Map<number, HeapHandle>();
   readonly #lines = new Set<StartLine>();
   #heapCount = 0;
   #closing: Promise<void> | null = null;
@@ -76,6 +79,7 @@ export class Pool {
   /** Made by `createPool()`. */
   constructor(options: PoolOptions) {
     this.cpus = options.cpus;
+    this.#options = options;
     this.#firstCpu = options.firstCpu ?? 0;
     this.#workers = Array.from(
       { length: options.cpus },
@@ -103,8 +107,49 @@ export class Pool {
       await Promise.allSettled(this.#orderAll({ type: "detach", heap: id }, "detach"));
       throw failure.reason;
     }
-    this.#heaps.add(id);
+    this.#heaps.set(id, handle);
     return id;
+  }
+
+  /**
+   * Start a Worker in the place of each that ended, reap the CPUs that it was, and be those again.
+   * The others may go on with their jobs. Each heap needs a number that is free for the moment, or
+   * `heap.reap()` before this, on a thread that is a CPU of it.
+   *
+   * @returns what each left on each heap, in order; nothing where the numbers were free already
+   * @throws JobError if a CPU could not be reaped; the Worker in its place has ended then
+   */
+  async revive(): Promise<ReapReport[]> {
+    if (this.#closing !== null) throw new JobError(null, POOL_CLOSED);
+    const reports: ReapReport[] = [];
+    for (const { number, death } of [...this.#workers]) {
+      if (death === null) continue;
+      // Only now is it sure that its thread makes no further access.
+      await this.terminate(number);
+      const worker = new WorkerCpu(number, threadOptions(number, this.#options));
+      const cpu = this.#firstCpu + number;
+      try {
+        for (const [heap, handle] of this.#heaps) {
+          const order = { type: "attach", heap, handle, cpu, reaps: true } as const;
+          const report = await worker.order(order, "revive");
+          if (report !== null) reports.push(report as ReapReport);
+        }
+      } catch (error) {
+        await worker.terminate("because the CPU before it could not be reaped");
+        throw error;
+      }
+      this.#workers[number] = worker;
+    }
+    return reports;
+  }
+
+  /**
+   * End one Worker wherever it is, in the middle of a call too: its run rejects, and the CPUs that
+   * it was stay taken until `revive()`.
+   */
+  async terminate(worker: number): Promise<void> {
+    const [chosen] = this.#find([worker]);
+    await chosen?.terminate("because it was terminated");
   }
 
   /** Take every Worker offline on a heap and let go of its memory. */
@@ -182,14 +227,14 @@ export class Pool {
 
   /** Everything about a run that may throw, before any Worker hears of it. */
   #plan<Args>(ref: JobRef, cpus: number, options: RunOptions<Args>) {
-    const { args, argsOf, heap = [...this.#heaps].at(-1) ?? null } = options;
+    const { args, argsOf, heap = [...this.#heaps.keys()].at(-1) ?? null } = options;
     const job = { module: ref.module, name: ref.name };
     const each = Array.from({ length: cpus }, (_, index) => argsOf?.(index) ?? args);
     return { job, heap, cpus, args: each };
   }
 
-  #select(on: readonly number[] | undefined): WorkerCpu[] {
-    const workers = (on ?? [...this.#workers.keys()]).map((number) => {
+  #find(on: readonly number[]): WorkerCpu[] {
+    return on.map((number) => {
       const worker = this.#workers[number];
       if (worker !== undefined) return worker;
       throw new RangeError(
@@ -197,6 +242,10 @@ export class Pool {
           "leave it out for all of them",
       );
     });
+  }
+
+  #select(on: readonly number[] | undefined): WorkerCpu[] {
+    const workers = this.#find(on ?? [...this.#workers.keys()]);
     const busy = workers.find(({ task }) => task !== null);
     if (busy === undefined) return workers;
     throw new JobError(
@@ -207,15 +256,13 @@ export class Pool {
   }
 
   #checkOpen(): void {
-    if (this.#closing !== null) {
-      throw new JobError(null, "expected an open pool, got one that was closed; make another");
-    }
+    if (this.#closing !== null) throw new JobError(null, POOL_CLOSED);
     const dead = this.#workers.find((worker) => worker.death !== null);
     if (dead === undefined) return;
     throw new JobError(
       dead.number,
       `expected a pool whose Workers all live, got CPU ${dead.number}, whose Worker ended ` +
-        `${dead.death}; close() it and make another`,
+        `${dead.death}; revive() it, or close() the pool and make another`,
     );
   }
 }

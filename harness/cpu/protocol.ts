@@ -52,6 +52,8 @@ export interface AttachCommand {
   readonly handle: HeapHandle;
   /** The CPU number to become. */
   readonly cpu: number;
+  /** The number's thread is gone: reap it first, if that was not done yet. */
+  readonly reaps?: boolean;
 }
 
 /** Go offline on a heap and forget it. */

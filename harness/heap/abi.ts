@@ -175,6 +175,42 @@ export function instantiateHeap(
   return { exports, calls, cpuArea: () => unsigned(exports.this_cpu.value) };
 }
 
+/** Take over from a CPU; returns 1, or 0: it is not taken, the caller, or being reaped. */
+export type ReapCall = (victim: number, report: number) => number;
+
+/** cpu_reap() of an instance; null: its build leaves it to the module `reap`. */
+export function reapCallOf(exports: RawExports): ReapCall | null {
+  return (exports as unknown as { readonly cpu_reap?: ReapCall }).cpu_reap ?? null;
+}
+
+/** Whether instances of `module` will have it. */
+export function hasReap(module: WebAssembly.Module): boolean {
+  return WebAssembly.Module.exports(module).some(({ name }) => name === "cpu_reap");
+}
+
+/**
+ * cpu_reap() of the module `reap` on the same memory.
+ *
+ * @param registers of the CPU it runs as: addresses of its area, the heap and page 0's descriptor
+ */
+export function instantiateReap(
+  module: WebAssembly.Module,
+  memory: WebAssembly.Memory,
+  registers: readonly [area: number, base: number, map: number],
+): ReapCall {
+  const host = { call_ctor: () => 1, call_trace: ignore, call_lockdep: ignore };
+  const { exports } = instantiateSync(module, {
+    env: { memory },
+    host: { ...host, slab_report: ignore },
+  }).instance;
+  const { set_registers, cpu_reap } = exports as unknown as {
+    readonly set_registers: (area: number, base: number, map: number) => void;
+    readonly cpu_reap: ReapCall;
+  };
+  set_registers(...registers);
+  return cpu_reap;
+}
+
 function ignore(): void {}
 
 const NOT_OURS = "options.module: expected a build of slablab's allocator";

@@ -22,6 +22,8 @@ export interface CpuState {
   readonly tracer: Tracer | null;
   /** Address of the CPU's area. */
   readonly area: number;
+  /** Until `cpu.offline()`. */
+  isOnline: boolean;
   calls: HeapCalls;
   exports: RawExports;
 }

@@ -466,6 +466,7 @@ export class Cpu {
     checkTask(state, "cpu.offline");
     checkNoReader(state, "cpu.offline");
     state.calls.cpu_offline();
+    state.isOnline = false;
     const makeError = () =>
       new Error(
         `CPU ${this.id}: expected a CPU that is online, got one after offline(); ` +

@@ -4,7 +4,7 @@
  * Everything a heap is lies in its memory; a thread needs that memory and the compiled module,
  * which is what the handle holds. A Heap object is one thread's door to it.
  */
-import { type HeapCalls, instantiateHeap, unsigned } from "./abi.js";
+import { type HeapCalls, hasReap, instantiateHeap, unsigned } from "./abi.js";
 import { checkFunction, checkKeys } from "./arguments.js";
 import { Constructors } from "./constructors.js";
 import { headerAddress, parseSlabDebug, writeSlabDebug } from "./slab-debug-option.js";
@@ -13,7 +13,7 @@ import { writeReport } from "./slab-report.js";
 import { DEFER_ARMS, LOCK_BOUNDED, LOCK_WAIT } from "./constants.js";
 import { Cpu } from "./cpu.js";
 import type { CpuState } from "./cpu-state.js";
-import { describe, tagOf, throwNotInteger, throwUnsupported } from "./errors.js";
+import { describe, tagOf, throwNotInteger } from "./errors.js";
 import { type FieldTable, readFieldTable } from "./fields.js";
 import { type FoundHeap, findHeap } from "./find.js";
 import { compileBuild, compileGiven, compileUrl } from "./load.js";
@@ -28,6 +28,7 @@ import {
   resolveOptions,
 } from "./options.js";
 import { canWait, requireSharedMemory } from "./runtime.js";
+import { type ReapReport, checkDead, isTaken, reapAs, throwOwn } from "./reap.js";
 import { type SlabInfo, readSlabinfo } from "./slabinfo.js";
 import { type HeapStats, readStats } from "./stats.js";
 import { type OnTrace, Tracer } from "./trace.js";
@@ -65,6 +66,10 @@ export interface CpuOptions {
   readonly onReport?: (text: string) => void;
 }
 
+/** What to do instead of a call that found no free CPU. */
+const USE_CPU = "use cpu.memcgCreate() or cpu.memcgOpen() of one of them";
+const CALL_THERE = "call it on a thread that is one of them";
+
 /** An attach that meets a heap in the middle of its boot looks this often, this far apart. */
 const BOOT_LOOKS = 100;
 const BOOT_LOOK_MS = 20;
@@ -79,6 +84,8 @@ export class Heap {
   /** The options in force; those of a heap that was attached to are read from its header. */
   readonly options: ResolvedOptions;
   readonly #view: HeapView;
+  /** The CPUs that this Heap made this thread. */
+  readonly #own = new Set<CpuState>();
 
   /** Made by `createHeap()` and `attachHeap()`. */
   constructor(handle: HeapHandle, options: ResolvedOptions, view: HeapView) {
@@ -103,6 +110,8 @@ export class Heap {
     const tracer = this.#resolveTracer(options);
     const onReport = resolveOnReport(options);
     const state = this.#attach(id, mayWait, onReport, tracer) ?? throwTaken(id, cpus);
+    for (const each of this.#own) if (!each.isOnline) this.#own.delete(each);
+    this.#own.add(state);
     const cpu = new Cpu(state, mayWait);
     if (tracer === null) return cpu;
     tracer.attach(cpu.id);
@@ -132,7 +141,8 @@ export class Heap {
     if (number < 0) return null;
     const { options } = this;
     const area = cpuArea();
-    return { id: number, memory, options, view, constructors, tracer, area, calls, exports };
+    const state = { id: number, memory, options, view, constructors, tracer, area };
+    return { ...state, isOnline: true, calls, exports };
   }
 
   /** The handler of a CPU's trace points, or null. @throws RangeError for other builds */
@@ -180,9 +190,37 @@ export class Heap {
     return validate(this.#view);
   }
 
-  /** Take over from a CPU whose thread died. @throws UnsupportedError in this version */
-  reap(_cpu: number): never {
-    return throwUnsupported("heap.reap()", "end Workers with cpu.offline()");
+  /** Whether some thread is CPU `cpu`, alive or not. Context: any thread. */
+  isTaken(cpu: number): boolean {
+    return isTaken(this.#view, cpu);
+  }
+
+  /**
+   * Take over from a CPU whose thread is gone: a Worker that was terminated or crashed. Its locks
+   * are broken, and what it kept or had in its hands goes back to the heap, while the others go on;
+   * then its number is free. What it had allocated stays allocated, for whoever has the addresses.
+   *
+   * The caller must know that the thread is gone, which the heap cannot see: await
+   * `worker.terminate()` or its event `exit` first. Reaping a CPU that runs corrupts the heap.
+   *
+   * Context: a thread that is a CPU of this heap, outside `nmi()`; or one that can be for the
+   * moment of the call, since a number is free. If the caller dies in it, reap the caller, then
+   * `cpu` if it is still taken.
+   *
+   * @param cpu the number of the CPU whose thread is gone
+   * @returns what it left
+   * @throws RangeError, TypeError for a number that nobody has or of this very thread; RangeError
+   * if no number is free, and while another thread reaps it; Error inside nmi() or a constructor
+   */
+  async reap(cpu: number): Promise<ReapReport> {
+    checkDead(this.#view, cpu, this.options.cpus);
+    const module = hasReap(this.handle.module) ? null : await compileBuild("reap");
+    // Only now: what became of this thread's CPUs meanwhile counts.
+    const own = [...this.#own].filter(({ isOnline }) => isOnline);
+    if (own.some(({ id }) => id === cpu)) throwOwn(cpu);
+    const work = (state: CpuState) => reapAs(state, module, cpu);
+    const [mine] = own;
+    return mine === undefined ? this.#onFreeCpu("heap.reap", work, CALL_THERE) : work(mine);
   }
 
   /**
@@ -214,12 +252,12 @@ export class Heap {
   }
 
   /** Be a CPU for one call. @throws RangeError if no number is free */
-  #onFreeCpu<T>(call: string, work: (state: CpuState) => T): T {
+  #onFreeCpu<T>(call: string, work: (state: CpuState) => T, instead = USE_CPU): T {
     const state = this.#attach(undefined, canWait(), console.error, null);
     if (state === null) {
       throw new RangeError(
         `${call}: expected a free CPU for the moment of the call, got none: all ` +
-          `${this.options.cpus} are taken; use cpu.memcgCreate() or cpu.memcgOpen() of one of them`,
+          `${this.options.cpus} are taken; ${instead}`,
       );
     }
     try {

@@ -17,9 +17,10 @@ const BUILD_URLS = {
   bench: () => new URL("../wasm/bench.wasm", import.meta.url),
   "bench-stats": () => new URL("../wasm/bench-stats.wasm", import.meta.url),
   loads: () => new URL("../wasm/loads.wasm", import.meta.url),
+  reap: () => new URL("../wasm/reap.wasm", import.meta.url),
 } as const;
 
-/** Every wasm file of the package; `bench*` and `loads` measure, and are no option of a heap. */
+/** Every wasm file of the package; `bench*`, `loads` and `reap` are no option of a heap. */
 export type WasmFile = keyof typeof BUILD_URLS;
 
 /** Compiled, or being compiled, by URL: asking twice compiles once. */

@@ -6,6 +6,7 @@
  */
 import { type Bounds, DEFAULT_BOUNDS } from "./core/bounds.js";
 import type { FoundHere } from "./core/watcher.js";
+import type { LossCounts } from "./judges/losses.js";
 import { DepthFirst } from "./policies/dfs.js";
 import { Pct } from "./policies/pct.js";
 import { Eager } from "./policies/eager.js";
@@ -30,6 +31,8 @@ export interface ExploreOptions {
   readonly nmiDepth: number;
   /** Times that tasks may be moved to other CPUs; without learned conflicts. */
   readonly migrations: number;
+  /** Tasks that may die, each before any access: those that a scenario reaps, else any. */
+  readonly deaths: number;
   /** Offer a choice only before accesses that may conflict. */
   readonly learns: boolean;
   readonly sleepSets: boolean;
@@ -44,7 +47,7 @@ export interface ExploreOptions {
 }
 
 export const DEFAULT_EXPLORE: ExploreOptions = {
-  ...{ policy: "dfs", bound: 2, nmi: 0, nmiDepth: 1, migrations: 0, learns: true },
+  ...{ policy: "dfs", bound: 2, nmi: 0, nmiDepth: 1, migrations: 0, deaths: 0, learns: true },
   sleepSets: false,
   ...{ depth: 3, seed: 1, schedules: 1e7, durationMs: 60_000 },
 };
@@ -69,6 +72,10 @@ export interface ExploreResult {
   readonly switches: number;
   /** Different memories at the ends of schedules. */
   readonly states: number;
+  /** Tasks that died in all schedules. */
+  readonly deaths: number;
+  /** Objects lost to deaths, in the ends that were judged, by reason. */
+  readonly losses: LossCounts;
   /** The most accesses of its own that a nolock call needed. */
   readonly nolockSteps: number;
   readonly finding: ExploreFinding | null;
@@ -110,6 +117,8 @@ export async function explore(stage: Stage, options: ExploreOptions): Promise<Ex
     accesses: machine.accesses - before.accesses,
     switches: machine.switches - before.switches,
     states: stage.quiescence.states,
+    deaths: stage.losses.deaths,
+    losses: stage.losses.counts,
     nolockSteps: stage.nolock.longest,
     finding: search.finding,
     seconds: (performance.now() - begun) / 1000,
@@ -117,7 +126,7 @@ export async function explore(stage: Stage, options: ExploreOptions): Promise<Ex
 }
 
 export function boundsOf(options: ExploreOptions): Bounds {
-  const { policy, bound, nmi, nmiDepth, migrations, learns, sleepSets } = options;
+  const { policy, bound, nmi, nmiDepth, migrations, deaths, learns, sleepSets } = options;
   const isDfs = policy === "dfs";
   return {
     ...DEFAULT_BOUNDS,
@@ -125,18 +134,19 @@ export function boundsOf(options: ExploreOptions): Bounds {
     handlers: nmi,
     handlerDepth: nmiDepth,
     migrations,
+    deaths,
     learns: learns && isDfs && !sleepSets && migrations === 0,
   };
 }
 
 function makePolicy(options: ExploreOptions, stage: Stage): Policy {
-  const { policy, schedules: runs, seed, depth, sleepSets, bound } = options;
+  const { policy, schedules: runs, seed, depth, sleepSets, bound, deaths } = options;
   const random = new Random(seed);
   const fibres = stage.tasks.length;
   switch (policy) {
     case "dfs":
       // Pruning what commutes changes how many preemptions the rest needs: not with a bound.
-      return new DepthFirst({ sleepSets: sleepSets && bound === null });
+      return new DepthFirst({ sleepSets: sleepSets && bound === null && deaths === 0 });
     case "pct":
       return new Pct(random, { depth, runs, fibres });
     case "random":

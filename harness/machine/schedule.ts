@@ -9,9 +9,9 @@
  *  |      `- hash of the binary: site numbers and accesses of another build mean nothing here
  *  `- version of this format
  * ```
- * `4M1T0` moves task 0 to CPU 1.
+ * `4M1T0` moves task 0 to CPU 1; `4K0` is the death of task 0.
  */
-import { INTERRUPT, MIGRATE, STEP, actionOf, choice, fibreOf } from "./policies/policy.js";
+import { INTERRUPT, KILL, MIGRATE, STEP, actionOf, choice, fibreOf } from "./policies/policy.js";
 import type { Deviation } from "./policies/replay.js";
 import {
   type Scenario,
@@ -27,7 +27,9 @@ const BASE = 36;
 const LETTERS = new Map([
   ["S", STEP],
   ["N", INTERRUPT],
+  ["K", KILL],
 ]);
+const LETTER_OF = new Map([...LETTERS].map(([letter, action]) => [action, letter]));
 
 export interface Schedule {
   /** Hash of the binary it was found in. */
@@ -43,7 +45,7 @@ export function formatSchedule({ build, scenario, deviations }: Schedule): strin
   let last = 0;
   const parts = deviations.map(({ at, code }) => {
     const action = actionOf(code);
-    const letter = action >= MIGRATE ? `M${action - MIGRATE}T` : action === INTERRUPT ? "N" : "S";
+    const letter = LETTER_OF.get(action) ?? `M${action - MIGRATE}T`;
     const part = `${(at - last).toString(BASE)}${letter}${fibreOf(code)}`;
     last = at;
     return part;
@@ -97,7 +99,7 @@ export function parseSchedule(text: string): Schedule {
 function parseDeviations(text: string): Deviation[] {
   let at = 0;
   return text.split("-").map((part) => {
-    const match = /^([0-9a-z]+)(S|N|M(\d+)T)(\d+)$/.exec(part) ?? [];
+    const match = /^([0-9a-z]+)(S|N|K|M(\d+)T)(\d+)$/.exec(part) ?? [];
     const [, delta = "", letter = "", cpu, fibre = ""] = match;
     const action = cpu === undefined ? LETTERS.get(letter) : MIGRATE + Number(cpu);
     if (action === undefined)

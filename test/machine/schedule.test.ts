@@ -19,15 +19,17 @@ const TEXT = "model/16000/irq-work/setup:c0c1c2c3/task:x0c4/task:X1x2/nmi:C5X5";
 const RUNS = 40;
 const BOUNDS = boundsOf({ ...DEFAULT_EXPLORE, policy: "random", nmi: 1 });
 
-async function randomSchedules(): Promise<{ schedule: string; end: number; steps: number }[]> {
+async function randomSchedules(
+  bounds = BOUNDS,
+): Promise<{ schedule: string; end: number; steps: number }[]> {
   const stage = await makeStage(parseScenario(TEXT));
   const { machine, scenario, tasks } = stage;
   const { build } = machine.module.table;
   const policy = new UniformRandom(new Random(3), RUNS);
   const found = [];
   do {
-    machine.run(tasks, policy, BOUNDS);
-    expect(machine.found).toBeNull();
+    machine.run(tasks, policy, bounds);
+    if (bounds.deaths === 0) expect(machine.found).toBeNull();
     const schedule = formatSchedule({ build, scenario, deviations: machine.deviations });
     found.push({ schedule, end: machine.undo.hash(), steps: machine.steps });
     machine.restore();
@@ -50,6 +52,21 @@ describe("a schedule string", () => {
       const again = { end: machine.undo.hash(), steps: machine.steps, missed: policy.missed };
       machine.restore();
       expect(again).toEqual({ end, steps, missed: 0 });
+    }
+  });
+
+  test("so it is with a death in it, and the timeline shows where", async () => {
+    const all = await randomSchedules({ ...BOUNDS, deaths: 1 });
+    const deadly = all.filter(({ schedule }) => /K\d(-|~)/.test(schedule));
+    expect(deadly.length).toBeGreaterThan(3);
+    const { table } = await loadMachineModule("model");
+    for (const { schedule, steps } of deadly) {
+      const parsed = parseSchedule(schedule);
+      expect(formatSchedule(parsed)).toBe(schedule);
+      const again = await replay(parsed);
+      expect(again.steps).toBe(steps);
+      const text = timeline(again.events, table.sites, { fibres: 2, context: 0 }).join("\n");
+      expect(text).toMatch(/x dies before \w+: \w+ \S+/);
     }
   });
 

@@ -9,6 +9,8 @@ const ATOMIC_LOAD = kindOf("atomicLoad");
 const RMW = kindOf("rmw");
 const CMPXCHG = kindOf("cmpxchg");
 const RELAX = kindOf("relax");
+/** wait, notify and what comes after them change more than words. */
+const FIRST_ORDERED = kindOf("wait");
 const WRITES = Uint8Array.from(SITE_KINDS, (kind) => Number(isWrite(kind)));
 
 export class AccessLog {
@@ -35,6 +37,8 @@ export class AccessLog {
   /** The access happens right after this. @param width 0: it is a span, or touches nothing */
   note(fibre: Fibre, kind: number, width: number, address: number): void {
     const writes = WRITES[kind] === 1;
+    // Who only read leaves what it would have left before.
+    if (writes || kind >= FIRST_ORDERED) fibre.diesAnew = true;
     fibre.spins = kind === RELAX;
     fibre.inLoop = kind === RELAX || (fibre.inLoop && kind === ATOMIC_LOAD);
     if (width === 0) {

@@ -7,6 +7,8 @@ export interface Bounds {
   readonly handlerDepth: number;
   /** Times that a task may be moved to another CPU. */
   readonly migrations: number;
+  /** Tasks that may cease, each right before any of its accesses. */
+  readonly deaths: number;
   /** Accesses after which a schedule counts as endless. */
   readonly steps: number;
   /** The part of a task before its first access is a choice of its own. */
@@ -22,6 +24,7 @@ export const DEFAULT_BOUNDS: Bounds = {
   handlers: 0,
   handlerDepth: 1,
   migrations: 0,
+  deaths: 0,
   steps: 100_000,
   startsAreChoices: false,
   spinsEnd: false,

@@ -6,11 +6,11 @@
  * preempted: outside handlers, with a preempt count of 0.
  */
 import { SITE_KINDS, isWrite } from "../instrument/sites.js";
-import { INTERRUPT, MIGRATE, STEP, actionOf, choice, fibreOf } from "../policies/policy.js";
+import { INTERRUPT, KILL, MIGRATE, STEP, actionOf, choice, fibreOf } from "../policies/policy.js";
 import type { Choice, Situation } from "../policies/policy.js";
 import { type Bounds, DEFAULT_BOUNDS } from "./bounds.js";
 import type { Conflicts } from "./conflicts.js";
-import { DEPTH_MAX, FINISHED, FRESH, type Fibre, PARKED } from "./fibre.js";
+import { BLOCKED, DEPTH_MAX, FRESH, type Fibre, PARKED } from "./fibre.js";
 import type { MachineModule } from "./module.js";
 
 const FIRST_ORDERED = SITE_KINDS.indexOf("wait");
@@ -31,6 +31,7 @@ export class Chooser implements Situation {
   live = 0;
   preemptionsLeft = 0;
   migrationsLeft = 0;
+  deathsLeft = 0;
   /** Whether the fibre that asked could have gone on. */
   goesOn = false;
   readonly #fibres: readonly Fibre[];
@@ -39,10 +40,12 @@ export class Chooser implements Situation {
   readonly #conflicts: Conflicts;
   #bounds: Bounds = DEFAULT_BOUNDS;
   /** By CPU: the fibre that has it. Only looked at where tasks share CPUs. */
-  readonly #has: Int32Array;
+  #has = new Int32Array(0);
   /** By CPU: index of the word with its preempt count. */
   #counts: readonly number[] = [];
   #shares = false;
+  /** Several tasks were made for one CPU: the death of one is not that of its CPU. */
+  #hasTwoOnOne = false;
 
   constructor(
     fibres: readonly Fibre[],
@@ -54,7 +57,6 @@ export class Chooser implements Situation {
     this.#words = words;
     this.#module = module;
     this.#conflicts = conflicts;
-    this.#has = new Int32Array(fibres.length);
   }
 
   /** @param counts addresses of the preempt counts of all CPUs */
@@ -69,9 +71,13 @@ export class Chooser implements Situation {
     this.decisions = 0;
     this.preemptionsLeft = bounds.preemptions;
     this.migrationsLeft = bounds.migrations;
+    this.deathsLeft = bounds.deaths;
+    // Fibres are made after their chooser.
+    if (this.#has.length === 0) this.#has = new Int32Array(this.#fibres.length);
     this.#has.fill(NOBODY);
     const cpus = new Set(this.#fibres.slice(0, live).map(({ cpu }) => cpu));
-    this.#shares = cpus.size < live || bounds.migrations > 0;
+    this.#hasTwoOnOne = cpus.size < live;
+    this.#shares = this.#hasTwoOnOne || bounds.migrations > 0;
   }
 
   /** What comes after `id` stands before its next access; -1: nobody asks. */
@@ -85,7 +91,13 @@ export class Chooser implements Situation {
       if (this.#bounds.spinsEnd && this.#isInLoop(mover)) return;
       if (this.#canInterrupt(mover)) this.#offer(choice(id, INTERRUPT));
     }
-    const maySwitch = !goesOn || (this.preemptionsLeft > 0 && this.#matters(mover));
+    this.#offerSwitches(id, mover, goesOn);
+    // Last, and only beside others: what nothing but a death would end is a deadlock.
+    if (this.deathsLeft > 0 && this.optionCount > 0) this.#offerDeaths(mover);
+  }
+
+  #offerSwitches(id: number, mover: Fibre | undefined, goesOn: boolean): void {
+    const maySwitch = !goesOn || (this.preemptionsLeft > 0 && this.#matters(mover as Fibre));
     if (!maySwitch) return;
     for (let other = 0; other < this.live; other++) {
       if (goesOn && other === id) continue;
@@ -100,6 +112,26 @@ export class Chooser implements Situation {
     }
   }
 
+  /**
+   * Who stands before an access may die there. Who waits for its turn stands where it stood when it
+   * last asked, so that only who never asked is asked about: before the first decision.
+   */
+  #offerDeaths(mover: Fibre | undefined): void {
+    if (mover !== undefined) this.#offerDeath(mover);
+    if (this.decisions > 0) return;
+    for (let other = 0; other < this.live; other++) {
+      this.#offerDeath(this.#fibres[other] as Fibre);
+    }
+  }
+
+  #offerDeath(fibre: Fibre): void {
+    if (fibre.state === FRESH || fibre.state === BLOCKED || fibre.isOver || this.#hasTwoOnOne)
+      return;
+    if (fibre.task?.mayDie === false || (this.#bounds.learns && !fibre.diesAnew)) return;
+    fibre.diesAnew = false;
+    this.#offer(choice(fibre.id, KILL));
+  }
+
   #offer(code: Choice): void {
     this.options[this.optionCount++] = code;
   }
@@ -108,6 +140,9 @@ export class Chooser implements Situation {
     if (fibre.state === PARKED) {
       const isStuck = fibre.spins && !this.#bounds.spinsEnd;
       if (isStuck && !fibre.wouldSeeMore(this.#words)) return false;
+    } else if (fibre.state === BLOCKED) {
+      const { operations, at } = fibre.frame;
+      if (this.#fibres[operations[at]?.awaits ?? -1]?.isOver !== true) return false;
     } else if (fibre.state !== FRESH) return false;
     return !this.#shares || this.#canHave(fibre, fibre.cpu);
   }
@@ -126,7 +161,7 @@ export class Chooser implements Situation {
 
   #isPreemptible(owner: number, cpu: number): boolean {
     const fibre = this.#fibres[owner] as Fibre;
-    if (fibre.state === FINISHED) return true;
+    if (fibre.isOver) return true;
     const count = this.#counts[cpu];
     return fibre.depth === 0 && (count === undefined || this.#countAt(count) === 0);
   }
@@ -138,6 +173,7 @@ export class Chooser implements Situation {
   #canInterrupt(fibre: Fibre): boolean {
     const isPossible =
       fibre.handlersLeft > 0 &&
+      (fibre.task?.handler.length ?? 0) > 0 &&
       fibre.state === PARKED &&
       fibre.depth < this.#bounds.handlerDepth &&
       fibre.depth < DEPTH_MAX &&
@@ -170,6 +206,10 @@ export class Chooser implements Situation {
     const id = fibreOf(code);
     const fibre = this.#fibres[id] as Fibre;
     const action = actionOf(code);
+    if (action === KILL) {
+      this.deathsLeft--;
+      return NOBODY;
+    }
     if (this.goesOn && id !== asked) this.preemptionsLeft--;
     if (action === INTERRUPT) fibre.handlersLeft--;
     const cpu = action >= MIGRATE ? action - MIGRATE : fibre.cpu;

@@ -17,6 +17,10 @@ export const PARKED = 1;
 /** Asleep in memory.atomic.wait32. */
 export const ASLEEP = 2;
 export const FINISHED = 3;
+/** It ceased: it makes no access any more, and waits for nothing. */
+export const DEAD = 4;
+/** Before a call that awaits the death of another. */
+export const BLOCKED = 5;
 
 /** How deep handlers may interrupt each other. */
 export const DEPTH_MAX = 8;
@@ -48,6 +52,8 @@ export interface Frame {
   steps: number;
   /** What the operation frees. */
   object: number;
+  /** The access it made last, in this operation; -1: none yet. */
+  last: number;
 }
 
 export class Fibre {
@@ -78,6 +84,8 @@ export class Fibre {
   waitResult = 0;
   /** It is in a spin loop: nothing changes for it until one of the words it read does. */
   spins = false;
+  /** Something changed since its death was an option: dying now is not like dying then. */
+  diesAnew = true;
   /** It made a turn of a spin loop, and nothing but looked at words since. */
   inLoop = false;
   readonly readAddress = new Int32Array(READS);
@@ -140,6 +148,7 @@ export class Fibre {
     this.depth = 0;
     this.spins = false;
     this.inLoop = false;
+    this.diesAnew = true;
     this.readCount = 0;
     this.handlersLeft = handlers;
     this.enterFrame(task.operations);
@@ -152,6 +161,7 @@ export class Fibre {
     frame.at = 0;
     frame.delivered = false;
     frame.steps = 0;
+    frame.last = -1;
   }
 
   resetStack(): void {
@@ -165,6 +175,11 @@ export class Fibre {
   /** Whether the stack held what was put on it. */
   get isIntact(): boolean {
     return this.#words[(this.stack + STACK_BYTES - 4) >>> 2] === CANARY;
+  }
+
+  /** Whether it makes no access any more. */
+  get isOver(): boolean {
+    return this.state === FINISHED || this.state === DEAD;
   }
 
   get frame(): Frame {
@@ -193,5 +208,5 @@ export class Fibre {
 const READS = 4;
 
 function makeFrame(): Frame {
-  return { operations: [], at: 0, delivered: false, steps: 0, object: 0 };
+  return { operations: [], at: 0, delivered: false, steps: 0, object: 0, last: -1 };
 }

@@ -5,18 +5,19 @@
  * A *schedule* is one run of all tasks from the same memory to their ends. A *decision* is made at
  * each access; its default is to go on, so what names a schedule is where it departs from that.
  */
-import { type Choice, INTERRUPT, MIGRATE, PRUNE, type Policy, STEP } from "../policies/policy.js";
-import { actionOf, fibreOf } from "../policies/policy.js";
+import { type Choice, KILL, PRUNE, type Policy, actionOf, fibreOf } from "../policies/policy.js";
 import type { Deviation } from "../policies/replay.js";
-import { AccessLog } from "./access-log.js";
-import { type Bounds, DEFAULT_BOUNDS } from "./bounds.js";
+import type { Bounds } from "./bounds.js";
 import { Chooser } from "./chooser.js";
 import { Conflicts } from "./conflicts.js";
-import { DeviationLog } from "./deviation-log.js";
-import { ASLEEP, FINISHED, FRESH, Fibre, type Frame, PARKED, STACK_BYTES } from "./fibre.js";
+import { Decisions } from "./decisions.js";
+import { ASLEEP, BLOCKED, DEAD, FINISHED, FRESH, PARKED, STACK_BYTES } from "./fibre.js";
+import { Fibre, type Frame } from "./fibre.js";
+import { Hooks } from "./hooks.js";
 import type { FoundHere, Watcher } from "./watcher.js";
 import type { MachineModule } from "./module.js";
-import { type Operation, SLOTS_MAX, type Task } from "./program.js";
+import { Operations } from "./operations.js";
+import type { Operation, Task } from "./program.js";
 import { UndoLog } from "./undo.js";
 
 export interface MachineOptions {
@@ -33,11 +34,6 @@ export class Machine {
   readonly words: Int32Array;
   readonly fibres: readonly Fibre[];
   readonly undo: UndoLog;
-  readonly slots: Int32Array;
-  readonly #slotsAtStart: Int32Array;
-  readonly #kinds: Uint8Array;
-  readonly #widths: Uint8Array;
-  readonly #thisCpu: Uint8Array;
   /** By site: how often it was passed, and whether anything was ever injected right before it. */
   readonly passed: Float64Array;
   readonly injected: Uint8Array;
@@ -45,26 +41,15 @@ export class Machine {
   watchers: readonly Watcher[] = [];
 
   readonly #chooser: Chooser;
-  readonly #log: AccessLog;
-  readonly #deviations = new DeviationLog();
-  #bounds = DEFAULT_BOUNDS;
-  #policy: Policy | undefined;
+  readonly #decisions: Decisions;
+  readonly #operations: Operations;
+  readonly #hooks: Hooks;
   /** Accesses of this schedule, and of all. */
   steps = 0;
   accesses = 0;
   switches = 0;
   found: FoundHere | null = null;
   wasPruned = false;
-  /** What the fibre that runs is to do next, when it was resumed. */
-  #rewinding = false;
-  #action = STEP;
-  #next: Choice = PRUNE;
-  #unwound = false;
-  /** Outside schedules nothing is asked and nothing noted: setups and ends. */
-  #free = true;
-  /** Whether writes outside schedules are undone with the schedule before them. */
-  #logs = false;
-  #areas: readonly number[] = [];
 
   constructor(module: MachineModule, memory: WebAssembly.Memory, options: MachineOptions) {
     this.module = module;
@@ -72,20 +57,19 @@ export class Machine {
     this.words = new Int32Array(memory.buffer);
     this.undo = new UndoLog(this.words);
     this.conflicts = new Conflicts(this.words.length);
-    this.slots = new Int32Array(SLOTS_MAX * (options.fibres + 1));
-    this.#slotsAtStart = new Int32Array(this.slots.length);
-    this.#kinds = module.kinds;
-    this.#widths = module.widths;
-    this.#thisCpu = module.thisCpu;
     this.passed = new Float64Array(module.table.sites.length);
     this.injected = new Uint8Array(module.table.sites.length);
     const imports = options.imports ?? {};
-    this.fibres = Array.from({ length: options.fibres }, (_, id) => {
+    const fibres: Fibre[] = [];
+    this.fibres = fibres;
+    this.#chooser = new Chooser(fibres, this.words, module, this.conflicts);
+    this.#decisions = new Decisions(this, this.#chooser);
+    this.#operations = new Operations(this, options.fibres);
+    this.#hooks = new Hooks(this, this.#decisions, this.#operations);
+    for (let id = 0; id < options.fibres; id++) {
       const stack = options.stacks + id * STACK_BYTES;
-      return new Fibre(id, module, memory, this.words, stack, this, imports);
-    });
-    this.#log = new AccessLog(this.words, this.undo, this.conflicts);
-    this.#chooser = new Chooser(this.fibres, this.words, module, this.conflicts);
+      fibres.push(new Fibre(id, module, memory, this.words, stack, this.#hooks, imports));
+    }
   }
 
   /**
@@ -94,18 +78,18 @@ export class Machine {
    * @param areas addresses of the CPUs' areas @param counts of their preempt counts
    */
   settle(areas: readonly number[], counts: readonly number[]): void {
-    this.#areas = areas;
+    this.#decisions.areas = areas;
     this.#chooser.settle(counts);
-    this.#slotsAtStart.set(this.slots);
+    this.#operations.settle();
   }
 
   /** The same after a schedule, and undone with it. Only a fibre that ended has its stack left. */
   callAfter(fibre: number, name: string, ...args: number[]): number {
-    this.#logs = true;
+    this.#hooks.logs = true;
     try {
       return this.callFreely(fibre, name, ...args);
     } finally {
-      this.#logs = false;
+      this.#hooks.logs = false;
     }
   }
 
@@ -120,26 +104,24 @@ export class Machine {
 
   /** Run one schedule to its end; the memory stays as it left it until restore(). */
   run(tasks: readonly Task[], policy: Policy, bounds: Bounds): void {
-    this.#bounds = bounds;
-    this.#policy = policy;
+    const { areas } = this.#decisions;
     this.steps = 0;
-    this.#deviations.clear();
     this.found = null;
     this.wasPruned = false;
-    this.#rewinding = false;
-    this.#unwound = false;
-    this.slots.set(this.#slotsAtStart);
+    this.#hooks.begin(bounds);
+    this.#decisions.begin(policy);
+    this.#operations.restart();
     for (let id = 0; id < tasks.length; id++) {
       const fibre = this.fibres[id] as Fibre;
       fibre.reset(tasks[id] as Task, bounds.handlers);
-      if (this.#areas.length > 0) fibre.register = this.#areas[fibre.cpu] as number;
+      if (areas.length > 0) fibre.register = areas[fibre.cpu] as number;
     }
     this.#chooser.begin(tasks.length, bounds);
     for (const watcher of this.watchers) watcher.begin();
-    this.#free = false;
+    this.#hooks.free = false;
     policy.begin();
-    this.#loop();
-    this.#free = true;
+    this.#loop(bounds);
+    this.#hooks.free = true;
     this.accesses += this.steps;
   }
 
@@ -148,53 +130,77 @@ export class Machine {
     this.undo.restore();
   }
 
-  #loop(): void {
-    if (!this.#bounds.startsAreChoices) {
-      this.#next = PRUNE;
+  #loop(bounds: Bounds): void {
+    const hooks = this.#hooks;
+    if (!bounds.startsAreChoices) {
       for (let id = 0; id < this.#chooser.live; id++) this.#start(id);
     }
-    let code = this.#decide(-1);
+    let code = this.#decisions.decide(-1);
     while (code !== PRUNE && this.found === null) {
       this.#resume(code);
-      code = this.#unwound ? this.#next : this.#decide(-1);
+      code = hooks.unwound ? hooks.instead : this.#decisions.decide(-1);
     }
     if (this.found === null && !this.wasPruned && !this.#allFinished()) this.#reportStuck();
   }
 
   #allFinished(): boolean {
     for (let id = 0; id < this.#chooser.live; id++) {
-      if ((this.fibres[id] as Fibre).state !== FINISHED) return false;
+      if (!(this.fibres[id] as Fibre).isOver) return false;
     }
     return true;
   }
 
   /** Run a fresh fibre up to its first access. */
   #start(id: number): void {
-    this.#starting = true;
+    this.#hooks.starting = true;
     this.#enter(this.fibres[id] as Fibre);
-    this.#starting = false;
+    this.#hooks.starting = false;
   }
-  #starting = false;
 
   #resume(code: Choice): void {
     const fibre = this.fibres[fibreOf(code)] as Fibre;
+    if (actionOf(code) === KILL) {
+      this.#kill(fibre);
+      return;
+    }
     if (fibre.id !== this.#chooser.current) this.switches++;
     this.#chooser.current = fibre.id;
-    this.#action = actionOf(code);
+    this.#hooks.action = actionOf(code);
     this.#enter(fibre);
+  }
+
+  /** It never goes on: its locks stay held, what it held in registers is gone. */
+  #kill(fibre: Fibre): void {
+    this.#hooks.unwound = false;
+    for (const watcher of this.watchers) watcher.dies(fibre);
+    fibre.state = DEAD;
+    fibre.suspended = false;
+  }
+
+  /** Whether an operation can begin; if not, its fibre is blocked until another is over. */
+  #mayBegin(fibre: Fibre, { awaits }: Operation): boolean {
+    if (awaits < 0) return true;
+    const other = this.fibres[awaits] as Fibre;
+    if (other.state !== DEAD) {
+      fibre.state = BLOCKED;
+      return false;
+    }
+    for (const watcher of this.watchers) watcher.reaps(fibre, other);
+    return true;
   }
 
   /** Give the thread to a fibre until it suspends itself or ends. */
   #enter(fibre: Fibre): void {
-    this.#unwound = false;
+    const [hooks, operations] = [this.#hooks, this.#operations];
+    hooks.unwound = false;
     try {
       if (fibre.suspended) {
         fibre.startRewind(fibre.stack);
-        this.#rewinding = true;
+        hooks.rewinding = true;
         fibre.suspended = false;
       } else {
-        if (fibre.state === FRESH) fibre.state = PARKED;
-        this.#beginOperation(fibre);
+        if (fibre.state === FRESH || fibre.state === BLOCKED) fibre.state = PARKED;
+        operations.begin(fibre);
       }
       while (fibre.state !== FINISHED) {
         // The task itself: a handler that was suspended is below this call.
@@ -204,21 +210,27 @@ export class Machine {
           fibre.state = FINISHED;
           break;
         }
+        if (this.fibres[operation.awaits]?.state === FINISHED) {
+          frame.at++;
+          operations.begin(fibre);
+          continue;
+        }
+        if (!this.#mayBegin(fibre, operation)) return;
         const call = fibre.exports[operation.call] as (...args: number[]) => number;
         const result = call(
-          this.argument(fibre, 0),
-          this.argument(fibre, 1),
-          this.argument(fibre, 2),
-          this.argument(fibre, 3),
+          operations.argument(fibre, 0),
+          operations.argument(fibre, 1),
+          operations.argument(fibre, 2),
+          operations.argument(fibre, 3),
         );
-        if (this.#unwound) {
+        if (hooks.unwound) {
           fibre.stopUnwind();
           fibre.suspended = true;
           return;
         }
-        this.#endOperation(fibre, result);
+        operations.end(fibre, result);
         if (this.found !== null) return;
-        this.#beginOperation(fibre);
+        operations.begin(fibre);
       }
     } catch (error) {
       this.#trap(fibre, error);
@@ -231,237 +243,21 @@ export class Machine {
     this.report("trap", `${error.message} in ${where?.[1] ?? where?.[0] ?? "wasm"}`, fibre.id);
   }
 
-  // ----------------------------------------------------------------------- operations
-
-  /** Takes what is to be freed out of its slot; an operation that finds none is skipped. */
-  #beginOperation(fibre: Fibre): void {
-    const { frame } = fibre;
-    for (; frame.at < frame.operations.length; frame.at++) {
-      const operation = frame.operations[frame.at] as Operation;
-      frame.steps = 0;
-      if (operation.role === "free") {
-        const slot = operation.args[operation.object];
-        if (typeof slot !== "object") throw new TypeError("expected a free of what is in a slot");
-        frame.object = this.slots[slot.slot] as number;
-        if (frame.object === 0) continue;
-        this.slots[slot.slot] = 0;
-        const address = frame.object >>> 0;
-        for (const watcher of this.watchers) watcher.takes(fibre, slot.slot, address);
-      }
-      return;
-    }
-  }
-
-  #endOperation(fibre: Fibre, result: number): void {
-    const { frame } = fibre;
-    const operation = frame.operations[frame.at] as Operation;
-    if (operation.into >= 0) {
-      this.slots[operation.into] = result;
-      for (const watcher of this.watchers) watcher.puts(fibre, operation.into);
-    }
-    for (const watcher of this.watchers)
-      watcher.endOperation(fibre, operation, result, frame.steps);
-    frame.at++;
-  }
-
-  // ------------------------------------------------------------------------ decisions
-
-  /** What comes next. @param id the fibre that asks, or -1 @returns PRUNE: nobody can go on */
-  #decide(id: number): Choice {
-    if (this.found !== null) return PRUNE;
-    const chooser = this.#chooser;
-    const policy = this.#policy as Policy;
-    chooser.enumerate(id);
-    const { options, optionCount } = chooser;
-    if (optionCount === 0) {
-      this.#reportSleeper();
-      return PRUNE;
-    }
-    const first = options[0] as number;
-    const code = optionCount === 1 && !policy.asksAlways ? first : policy.choose(chooser);
-    const at = chooser.decisions++;
-    if (code === PRUNE) {
-      this.wasPruned = true;
-      return PRUNE;
-    }
-    const fibre = this.fibres[fibreOf(code)] as Fibre;
-    if (code !== first) {
-      this.#deviations.add(at, code);
-      const { site } = this.fibres[chooser.goesOn ? id : fibre.id] as Fibre;
-      if (site >= 0) this.injected[site] = 1;
-    }
-    if (actionOf(code) === INTERRUPT && fibre.site >= 0) this.injected[fibre.site] = 1;
-    const loser = chooser.take(code, id);
-    if (loser >= 0) {
-      const from = this.fibres[loser] as Fibre;
-      for (const watcher of this.watchers) watcher.handsOver(from, fibre);
-    }
-    if (actionOf(code) >= MIGRATE) this.#move(fibre, actionOf(code) - MIGRATE);
-    return code;
-  }
-
-  /** The task goes on elsewhere: what it computed from its register before stays as it was. */
-  #move(fibre: Fibre, cpu: number): void {
-    const [from, to] = [this.#areas[fibre.cpu] as number, this.#areas[cpu] as number];
-    fibre.cpu = cpu;
-    fibre.register = to;
-    // A this_cpu operation forms its address when it happens.
-    if (this.#thisCpu[fibre.site] === 1) fibre.address += to - from;
-  }
-
   get deviations(): Deviation[] {
-    return this.#deviations.toArray();
+    return this.#decisions.deviations;
   }
 
   get decisions(): number {
     return this.#chooser.decisions;
   }
 
-  // ------------------------------------------------------------------------ called from wasm
-
-  /** Before every access. @returns 1: run the handler, then ask again; 0: go on, or suspend */
-  point(fibre: Fibre, site: number, address: number): number {
-    if (this.#free) {
-      if (this.#logs) {
-        const [kind, width] = [this.#kinds[site] as number, this.#widths[site] as number];
-        this.#log.logOnly(kind, width, address);
-      }
-      return 0;
-    }
-    let action: number;
-    if (this.#rewinding) {
-      this.#rewinding = false;
-      fibre.stopRewind();
-      action = this.#action;
-    } else {
-      fibre.site = site;
-      fibre.address = address >>> 0;
-      const code = this.#starting ? PRUNE : this.#decide(fibre.id);
-      if (code === PRUNE || fibreOf(code) !== fibre.id) {
-        this.#next = code;
-        this.#unwound = true;
-        fibre.startUnwind(fibre.stack);
-        return 0;
-      }
-      action = actionOf(code);
-    }
-    if (action === INTERRUPT) {
-      this.#enterHandler(fibre);
-      return 1;
-    }
-    this.#commit(fibre, site, fibre.address);
-    return 0;
+  get slots(): Int32Array {
+    return this.#operations.slots;
   }
 
-  #enterHandler(fibre: Fibre): void {
-    fibre.frame.delivered = true;
-    fibre.depth++;
-    fibre.enterFrame((fibre.task as Task).handler);
-    fibre.spins = false;
-    for (const watcher of this.watchers) watcher.enterHandler(fibre);
-  }
-
-  /** The access happens now. */
-  #commit(fibre: Fibre, site: number, address: number): void {
-    const kind = this.#kinds[site] as number;
-    const width = this.#widths[site] as number;
-    fibre.frame.delivered = false;
-    fibre.frame.steps++;
-    this.passed[site] = (this.passed[site] as number) + 1;
-    if (++this.steps > this.#bounds.steps) this.report("endless", ENDLESS, fibre.id);
-    this.#log.note(fibre, kind, width, address);
-    if (AccessLog.isSpan(kind, width)) {
-      const { dest, source, bytes } = this.#log;
-      for (const watcher of this.watchers) watcher.span(fibre, dest, source, bytes);
-    }
-    const watchers = this.watchers;
-    for (let at = 0; at < watchers.length; at++) {
-      (watchers[at] as Watcher).access(fibre, site, kind, width, address);
-    }
-  }
-
-  span(_fibre: Fibre, dest: number, source: number, bytes: number): void {
-    this.#log.span(dest, source, bytes);
-  }
-
-  swapped(fibre: Fibre, did: number): void {
-    if (this.#free || this.#unwound || this.#rewinding) return;
-    for (const watcher of this.watchers) watcher.swapped(fibre, did !== 0);
-  }
-
-  /** memory.atomic.wait32. @returns 0 woken, 1 not equal, 2 timed out */
-  wait(fibre: Fibre, address: number, expected: number, forEver: number): number {
-    if (this.#free) return 1;
-    if (this.#rewinding) {
-      this.#rewinding = false;
-      fibre.stopRewind();
-      fibre.state = PARKED;
-      return fibre.waitResult;
-    }
-    for (const watcher of this.watchers) watcher.sleeps(fibre);
-    if (this.found !== null || this.words[address >>> 2] !== expected) return 1;
-    fibre.state = ASLEEP;
-    fibre.waitAddress = address >>> 0;
-    fibre.waitForEver = forEver !== 0;
-    this.#next = this.#decide(fibre.id);
-    this.#unwound = true;
-    fibre.startUnwind(fibre.stack);
-    return 0;
-  }
-
-  notify(fibre: Fibre, address: number, count: number): number {
-    if (this.#free) return 0;
-    let woken = 0;
-    for (const other of this.fibres) {
-      if (other.state !== ASLEEP || other.waitAddress !== address >>> 0 || woken >= count) continue;
-      other.waitResult = 0;
-      other.state = PARKED;
-      woken++;
-      for (const watcher of this.watchers) watcher.wakes(fibre, other);
-    }
-    return woken;
-  }
-
-  /** A sleeper whose time would be up: nobody else will wake it. */
-  #reportSleeper(): void {
-    const live = this.fibres.slice(0, this.#chooser.live);
-    const sleeper = live.find(({ state, waitForEver }) => state === ASLEEP && !waitForEver);
-    if (sleeper === undefined) return;
-    this.report("lost-wakeup", "only its timeout would wake a sleeper", sleeper.id);
-  }
-
-  size(): number {
-    return this.memory.buffer.byteLength >>> 16;
-  }
-
-  /** The memory has its full size from the start: what cannot be undone does not happen. */
-  grow(fibre: Fibre, delta: number): number {
-    if (!this.#free) for (const watcher of this.watchers) watcher.grows(fibre);
-    return delta === 0 ? this.size() : -1;
-  }
-
-  next(fibre: Fibre): number {
-    const { frame } = fibre;
-    this.#beginOperation(fibre);
-    const operation = frame.operations[frame.at];
-    if (operation !== undefined) return this.module.table.handlerCalls.indexOf(operation.call);
-    for (const watcher of this.watchers) watcher.exitHandler(fibre);
-    fibre.depth--;
-    return -1;
-  }
-
-  argument(fibre: Fibre, index: number): number {
-    const { frame } = fibre;
-    const operation = frame.operations[frame.at];
-    const argument = operation?.args[index];
-    if (typeof argument === "number" || argument === undefined) return argument ?? 0;
-    if (operation?.role === "free" && operation.object === index) return frame.object;
-    return this.slots[argument.slot] as number;
-  }
-
-  done(fibre: Fibre, value: number): void {
-    if (this.#unwound) return;
-    this.#endOperation(fibre, value);
+  /** The first task that came to its end, or -1: its instance can be called after the schedule. */
+  get survivor(): number {
+    return this.fibres.slice(0, this.#chooser.live).findIndex(({ state }) => state === FINISHED);
   }
 
   // --------------------------------------------------------------------------- findings
@@ -474,10 +270,18 @@ export class Machine {
     this.found = { kind, message, fibre, site, operation, step: this.steps };
   }
 
+  /** A sleeper whose time would be up: nobody else will wake it. */
+  reportSleeper(): void {
+    const live = this.fibres.slice(0, this.#chooser.live);
+    const sleeper = live.find(({ state, waitForEver }) => state === ASLEEP && !waitForEver);
+    if (sleeper === undefined) return;
+    this.report("lost-wakeup", "only its timeout would wake a sleeper", sleeper.id);
+  }
+
   #reportStuck(): void {
     const stuck = this.fibres
       .slice(0, this.#chooser.live)
-      .filter(({ state }) => state !== FINISHED);
+      .filter(({ isOver, state }) => !isOver && state !== BLOCKED);
     const asleep = stuck.filter(({ state }) => state === ASLEEP).length;
     const [first] = stuck;
     const what = asleep === 0 ? "spin" : asleep === stuck.length ? "sleep" : "spin or sleep";
@@ -485,5 +289,3 @@ export class Machine {
     this.report("deadlock", message, first?.id ?? 0);
   }
 }
-
-const ENDLESS = "more accesses than any schedule should need";

@@ -28,6 +28,8 @@ export interface Operation {
   readonly bytes: number;
   /** The call may not wait for anybody: a turn of a spin loop in it is a finding. */
   readonly nolock: boolean;
+  /** Task that must have died before it; if that one comes to its end, it is skipped. -1: none. */
+  readonly awaits: number;
 }
 
 export interface Task {
@@ -36,9 +38,11 @@ export interface Task {
   readonly operations: readonly Operation[];
   /** What an NMI on it does; empty: it gets none. */
   readonly handler: readonly Operation[];
+  /** Whether it may die, where the bounds allow a death. @default true */
+  readonly mayDie?: boolean;
 }
 
 /** An operation with everything that most have as it usually is. */
 export function operation(call: string, ...args: Argument[]): Operation {
-  return { call, args, into: -1, role: "other", object: 0, bytes: 0, nolock: false };
+  return { call, args, into: -1, role: "other", object: 0, bytes: 0, nolock: false, awaits: -1 };
 }

@@ -36,5 +36,9 @@ export class Watcher {
   wakes(_by: Fibre, _fibre: Fibre): void {}
   /** `to` goes on on the CPU that `from` had. */
   handsOver(_from: Fibre, _to: Fibre): void {}
+  /** It ceases before the access at `site`, in the frames that it has. */
+  dies(_fibre: Fibre): void {}
+  /** It begins to reap one that is dead, and knows that it is. */
+  reaps(_fibre: Fibre, _dead: Fibre): void {}
   grows(_fibre: Fibre): void {}
 }

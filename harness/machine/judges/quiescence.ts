@@ -2,6 +2,9 @@
  * What must hold when every task has ended: every law of validate(), before and after what was
  * deferred is drained; and exactly the objects that users hold are neither free nor lost.
  *
+ * If tasks died: the same once their CPUs were reaped, but for what they had in their hands; and a
+ * CPU that was reaped can be used again.
+ *
  * Many schedules leave the same memory. It is judged once, and known again by its hash.
  */
 import { PG_LARGE } from "../../heap/constants.js";
@@ -9,6 +12,7 @@ import { validate } from "../../heap/validate.js";
 import type { HeapView } from "../../heap/view.js";
 import { walkFreelist } from "../../heap/walk.js";
 import type { Machine } from "../core/machine.js";
+import type { Losses } from "./losses.js";
 import type { Ownership } from "./ownership.js";
 
 export class Quiescence {
@@ -18,8 +22,10 @@ export class Quiescence {
   /** Objects that are in use before any schedule, and nobody's. */
   #internal = new Set<number>();
   readonly #known = new Set<number>();
+  readonly #losses: Losses;
 
-  constructor(machine: Machine, view: HeapView, ownership: Ownership) {
+  constructor(machine: Machine, view: HeapView, ownership: Ownership, losses: Losses) {
+    this.#losses = losses;
     this.#machine = machine;
     this.#view = view;
     this.#ownership = ownership;
@@ -39,15 +45,51 @@ export class Quiescence {
 
   /** Judge the end of a schedule that is not undone yet. */
   judge(): void {
-    const hash = this.#machine.undo.hash() + this.#liveHash();
+    const machine = this.#machine;
+    const { survivor } = machine;
+    // Nobody is left to reap anybody.
+    if (survivor < 0) return;
+    const hash = machine.undo.hash() + this.#liveHash() + this.#losses.hash();
     if (this.#known.has(hash)) return;
     this.#known.add(hash);
+    this.#areReaped();
+    if (machine.found !== null) return;
     this.#validate("at the end");
-    if (this.#machine.found !== null) return;
-    this.#machine.callAfter(0, "rcu_barrier");
-    this.#machine.callAfter(0, "defer_free_barrier");
+    if (machine.found !== null) return;
+    machine.callAfter(survivor, "rcu_barrier");
+    machine.callAfter(survivor, "defer_free_barrier");
     this.#validate("once all is drained");
     this.#census();
+    if (machine.found === null) this.#useAgain();
+  }
+
+  /** The CPU of every task that died is free. */
+  #areReaped(): void {
+    this.#view.refresh();
+    for (const { cpu, id } of this.#losses.dead) {
+      if (this.#stateOf(cpu) === CPU_FREE) continue;
+      const message = `CPU ${cpu} is taken although its task died and others were to reap it`;
+      this.#machine.report("reap", message, id);
+    }
+  }
+
+  #stateOf(cpu: number): number {
+    const { cpu_areas, cpu_area_size } = this.#view.header();
+    const { state } = this.#view.table.offsets.cpu_area;
+    return this.#view.u32(cpu_areas + cpu * cpu_area_size + state);
+  }
+
+  /** Its number is given out again: it allocates and frees like any other. */
+  #useAgain(): void {
+    const machine = this.#machine;
+    for (const { id, cpu } of this.#losses.dead) {
+      const attached = machine.callAfter(id, "cpu_attach", this.#view.base, cpu, LOCK_WAIT);
+      const object = machine.callAfter(id, "kmalloc", 64, 0) >>> 0;
+      machine.callAfter(id, "kfree", object);
+      machine.callAfter(id, "cpu_offline");
+      if (attached < 0) machine.report("reap", `CPU ${cpu} could not be attached again`, id);
+    }
+    if (this.#losses.dead.length > 0) this.#validate("once the CPU was used again");
   }
 
   #liveHash(): number {
@@ -69,8 +111,8 @@ export class Quiescence {
       if (inUse.delete(object)) continue;
       this.#machine.report("census", `the live object ${hex(object)} counts as free`, 0);
     }
-    for (const object of inUse) {
-      if (this.#internal.has(object)) continue;
+    const lost = [...inUse].filter((object) => !this.#internal.has(object));
+    for (const object of this.#losses.unexplained(lost)) {
       this.#machine.report("census", `the object ${hex(object)} is lost: nobody's and not free`, 0);
     }
   }
@@ -104,6 +146,9 @@ export class Quiescence {
     return objects;
   }
 }
+
+const CPU_FREE = 0;
+const LOCK_WAIT = 2;
 
 function hex(address: number): string {
   return `0x${address.toString(16)}`;

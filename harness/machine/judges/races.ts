@@ -171,6 +171,11 @@ export class RaceDetector extends Watcher {
     this.#tick(by.id);
   }
 
+  /** Whoever reaps a CPU knows that its thread is gone, and so everything it did. */
+  override reaps(fibre: Fibre, dead: Fibre): void {
+    this.wakes(dead, fibre);
+  }
+
   override handsOver(from: Fibre, to: Fibre): void {
     this.wakes(from, to);
   }

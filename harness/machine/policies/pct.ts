@@ -4,9 +4,17 @@
  * 1 / (n * k^(d-1)), for n fibres and k steps.
  *
  * k is learned: the longest schedule so far. Handlers come at d-1 random steps too, so that an NMI
- * is as likely at one access as at any other.
+ * is as likely at one access as at any other; and so do deaths.
  */
-import { type Choice, INTERRUPT, type Policy, STEP, type Situation, actionOf } from "./policy.js";
+import {
+  type Choice,
+  INTERRUPT,
+  KILL,
+  type Policy,
+  STEP,
+  type Situation,
+  actionOf,
+} from "./policy.js";
 import { fibreOf } from "./policy.js";
 import type { Random } from "./random-source.js";
 
@@ -26,6 +34,7 @@ export class Pct implements Policy {
   readonly #priority: Int32Array;
   readonly #changeAt: Int32Array;
   readonly #interruptAt: Int32Array;
+  readonly #killAt: Int32Array;
   #steps: number;
   #step = 0;
   #done = 0;
@@ -36,6 +45,7 @@ export class Pct implements Policy {
     this.#priority = new Int32Array(options.fibres);
     this.#changeAt = new Int32Array(options.depth - 1);
     this.#interruptAt = new Int32Array(Math.max(1, options.depth - 1));
+    this.#killAt = new Int32Array(this.#interruptAt.length);
     this.#steps = options.steps ?? 1;
   }
 
@@ -63,6 +73,7 @@ export class Pct implements Policy {
     for (let at = 0; at < depth - 1; at++) this.#changeAt[at] = this.#random.below(this.#steps);
     for (let at = 0; at < this.#interruptAt.length; at++) {
       this.#interruptAt[at] = this.#random.below(this.#steps);
+      this.#killAt[at] = this.#random.below(this.#steps);
     }
   }
 
@@ -74,8 +85,9 @@ export class Pct implements Policy {
       this.#priority[fibreOf(best)] = at + 1;
       best = this.#best(situation, STEP);
     }
-    if (!this.#interruptAt.includes(step)) return best;
-    const interrupt = this.#best(situation, INTERRUPT);
+    const killed = this.#killAt.includes(step) ? this.#best(situation, KILL) : -1;
+    if (killed >= 0) return killed;
+    const interrupt = this.#interruptAt.includes(step) ? this.#best(situation, INTERRUPT) : -1;
     return interrupt < 0 ? best : interrupt;
   }
 

@@ -1,6 +1,12 @@
-/** Uniform: every choice is as likely as any other, at every access. Finds, proves nothing. */
+/**
+ * Uniform: every choice is as likely as any other, at every access; but a death, which is offered
+ * at every one and happens once. Finds, proves nothing.
+ */
 import type { Random } from "./random-source.js";
-import type { Choice, Policy, Situation } from "./policy.js";
+import { type Choice, KILL, type Policy, type Situation, actionOf } from "./policy.js";
+
+/** Accesses between two deaths, on average. */
+const LIFE = 64;
 
 export class UniformRandom implements Policy {
   readonly name = "random";
@@ -17,7 +23,9 @@ export class UniformRandom implements Policy {
   begin(): void {}
 
   choose({ options, optionCount }: Situation): Choice {
-    return options[this.#random.below(optionCount)] as number;
+    const code = options[this.#random.below(optionCount)] as number;
+    if (actionOf(code) !== KILL || this.#random.below(LIFE) === 0) return code;
+    return options[0] as number;
   }
 
   end(): boolean {

@@ -6,6 +6,7 @@
  * lie two in a slab, a node keeps no empty slab, and a CPU at most one partial slab.
  */
 import { DEFER_ARMS } from "../../heap/constants.js";
+import { DEATH_SCENARIOS } from "./deaths.js";
 import type { ExploreOptions } from "../explore.js";
 
 export interface NamedScenario {
@@ -198,6 +199,7 @@ export const SCENARIOS: readonly NamedScenario[] = [
       options,
     })),
   ),
+  ...DEATH_SCENARIOS,
 ];
 
 /** Scenarios small enough to explore without learned conflicts too, which shows learning sound. */

@@ -6,13 +6,13 @@ import { STACK_BYTES } from "../core/fibre.js";
 import { Machine } from "../core/machine.js";
 import { type MachineModule, loadMachineModule } from "../core/module.js";
 import { type Operation, SLOTS_MAX, type Task, operation } from "../core/program.js";
+import { Losses } from "../judges/losses.js";
 import { NolockJudge } from "../judges/nolock.js";
 import { Ownership } from "../judges/ownership.js";
 import { Quiescence } from "../judges/quiescence.js";
 import { type AcceptedRace, RACE_FIBRES_MAX, RaceDetector } from "../judges/races.js";
-import { type Scenario, type Step, isTaken } from "./scenario.js";
+import { type Scenario, ScenarioError, type Step, isTaken, mayDie, slotsOf } from "./scenario.js";
 
-const MEMORY_BYTES = 2 * 2 ** 20;
 const MAX_CACHES = 20;
 const HEAP_RT = 1;
 const HEAP_NO_CMPXCHG = 2;
@@ -24,6 +24,8 @@ const LARGE_BYTES = 9000;
 export const NOLOCK_STEPS_MAX = 3000;
 /** Where the scenario's cache gets its name: a word that belongs to nobody. */
 const NAME_AT = 16;
+/** Where cpu_reap() counts what it found. */
+const REPORT_AT = 2048;
 
 /** Races that are part of the design. */
 export const ACCEPTED_RACES: readonly AcceptedRace[] = [
@@ -46,6 +48,7 @@ export interface Stage {
   readonly tasks: readonly Task[];
   readonly nolock: NolockJudge;
   readonly ownership: Ownership;
+  readonly losses: Losses;
   readonly quiescence: Quiescence;
 }
 
@@ -55,7 +58,7 @@ export async function makeStage(scenario: Scenario): Promise<Stage> {
 
 export function stageOf(scenario: Scenario, module: MachineModule): Stage {
   const fibres = Math.max(scenario.cpus, scenario.tasks.length);
-  const pages = MEMORY_BYTES / 65536;
+  const pages = scenario.kib / 64;
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
   const stacks = 4096;
   const host = { call_ctor: () => 0, call_trace: () => {}, call_lockdep: () => {} };
@@ -78,25 +81,28 @@ export function stageOf(scenario: Scenario, module: MachineModule): Stage {
     cpu,
     operations: program.map(makeOperation),
     handler: handlerOf(scenario, fibre).map(makeOperation),
+    mayDie: mayDie(scenario, fibre),
   }));
   for (const task of tasks) {
     if (task.handler.length === 0) continue;
     task.handler.unshift(operation("nmi_enter"));
     task.handler.push(operation("nmi_exit"));
   }
-  const quiescence = new Quiescence(machine, view, ownership);
-  machine.watchers = [nolock, ownership, ...(races === undefined ? [] : [races])];
+  const losses = new Losses(module.table.sites);
+  const quiescence = new Quiescence(machine, view, ownership, losses);
+  machine.watchers = [nolock, ownership, losses, ...(races === undefined ? [] : [races])];
   const counts = areas
     .slice(0, scenario.cpus)
     .map((area) => area + table.offsets.cpu_area.preempt_count);
   machine.settle(areas, counts);
   quiescence.settle();
-  return { scenario, machine, view, tasks, nolock, ownership, quiescence };
+  return { scenario, machine, view, tasks, nolock, ownership, losses, quiescence };
 }
 
 /** The handler of a fibre: slots that only handlers use are each fibre's own. */
-function handlerOf({ handler, tasks }: Scenario, fibre: number): Step[] {
-  const named = new Set(tasks.flatMap(({ program }) => program.map(({ slot }) => slot)));
+function handlerOf({ handler, handlerOn, tasks }: Scenario, fibre: number): Step[] {
+  if (handlerOn >= 0 && handlerOn !== fibre) return [];
+  const named = new Set(tasks.flatMap(({ program }) => [...slotsOf(program)]));
   return handler.map((step) => {
     const isOwn = step.slot >= 0 && !named.has(step.slot) && !isTaken(handler, step.slot);
     return isOwn ? { ...step, slot: step.slot + SLOTS_MAX * (fibre + 1) } : step;
@@ -104,7 +110,7 @@ function handlerOf({ handler, tasks }: Scenario, fibre: number): Step[] {
 }
 
 function boot(machine: Machine, scenario: Scenario, reserve: number): number {
-  const pages = MEMORY_BYTES / 4096;
+  const pages = scenario.kib / 4;
   const bits = (scenario.rt ? HEAP_RT : 0) | (scenario.noCmpxchg ? HEAP_NO_CMPXCHG : 0);
   const arm = DEFER_ARMS.indexOf(scenario.arm);
   const all = [reserve, pages, machine.fibres.length, 1, MAX_CACHES, arm, bits, 1];
@@ -174,12 +180,23 @@ function operationsOf(
         return free("kmem_cache_free_nolock", slot, [cache], true);
       case "s":
         return operation("kmem_cache_shrink", cache);
+      case "d":
+        return {
+          ...operation(reapOf(machine), scenario.tasks[slot]?.cpu ?? 0, REPORT_AT),
+          awaits: slot,
+        };
       case "b":
         return operation("defer_free_barrier");
       default:
         return operation("poll");
     }
   };
+}
+
+/** @throws ScenarioError for a build without cpu_reap() */
+function reapOf(machine: Machine): string {
+  if (machine.fibres[0]?.exports.cpu_reap !== undefined) return "cpu_reap";
+  throw new ScenarioError("expected a build with cpu_reap() for the step d, got one without it");
 }
 
 /** A step of the setup: on CPU 0, before any schedule. */

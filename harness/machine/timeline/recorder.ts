@@ -6,7 +6,7 @@ import type { Operation } from "../core/program.js";
 import { Watcher } from "../core/watcher.js";
 
 export interface Event {
-  readonly what: "access" | "return" | "nmi" | "iret" | "sleep" | "wake";
+  readonly what: "access" | "return" | "nmi" | "iret" | "sleep" | "wake" | "death";
   readonly fibre: number;
   readonly depth: number;
   readonly step: number;
@@ -87,6 +87,11 @@ export class Recorder extends Watcher {
 
   override sleeps(fibre: Fibre): void {
     this.#add("sleep", fibre);
+  }
+
+  override dies(fibre: Fibre): void {
+    const { site, address } = fibre;
+    this.#add("death", fibre, { site, address, where: this.#nameOf(address) });
   }
 
   override wakes(_by: Fibre, fibre: Fibre): void {

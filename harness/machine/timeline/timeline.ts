@@ -71,14 +71,20 @@ function describe(event: Event, sites: readonly Site[]): string[] {
       return [`${mark}${event.operation}() = ${hex(event.result)}`];
     case "sleep":
       return [`${mark}${event.operation}: sleeps`];
+    case "death":
+      return [`${mark}x dies before ${access(event, sites)}`];
     case "wake":
       return [`${mark}${event.operation}: is woken`];
     default: {
-      const { function: name = "?", kind = "load" } = sites[event.site] ?? {};
       const value = event.after === null ? hex(event.before) : change(event.before, event.after);
-      return [`${mark}${shortName(name)}: ${kind} ${event.where} ${value}`];
+      return [`${mark}${access(event, sites)} ${value}`];
     }
   }
+}
+
+function access({ site, where }: Event, sites: readonly Site[]): string {
+  const { function: name = "?", kind = "load" } = sites[site] ?? {};
+  return `${shortName(name)}: ${kind} ${where}`;
 }
 
 function change(before: number, after: number): string {
