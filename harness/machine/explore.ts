@@ -33,6 +33,8 @@ export interface ExploreOptions {
   /** Offer a choice only before accesses that may conflict. */
   readonly learns: boolean;
   readonly sleepSets: boolean;
+  /** Choices only in functions whose names match: a search that is directed at something. */
+  readonly only: RegExp | null;
   /** Depth of `pct`. */
   readonly depth: number;
   readonly seed: number;
@@ -46,6 +48,7 @@ export interface ExploreOptions {
 export const DEFAULT_EXPLORE: ExploreOptions = {
   ...{ policy: "dfs", bound: 2, nmi: 0, nmiDepth: 1, migrations: 0, learns: true },
   sleepSets: false,
+  only: null,
   ...{ depth: 3, seed: 1, schedules: 1e7, durationMs: 60_000 },
 };
 
@@ -117,7 +120,7 @@ export async function explore(stage: Stage, options: ExploreOptions): Promise<Ex
 }
 
 export function boundsOf(options: ExploreOptions): Bounds {
-  const { policy, bound, nmi, nmiDepth, migrations, learns, sleepSets } = options;
+  const { policy, bound, nmi, nmiDepth, migrations, learns, sleepSets, only } = options;
   const isDfs = policy === "dfs";
   return {
     ...DEFAULT_BOUNDS,
@@ -125,6 +128,7 @@ export function boundsOf(options: ExploreOptions): Bounds {
     handlers: nmi,
     handlerDepth: nmiDepth,
     migrations,
+    only,
     learns: learns && isDfs && !sleepSets && migrations === 0,
   };
 }

@@ -15,6 +15,8 @@ export interface Bounds {
   readonly spinsEnd: boolean;
   /** Offer a choice only before accesses that may conflict. */
   readonly learns: boolean;
+  /** Offer preemptions, NMIs and moves only in functions whose names match; null: in all. */
+  readonly only: RegExp | null;
 }
 
 export const DEFAULT_BOUNDS: Bounds = {
@@ -26,4 +28,5 @@ export const DEFAULT_BOUNDS: Bounds = {
   startsAreChoices: false,
   spinsEnd: false,
   learns: false,
+  only: null,
 };

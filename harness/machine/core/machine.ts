@@ -255,12 +255,13 @@ export class Machine {
   #endOperation(fibre: Fibre, result: number): void {
     const { frame } = fibre;
     const operation = frame.operations[frame.at] as Operation;
-    if (operation.into >= 0) {
-      this.slots[operation.into] = result;
-      for (const watcher of this.watchers) watcher.puts(fibre, operation.into);
-    }
+    if (operation.into >= 0) this.slots[operation.into] = result;
     for (const watcher of this.watchers)
       watcher.endOperation(fibre, operation, result, frame.steps);
+    // Only then: what the user wrote into the object comes before it is handed on.
+    if (operation.into >= 0) {
+      for (const watcher of this.watchers) watcher.puts(fibre, operation.into);
+    }
     frame.at++;
   }
 

@@ -51,7 +51,7 @@ export const SHAPES: readonly Shape[] = [
   {
     name: "moved",
     about: "a task is moved to another CPU in the middle of a pop or a push",
-    text: "model/8000/irq-work/cpus2/setup:c0c1c2x2/task0:c3x0/task1:c4x1",
+    text: "model/64/irq-work/cpus2/setup:k0k1/task:k2f2",
     options: MOVED,
   },
   {
