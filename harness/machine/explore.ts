@@ -36,6 +36,8 @@ export interface ExploreOptions {
   /** Offer a choice only before accesses that may conflict. */
   readonly learns: boolean;
   readonly sleepSets: boolean;
+  /** Choices only in functions whose names match: a search that is directed at something. */
+  readonly only: RegExp | null;
   /** Depth of `pct`. */
   readonly depth: number;
   readonly seed: number;
@@ -49,6 +51,7 @@ export interface ExploreOptions {
 export const DEFAULT_EXPLORE: ExploreOptions = {
   ...{ policy: "dfs", bound: 2, nmi: 0, nmiDepth: 1, migrations: 0, deaths: 0, learns: true },
   sleepSets: false,
+  only: null,
   ...{ depth: 3, seed: 1, schedules: 1e7, durationMs: 60_000 },
 };
 
@@ -126,7 +129,7 @@ export async function explore(stage: Stage, options: ExploreOptions): Promise<Ex
 }
 
 export function boundsOf(options: ExploreOptions): Bounds {
-  const { policy, bound, nmi, nmiDepth, migrations, deaths, learns, sleepSets } = options;
+  const { policy, bound, nmi, nmiDepth, migrations, deaths, learns, sleepSets, only } = options;
   const isDfs = policy === "dfs";
   return {
     ...DEFAULT_BOUNDS,
@@ -135,6 +138,7 @@ export function boundsOf(options: ExploreOptions): Bounds {
     handlerDepth: nmiDepth,
     migrations,
     deaths,
+    only,
     learns: learns && isDfs && !sleepSets && migrations === 0,
   };
 }

@@ -17,6 +17,8 @@ export interface Bounds {
   readonly spinsEnd: boolean;
   /** Offer a choice only before accesses that may conflict. */
   readonly learns: boolean;
+  /** Offer preemptions, NMIs and moves only in functions whose names match; null: in all. */
+  readonly only: RegExp | null;
 }
 
 export const DEFAULT_BOUNDS: Bounds = {
@@ -29,4 +31,5 @@ export const DEFAULT_BOUNDS: Bounds = {
   startsAreChoices: false,
   spinsEnd: false,
   learns: false,
+  only: null,
 };

@@ -41,11 +41,15 @@ export class Chooser implements Situation {
   #bounds: Bounds = DEFAULT_BOUNDS;
   /** By CPU: the fibre that has it. Only looked at where tasks share CPUs. */
   #has = new Int32Array(0);
+  /** By CPU: the fibre that moved away from it last, if nobody has had it since. */
+  #left = new Int32Array(0);
   /** By CPU: index of the word with its preempt count. */
   #counts: readonly number[] = [];
   #shares = false;
   /** Several tasks were made for one CPU: the death of one is not that of its CPU. */
   #hasTwoOnOne = false;
+  /** By site: 1 where the bounds offer choices; undefined: everywhere. */
+  #offered: Uint8Array | undefined;
 
   constructor(
     fibres: readonly Fibre[],
@@ -65,6 +69,7 @@ export class Chooser implements Situation {
   }
 
   begin(live: number, bounds: Bounds): void {
+    if (bounds.only !== this.#bounds.only) this.#offered = this.#sitesOf(bounds.only);
     this.#bounds = bounds;
     this.live = live;
     this.current = NOBODY;
@@ -73,11 +78,24 @@ export class Chooser implements Situation {
     this.migrationsLeft = bounds.migrations;
     this.deathsLeft = bounds.deaths;
     // Fibres are made after their chooser.
-    if (this.#has.length === 0) this.#has = new Int32Array(this.#fibres.length);
+    if (this.#has.length === 0) {
+      this.#has = new Int32Array(this.#fibres.length);
+      this.#left = new Int32Array(this.#fibres.length);
+    }
     this.#has.fill(NOBODY);
+    this.#left.fill(NOBODY);
     const cpus = new Set(this.#fibres.slice(0, live).map(({ cpu }) => cpu));
     this.#hasTwoOnOne = cpus.size < live;
     this.#shares = this.#hasTwoOnOne || bounds.migrations > 0;
+  }
+
+  #sitesOf(only: RegExp | null): Uint8Array | undefined {
+    if (only === null) return undefined;
+    return Uint8Array.from(this.#module.table.sites, (site) => Number(only.test(site.function)));
+  }
+
+  #isOffered({ site }: Fibre): boolean {
+    return this.#offered === undefined || site < 0 || this.#offered[site] === 1;
   }
 
   /** What comes after `id` stands before its next access; -1: nobody asks. */
@@ -178,6 +196,7 @@ export class Chooser implements Situation {
       fibre.depth < this.#bounds.handlerDepth &&
       fibre.depth < DEPTH_MAX &&
       !fibre.frame.delivered &&
+      this.#isOffered(fibre) &&
       (!this.#shares || this.#canHave(fibre, fibre.cpu));
     if (!isPossible || !this.#bounds.learns) return isPossible;
     return this.#conflicts.mattersToHandler(fibre.address >>> 2, fibre.id);
@@ -186,6 +205,7 @@ export class Chooser implements Situation {
   /** A task can be moved where it could be preempted, to a CPU that would take it. */
   #offerMoves(fibre: Fibre): void {
     if (fibre.state !== PARKED || fibre.depth > 0 || fibre.spins) return;
+    if (!this.#isOffered(fibre)) return;
     const has = this.#has[fibre.cpu] === fibre.id;
     if (has && !this.#isPreemptible(fibre.id, fibre.cpu)) return;
     for (let cpu = 0; cpu < this.#counts.length; cpu++) {
@@ -197,6 +217,7 @@ export class Chooser implements Situation {
 
   /** Whether the access that `fibre` stands before may conflict with another's. */
   #matters(fibre: Fibre): boolean {
+    if (!this.#isOffered(fibre)) return false;
     if (!this.#bounds.learns || fibre.state !== PARKED) return true;
     return this.#conflicts.mattersToOthers(fibre.address >>> 2, fibre.id);
   }
@@ -215,10 +236,15 @@ export class Chooser implements Situation {
     const cpu = action >= MIGRATE ? action - MIGRATE : fibre.cpu;
     if (action >= MIGRATE) {
       this.migrationsLeft--;
-      if (this.#has[fibre.cpu] === id) this.#has[fibre.cpu] = NOBODY;
+      if (this.#has[fibre.cpu] === id) {
+        this.#has[fibre.cpu] = NOBODY;
+        this.#left[fibre.cpu] = id;
+      }
     }
-    const before = this.#has[cpu] as number;
+    const owner = this.#has[cpu] as number;
+    const before = owner === NOBODY ? (this.#left[cpu] as number) : owner;
     this.#has[cpu] = id;
+    this.#left[cpu] = NOBODY;
     return before === id ? NOBODY : before;
   }
 

@@ -62,11 +62,12 @@ export class Operations {
     const { frame } = fibre;
     const operation = frame.operations[frame.at] as Operation;
     const { watchers } = this.#machine;
+    if (operation.into >= 0) this.slots[operation.into] = result;
+    for (const watcher of watchers) watcher.endOperation(fibre, operation, result, frame.steps);
+    // Only then: what the user wrote into the object comes before it is handed on.
     if (operation.into >= 0) {
-      this.slots[operation.into] = result;
       for (const watcher of watchers) watcher.puts(fibre, operation.into);
     }
-    for (const watcher of watchers) watcher.endOperation(fibre, operation, result, frame.steps);
     frame.at++;
     fibre.diesAnew = true;
   }

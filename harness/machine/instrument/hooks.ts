@@ -66,9 +66,8 @@ export class Hooker {
     return this.#firstVar + this.#vars.length - 1;
   }
 
-  #site(kind: SiteKind, width: number): number {
+  #site(kind: SiteKind, width: number, isThisCpu = false): number {
     const index = this.#indexInFunction++;
-    const isThisCpu = THIS_CPU.test(this.#function) && kind === "cmpxchg";
     this.sites.push({ function: this.#function, kind, width, index, isThisCpu });
     return this.sites.length - 1;
   }
@@ -160,10 +159,10 @@ export class Hooker {
     const module = this.#module;
     const bytes = classOf(this.#api, "AtomicCmpxchg").getBytes?.(node) ?? 0;
     if (bytes < 4) throw new InstrumentError(`it has a cmpxchg of ${bytes} bytes`);
-    const site = this.#site("cmpxchg", bytes);
-    const operands = ["Ptr", "Expected", "Replacement"];
-    const isThisCpu = this.sites[site]?.isThisCpu === true;
     const of = classOf(this.#api, "AtomicCmpxchg");
+    const isThisCpu = THIS_CPU.test(this.#function) && this.#readsGlobal(of.getPtr?.(node) ?? 0);
+    const site = this.#site("cmpxchg", bytes, isThisCpu);
+    const operands = ["Ptr", "Expected", "Replacement"];
     const pointer = isThisCpu ? module.copyExpression(of.getPtr?.(node) ?? 0) : 0;
     const [, expected = 0] = this.#hookBefore(node, "AtomicCmpxchg", site, operands);
     const before = isThisCpu ? this.#reform(node, pointer) : [];
@@ -181,6 +180,16 @@ export class Hooker {
       ],
       type,
     );
+  }
+
+  /** Whether an address is formed from a register of the CPU in the instruction itself. */
+  #readsGlobal(pointer: Expression): boolean {
+    let reads = false;
+    this.#walker.walk(pointer, (node, kind) => {
+      reads ||= kind === "GlobalGet";
+      return node;
+    });
+    return reads;
   }
 
   /** Operands first, and the address once more behind the hook. @returns what comes before */

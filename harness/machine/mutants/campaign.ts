@@ -8,7 +8,7 @@
 import { Child, NoAnswerError } from "./child.js";
 import type { HuntResult, Hunter } from "./hunter.js";
 import type { Edit, Mutant } from "./mutant.js";
-import type { Answer } from "./protocol.js";
+import type { Answer, HuntOrder } from "./protocol.js";
 
 /** Longer than any build takes on a machine that does other things too. */
 const BUILD_TIMEOUT_MS = 180_000;
@@ -88,7 +88,7 @@ async function huntOne(mutant: Mutant, builder: Child, options: CampaignOptions)
       if (target === null) continue;
       const bytes = builds.get(target) ?? (await build(mutant, target, builder, options));
       builds.set(target, bytes);
-      const prey = { name: mutant.name, target, bytes, tests: mutant.tests };
+      const prey = { name: mutant.name, target, bytes, tests: mutant.tests, shapes: mutant.shapes };
       const result = await hunt(hunter, prey, party, options);
       if (result.killed) {
         const { what, schedules: tried, seconds: took } = result;
@@ -107,7 +107,7 @@ async function huntOne(mutant: Mutant, builder: Child, options: CampaignOptions)
 /** The allocator as it is: what no hunter may kill. */
 export function original(tests: readonly string[] = []): Mutant {
   const nothing = { name: "original", group: "none", file: "index.ts", find: "", replace: "" };
-  return { ...nothing, origin: "ours", what: "nothing", target: "stats", tests: [...tests] };
+  return { ...nothing, origin: "ours", what: "nothing", target: "stats", tests: [...tests], shapes: [] };
 }
 
 /** Build a mutant, or the original. */
@@ -127,7 +127,7 @@ async function build(
 
 async function hunt(
   hunter: Hunter,
-  prey: { name: string; target: string; bytes: Uint8Array; tests: readonly string[] },
+  prey: HuntOrder["prey"],
   party: Child,
   { budgetMs, graceMs = GRACE_MS, seed, signal }: CampaignOptions,
 ): Promise<HuntResult> {

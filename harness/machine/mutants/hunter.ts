@@ -16,6 +16,8 @@ export interface Prey {
   readonly module: WebAssembly.Module;
   /** Unit tests that are directed at what was edited. */
   readonly tests: readonly string[];
+  /** Names of shapes, shapes.ts, that are directed at it. */
+  readonly shapes: readonly string[];
 }
 
 export interface HuntOptions {

@@ -38,6 +38,8 @@ const mutantSchema = v.strictObject({
   target: v.optional(v.picklist(["release", "stats", "hardened", "debug", "trace"]), "stats"),
   /** Files of test/unit, without `.test.ts`, that are directed at the edited lines. */
   tests: v.optional(v.array(text), []),
+  /** Shapes of mutants/shapes.ts that are directed at it: the machine explores them first. */
+  shapes: v.optional(v.array(text), []),
   /** The hunter that is believed to be the cheapest that can kill it. */
   expected: v.optional(text),
   /** Why the hunters up to now may miss it. */

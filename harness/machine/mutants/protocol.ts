@@ -15,6 +15,7 @@ export interface HuntOrder {
     readonly target: string;
     readonly bytes: Uint8Array;
     readonly tests: readonly string[];
+    readonly shapes: readonly string[];
   };
   readonly budgetMs: number;
   readonly seed: number;
