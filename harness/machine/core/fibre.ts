@@ -48,6 +48,10 @@ export interface Frame {
   steps: number;
   /** What the operation frees. */
   object: number;
+  /** The copy or fill that it stands before (AccessLog): others may make theirs in between. */
+  dest: number;
+  source: number;
+  bytes: number;
 }
 
 export class Fibre {
@@ -192,6 +196,8 @@ export class Fibre {
 /** Words that one turn of a spin loop may read. */
 const READS = 4;
 
+const NO_SPAN = { dest: 0, source: -1, bytes: 0 };
+
 function makeFrame(): Frame {
-  return { operations: [], at: 0, delivered: false, steps: 0, object: 0 };
+  return { operations: [], at: 0, delivered: false, steps: 0, object: 0, ...NO_SPAN };
 }

@@ -324,7 +324,7 @@ export class Machine {
     if (this.#free) {
       if (this.#logs) {
         const [kind, width] = [this.#kinds[site] as number, this.#widths[site] as number];
-        this.#log.logOnly(kind, width, address);
+        this.#log.logOnly(fibre.frame, kind, width, address);
       }
       return 0;
     }
@@ -371,7 +371,7 @@ export class Machine {
     if (++this.steps > this.#bounds.steps) this.report("endless", ENDLESS, fibre.id);
     this.#log.note(fibre, kind, width, address);
     if (AccessLog.isSpan(kind, width)) {
-      const { dest, source, bytes } = this.#log;
+      const { dest, source, bytes } = fibre.frame;
       for (const watcher of this.watchers) watcher.span(fibre, dest, source, bytes);
     }
     const watchers = this.watchers;
@@ -380,8 +380,8 @@ export class Machine {
     }
   }
 
-  span(_fibre: Fibre, dest: number, source: number, bytes: number): void {
-    this.#log.span(dest, source, bytes);
+  span(fibre: Fibre, dest: number, source: number, bytes: number): void {
+    this.#log.span(fibre.frame, dest, source, bytes);
   }
 
   swapped(fibre: Fibre, did: number): void {
