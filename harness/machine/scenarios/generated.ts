@@ -10,7 +10,7 @@
  */
 import { DEFER_ARMS } from "../../heap/constants.js";
 import type { ExploreOptions } from "../explore.js";
-import { type Place, type Skeleton, skeletons, variants } from "./programs.js";
+import { type Place, type Skeleton, countSkeletons, skeletons, variants } from "./programs.js";
 import { type SmallState, type TinyHeap, smallStates } from "./small-states.js";
 
 /** Slabs of 2, 3 and 4 objects; the last is a bucket of kmalloc. */
@@ -123,10 +123,7 @@ export class Programs {
     let first = 0;
     for (const heap of TINY_HEAPS) {
       for (const state of smallStates(heap).flatMap((each) => variants(heap, each))) {
-        let count = 0;
-        for (const skeleton of this.#skeletons(heap, state)) {
-          count += wordsOf(skeleton, state, this.family).length;
-        }
+        const count = this.#countOf(heap, state);
         blocks.push({ heap, state, first, count });
         first += count;
       }
@@ -141,7 +138,7 @@ export class Programs {
     const list = this.#listOf(block);
     let left = number - block.first;
     for (const skeleton of list) {
-      const words = wordsOf(skeleton, block.state, this.family);
+      const words = wordsOf(skeleton.nolock, block.state, this.family);
       const chosen = words[left];
       if (chosen !== undefined) return this.#program(number, block, skeleton, chosen);
       left -= words.length;
@@ -162,6 +159,16 @@ export class Programs {
     const depth = words.depth === 0 ? {} : { depth: words.depth };
     const own = { ...options, ...depth, bound: bounds.at(-1) ?? 0 };
     return { name: `${name}-${number}`, text: parts.join("/"), options: own, bounds };
+  }
+
+  #countOf(heap: TinyHeap, state: SmallState): number {
+    let sum = 0;
+    for (const places of this.family.forms) {
+      const { nolock, others } = countSkeletons(heap, state, places);
+      sum += nolock * wordsOf(true, state, this.family).length;
+      sum += others * wordsOf(false, state, this.family).length;
+    }
+    return sum;
   }
 
   #skeletons(heap: TinyHeap, state: SmallState): Skeleton[] {
@@ -212,7 +219,7 @@ const ONE_ARM = ["irq-work"];
 const wordsCache = new Map<string, readonly Words[]>();
 
 /** Arms matter only where something can be deferred. */
-function wordsOf({ nolock }: Skeleton, { setup }: SmallState, { depths }: Family): readonly Words[] {
+function wordsOf(nolock: boolean, { setup }: SmallState, { depths }: Family): readonly Words[] {
   const defers = /[XF]/.test(setup);
   const key = `${nolock} ${defers} ${depths.length}`;
   const known = wordsCache.get(key);

@@ -105,6 +105,35 @@ export function skeletons(
   return found;
 }
 
+/** How many there are, with calls that may have to defer and without. */
+export interface SkeletonCount {
+  readonly nolock: number;
+  readonly others: number;
+}
+
+const counts = new Map<string, SkeletonCount>();
+
+/** The number of skeletons(), which is the same for states with the same pattern of slabs. */
+export function countSkeletons(
+  heap: TinyHeap,
+  state: SmallState,
+  places: readonly Place[],
+): SkeletonCount {
+  const kinds = state.slabs.map(({ place }) => place);
+  const pattern = state.slabs.map(({ place, live }) => [
+    kinds.indexOf(place),
+    Math.min(live.length, places.length),
+  ]);
+  const key = [heap.kind, state.setup === "", places.join(), JSON.stringify(pattern)].join(" ");
+  const known = counts.get(key);
+  if (known !== undefined) return known;
+  const all = skeletons(heap, state, places);
+  const nolock = all.filter((each) => each.nolock).length;
+  const count = { nolock, others: all.length - nolock };
+  counts.set(key, count);
+  return count;
+}
+
 /** What was allocated in the same place and is not freed yet. */
 function ownObjects(taken: readonly Taken[], place: Place): Taken[] {
   const freed = new Set(taken.filter(({ slab }) => slab === OWN).map(({ slot }) => slot));
