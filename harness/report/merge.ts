@@ -8,6 +8,9 @@ import type { Shard } from "../machine/shard.js";
 /** Thrown for documents that cannot be merged; the message says which and what to do. */
 export class MergeError extends Error {}
 
+/** Parameters that may differ: whose part it is, and how many processes a machine has room for. */
+const NOT_COMPARED = ["shard", "jobs"];
+
 /** What a document says about itself. */
 export interface ShardDocument {
   readonly file: string;
@@ -74,7 +77,7 @@ function compare(a: ShardDocument, b: ShardDocument): void {
   const [one, other] = [a.parameters.shard?.count, b.parameters.shard?.count];
   if (one !== other) refuse("number of shards", one, other, "merge those of one array of jobs");
   for (const key of new Set([...Object.keys(a.parameters), ...Object.keys(b.parameters)])) {
-    if (key === "shard") continue;
+    if (NOT_COMPARED.includes(key)) continue;
     const [x, y] = [at(a.parameters, key), at(b.parameters, key)];
     if (!isDeepStrictEqual(x, y)) refuse(key, x, y, "give all shards the same options");
   }
