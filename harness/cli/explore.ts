@@ -2,61 +2,27 @@
  * `slablab explore`: the compiled allocator on simulated CPUs, under every interleaving, NMI
  * and death within the bounds that the report names.
  */
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
+import type { Plan } from "../machine/plan.js";
 import type { NamedScenario } from "../machine/scenarios/named.js";
-import type { ExploreOptions, PolicyName } from "../machine/explore.js";
+import type { ExploreReport } from "../report/explore-schema.js";
 import { EXIT, type ExitStatus, UsageError, runInterruptible } from "./exit.js";
-import { jsonOption, parseDurationMs, parseInteger, quietOption, seedOption } from "./options.js";
+import { type Options, addOptions, overrides, parametersOf } from "./explore-options.js";
+import { checkWritable } from "./output-file.js";
 import { createProgress } from "./progress.js";
+import { readDocuments, refuseBeside, writeDocument } from "./shard-options.js";
 
-interface Options {
-  readonly all: boolean;
-  readonly bench: boolean;
-  readonly list: boolean;
-  readonly policy?: PolicyName;
-  readonly bound?: number;
-  readonly nmi?: number;
-  readonly migrations?: number;
-  readonly deaths?: number;
-  readonly duration?: number;
-  readonly schedules?: number;
-  readonly learning: boolean;
-  readonly seed: number;
-  readonly json: boolean;
-  readonly quiet: boolean;
-}
-
-const POLICIES = ["dfs", "pct", "random", "round-robin"] as const satisfies readonly PolicyName[];
-const BOUND_MAX = 1000;
-const NMI_MAX = 8;
-/** The share of one scenario in 5 minutes for all of them. */
-const DEFAULT_DURATION_MS = 20_000;
+const SCHEMA = "slablab/explore/v1";
 const BENCH_MS = 3000;
+/** Of the progress bar. */
+const TOTAL = 1000;
 
 export function register(program: Command): void {
-  program
+  const command = program
     .command("explore")
     .description("run the allocator under every interleaving, NMI and death within bounds")
-    .argument("[scenario]", "a name of --list, or a scenario as text")
-    .option("--all", "every scenario of --list", false)
-    .option("--list", "print the scenarios and end", false)
-    .option("--bench", "measure the machine itself", false)
-    .addOption(new Option("--policy <name>", "who runs next").choices(POLICIES))
-    .addOption(boundOption())
-    .addOption(nmiOption())
-    .addOption(migrationsOption())
-    .addOption(deathsOption())
-    .addOption(
-      new Option(
-        "--duration <time>",
-        "at most this long in each scenario (default: 20s)",
-      ).argParser(parseDurationMs),
-    )
-    .addOption(schedulesOption())
-    .option("--no-learning", "choices before every access, conflicting or not")
-    .addOption(seedOption())
-    .addOption(jsonOption())
-    .addOption(quietOption())
+    .argument("[scenario]", "a name of --list, a generated program, or a scenario as text");
+  addOptions(command)
     .addHelpText("after", HELP)
     .action(async (scenario: string | undefined, options: Options) => {
       process.exitCode = await runInterruptible((signal) => run(scenario, options, signal));
@@ -64,90 +30,118 @@ export function register(program: Command): void {
 }
 
 const HELP = `
-A finding prints the command that replays it.
+A finding prints the command that replays it. --policy, --bound, --nmi and the like are for
+scenarios; generated programs have the bounds of their families.
 
 Examples:
   slablab explore --list
   slablab explore remote-free-irq-work --bound 3
   slablab explore model/16000/global/setup:c0c1/task:x0/task:x1
-  slablab explore --all --json`;
-
-function boundOption(): Option {
-  return new Option("--bound <n>", "preemptions in a schedule, or any").argParser((text) =>
-    text === "any" ? Number.POSITIVE_INFINITY : integer(text, BOUND_MAX, "2"),
-  );
-}
-
-function nmiOption(): Option {
-  return new Option("--nmi <n>", "NMIs on each task").argParser((text) =>
-    integer(text, NMI_MAX, "1"),
-  );
-}
-
-function migrationsOption(): Option {
-  return new Option("--migrations <n>", "times that a task is moved to another CPU").argParser(
-    (text) => integer(text, NMI_MAX, "1"),
-  );
-}
-
-function deathsOption(): Option {
-  return new Option("--deaths <n>", "tasks that die, each before any access").argParser((text) =>
-    integer(text, NMI_MAX, "1"),
-  );
-}
-
-function schedulesOption(): Option {
-  return new Option("--schedules <n>", "at most so many in a round").argParser((text) =>
-    parseInteger(text, { min: 1, max: 1e9, example: "100000" }),
-  );
-}
-
-function integer(text: string, max: number, example: string): number {
-  return parseInteger(text, { min: 0, max, example });
-}
+  slablab explore two-pairs-1234
+  slablab explore --all --json
+  slablab explore --deep --shard 0/8 --output 0.json
+  slablab explore --merge *.json`;
 
 async function run(
   name: string | undefined,
   options: Options,
   signal: AbortSignal,
 ): Promise<ExitStatus> {
-  const { SCENARIOS } = await import("../machine/scenarios/named.js");
-  if (options.list) {
-    for (const { name: each, about, text } of SCENARIOS)
-      console.log(`${each}: ${about}\n  ${text}`);
-    return EXIT.fine;
+  if (options.list) return list();
+  check(name, options);
+  if (options.output !== undefined) {
+    await checkWritable("--output", options.output, "explore.json");
   }
-  if (name === undefined && !options.all && !options.bench) {
-    throw new UsageError("expected a scenario, --all or --bench, got none; try --list");
-  }
-  const scenarios = options.all ? SCENARIOS : name === undefined ? [] : [await find(name)];
+  if (options.merge !== undefined) return merge(options.merge, options);
   const { runCampaign } = await import("../machine/campaign.js");
+  const plan = await planFor(name, options);
   const progress = createProgress(options);
-  const bar = progress.bar("explore", Math.max(1, scenarios.length));
+  const bar = progress.bar("explore", TOTAL);
   try {
     const results = await runCampaign({
-      ...{ scenarios, options: overrides(options), signal },
-      onProgress: (done, each) => bar.update(done, each),
+      ...{ plan, options: overrides(options), shard: options.shard ?? null, signal },
+      onProgress: (done, each) => bar.update(Math.floor(done * TOTAL), each),
     });
     const bench = options.bench
       ? await (await import("../machine/bench.js")).bench(BENCH_MS)
       : null;
     progress.stop();
-    await print(name ?? null, options, results, bench);
-    const isBad = results.scenarios.some(({ finding }) => finding !== null);
-    return isBad ? EXIT.finding : EXIT.fine;
+    const { readEnvironment } = await import("../measure/environment.js");
+    const { createReport } = await import("../report/json.js");
+    const { exploreResults } = await import("../report/explore-schema.js");
+    const report = createReport({
+      command: "explore",
+      environment: readEnvironment(),
+      seed: options.seed,
+      parameters: parametersOf(name ?? null, options),
+      results: exploreResults(results, bench),
+    });
+    return await print({ ...report, environment: { ...report.environment } }, options);
   } finally {
     progress.stop();
   }
+}
+
+/** @throws UsageError for options that do not go together */
+function check(name: string | undefined, options: Options): void {
+  const { all, deep, generated, bench, shard, merge, budget } = options;
+  if (merge !== undefined) {
+    refuseBeside("--merge", { "a scenario": name, "--all": all, "--deep": deep });
+    refuseBeside("--merge", { "--generated": generated, "--bench": bench, "--shard": shard });
+    return;
+  }
+  if (all) refuseBeside("--all", { "a scenario": name, "--deep": deep, "--generated": generated });
+  if (deep) refuseBeside("--deep", { "a scenario": name, "--generated": generated });
+  if (generated !== undefined) refuseBeside("--generated", { "a scenario": name });
+  const isCampaign = all || deep || generated !== undefined;
+  if (name === undefined && !isCampaign && !bench) {
+    throw new UsageError("expected a scenario, --all or --bench, got none; try --list");
+  }
+  if (shard !== undefined && !isCampaign) {
+    throw new UsageError("--shard: expected --all, --deep or --generated beside it, got none");
+  }
+  if (budget !== undefined && !deep && generated === undefined) {
+    throw new UsageError("--budget: expected --deep or --generated beside it; try --duration");
+  }
+}
+
+async function planFor(name: string | undefined, options: Options): Promise<Plan> {
+  const { all, deep, generated, budget } = options;
+  const { planAll, planDeep, planGenerated, planOf } = await import("../machine/plan.js");
+  const { FAMILIES } = await import("../machine/scenarios/generated.js");
+  if (all) return planAll();
+  if (deep) return planDeep(budget);
+  if (generated !== undefined) {
+    return planGenerated(generated === true ? FAMILIES : generated, budget);
+  }
+  return planOf(name === undefined ? [] : [await find(name)]);
+}
+
+async function list(): Promise<ExitStatus> {
+  const { SCENARIOS } = await import("../machine/scenarios/named.js");
+  const { FAMILIES, programsOf } = await import("../machine/scenarios/generated.js");
+  for (const { name, about, text } of SCENARIOS) console.log(`${name}: ${about}\n  ${text}`);
+  console.log();
+  for (const each of FAMILIES) {
+    const { count, family } = programsOf(each);
+    const last = (count - 1).toLocaleString("en-US", { useGrouping: false });
+    console.log(`${each}-0 .. ${each}-${last}: ${family.about}`);
+    console.log(`  ${count.toLocaleString("en-US")} generated programs, such as`);
+    console.log(`  ${programsOf(each).at(count >>> 1).text}`);
+  }
+  return EXIT.fine;
 }
 
 /** A scenario by name or by text. */
 async function find(name: string): Promise<NamedScenario> {
   const { SCENARIOS, suggestScenarios } = await import("../machine/scenarios/named.js");
   const { ScenarioError, parseScenario } = await import("../machine/scenarios/scenario.js");
+  const { findProgram } = await import("../machine/scenarios/generated.js");
   const known = SCENARIOS.find((each) => each.name === name);
   if (known !== undefined) return known;
   if (!name.includes("/")) {
+    const program = findProgram(name);
+    if (program !== null) return { ...program, about: "a generated program" };
     const near = suggestScenarios(name).join(", ");
     throw new UsageError(`expected a scenario of --list, got "${name}"; try ${near}`);
   }
@@ -161,41 +155,24 @@ async function find(name: string): Promise<NamedScenario> {
   return { name, about: "from the command line", text: name, options: {} };
 }
 
-/** What the command line says about every scenario. */
-function overrides(options: Options): Partial<ExploreOptions> {
-  const { policy, bound, nmi, migrations, deaths, schedules, seed, duration, learning } = options;
-  return {
-    ...(policy !== undefined && { policy }),
-    ...(bound !== undefined && { bound: Number.isFinite(bound) ? bound : null }),
-    ...(nmi !== undefined && { nmi, nmiDepth: Math.max(1, nmi) }),
-    ...(migrations !== undefined && { migrations }),
-    ...(deaths !== undefined && { deaths }),
-    ...(schedules !== undefined && { schedules }),
-    ...(!learning && { learns: false }),
-    ...{ seed, durationMs: duration ?? DEFAULT_DURATION_MS },
-  };
+async function merge(files: readonly string[], options: Options): Promise<ExitStatus> {
+  const { exploreReportSchema } = await import("../report/explore-schema.js");
+  const { mergeExplore } = await import("../report/explore-merge.js");
+  const { mergeShards } = await import("./shard-files.js");
+  const documents = await readDocuments(files, SCHEMA);
+  return print(mergeShards(documents, exploreReportSchema, mergeExplore), options);
 }
 
-async function print(
-  scenario: string | null,
-  options: Options,
-  results: Awaited<ReturnType<typeof import("../machine/campaign.js").runCampaign>>,
-  bench: Awaited<ReturnType<typeof import("../machine/bench.js").bench>> | null,
-): Promise<void> {
-  const { describeEnvironment, readEnvironment } = await import("../measure/environment.js");
-  const environment = readEnvironment();
-  const { seed } = options;
+async function print(report: ExploreReport, options: Options): Promise<ExitStatus> {
+  const { hasFinding } = await import("../report/explore-schema.js");
+  const { serializeReport } = await import("../report/json.js");
+  const { results, parameters, seed } = report;
+  await writeDocument(() => serializeReport(report as never), options);
   if (!options.json) {
     const { exploreText } = await import("../report/explore-text.js");
-    process.stdout.write(exploreText(results, bench, describeEnvironment(environment, seed)));
-    return;
+    const { describeEnvironment } = await import("../measure/environment.js");
+    const head = describeEnvironment(report.environment as never, seed);
+    process.stdout.write(exploreText(results, head, parameters.shard));
   }
-  const { createReport, serializeReport } = await import("../report/json.js");
-  const { exploreResults } = await import("../report/explore-schema.js");
-  const { policy = null, nmi = null, duration = null, bound } = options;
-  const finite = bound !== undefined && Number.isFinite(bound) ? bound : null;
-  const parameters = { scenario, policy, bound: finite, nmi, durationMs: duration };
-  const parts = { command: "explore", environment, seed, parameters } as const;
-  const report = createReport({ ...parts, results: exploreResults(results, bench) });
-  process.stdout.write(serializeReport(report));
+  return hasFinding(results) ? EXIT.finding : EXIT.fine;
 }

@@ -6,15 +6,29 @@ import { availableParallelism } from "node:os";
 import { type Command, Option } from "commander";
 import type { MutantsResults } from "../machine/mutants/campaign.js";
 import type { Mutant } from "../machine/mutants/mutant.js";
+import type { Shard } from "../machine/shard.js";
+import type { MutantsReport } from "../report/mutants-schema.js";
 import { EXIT, EnvironmentError, type ExitStatus, UsageError, runInterruptible } from "./exit.js";
 import { jsonOption, parseDurationMs, parseInteger, quietOption, seedOption } from "./options.js";
+import { checkWritable } from "./output-file.js";
 import { createProgress } from "./progress.js";
+import {
+  mergeOption,
+  outputOption,
+  readDocuments,
+  refuseBeside,
+  shardOption,
+  writeDocument,
+} from "./shard-options.js";
 
 interface MutantsOptions {
   readonly list: boolean;
   readonly jobs: number;
   /** Milliseconds. */
   readonly budget: number;
+  readonly shard?: Shard;
+  readonly merge?: readonly string[];
+  readonly output?: string;
   readonly seed: number;
   readonly json: boolean;
   readonly quiet: boolean;
@@ -32,7 +46,10 @@ export function register(program: Command): void {
     .option("--list", "show what there is, and hunt nothing", false)
     .addOption(jobsOption())
     .addOption(budgetOption())
+    .addOption(shardOption())
+    .addOption(mergeOption())
     .addOption(seedOption())
+    .addOption(outputOption())
     .addOption(jsonOption())
     .addOption(quietOption())
     .addHelpText("after", HELP)
@@ -45,8 +62,10 @@ const HELP = `
 Builds from the sources: works in a clone of the repository, not in an installed package.
 Exit status 1 means that one of them survived.
 
-Example:
-  slablab mutants nolock --budget 5s`;
+Examples:
+  slablab mutants nolock --budget 5s
+  slablab mutants --shard 0/8 --output 0.json
+  slablab mutants --merge *.json`;
 
 function jobsOption(): Option {
   return new Option("--jobs <n>", "mutants hunted at the same time")
@@ -68,6 +87,14 @@ async function mutants(
   if (options.list && options.json) {
     throw new UsageError("expected --list or --json, got both; leave one out");
   }
+  if (options.merge !== undefined) {
+    const { list, shard } = options;
+    refuseBeside("--merge", { "a filter": filter, "--list": list, "--shard": shard });
+  }
+  if (options.output !== undefined) {
+    await checkWritable("--output", options.output, "mutants.json");
+  }
+  if (options.merge !== undefined) return merge(options.merge, options);
   const { UnsupportedError } = await import("../heap/errors.js");
   const { findRepository, loadMutants } = await import("../machine/mutants/mutant.js");
   let root: string;
@@ -83,9 +110,32 @@ async function mutants(
     process.stdout.write(mutantsList(chosen));
     return EXIT.fine;
   }
-  const results = await hunt(root, chosen, options, signal);
-  await print(filter, options, results);
-  return results.fates.some(({ by }) => by === null) ? EXIT.finding : EXIT.fine;
+  const { isOfShard } = await import("../machine/shard.js");
+  const mine = chosen.filter((_, at) => isOfShard(at, options.shard ?? null));
+  const results = await hunt(root, mine, options, signal);
+  const { readEnvironment } = await import("../measure/environment.js");
+  const { createReport } = await import("../report/json.js");
+  const { mutantsResults } = await import("../report/mutants-schema.js");
+  const { hashSources } = await import("../machine/mutants/mutant.js");
+  const { jobs, budget: budgetMs, shard = null, seed } = options;
+  const report = createReport({
+    command: "mutants",
+    ...{ environment: readEnvironment(), seed },
+    parameters: { filter: filter ?? null, jobs, budgetMs, shard },
+    results: mutantsResults(results, {
+      sources: await hashSources(root),
+      planned: chosen.map(({ name }) => name),
+    }),
+  });
+  return print({ ...report, environment: { ...report.environment } }, options);
+}
+
+async function merge(files: readonly string[], options: MutantsOptions): Promise<ExitStatus> {
+  const { mutantsReportSchema } = await import("../report/mutants-schema.js");
+  const { mergeMutants } = await import("../report/mutants-merge.js");
+  const { mergeShards } = await import("./shard-files.js");
+  const documents = await readDocuments(files, "slablab/mutants/v1");
+  return print(mergeShards(documents, mutantsReportSchema, mergeMutants), options);
 }
 
 function choose(all: readonly Mutant[], filter = ""): Mutant[] {
@@ -126,24 +176,16 @@ async function hunt(
   }
 }
 
-async function print(
-  filter: string | undefined,
-  { json, jobs, budget: budgetMs, seed }: MutantsOptions,
-  results: MutantsResults,
-): Promise<void> {
-  const { describeEnvironment, readEnvironment } = await import("../measure/environment.js");
-  const environment = readEnvironment();
-  if (json) {
-    const { createReport, serializeReport } = await import("../report/json.js");
-    const { mutantsResults } = await import("../report/mutants-schema.js");
-    const parameters = { filter: filter ?? null, jobs, budgetMs };
-    const parts = { command: "mutants", environment, seed, parameters } as const;
-    process.stdout.write(
-      serializeReport(createReport({ ...parts, results: mutantsResults(results) })),
-    );
-    return;
+async function print(report: MutantsReport, options: MutantsOptions): Promise<ExitStatus> {
+  const { serializeReport } = await import("../report/json.js");
+  const { results, parameters, seed } = report;
+  await writeDocument(() => serializeReport(report as never), options);
+  if (!options.json) {
+    const { HUNTERS } = await import("../machine/mutants/hunters.js");
+    const { mutantsText } = await import("../report/mutants-text.js");
+    const { describeEnvironment } = await import("../measure/environment.js");
+    const head = describeEnvironment(report.environment as never, seed);
+    process.stdout.write(mutantsText(results, HUNTERS, head, parameters.shard));
   }
-  const { HUNTERS } = await import("../machine/mutants/hunters.js");
-  const { mutantsText } = await import("../report/mutants-text.js");
-  process.stdout.write(mutantsText(results, HUNTERS, describeEnvironment(environment, seed)));
+  return results.survivors.length > 0 ? EXIT.finding : EXIT.fine;
 }

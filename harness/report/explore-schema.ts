@@ -7,6 +7,9 @@
 import * as v from "valibot";
 import type { BenchResults } from "../machine/bench.js";
 import type { CampaignResults } from "../machine/campaign.js";
+import type { ExploreFinding } from "../machine/explore.js";
+import { TIERS } from "../machine/plan.js";
+import { FAMILIES } from "../machine/scenarios/generated.js";
 
 /** A value with what its schema says about it. */
 function described<T extends v.GenericSchema>(schema: T, text: string) {
@@ -47,14 +50,73 @@ const finding = v.object({
   schedule: described(v.string(), "the string that replays it"),
 });
 
+const family = v.object({
+  family: v.picklist(FAMILIES),
+  about: v.string(),
+  policy: v.string(),
+  bound: described(count, "the most preemptions that were asked for"),
+  nmi: described(count, "NMIs on each task"),
+  nmiDepth: described(count, "how deep they nest"),
+  total: described(count, "programs of the family"),
+  planned: described(count, "of these in the campaign, in all shards"),
+  share: described(count, "of these in this shard"),
+  run: described(count, "of these run before time was over"),
+  complete: described(
+    v.array(v.object({ bound: count, programs: count })),
+    "programs with every schedule run within each bound on preemptions, modulo what was learned",
+  ),
+  incomplete: described(v.array(v.string()), "programs that were run and are not, by name"),
+  schedules: count,
+  accesses: count,
+  states: described(count, "different memories at the ends of schedules, of all programs"),
+  nolockSteps: described(count, "the most accesses that a nolock call made by itself"),
+  missProbability: described(v.nullable(positive), "pct: the worst of all programs"),
+  findings: count,
+  seconds: positive,
+});
+
+const learning = v.object({
+  scenario: v.string(),
+  bound: count,
+  schedules: described(count, "with choices only before accesses that were seen to conflict"),
+  schedulesWithout: described(count, "with choices before every access"),
+  states: described(count, "different memories at the ends"),
+  statesWithout: count,
+  complete: described(v.boolean(), "both were"),
+  same: described(v.boolean(), "false: learning left something out"),
+  seconds: positive,
+});
+
+const bits = v.pipe(v.string(), v.regex(/^[0-9a-f]*$/));
+
+const campaign = v.object({
+  build: described(v.string(), "hash of the instrumented model build"),
+  plan: described(v.string(), "hash of what was to be explored, in all shards"),
+  planned: described(v.array(v.string()), "names of its scenarios, in all shards"),
+  merged: described(
+    v.nullable(
+      v.object({
+        shards: count,
+        partial: described(v.array(count), "shards that were interrupted"),
+      }),
+    ),
+    "null: of one process",
+  ),
+});
+
 const results = v.object({
+  campaign,
   scenarios: v.array(scenario),
+  generated: v.array(family),
+  learning: v.array(learning),
   findings: v.array(finding),
   sites: v.object({
     total: described(count, "instructions with an access in the model build"),
     reached: count,
     injected: count,
     unreached: v.array(v.object({ function: v.string(), kind: v.string(), reason: v.string() })),
+    reachedBits: described(bits, "a bit for each instruction, four in a digit, the lowest first"),
+    injectedBits: bits,
   }),
   bench: v.nullable(
     v.object({
@@ -80,30 +142,56 @@ export const exploreReportSchema = v.object({
     bound: v.nullable(count),
     nmi: v.nullable(count),
     durationMs: v.nullable(positive),
+    tier: v.picklist(TIERS),
+    families: described(v.nullable(v.array(v.string())), "of generated programs; null: by the tier"),
+    budgetMs: described(v.nullable(positive), "for all together"),
+    shard: v.nullable(v.object({ index: described(count, "from 0"), count })),
   }),
   results,
 });
 
 export type ExploreReport = v.InferOutput<typeof exploreReportSchema>;
 
+export type ExploreDocument = ExploreReport["results"];
+
 /** Results as the document has them. */
 export function exploreResults(
-  { scenarios, sites, interrupted }: CampaignResults,
+  results: CampaignResults,
   bench: BenchResults | null,
-): ExploreReport["results"] {
-  const rows = scenarios.map(({ finding: found, ...row }) => ({
+): ExploreDocument {
+  const { build, plan, planned, sites, learning: proofs, interrupted } = results;
+  const rows = results.scenarios.map(({ finding: found, ...row }) => ({
     ...row,
     findings: Number(found !== null),
   }));
-  const findings = scenarios.flatMap(({ name, finding: found }) => {
-    if (found === null) return [];
-    const { kind, message, operation, function: where, schedule } = found;
-    return [{ scenario: name, kind, message, operation, function: where, schedule }];
-  });
-  const { total, reached, injected, unreached } = sites;
+  const families = results.generated.map(({ findings: found, ...row }) => ({
+    ...row,
+    complete: [...row.complete],
+    incomplete: [...row.incomplete],
+    findings: found.length,
+  }));
+  const findings = [
+    ...results.scenarios.flatMap(({ name, finding: found }) => findingRow(name, found)),
+    ...results.generated.flatMap((row) =>
+      row.findings.flatMap(({ name, finding: found }) => findingRow(name, found)),
+    ),
+  ];
   return {
-    ...{ scenarios: rows, findings, interrupted },
-    sites: { total, reached, injected, unreached: [...unreached] },
+    campaign: { build, plan, planned: [...planned], merged: null },
+    ...{ scenarios: rows, generated: families, learning: [...proofs], findings },
+    sites: { ...sites, unreached: [...sites.unreached] },
     bench: bench === null ? null : { ...bench },
+    interrupted,
   };
+}
+
+function findingRow(name: string, found: ExploreFinding | null): ExploreDocument["findings"] {
+  if (found === null) return [];
+  const { kind, message, operation, function: where, schedule } = found;
+  return [{ scenario: name, kind, message, operation, function: where, schedule }];
+}
+
+/** Whether anything in it is a reason for exit status 1. */
+export function hasFinding({ findings, learning: proofs }: ExploreDocument): boolean {
+  return findings.length > 0 || proofs.some(({ same }) => !same);
 }

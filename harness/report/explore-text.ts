@@ -1,34 +1,57 @@
 /**
- * What `slablab explore` prints for people: a line per scenario, what was reached, how fast it
- * went, and for each finding the command that replays it.
+ * What `slablab explore` prints for people: a line per scenario and per family of generated
+ * programs, what was reached, how fast it went, and for each finding the command that replays it.
  */
-import type { BenchResults } from "../machine/bench.js";
-import type { CampaignResults, ScenarioResult } from "../machine/campaign.js";
+import type { Shard } from "../machine/shard.js";
+import type { ExploreDocument } from "./explore-schema.js";
 import { full, title, wrap } from "./page.js";
 import { renderTable } from "./table.js";
 
+type ScenarioRow = ExploreDocument["scenarios"][number];
+type FamilyRow = ExploreDocument["generated"][number];
+type Bench = NonNullable<ExploreDocument["bench"]>;
+
+/** @param head the line that says where it ran */
 export function exploreText(
-  results: CampaignResults,
-  bench: BenchResults | null,
+  results: ExploreDocument,
   head: string,
+  shard: Shard | null = null,
 ): string {
-  const { scenarios } = results;
-  const parts = [head];
-  if (scenarios.length > 0) {
-    parts.push(title("schedules"), table(scenarios), LEGEND);
+  const { scenarios, generated, learning, bench, findings } = results;
+  const parts = [head, ...whole(results, shard)];
+  if (scenarios.length > 0) parts.push(title("schedules"), table(scenarios), LEGEND);
+  if (generated.length > 0) {
+    parts.push(title("generated programs"), families(generated), FAMILY_LEGEND);
+  }
+  if (learning.length > 0) parts.push(title("learned conflicts"), ...learning.map(proof));
+  if (scenarios.length + generated.length > 0) {
     parts.push(title("reached"), wrap(reached(results)));
+    const open = incomplete(results);
+    if (open.length > 0) parts.push(title("not complete"), wrap(names(open)));
   }
   if (bench !== null) parts.push(title("speed"), wrap(speed(bench)));
-  for (const { name, finding } of scenarios) {
-    if (finding === null) continue;
-    const { kind, message, operation, function: where, schedule } = finding;
+  for (const { scenario, kind, message, operation, function: where, schedule } of findings) {
     parts.push(
-      title(`finding in ${name}: ${kind}`),
+      title(`finding in ${scenario}: ${kind}`),
       wrap(`${message}, in ${operation}(), ${where}`),
     );
     parts.push(`  npx slablab replay '${schedule}'`);
   }
   return `${parts.join("\n")}\n`;
+}
+
+/** What part of what this is, if it is not all of it. */
+function whole({ campaign, interrupted }: ExploreDocument, shard: Shard | null): string[] {
+  const { merged } = campaign;
+  if (merged !== null) {
+    const { shards, partial } = merged;
+    const cut = partial.length === 0 ? "" : `; interrupted, and not complete: ${partial.join(", ")}`;
+    return [wrap(`merged from ${shards} shards${cut}`)];
+  }
+  const cut = interrupted ? "interrupted: " : "";
+  const some = shard === null ? "" : `shard ${shard.index} of ${shard.count}, the first being 0`;
+  if (cut === "" && some === "") return [];
+  return [wrap(`${cut}${some === "" ? "what was explored so far" : some}`)];
 }
 
 const LEGEND = wrap(
@@ -38,7 +61,13 @@ const LEGEND = wrap(
     "right before them, of those reached.",
 );
 
-function table(scenarios: readonly ScenarioResult[]): string {
+const FAMILY_LEGEND = wrap(
+  "run: programs that were run, of those in the campaign, of all there are. all: how many with " +
+    "every schedule within each number of preemptions; with pct, the highest probability to have " +
+    "missed a bug.",
+);
+
+function table(scenarios: readonly ScenarioRow[]): string {
   const head = [
     ...["scenario", "policy", "bound", "nmi", "schedules", "all", "accesses", "ends"],
     ...["inj", "s", "bad"],
@@ -47,23 +76,67 @@ function table(scenarios: readonly ScenarioResult[]): string {
     ...[row.name, row.policy, row.policy === "dfs" ? `${row.bound ?? "any"}` : "-"],
     ...[row.nmi === 0 ? "-" : `${row.nmi}`, full(row.schedules), proved(row), short(row.accesses)],
     ...[`${row.states}`, `${row.sites.injected}/${row.sites.total}`],
-    ...[row.seconds.toFixed(1), `${Number(row.finding !== null)}`],
+    ...[row.seconds.toFixed(1), `${row.findings}`],
   ]);
   return renderTable({ head, rows });
 }
 
-function proved({ complete, missProbability }: ScenarioResult): string {
+function proved({ complete, missProbability }: ScenarioRow): string {
   if (missProbability !== null) return missProbability.toFixed(3);
   return complete ? "yes" : "no";
+}
+
+function families(rows: readonly FamilyRow[]): string {
+  const head = ["family", "nmi", "run", "of", "of all", "all", "schedules", "s", "bad"];
+  const cells = rows.map((row) => [
+    ...[row.family, row.nmi === 0 ? "-" : `${row.nmi}`, full(row.run), full(row.planned)],
+    ...[full(row.total), within(row), full(row.schedules)],
+    ...[row.seconds.toFixed(1), `${row.findings}`],
+  ]);
+  return renderTable({ head, rows: cells });
+}
+
+/** `12 (0), 9 (1)`: so many within so many preemptions. */
+function within({ complete, missProbability }: FamilyRow): string {
+  if (missProbability !== null) return missProbability.toFixed(3);
+  const [only] = complete;
+  if (complete.length === 1 && only !== undefined) return full(only.programs);
+  return complete.map(({ bound, programs }) => `${full(programs)} (${bound})`).join(", ");
+}
+
+function proof(row: ExploreDocument["learning"][number]): string {
+  const { scenario, complete, same, states, statesWithout, schedules, schedulesWithout } = row;
+  const verdict = !complete
+    ? "not complete, so nothing is shown"
+    : same
+      ? `the same ${states} memories`
+      : `${states} memories with learning, ${statesWithout} without: LEARNING LEAVES SOMETHING OUT`;
+  const counts = `${full(schedules)} schedules with learning, ${full(schedulesWithout)} without`;
+  return `  ${scenario}\n${wrap(`${counts}: ${verdict}`)}`;
+}
+
+/** What did not end in its time, by name. */
+function incomplete({ scenarios, generated }: ExploreDocument): string[] {
+  const rows = scenarios.filter((row) => row.policy === "dfs" && !row.complete);
+  return [...rows.map(({ name }) => name), ...generated.flatMap((row) => row.incomplete)];
+}
+
+const NAMES_MAX = 20;
+
+function names(all: readonly string[]): string {
+  const some = all.slice(0, NAMES_MAX).join(", ");
+  const more = all.length - NAMES_MAX;
+  return more <= 0 ? some : `${some} and ${full(more)} more; --json has them all`;
 }
 
 function short(value: number): string {
   return value < 1e6 ? `${Math.round(value / 1e3)}k` : `${(value / 1e6).toFixed(1)}M`;
 }
 
-function reached({ scenarios, sites }: CampaignResults): string {
-  const schedules = scenarios.reduce((sum, row) => sum + row.schedules, 0);
-  const nolock = Math.max(...scenarios.map(({ nolockSteps }) => nolockSteps));
+function reached({ scenarios, generated, sites }: ExploreDocument): string {
+  const rows = [...scenarios, ...generated];
+  const schedules = rows.reduce((sum, row) => sum + row.schedules, 0);
+  const nolock = Math.max(...rows.map(({ nolockSteps }) => nolockSteps));
   return (
     `${full(schedules)} schedules. Of the ${sites.total} instructions of the model build that ` +
     `access memory, ${sites.reached} were reached, and at ${sites.injected} something was ` +
@@ -71,7 +144,7 @@ function reached({ scenarios, sites }: CampaignResults): string {
   );
 }
 
-function speed(bench: BenchResults): string {
+function speed(bench: Bench): string {
   return (
     `${full(bench.twoPushPerSecond)} schedules of two pushes a second; ` +
     `${full(bench.kmallocKfreePerSecond)} of a kmalloc/kfree scenario of ` +

@@ -28,11 +28,28 @@ const mutant = v.object({
   seconds: described(positive, "of the killer's hunt; of all hunts for a survivor"),
 });
 
+const campaign = v.object({
+  sources: described(v.string(), "hash of the allocator's sources and of the mutants"),
+  planned: described(v.array(v.string()), "names of its mutants, in all shards"),
+  merged: described(
+    v.nullable(
+      v.object({
+        shards: count,
+        partial: described(v.array(count), "shards that were interrupted"),
+      }),
+    ),
+    "null: of one process",
+  ),
+});
+
 const results = v.object({
+  campaign,
   mutants: v.array(mutant),
   survivors: described(
-    v.array(v.object({ name: v.string(), why: v.string() })),
-    "why each is believed to live",
+    v.array(
+      v.object({ name: v.string(), file: v.string(), what: v.string(), why: v.string() }),
+    ),
+    "what each changes below assembly/, and why it is believed to live",
   ),
   interrupted: v.boolean(),
 });
@@ -41,6 +58,7 @@ const parameters = v.object({
   filter: v.nullable(v.string()),
   jobs: count,
   budgetMs: described(positive, "that each hunter gets for each mutant"),
+  shard: v.nullable(v.object({ index: described(count, "from 0"), count })),
 });
 
 /** The whole document. */
@@ -55,14 +73,21 @@ export const mutantsReportSchema = v.object({
 
 export type MutantsReport = v.InferOutput<typeof mutantsReportSchema>;
 
+export type MutantsDocument = MutantsReport["results"];
+
 /** Results as the document has them. */
-export function mutantsResults({ fates, interrupted }: MutantsResults): MutantsReport["results"] {
+export function mutantsResults(
+  { fates, interrupted }: MutantsResults,
+  campaignOf: Pick<MutantsDocument["campaign"], "sources" | "planned">,
+): MutantsDocument {
   const mutants = fates.map(({ mutant: { name, origin }, by, schedules, seconds }) => {
     const rounded = Math.round(seconds * 1000) / 1000;
     return { name, origin, killed: by !== null, by, schedules, seconds: rounded };
   });
   const survivors = fates
     .filter(({ by }) => by === null)
-    .map(({ mutant: { name }, what }) => ({ name, why: what }));
-  return { mutants, survivors, interrupted };
+    .map(({ mutant: { name, file, what: changes }, what }) => ({
+      ...{ name, file, what: changes, why: what },
+    }));
+  return { campaign: { ...campaignOf, merged: null }, mutants, survivors, interrupted };
 }

@@ -2,54 +2,66 @@
  * What `slablab mutants` prints for people: a line per mutant, a line per hunter, and of each
  * survivor what it is and why it is believed to live.
  */
-import type { Fate, MutantsResults } from "../machine/mutants/campaign.js";
 import type { Hunter } from "../machine/mutants/hunter.js";
 import type { Mutant } from "../machine/mutants/mutant.js";
+import type { Shard } from "../machine/shard.js";
+import type { MutantsDocument } from "./mutants-schema.js";
 import { title, wrap } from "./page.js";
 import { formatCount, renderTable } from "./table.js";
 
+type Row = MutantsDocument["mutants"][number];
+
 /** The whole report; `head` is the line that says where it ran. */
 export function mutantsText(
-  { fates, interrupted }: MutantsResults,
+  { mutants, survivors, interrupted, campaign }: MutantsDocument,
   hunters: readonly Hunter[],
   head: string,
+  shard: Shard | null = null,
 ): string {
-  const survivors = fates.filter(({ by }) => by === null);
-  const killed = fates.length - survivors.length;
+  const killed = mutants.filter((row) => row.killed).length;
   const note = interrupted ? " (interrupted)" : "";
-  const verdict = `${killed} of ${fates.length} mutants killed${note}`;
+  const verdict = `${killed} of ${mutants.length} mutants killed${note}`;
   const parts = [
-    ...[head, title("mutants"), table(fates, hunters)],
-    ...[title("hunters"), tiers(fates, hunters), verdict],
-    ...survivors.flatMap(survivorLines),
+    ...[head, ...partOf(campaign, shard), title("mutants"), table(mutants, hunters)],
+    ...[title("hunters"), tiers(mutants, hunters), verdict],
+    ...survivors.flatMap(({ name, file, what, why }) => [
+      title(`survived: ${name} (assembly/${file})`),
+      wrap(`${what}: ${why}`),
+    ]),
   ];
   return `${parts.join("\n")}\n`;
 }
 
-function table(fates: readonly Fate[], hunters: readonly Hunter[]): string {
-  const rows = fates.map(({ mutant, by, schedules, seconds }) => [
-    ...[mutant.name, mutant.origin, by ?? "nobody"],
+function partOf({ merged, planned }: MutantsDocument["campaign"], shard: Shard | null): string[] {
+  if (merged !== null) {
+    const { shards, partial } = merged;
+    const cut = partial.length === 0 ? "" : `; interrupted, and not complete: ${partial.join(", ")}`;
+    return [wrap(`merged from ${shards} shards${cut}`)];
+  }
+  if (shard === null) return [];
+  const { index, count } = shard;
+  return [wrap(`shard ${index} of ${count}, the first being 0, of ${planned.length} mutants`)];
+}
+
+function table(rows: readonly Row[], hunters: readonly Hunter[]): string {
+  const cells = rows.map(({ name, origin, by, schedules, seconds }) => [
+    ...[name, origin, by ?? "nobody"],
     ...[`${formatCount(schedules)} ${unitOf(by, hunters)}`, `${seconds.toFixed(1)} s`],
   ]);
-  return renderTable({ head: ["mutant", "origin", "killed by", "after", "in"], rows });
+  return renderTable({ head: ["mutant", "origin", "killed by", "after", "in"], rows: cells });
 }
 
 function unitOf(by: string | null, hunters: readonly Hunter[]): string {
   return hunters.find(({ name }) => name === by)?.unit ?? "tries";
 }
 
-function tiers(fates: readonly Fate[], hunters: readonly Hunter[]): string {
-  const rows = hunters.map(({ name }) => {
-    const mine = fates.filter(({ by }) => by === name);
-    const seconds = mine.reduce((sum, fate) => sum + fate.seconds, 0);
+function tiers(rows: readonly Row[], hunters: readonly Hunter[]): string {
+  const cells = hunters.map(({ name }) => {
+    const mine = rows.filter(({ by }) => by === name);
+    const seconds = mine.reduce((sum, row) => sum + row.seconds, 0);
     return [name, `${mine.length}`, `${seconds.toFixed(1)} s`];
   });
-  return renderTable({ head: ["hunter", "killed", "in"], rows });
-}
-
-function survivorLines({ mutant, what }: Fate): string[] {
-  const { name, file } = mutant;
-  return [title(`survived: ${name} (assembly/${file})`), wrap(`${mutant.what}: ${what}`)];
+  return renderTable({ head: ["hunter", "killed", "in"], rows: cells });
 }
 
 /** `--list`: what there is, group by group. */

@@ -1,7 +1,7 @@
 /** What one access does to the books: the undo log, the learned conflicts, and spin loops. */
 import { SITE_KINDS, isWrite } from "../instrument/sites.js";
 import type { Conflicts } from "./conflicts.js";
-import type { Fibre } from "./fibre.js";
+import type { Fibre, Frame } from "./fibre.js";
 import type { UndoLog } from "./undo.js";
 
 const kindOf = (kind: (typeof SITE_KINDS)[number]): number => SITE_KINDS.indexOf(kind);
@@ -17,10 +17,6 @@ export class AccessLog {
   readonly #words: Int32Array;
   readonly #undo: UndoLog;
   readonly #conflicts: Conflicts;
-  /** Where the copy or fill that comes next goes, what it reads (-1: nothing), how much. */
-  dest = 0;
-  source = -1;
-  bytes = 0;
 
   constructor(words: Int32Array, undo: UndoLog, conflicts: Conflicts) {
     this.#words = words;
@@ -28,10 +24,11 @@ export class AccessLog {
     this.#conflicts = conflicts;
   }
 
-  span(dest: number, source: number, bytes: number): void {
-    this.dest = dest >>> 0;
-    this.source = source === -1 ? -1 : source >>> 0;
-    this.bytes = bytes >>> 0;
+  /** Where the copy or fill that comes next goes, what it reads (-1: nothing), how much. */
+  span(frame: Frame, dest: number, source: number, bytes: number): void {
+    frame.dest = dest >>> 0;
+    frame.source = source === -1 ? -1 : source >>> 0;
+    frame.bytes = bytes >>> 0;
   }
 
   /** The access happens right after this. @param width 0: it is a span, or touches nothing */
@@ -59,22 +56,23 @@ export class AccessLog {
   }
 
   #noteSpan(fibre: Fibre): void {
-    this.#undo.logRange(this.dest, this.bytes);
-    this.#noteRange(fibre, this.dest, true);
-    if (this.source >= 0) this.#noteRange(fibre, this.source, false);
+    const { dest, source, bytes } = fibre.frame;
+    this.#undo.logRange(dest, bytes);
+    this.#noteRange(fibre, dest, bytes, true);
+    if (source >= 0) this.#noteRange(fibre, source, bytes, false);
   }
 
-  #noteRange(fibre: Fibre, from: number, writes: boolean): void {
-    const end = (from + this.bytes + 3) >>> 2;
+  #noteRange(fibre: Fibre, from: number, bytes: number, writes: boolean): void {
+    const end = (from + bytes + 3) >>> 2;
     for (let index = from >>> 2; index < end; index++) {
       this.#conflicts.note(index, fibre.id, fibre.depth > 0, writes);
     }
   }
 
   /** Outside a schedule: only what undoing it takes. */
-  logOnly(kind: number, width: number, address: number): void {
+  logOnly({ dest, bytes }: Frame, kind: number, width: number, address: number): void {
     if (WRITES[kind] === 0) return;
-    if (width === 0) this.#undo.logRange(this.dest, this.bytes);
+    if (width === 0) this.#undo.logRange(dest, bytes);
     else this.#undo.logRange(address >>> 0, width);
   }
 

@@ -54,6 +54,10 @@ export interface Frame {
   object: number;
   /** The access it made last, in this operation; -1: none yet. */
   last: number;
+  /** The copy or fill that it stands before (AccessLog): others may make theirs in between. */
+  dest: number;
+  source: number;
+  bytes: number;
 }
 
 export class Fibre {
@@ -207,6 +211,8 @@ export class Fibre {
 /** Words that one turn of a spin loop may read. */
 const READS = 4;
 
+const NO_SPAN = { dest: 0, source: -1, bytes: 0 };
+
 function makeFrame(): Frame {
-  return { operations: [], at: 0, delivered: false, steps: 0, object: 0, last: -1 };
+  return { operations: [], at: 0, delivered: false, steps: 0, object: 0, last: -1, ...NO_SPAN };
 }

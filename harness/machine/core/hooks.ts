@@ -65,7 +65,7 @@ export class Hooks implements HostOf {
     if (this.free) {
       if (this.logs) {
         const [kind, width] = [this.#kinds[site] as number, this.#widths[site] as number];
-        this.#log.logOnly(kind, width, address);
+        this.#log.logOnly(fibre.frame, kind, width, address);
       }
       return 0;
     }
@@ -114,7 +114,7 @@ export class Hooks implements HostOf {
       this.#machine.report("endless", ENDLESS, fibre.id);
     this.#log.note(fibre, kind, width, address);
     if (AccessLog.isSpan(kind, width)) {
-      const { dest, source, bytes } = this.#log;
+      const { dest, source, bytes } = fibre.frame;
       for (const watcher of this.#machine.watchers) watcher.span(fibre, dest, source, bytes);
     }
     const watchers = this.#machine.watchers;
@@ -123,8 +123,8 @@ export class Hooks implements HostOf {
     }
   }
 
-  span(_fibre: Fibre, dest: number, source: number, bytes: number): void {
-    this.#log.span(dest, source, bytes);
+  span(fibre: Fibre, dest: number, source: number, bytes: number): void {
+    this.#log.span(fibre.frame, dest, source, bytes);
   }
 
   swapped(fibre: Fibre, did: number): void {

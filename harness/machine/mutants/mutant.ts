@@ -6,6 +6,7 @@
  * along or says so. They lie in test/mutants/, one file a group, and exist in the repository alone:
  * the published package has neither them nor the sources nor the compiler.
  */
+import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { readFile, readdir } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
@@ -87,6 +88,19 @@ async function loadGroup(path: string, file: string): Promise<Mutant[]> {
   if (parsed.success) return parsed.output.map((mutant) => ({ ...mutant, group }));
   const [issue] = parsed.issues;
   throw new Error(`test/mutants/${file}: ${v.getDotPath(issue) ?? "list"}: ${issue.message}`);
+}
+
+/** Of the allocator's sources and of the mutants, wherever they lie: 12 hexadecimal digits. */
+export async function hashSources(root: string): Promise<string> {
+  const hash = createHash("sha256");
+  for (const folder of ["assembly", "test/mutants"]) {
+    const names = await readdir(join(root, folder), { recursive: true });
+    for (const name of names.filter((each) => /\.(ts|mjs)$/.test(each)).sort()) {
+      hash.update(`${name.replaceAll("\\", "/")}\n`);
+      hash.update(await readFile(join(root, folder, name)));
+    }
+  }
+  return hash.digest("hex").slice(0, 12);
 }
 
 /** Which text of which file is replaced by what. */
