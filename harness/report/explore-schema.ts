@@ -44,6 +44,7 @@ const finding = v.object({
   message: v.string(),
   operation: v.string(),
   function: v.string(),
+  source: described(v.string(), "the line of the source, as file:line; empty if not known"),
   schedule: described(v.string(), "the string that replays it"),
 });
 
@@ -97,8 +98,8 @@ export function exploreResults(
   }));
   const findings = scenarios.flatMap(({ name, finding: found }) => {
     if (found === null) return [];
-    const { kind, message, operation, function: where, schedule } = found;
-    return [{ scenario: name, kind, message, operation, function: where, schedule }];
+    const { kind, message, operation, function: where, source, schedule } = found;
+    return [{ scenario: name, kind, message, operation, function: where, source, schedule }];
   });
   const { total, reached, injected, unreached } = sites;
   return {

@@ -21,10 +21,10 @@ export function exploreText(
   if (bench !== null) parts.push(title("speed"), wrap(speed(bench)));
   for (const { name, finding } of scenarios) {
     if (finding === null) continue;
-    const { kind, message, operation, function: where, schedule } = finding;
+    const { kind, message, operation, function: where, source, schedule } = finding;
     parts.push(
       title(`finding in ${name}: ${kind}`),
-      wrap(`${message}, in ${operation}(), ${where}`),
+      wrap(`${message}, in ${operation}(), ${where} ${source}`.trimEnd()),
     );
     parts.push(`  npx slablab replay '${schedule}'`);
   }

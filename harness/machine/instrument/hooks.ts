@@ -69,7 +69,8 @@ export class Hooker {
   #site(kind: SiteKind, width: number): number {
     const index = this.#indexInFunction++;
     const isThisCpu = THIS_CPU.test(this.#function) && kind === "cmpxchg";
-    this.sites.push({ function: this.#function, kind, width, index, isThisCpu });
+    const name = this.#function;
+    this.sites.push({ function: name, kind, width, index, isThisCpu, place: null });
     return this.sites.length - 1;
   }
 

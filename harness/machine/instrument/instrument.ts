@@ -11,6 +11,7 @@
 import type Binaryen from "binaryen";
 import { GROW, HOOK, Hooker, NOTIFY, SIZE, SPAN, SWAPPED, WAIT } from "./hooks.js";
 import { withNames } from "./name-section.js";
+import type { Places } from "./places.js";
 import { type CallSignature, HANDLER_CALLS, SITE_TABLE_VERSION, type SiteTable } from "./sites.js";
 import { InstrumentError } from "./walk.js";
 
@@ -24,6 +25,8 @@ export interface InstrumentOptions {
   readonly names?: readonly string[];
   /** Exports that handlers may call. @default HANDLER_CALLS */
   readonly handlerCalls?: readonly string[];
+  /** Where the sources have each access. */
+  readonly places?: Places;
 }
 
 export interface Instrumented {
@@ -46,7 +49,7 @@ const HANDLER = "machine/handler";
  */
 export async function instrument(
   bytes: Uint8Array,
-  { names, handlerCalls = HANDLER_CALLS }: InstrumentOptions = {},
+  { names, handlerCalls = HANDLER_CALLS, places }: InstrumentOptions = {},
 ): Promise<Instrumented> {
   const { default: api } = await loadBinaryen();
   const module = api.readBinary(names === undefined ? bytes : withNames(bytes, names));
@@ -63,7 +66,10 @@ export async function instrument(
     const table = {
       version: SITE_TABLE_VERSION,
       build: await hashOf(bytes),
-      sites: hooker.sites,
+      sites: hooker.sites.map((site) => ({
+        ...site,
+        place: places?.get(site.function)?.[site.index] ?? null,
+      })),
       calls: Object.fromEntries(
         Object.entries(calls).map(([name, { parameters, hasResult }]) => [
           ...([name, { parameters, hasResult }] as const),

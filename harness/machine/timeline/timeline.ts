@@ -3,7 +3,7 @@
  * where control passed from one to another, and the accesses around those places, each with the
  * function it is in, the field it touches, and the value before and after.
  */
-import type { Site } from "../instrument/sites.js";
+import { type Site, describePlace } from "../instrument/sites.js";
 import type { Event } from "./recorder.js";
 
 export interface TimelineOptions {
@@ -74,9 +74,10 @@ function describe(event: Event, sites: readonly Site[]): string[] {
     case "wake":
       return [`${mark}${event.operation}: is woken`];
     default: {
-      const { function: name = "?", kind = "load" } = sites[event.site] ?? {};
+      const { function: name = "?", kind = "load", place = null } = sites[event.site] ?? {};
       const value = event.after === null ? hex(event.before) : change(event.before, event.after);
-      return [`${mark}${shortName(name)}: ${kind} ${event.where} ${value}`];
+      const from = place === null ? "" : `  [${describePlace(shortName(name), place)}]`;
+      return [`${mark}${shortName(name)}: ${kind} ${event.where} ${value}${from}`];
     }
   }
 }
