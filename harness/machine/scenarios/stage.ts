@@ -6,6 +6,7 @@ import { STACK_BYTES } from "../core/fibre.js";
 import { Machine } from "../core/machine.js";
 import { type MachineModule, loadMachineModule } from "../core/module.js";
 import { type Operation, SLOTS_MAX, type Task, operation } from "../core/program.js";
+import { watchFields } from "../judges/fields.js";
 import { NolockJudge } from "../judges/nolock.js";
 import { Ownership } from "../judges/ownership.js";
 import { Quiescence } from "../judges/quiescence.js";
@@ -85,7 +86,8 @@ export function stageOf(scenario: Scenario, module: MachineModule): Stage {
     task.handler.push(operation("nmi_exit"));
   }
   const quiescence = new Quiescence(machine, view, ownership);
-  machine.watchers = [nolock, ownership, ...(races === undefined ? [] : [races])];
+  const fields = watchFields(machine, view, ownership, scenario);
+  machine.watchers = [nolock, ownership, fields, ...(races === undefined ? [] : [races])];
   const counts = areas
     .slice(0, scenario.cpus)
     .map((area) => area + table.offsets.cpu_area.preempt_count);
