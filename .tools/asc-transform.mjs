@@ -48,7 +48,7 @@ export default class SlablabTransform {
 
   keepOutOfLine(module) {
     const isModel = this.program.options.globalAliases?.has("SLUB_MODEL") === true;
-    const names = functionsWithManyCallers(module.emitText());
+    const names = functionsWithManyCallers(withoutPositions(module.emitText()));
     for (const name of isModel ? [...names, OUT_OF_LINE_IN_MODEL] : names) {
       this.binaryen.setPassArgument("no-inline", name);
       module.runPasses(["no-inline"]);
@@ -71,6 +71,11 @@ export default class SlablabTransform {
     const bytes = new TextEncoder().encode(encodeLayout(entries));
     if (bytes.length > 0) module.addCustomSection(LAYOUT_SECTION, bytes);
   }
+}
+
+/** A build with a source map has positions in its text, and must become the same binary. */
+function withoutPositions(text) {
+  return text.replace(/^\s*;;@.*\n/gm, "");
 }
 
 /** Names of the functions that stay out of line, by the text of the unoptimised module. */

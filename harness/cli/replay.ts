@@ -1,5 +1,6 @@
 /** `slablab replay`: one schedule again, as a timeline with a column per task. */
 import type { Command } from "commander";
+import type { ExploreFinding } from "../machine/explore.js";
 import { EXIT, type ExitStatus, UsageError } from "./exit.js";
 import { parseInteger } from "./options.js";
 
@@ -35,6 +36,10 @@ Exit status 1 says that the schedule still ends in a finding.
 Example:
   slablab replay 'slx1~0588b857~model/64/irq-work/min0/part1/cpus1/task0:k0f0~0~0000'`;
 
+function where({ function: name, source }: ExploreFinding): string {
+  return source === "" ? name : `${name} (${source})`;
+}
+
 async function run(text: string, { full, context }: Options): Promise<ExitStatus> {
   const { ScheduleError, parseSchedule } = await import("../machine/schedule.js");
   const { replay } = await import("../machine/replay.js");
@@ -50,7 +55,7 @@ async function run(text: string, { full, context }: Options): Promise<ExitStatus
     const end =
       finding === null
         ? `no finding in ${steps} accesses`
-        : `${finding.kind}: ${finding.message}, in ${finding.operation}(), ${finding.function}`;
+        : `${finding.kind}: ${finding.message}, in ${finding.operation}(), ${where(finding)}`;
     console.log(`\n${end}`);
     return finding === null ? EXIT.fine : EXIT.finding;
   } catch (error) {

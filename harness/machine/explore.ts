@@ -58,6 +58,8 @@ export const DEFAULT_EXPLORE: ExploreOptions = {
 export interface ExploreFinding extends FoundHere {
   /** The function it was in. */
   readonly function: string;
+  /** The line of the source that the access comes from, as `file:line`; "" if nobody knows. */
+  readonly source: string;
   readonly deviations: readonly Deviation[];
   /** The string that replays it. */
   readonly schedule: string;
@@ -210,6 +212,8 @@ export function describe({ machine, scenario }: Stage, found: FoundHere): Explor
   const { table } = machine.module;
   const { deviations } = machine;
   const schedule = formatSchedule({ build: table.build, scenario, deviations });
-  const { function: name = "" } = table.sites[found.site] ?? {};
-  return { ...found, function: name, deviations, schedule };
+  const site = table.sites[found.site];
+  const { function: name = "", place = null } = site ?? {};
+  const source = place === null ? "" : `${place.file}:${place.line}`;
+  return { ...found, function: name, source, deviations, schedule };
 }

@@ -47,6 +47,7 @@ const finding = v.object({
   message: v.string(),
   operation: v.string(),
   function: v.string(),
+  source: described(v.string(), "the line of the source, as file:line; empty if not known"),
   schedule: described(v.string(), "the string that replays it"),
 });
 
@@ -143,7 +144,10 @@ export const exploreReportSchema = v.object({
     nmi: v.nullable(count),
     durationMs: v.nullable(positive),
     tier: v.picklist(TIERS),
-    families: described(v.nullable(v.array(v.string())), "of generated programs; null: by the tier"),
+    families: described(
+      v.nullable(v.array(v.string())),
+      "of generated programs; null: by the tier",
+    ),
     budgetMs: described(v.nullable(positive), "for all together"),
     shard: v.nullable(v.object({ index: described(count, "from 0"), count })),
   }),
@@ -187,8 +191,8 @@ export function exploreResults(
 
 function findingRow(name: string, found: ExploreFinding | null): ExploreDocument["findings"] {
   if (found === null) return [];
-  const { kind, message, operation, function: where, schedule } = found;
-  return [{ scenario: name, kind, message, operation, function: where, schedule }];
+  const { kind, message, operation, function: where, source, schedule } = found;
+  return [{ scenario: name, kind, message, operation, function: where, source, schedule }];
 }
 
 /** Whether anything in it is a reason for exit status 1. */

@@ -30,10 +30,18 @@ export function exploreText(
     if (open.length > 0) parts.push(title("not complete"), wrap(names(open)));
   }
   if (bench !== null) parts.push(title("speed"), wrap(speed(bench)));
-  for (const { scenario, kind, message, operation, function: where, schedule } of findings) {
+  for (const {
+    scenario,
+    kind,
+    message,
+    operation,
+    function: where,
+    source,
+    schedule,
+  } of findings) {
     parts.push(
       title(`finding in ${scenario}: ${kind}`),
-      wrap(`${message}, in ${operation}(), ${where}`),
+      wrap(`${message}, in ${operation}(), ${where} ${source}`.trimEnd()),
     );
     parts.push(`  npx slablab replay '${schedule}'`);
   }
@@ -45,7 +53,8 @@ function whole({ campaign, interrupted }: ExploreDocument, shard: Shard | null):
   const { merged } = campaign;
   if (merged !== null) {
     const { shards, partial } = merged;
-    const cut = partial.length === 0 ? "" : `; interrupted, and not complete: ${partial.join(", ")}`;
+    const cut =
+      partial.length === 0 ? "" : `; interrupted, and not complete: ${partial.join(", ")}`;
     return [wrap(`merged from ${shards} shards${cut}`)];
   }
   const cut = interrupted ? "interrupted: " : "";

@@ -6,7 +6,8 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import binaryen from "binaryen";
 import { instrument } from "slablab/internal/machine/instrument/instrument.js";
-import type { SiteTable } from "slablab/internal/machine/instrument/sites.js";
+import { accessOffsets } from "slablab/internal/machine/instrument/offsets.js";
+import { type SiteTable, parseSiteTable } from "slablab/internal/machine/instrument/sites.js";
 import { SELF_TEST_WAT } from "slablab/internal/machine/selftest.js";
 import { describe, expect, test } from "vitest";
 
@@ -21,7 +22,7 @@ const ACCESS = new RegExp(String.raw`\b(?:${NAMES.join("|")})(?=[\s)])`, "g");
 
 function sitesOf(build: string): SiteTable {
   const path = resolve(ROOT, `dist/wasm/machine/${build}.sites.json`);
-  return JSON.parse(readFileSync(path, "utf8")) as SiteTable;
+  return parseSiteTable(readFileSync(path, "utf8"));
 }
 
 /** Accesses by function, in the text of a module. */
@@ -44,6 +45,32 @@ describe.each(["model", "release"])("the build %s", (build) => {
     }
     expect(hooked).toEqual(counts);
     expect(hooked.size).toBeGreaterThan(100);
+  });
+
+  test("a third pass, over the bytes, finds as many", () => {
+    const bytes = readFileSync(resolve(ROOT, `build/${build}.wasm`));
+    const { functions } = accessOffsets(bytes);
+    const count = functions.reduce((sum, { accesses }) => sum + accesses.length, 0);
+    expect(count).toBe(sitesOf(build).sites.length);
+  });
+
+  test("every access has its place in the sources, in the function it came from", () => {
+    const { sites } = sitesOf(build);
+    const texts = new Map<string, string[]>();
+    for (const { place, kind } of sites) {
+      if (place === null) throw new Error("expected a place, got none");
+      const { file, line, function: name } = place;
+      const lines = texts.get(file) ?? readFileSync(resolve(ROOT, file), "utf8").split("\n");
+      texts.set(file, lines);
+      expect(lines[line - 1]).toBeDefined();
+      expect(lines.slice(0, line).some((text) => text.includes(`function ${name}(`))).toBe(true);
+      if (kind !== "load" && kind !== "store") continue;
+      expect(file).not.toBe("assembly/sync/atomic.ts");
+    }
+    const cmpxchgs = sites.filter(({ kind }) => kind === "cmpxchg");
+    expect(cmpxchgs.map(({ place }) => place?.function)).toEqual(
+      cmpxchgs.map(({ width }) => (width === 8 ? "cmpxchg_double" : "cmpxchg")),
+    );
   });
 
   test("its names are those of the sources", () => {

@@ -36,7 +36,7 @@ beforeAll(async () => {
   const finding = {
     ...{ kind: "race", message: "two stores are unordered", fibre: 0, site: 3, step: 9 },
     ...{ operation: "kfree", function: "assembly/slab/free/free_to_slab", deviations: [] },
-    schedule: SCHEDULE,
+    ...{ source: "assembly/slab/free.ts:202", schedule: SCHEDULE },
   };
   bad = { ...clean, scenarios: [{ ...row, complete: false, finding }], interrupted: true };
 });

@@ -262,10 +262,11 @@ export class Machine {
 
   // --------------------------------------------------------------------------- findings
 
-  /** End the schedule with a finding. The first counts. */
-  report(kind: string, message: string, fibre: number): void {
+  /** End the schedule with a finding. The first counts. @param at the access, if not the next */
+  report(kind: string, message: string, fibre: number, at?: number): void {
     if (this.found !== null) return;
-    const { site = -1, frame } = this.fibres[fibre] ?? {};
+    const { site: next = -1, frame } = this.fibres[fibre] ?? {};
+    const site = at ?? next;
     const operation = frame?.operations[frame.at]?.call ?? "";
     this.found = { kind, message, fibre, site, operation, step: this.steps };
   }

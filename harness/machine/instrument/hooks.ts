@@ -68,7 +68,8 @@ export class Hooker {
 
   #site(kind: SiteKind, width: number, isThisCpu = false): number {
     const index = this.#indexInFunction++;
-    this.sites.push({ function: this.#function, kind, width, index, isThisCpu });
+    const name = this.#function;
+    this.sites.push({ function: name, kind, width, index, isThisCpu, place: null });
     return this.sites.length - 1;
   }
 

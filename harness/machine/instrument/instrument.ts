@@ -11,6 +11,7 @@
 import type Binaryen from "binaryen";
 import { GROW, HOOK, Hooker, NOTIFY, SIZE, SPAN, SWAPPED, WAIT } from "./hooks.js";
 import { withNames } from "./name-section.js";
+import type { Places } from "./places.js";
 import { type CallSignature, HANDLER_CALLS, SITE_TABLE_VERSION, type SiteTable } from "./sites.js";
 import { InstrumentError } from "./walk.js";
 
@@ -26,6 +27,8 @@ export interface InstrumentOptions {
   readonly handlerCalls?: readonly string[];
   /** 0 takes a third of the time, for a bigger module. @default 2 */
   readonly optimizeLevel?: number;
+  /** Where the sources have each access. */
+  readonly places?: Places;
 }
 
 export interface Instrumented {
@@ -48,7 +51,7 @@ const HANDLER = "machine/handler";
  */
 export async function instrument(
   bytes: Uint8Array,
-  { names, handlerCalls = HANDLER_CALLS, optimizeLevel = 2 }: InstrumentOptions = {},
+  { names, handlerCalls = HANDLER_CALLS, optimizeLevel = 2, places }: InstrumentOptions = {},
 ): Promise<Instrumented> {
   const { default: api } = await loadBinaryen();
   const module = api.readBinary(names === undefined ? bytes : withNames(bytes, names));
@@ -65,7 +68,10 @@ export async function instrument(
     const table = {
       version: SITE_TABLE_VERSION,
       build: await hashOf(bytes),
-      sites: hooker.sites,
+      sites: hooker.sites.map((site) => ({
+        ...site,
+        place: places?.get(site.function)?.[site.index] ?? null,
+      })),
       calls: Object.fromEntries(
         Object.entries(calls).map(([name, { parameters, hasResult }]) => [
           ...([name, { parameters, hasResult }] as const),

@@ -22,6 +22,17 @@ export interface Site {
   readonly index: number;
   /** It forms its address from `this_cpu` after the hook: one step on whatever CPU that is. */
   readonly isThisCpu: boolean;
+  /** Where the sources have it; null where nobody knows. */
+  readonly place: SourcePlace | null;
+}
+
+export interface SourcePlace {
+  /** From the project's folder. */
+  readonly file: string;
+  /** From 1. */
+  readonly line: number;
+  /** The function of the source, which may have been inlined into Site.function. */
+  readonly function: string;
 }
 
 /** A call that a program of the machine can make. */
@@ -42,7 +53,57 @@ export interface SiteTable {
   readonly handlerCalls: readonly string[];
 }
 
-export const SITE_TABLE_VERSION = 1;
+export const SITE_TABLE_VERSION = 2;
+
+/** The file: as SiteTable, but a name only once. */
+interface SiteFile extends Omit<SiteTable, "sites"> {
+  readonly names: readonly string[];
+  /** Function, kind, width, index, isThisCpu; and a place's file, line and function, if known. */
+  readonly sites: readonly (readonly number[])[];
+}
+
+/** @returns the text of the file beside a module */
+export function formatSiteTable({ sites, ...rest }: SiteTable): string {
+  const names: string[] = [];
+  const numbers = new Map<string, number>();
+  const numberOf = (name: string) => {
+    const known = numbers.get(name);
+    if (known !== undefined) return known;
+    numbers.set(name, names.length);
+    return names.push(name) - 1;
+  };
+  const rows = sites.map(({ function: name, kind, width, index, isThisCpu, place }) => {
+    const row = [numberOf(name), SITE_KINDS.indexOf(kind), width, index, Number(isThisCpu)];
+    if (place === null) return row;
+    return [...row, numberOf(place.file), place.line, numberOf(place.function)];
+  });
+  const file: SiteFile = { ...rest, names, sites: rows };
+  return JSON.stringify(file);
+}
+
+/** @throws TypeError if it is of another version */
+export function parseSiteTable(text: string): SiteTable {
+  const { names, sites, ...rest } = JSON.parse(text) as SiteFile;
+  if (rest.version !== SITE_TABLE_VERSION) {
+    throw new TypeError(
+      `the site table: expected version ${SITE_TABLE_VERSION}, got ${rest.version}; ` +
+        "try npm run build, which writes both anew",
+    );
+  }
+  const nameOf = (index = -1) => names[index] ?? "";
+  const all = sites.map(([name, kind = 0, width = 0, index = 0, late, file, line, inside]) => ({
+    ...{ function: nameOf(name), kind: SITE_KINDS[kind] ?? "load", width, index },
+    isThisCpu: late === 1,
+    place: line === undefined ? null : { file: nameOf(file), line, function: nameOf(inside) },
+  }));
+  return { ...rest, sites: all };
+}
+
+/** The line of a source; and its function, where it was inlined into `name`. */
+export function describePlace(name: string, { file, line, function: inside }: SourcePlace): string {
+  const at = `${file.replace(/^assembly\//, "")}:${line}`;
+  return inside === "" || inside === name ? at : `${inside} ${at}`;
+}
 
 /** Exports that an NMI handler may call, where a module has them. */
 export const HANDLER_CALLS = [

@@ -44,6 +44,11 @@ export class Ownership extends Watcher {
     this.#atStart.delete(address);
   }
 
+  /** Whether the word at `address` is in a live object. */
+  isOwned(address: number): boolean {
+    return this.#owned[address >>> 2] === this.#schedule;
+  }
+
   override begin(): void {
     this.#schedule++;
     this.live.clear();

@@ -107,7 +107,14 @@ async function huntOne(mutant: Mutant, builder: Child, options: CampaignOptions)
 /** The allocator as it is: what no hunter may kill. */
 export function original(tests: readonly string[] = []): Mutant {
   const nothing = { name: "original", group: "none", file: "index.ts", find: "", replace: "" };
-  return { ...nothing, origin: "ours", what: "nothing", target: "stats", tests: [...tests], shapes: [] };
+  return {
+    ...nothing,
+    origin: "ours",
+    what: "nothing",
+    target: "stats",
+    tests: [...tests],
+    shapes: [],
+  };
 }
 
 /** Build a mutant, or the original. */

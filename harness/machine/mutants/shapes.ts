@@ -44,7 +44,8 @@ export const SHAPES: readonly Shape[] = [
   },
   {
     name: "kmalloc-nmi",
-    about: "the inlined pop and push of kmalloc() and kfree(), with an NMI between any two accesses",
+    about:
+      "the inlined pop and push of kmalloc() and kfree(), with an NMI between any two accesses",
     text: "model/4096/irq-work/setup:k0k1f1/task:k2f2k3f0/nmi:K7K8",
     options: NMI,
   },

@@ -6,6 +6,7 @@ import { STACK_BYTES } from "../core/fibre.js";
 import { Machine } from "../core/machine.js";
 import { type MachineModule, loadMachineModule } from "../core/module.js";
 import { type Operation, SLOTS_MAX, type Task, operation } from "../core/program.js";
+import { watchFields } from "../judges/fields.js";
 import { Losses } from "../judges/losses.js";
 import { NolockJudge } from "../judges/nolock.js";
 import { Ownership } from "../judges/ownership.js";
@@ -90,7 +91,9 @@ export function stageOf(scenario: Scenario, module: MachineModule): Stage {
   }
   const losses = new Losses(module.table.sites);
   const quiescence = new Quiescence(machine, view, ownership, losses);
-  machine.watchers = [nolock, ownership, losses, ...(races === undefined ? [] : [races])];
+  const fields = watchFields(machine, view, ownership, scenario);
+  const all = [nolock, ownership, losses, fields];
+  machine.watchers = races === undefined ? all : [...all, races];
   const counts = areas
     .slice(0, scenario.cpus)
     .map((area) => area + table.offsets.cpu_area.preempt_count);

@@ -3,7 +3,7 @@
  * where control passed from one to another, and the accesses around those places, each with the
  * function it is in, the field it touches, and the value before and after.
  */
-import type { Site } from "../instrument/sites.js";
+import { type Site, describePlace } from "../instrument/sites.js";
 import type { Event } from "./recorder.js";
 
 export interface TimelineOptions {
@@ -77,7 +77,7 @@ function describe(event: Event, sites: readonly Site[]): string[] {
       return [`${mark}${event.operation}: is woken`];
     default: {
       const value = event.after === null ? hex(event.before) : change(event.before, event.after);
-      return [`${mark}${access(event, sites)} ${value}`];
+      return [`${mark}${access(event, sites)} ${value}${place(event, sites)}`];
     }
   }
 }
@@ -85,6 +85,12 @@ function describe(event: Event, sites: readonly Site[]): string[] {
 function access({ site, where }: Event, sites: readonly Site[]): string {
   const { function: name = "?", kind = "load" } = sites[site] ?? {};
   return `${shortName(name)}: ${kind} ${where}`;
+}
+
+/** Where the source has it, if that is known. */
+function place({ site }: Event, sites: readonly Site[]): string {
+  const { function: name = "?", place: known = null } = sites[site] ?? {};
+  return known === null ? "" : `  [${describePlace(shortName(name), known)}]`;
 }
 
 function change(before: number, after: number): string {

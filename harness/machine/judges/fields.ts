@@ -1,0 +1,44 @@
+/** The judges of a heap's fields, together. */
+import type { HeapView } from "../../heap/view.js";
+import type { Machine } from "../core/machine.js";
+import { DeferJudge } from "./deferred.js";
+import { FieldWatch } from "./field-watch.js";
+import { HeapWords, LAST_LOCK, SLAB_WORD } from "./heap-words.js";
+import { LockJudge } from "./locks.js";
+import { NodeListJudge } from "./node-lists.js";
+import type { Ownership } from "./ownership.js";
+import { PageJudge } from "./pages.js";
+import { PerCpuJudge } from "./percpu.js";
+import { RefusalJudge } from "./refusals.js";
+import { SlabWordJudge } from "./slab-words.js";
+
+/** What of a scenario they have to know. */
+export interface FieldRules {
+  /** Local locks are owned by tasks, and fast paths take them. */
+  readonly rt: boolean;
+  readonly noCmpxchg: boolean;
+}
+
+/** Call it when the setup is done: what is there then is the start of every schedule. */
+export function watchFields(
+  machine: Machine,
+  view: HeapView,
+  ownership: Ownership,
+  { rt, noCmpxchg }: FieldRules,
+): FieldWatch {
+  const heap = new HeapWords(machine, view);
+  const locks = new LockJudge(machine, heap);
+  const freePages = () => heap.at(view.zone(0).address + view.table.offsets.zone.nr_free);
+  // Held locks are known to the others when they are asked: the judge of locks comes first.
+  const judges = [
+    locks,
+    new PerCpuJudge(machine, heap, locks, rt),
+    new SlabWordJudge(machine, heap, ownership),
+    new NodeListJudge(machine, heap, locks),
+    new DeferJudge(machine, heap, locks, ownership),
+    new PageJudge(machine, heap, view),
+    new RefusalJudge(machine, heap, rt || noCmpxchg, freePages),
+  ];
+  const loads = [SLAB_WORD, ...Array.from({ length: LAST_LOCK }, (_, at) => at + 1)];
+  return new FieldWatch(heap, judges, loads);
+}
