@@ -142,6 +142,7 @@ export class Chooser implements Situation {
       fibre.depth < this.#bounds.handlerDepth &&
       fibre.depth < DEPTH_MAX &&
       !fibre.frame.delivered &&
+      (fibre.task?.comesAndGoes !== true || fibre.register !== 0) &&
       (!this.#shares || this.#canHave(fibre, fibre.cpu));
     if (!isPossible || !this.#bounds.learns) return isPossible;
     return this.#conflicts.mattersToHandler(fibre.address >>> 2, fibre.id);
