@@ -36,7 +36,9 @@ export class AccessLog {
   note(fibre: Fibre, kind: number, width: number, address: number): void {
     const writes = WRITES[kind] === 1;
     fibre.spins = kind === RELAX;
+    if (kind === RELAX && !fibre.inLoop) fibre.loopSite = -1;
     fibre.inLoop = kind === RELAX || (fibre.inLoop && kind === ATOMIC_LOAD);
+    if (fibre.inLoop && kind === ATOMIC_LOAD && fibre.loopSite < 0) fibre.loopSite = fibre.site;
     if (width === 0) {
       if (writes) this.#noteSpan(fibre);
       return;

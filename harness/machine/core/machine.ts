@@ -108,6 +108,12 @@ export class Machine {
     this.#wasmPagesAtStart = this.#wasmPages;
   }
 
+  /** Forget all that is behind `from`, and the pages that were asked for. */
+  wipe(from: number): void {
+    this.words.fill(0, from >>> 2);
+    this.#wasmPages = this.#wasmPagesAtStart;
+  }
+
   /** The same after a schedule, and undone with it. Only a fibre that ended has its stack left. */
   callAfter(fibre: number, name: string, ...args: number[]): number {
     this.#logs = true;
