@@ -37,7 +37,9 @@ export class AccessLog {
     // Who only read leaves what it would have left before.
     if (writes || kind >= FIRST_ORDERED) fibre.diesAnew = true;
     fibre.spins = kind === RELAX;
+    if (kind === RELAX && !fibre.inLoop) fibre.loopSite = -1;
     fibre.inLoop = kind === RELAX || (fibre.inLoop && kind === ATOMIC_LOAD);
+    if (fibre.inLoop && kind === ATOMIC_LOAD && fibre.loopSite < 0) fibre.loopSite = fibre.site;
     if (width === 0) {
       if (writes) this.#noteSpan(fibre);
       return;

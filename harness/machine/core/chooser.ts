@@ -168,7 +168,9 @@ export class Chooser implements Situation {
   /** In a spin loop that is run to its end, one turn is like the other: no choices in it. */
   #isInLoop(fibre: Fibre): boolean {
     const kind = this.#module.kinds[fibre.site] as number;
-    return fibre.inLoop && (kind === ATOMIC_LOAD || kind === RELAX);
+    if (!fibre.inLoop || (kind !== ATOMIC_LOAD && kind !== RELAX)) return false;
+    // Another look than that of each turn comes behind the loop.
+    return kind === RELAX || fibre.loopSite < 0 || fibre.loopSite === fibre.site;
   }
 
   /** Whether `fibre` may run on `cpu` now. */
@@ -197,6 +199,7 @@ export class Chooser implements Situation {
       fibre.depth < DEPTH_MAX &&
       !fibre.frame.delivered &&
       this.#isOffered(fibre) &&
+      (fibre.task?.comesAndGoes !== true || fibre.register !== 0) &&
       (!this.#shares || this.#canHave(fibre, fibre.cpu));
     if (!isPossible || !this.#bounds.learns) return isPossible;
     return this.#conflicts.mattersToHandler(fibre.address >>> 2, fibre.id);

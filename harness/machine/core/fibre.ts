@@ -92,6 +92,8 @@ export class Fibre {
   diesAnew = true;
   /** It made a turn of a spin loop, and nothing but looked at words since. */
   inLoop = false;
+  /** The first look of each turn of that loop; -1: not seen yet. */
+  loopSite = -1;
   readonly readAddress = new Int32Array(READS);
   readonly readValue = new Int32Array(READS);
   readCount = 0;

@@ -166,13 +166,17 @@ export class Hooks implements HostOf {
   }
 
   size(): number {
-    return this.#machine.memory.buffer.byteLength >>> 16;
+    return this.#machine.wasmPages;
   }
 
-  /** The memory has its full size from the start: what cannot be undone does not happen. */
+  /** The memory is as large as it can get from the start; the program finds it as it asks for it. */
   grow(fibre: Fibre, delta: number): number {
-    if (!this.free) for (const watcher of this.#machine.watchers) watcher.grows(fibre);
-    return delta === 0 ? this.size() : -1;
+    const machine = this.#machine;
+    if (!this.free) for (const watcher of machine.watchers) watcher.grows(fibre);
+    const before = machine.wasmPages;
+    if (before + delta > machine.memory.buffer.byteLength >>> 16) return -1;
+    machine.wasmPages = before + delta;
+    return before;
   }
 
   next(fibre: Fibre): number {

@@ -24,6 +24,8 @@ export interface MachineOptions {
   readonly fibres: number;
   /** Where the stacks of the fibres lie: `fibres * STACK_BYTES` bytes that nobody else uses. */
   readonly stacks: number;
+  /** 64 KiB pages that the program finds at first; it may grow to what there is. */
+  readonly wasmPages?: number;
   /** Imports of the module beside the machine's own. */
   readonly imports?: WebAssembly.Imports;
 }
@@ -50,10 +52,15 @@ export class Machine {
   switches = 0;
   found: FoundHere | null = null;
   wasPruned = false;
+  /** Pages of 64 KiB that the program finds now. */
+  wasmPages: number;
+  #wasmPagesAtStart: number;
 
   constructor(module: MachineModule, memory: WebAssembly.Memory, options: MachineOptions) {
     this.module = module;
     this.memory = memory;
+    this.wasmPages = options.wasmPages ?? memory.buffer.byteLength >>> 16;
+    this.#wasmPagesAtStart = this.wasmPages;
     this.words = new Int32Array(memory.buffer);
     this.undo = new UndoLog(this.words);
     this.conflicts = new Conflicts(this.words.length);
@@ -81,6 +88,13 @@ export class Machine {
     this.#decisions.areas = areas;
     this.#chooser.settle(counts);
     this.#operations.settle();
+    this.#wasmPagesAtStart = this.wasmPages;
+  }
+
+  /** Forget all that is behind `from`, and the pages that were asked for. */
+  wipe(from: number): void {
+    this.words.fill(0, from >>> 2);
+    this.wasmPages = this.#wasmPagesAtStart;
   }
 
   /** The same after a schedule, and undone with it. Only a fibre that ended has its stack left. */
@@ -128,6 +142,7 @@ export class Machine {
   /** Make the memory what it was before the schedule. */
   restore(): void {
     this.undo.restore();
+    this.wasmPages = this.#wasmPagesAtStart;
   }
 
   #loop(bounds: Bounds): void {
@@ -217,12 +232,16 @@ export class Machine {
         }
         if (!this.#mayBegin(fibre, operation)) return;
         const call = fibre.exports[operation.call] as (...args: number[]) => number;
-        const result = call(
-          operations.argument(fibre, 0),
-          operations.argument(fibre, 1),
-          operations.argument(fibre, 2),
-          operations.argument(fibre, 3),
-        );
+        const { args } = operation;
+        const result =
+          args.length > 4
+            ? call(...args.map((_, index) => operations.argument(fibre, index)))
+            : call(
+                operations.argument(fibre, 0),
+                operations.argument(fibre, 1),
+                operations.argument(fibre, 2),
+                operations.argument(fibre, 3),
+              );
         if (hooks.unwound) {
           fibre.stopUnwind();
           fibre.suspended = true;

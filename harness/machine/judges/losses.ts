@@ -32,6 +32,7 @@ export interface LossCounts {
 }
 
 export class Losses extends Watcher {
+  readonly #words: Int32Array;
   readonly #sites: readonly Site[];
   readonly #allowances: readonly Allowance[];
   /** Tasks that died in this schedule, in order. */
@@ -46,8 +47,13 @@ export class Losses extends Watcher {
   /** Deaths in all schedules. */
   deaths = 0;
 
-  constructor(sites: readonly Site[], allowances: readonly Allowance[] = ALLOWANCES) {
+  constructor(
+    { words }: { readonly words: Int32Array },
+    sites: readonly Site[],
+    allowances: readonly Allowance[] = ALLOWANCES,
+  ) {
     super();
+    this.#words = words;
     this.#sites = sites;
     this.#allowances = allowances;
   }
@@ -66,8 +72,12 @@ export class Losses extends Watcher {
       const frame = fibre.frames[depth];
       const operation = frame?.operations[frame.at];
       if (frame === undefined || operation === undefined) continue;
-      if (operation.role === "free") this.#arguments.add(frame.object >>> 0);
-      if (operation.role === "alloc") this.#results++;
+      const { role, count, array } = operation;
+      if (role === "free" || role === "realloc") this.#arguments.add(frame.object >>> 0);
+      for (let index = 0; role === "free" && count > 1 && index < count; index++) {
+        this.#arguments.add((this.#words[(array >>> 2) + index] as number) >>> 0);
+      }
+      if (role === "alloc" || role === "realloc") this.#results += count;
       const site = this.#sites[frame.last];
       if (site !== undefined && this.#isAllowed(site)) this.#allowed.push(site.function);
     }

@@ -23,7 +23,7 @@ const WITH_NMI: Partial<ExploreOptions> = { bound: 0, deaths: 1, nmi: 1 };
 const BOTH: Partial<ExploreOptions> = { bound: 0, deaths: 2 };
 
 /** What the reaper does with the heap afterwards. */
-const REAPER = "task:d0c20c21x20x21";
+const REAPER = "task:D0c20c21x20x21";
 
 /** Deaths that are explored for every arm of deferral. */
 const DEATHS: readonly Death[] = [
@@ -51,7 +51,7 @@ const DEATHS: readonly Death[] = [
   {
     name: "death-beside",
     about: "a CPU dies while another works, whom the reaper meets anywhere",
-    rest: "kib448/setup:c0c1c2c3/task:x0/task:d0c20/task:x1c9",
+    rest: "kib448/setup:c0c1c2c3/task:x0/task:D0c20/task:x1c9",
     options: BESIDE,
   },
 ];
@@ -61,13 +61,13 @@ const SINGLE: readonly Death[] = [
   {
     name: "death-kmalloc",
     about: "a CPU dies in kmalloc, kzalloc, kfree and their nolock twins",
-    rest: "irq-work/kib448/setup:k0k1k2k3/task:k5f0K6F1z7f2/task:d0k20k21f20f21",
+    rest: "irq-work/kib448/setup:k0k1k2k3/task:k5f0K6F1z7f2/task:D0k20k21f20f21",
     bytes: 4096,
   },
   {
     name: "death-large",
     about: "a CPU dies while whole pages come and go",
-    rest: "irq-work/kib448/setup:l0l1c2/task:l3f0f3l4/task:d0l20c21f20",
+    rest: "irq-work/kib448/setup:l0l1c2/task:l3f0f3l4/task:D0l20c21f20",
   },
   {
     name: "death-shrink",
@@ -92,19 +92,19 @@ const SINGLE: readonly Death[] = [
   {
     name: "death-sleepers",
     about: "a CPU dies with a lock that another sleeps for",
-    rest: "irq-work/part0/sleepy/kib448/setup:c0c1c2c3/task:x0/task:d0c20/task:x2",
+    rest: "irq-work/part0/sleepy/kib448/setup:c0c1c2c3/task:x0/task:D0c20/task:x2",
     options: BESIDE,
   },
   {
     name: "death-nmi-reaper",
     about: "an NMI in the middle of reaping",
-    rest: "irq-work/kib448/setup:c0c1c2/task:x0/task:d0c20/nmi1:C8X8",
+    rest: "irq-work/kib448/setup:c0c1c2/task:x0/task:D0c20/nmi1:C8X8",
     options: WITH_NMI,
   },
   {
     name: "death-reaper",
     about: "whoever reaps dies too, anywhere, and a third reaps both",
-    rest: "irq-work/kib448/setup:c0c1c2/task:x0/task:d0/task:d1d0c20c21x20",
+    rest: "irq-work/kib448/setup:c0c1c2/task:x0/task:D0/task:D1D0c20c21x20",
     options: BOTH,
   },
 ];

@@ -7,37 +7,53 @@
  *   |     |     |       |    |      |           |        |         `- every NMI, on any task
  *   |     |     |       |    |      |           |        `- a task that starts on CPU 1
  *   |     |     |       |    |      |           `- tasks are on CPU 0, 1, ... by default
- *   |     |     |       |    |      `- on CPU 0, before any schedule
+ *   |     |     |       |    |      `- on CPU 0, before any schedule; `setup1:` on CPU 1
  *   |     |     |       |    `- percpu partial slabs that its cache may keep
  *   |     |     |       `- empty slabs that a node keeps
  *   |     |     `- arm of deferral
  *   |     `- bytes of an object: kmalloc's, or those of the scenario's own cache
  *   `- build
  * ```
- * `nmi1:` is for NMIs on task 1 alone. Further words: `rt`, `nocmpxchg`, `cpus3`, `pages2` (that
- * many pages are free when it begins), `kib448` (the memory has so many KiB, a multiple of 64;
- * 2048 otherwise), `sleepy` (spin loops are run to their ends, so that who waits for a lock
- * sleeps).
+ * `nmi1:` is for NMIs on task 1 alone. Further words, of the heap: `rt`, `nocmpxchg`, `random`
+ * (shuffled freelists), `fail3` (each CPU's third allocation fails; `fail0`: every second), `cpus3`,
+ * `nodes2`, `pages2` (that many pages are free when it begins), `mib8` or `kib448` (the memory, a
+ * multiple of 64 KiB, else 2 MiB), `start1` (the MiB it has at first: it grows), `cold` (there is no
+ * heap: each task makes or finds it, and becomes a CPU). Of the CPUs: `bounded` (they may not
+ * sleep), `sleepy` (spin loops are run to their ends, so that who waits for a lock sleeps). Of its
+ * own cache: `ctor`, `badctor` (a constructor, one that throws), `account`, `typesafe`
+ * (SLAB_ACCOUNT, SLAB_TYPESAFE_BY_RCU).
  *
  * A program is a row of letters, each with the number of a slot: `k` kmalloc, `z` kzalloc, `f`
  * kfree, `c` kmem_cache_alloc, `x` kmem_cache_free; capitals are their nolock twins (`z` has none).
- * `l` kmalloc of whole pages, `r` kfree_rcu. `p` poll, `b` defer_free_barrier, `s`
- * kmem_cache_shrink, `w` synchronize_rcu stand alone. `d1` reaps the CPU of task 1 once that died;
- * it is skipped if task 1 comes to its end. Where there is a `d`, only tasks named by one may die.
+ * `a` and `A` are charged kmallocs, `n` and `N` prefer node 1. `l` kmalloc of whole pages, `q`
+ * kcalloc, `y` aligned_alloc, `u` krealloc to twice the size, `v` to half, zeroed; `r` kfree_rcu,
+ * `j` kfree_checked, `J` its nolock twin. `B` and `U` are bulk calls on the cache for three slots.
+ *
+ * Alone stand `p` poll, `b` defer_free_barrier, `s` kmem_cache_shrink, `w` synchronize_rcu, `W`
+ * rcu_barrier, `i` and `o` rcu_read_lock and _unlock, `d` a kmem_cache_destroy that must succeed,
+ * `h` cpu_offline, `H` cpu_attach. `D1` reaps the CPU of task 1 once that died; it is skipped if
+ * task 1 comes to its end; where there is a `D`, only tasks named by one may die. Any other call is
+ * `.name:argument:argument.`, with a slot behind it for its result: arguments are numbers, `s3` what
+ * is in slot 3, `cache`, `bytes`, `base`, `cpu`, `any`, and `own`, `two`, `grp`, addresses of these
+ * names.
  */
 import { DEFER_ARMS, type DeferArm } from "../../heap/constants.js";
 import type { MachineBuild } from "../core/module.js";
 import { SLOTS_MAX } from "../core/program.js";
+import { LETTERS, type Step, isArgument, slotsOf, standsAlone, takes } from "./operations.js";
 
-export interface Step {
-  readonly letter: string;
-  readonly slot: number;
-}
-
+/** What one CPU does. */
 export interface ScenarioTask {
   readonly cpu: number;
   readonly program: readonly Step[];
 }
+
+/** Words that say yes to something. */
+const FLAGS = [
+  ...(["rt", "nocmpxchg", "random", "cold", "bounded", "sleepy"] as const),
+  ...(["ctor", "badctor", "account", "typesafe"] as const),
+] as const;
+export type ScenarioFlag = (typeof FLAGS)[number];
 
 export interface Scenario {
   readonly build: MachineBuild;
@@ -45,15 +61,20 @@ export interface Scenario {
   readonly arm: DeferArm;
   readonly minPartial: number;
   readonly cpuPartial: number;
-  readonly rt: boolean;
-  readonly noCmpxchg: boolean;
+  readonly flags: ReadonlySet<ScenarioFlag>;
+  /** Spin loops are run to their ends. */
   readonly sleepy: boolean;
   readonly cpus: number;
+  readonly nodes: number;
   /** Free pages at the start; -1: as many as there are. */
   readonly pages: number;
-  /** KiB of the memory. */
+  /** KiB of the memory, and MiB of it that there are at first. */
   readonly kib: number;
-  readonly setup: readonly Step[];
+  readonly startMib: number;
+  /** The allocation of each CPU that fails; 0: every second; -1: none. */
+  readonly fail: number;
+  /** In this order. */
+  readonly setup: readonly ScenarioTask[];
   readonly tasks: readonly ScenarioTask[];
   readonly handler: readonly Step[];
   /** The one task that gets NMIs; -1: all. */
@@ -63,69 +84,70 @@ export interface Scenario {
 /** Thrown for a text that is no scenario. */
 export class ScenarioError extends Error {}
 
-const MEMORY_KIB = 2048;
-const WITH_SLOT = "kKzfFcCxXlrd";
+const KIB_DEFAULT = 2048;
+const NUMBERS = /^(min|part|cpus|nodes|pages|mib|kib|start|fail)(\d+)$/;
 /** Its number is that of a task. */
-const REAP = "d";
-const ALONE = "pbsw";
+const REAP = "D";
 
 /** @throws ScenarioError */
 export function parseScenario(text: string): Scenario {
-  const words = text.split("/");
-  const known = new Map<string, string>();
+  const numbers = new Map<string, number>();
   const tasks: ScenarioTask[] = [];
+  const setup: ScenarioTask[] = [];
+  let handler: Step[] = [];
   let build: MachineBuild = "model";
   let arm: DeferArm = "irq-work";
   let bytes = 64;
   let handlerOn = -1;
-  const flags = new Set<string>();
-  for (const word of words) {
+  const flags = new Set<ScenarioFlag>();
+  for (const word of text.split("/")) {
     const [, name = "", digits = "", program] = /^([a-z]+)(\d*):(.*)$/.exec(word) ?? [];
     if (program !== undefined && name === "task") {
       const cpu = digits === "" ? tasks.length : Number(digits);
       tasks.push({ cpu, program: parseProgram(program) });
-    } else if (program !== undefined) {
-      known.set(name, program);
-      if (name === "nmi") handlerOn = digits === "" ? -1 : Number(digits);
+    } else if (program !== undefined && name === "setup") {
+      setup.push({ cpu: Number(digits), program: parseProgram(program) });
+    } else if (program !== undefined && name === "nmi") {
+      handler = parseProgram(program);
+      handlerOn = digits === "" ? -1 : Number(digits);
     } else if (word === "model" || word === "release") build = word;
     else if ((DEFER_ARMS as readonly string[]).includes(word)) arm = word as DeferArm;
     else if (/^\d+$/.test(word)) bytes = Number(word);
-    else if (/^(rt|nocmpxchg|sleepy)$/.test(word)) flags.add(word);
+    else if ((FLAGS as readonly string[]).includes(word)) flags.add(word as ScenarioFlag);
     else {
-      const [, key, value = ""] = /^(min|part|cpus|pages|kib)(\d+)$/.exec(word) ?? [];
+      const [, key, value] = NUMBERS.exec(word) ?? [];
       if (key === undefined) throw new ScenarioError(`expected a word of a scenario, got ${word}`);
-      known.set(key, value);
+      numbers.set(key, Number(value));
     }
   }
-  const number = (key: string, otherwise: number) => Number(known.get(key) ?? otherwise);
-  checkReaps(tasks, [known.get("setup") ?? "", known.get("nmi") ?? ""]);
-  const least = Math.max(1, ...tasks.map(({ cpu }) => cpu + 1));
+  const number = (key: string, otherwise: number) => numbers.get(key) ?? otherwise;
+  checkReaps(tasks, [...setup.map(({ program }) => program), handler]);
+  const least = Math.max(1, ...[...tasks, ...setup].map(({ cpu }) => cpu + 1));
+  const kib = Math.ceil(number("kib", number("mib", KIB_DEFAULT / 1024) * 1024) / 64) * 64;
   return {
-    ...{ build, bytes, arm, tasks, handlerOn },
+    ...{ build, bytes, arm, tasks, setup, handler, handlerOn, flags, kib },
+    sleepy: flags.has("sleepy"),
     minPartial: number("min", 0),
     cpuPartial: number("part", 1),
-    rt: flags.has("rt"),
-    noCmpxchg: flags.has("nocmpxchg"),
-    sleepy: flags.has("sleepy"),
     cpus: Math.max(least, number("cpus", least)),
+    nodes: number("nodes", 1),
     pages: number("pages", -1),
-    kib: Math.ceil(number("kib", MEMORY_KIB) / 64) * 64,
-    setup: parseProgram(known.get("setup") ?? ""),
-    handler: parseProgram(known.get("nmi") ?? ""),
+    startMib: number("start", kib / 1024),
+    fail: number("fail", -1),
   };
 }
 
-/** @throws ScenarioError unless each `d` is a step of a task, and of another than it names */
-function checkReaps(tasks: readonly ScenarioTask[], others: readonly string[]): void {
+/** @throws ScenarioError unless each `D` is a step of a task, and of another than it names */
+function checkReaps(tasks: readonly ScenarioTask[], others: readonly (readonly Step[])[]): void {
   for (const [at, { program }] of tasks.entries()) {
     for (const { letter, slot } of program) {
       if (letter !== REAP || (slot !== at && slot < tasks.length)) continue;
-      throw new ScenarioError(`expected d with the number of another task, got d${slot}`);
+      throw new ScenarioError(`expected D with the number of another task, got D${slot}`);
     }
   }
-  const wrong = others.find((text) => text.includes(REAP));
+  const wrong = others.find((steps) => steps.some(({ letter }) => letter === REAP));
   if (wrong !== undefined) {
-    throw new ScenarioError(`expected d in tasks only, got it in ${wrong}`);
+    throw new ScenarioError(`expected D in tasks only, got it in ${formatProgram(wrong)}`);
   }
 }
 
@@ -136,38 +158,55 @@ export function mayDie({ tasks }: Scenario, task: number): boolean {
 }
 
 export function formatScenario(scenario: Scenario): string {
-  const { build, bytes, arm, minPartial, cpuPartial, rt, noCmpxchg, cpus, pages, kib } = scenario;
+  const { build, bytes, arm, minPartial, cpuPartial, cpus, nodes, pages, kib } = scenario;
+  const { startMib, fail, setup, tasks, handler, flags } = scenario;
+  const programs = (name: string, all: readonly ScenarioTask[]) =>
+    all.map(({ cpu, program }) => `${name}${cpu}:${formatProgram(program)}`);
+  const unless = (otherwise: number, value: number, name: string) =>
+    value === otherwise ? [] : [`${name}${value}`];
+  const memory = kib % 1024 === 0 ? `mib${kib / 1024}` : `kib${kib}`;
   const on = scenario.handlerOn < 0 ? "" : `${scenario.handlerOn}`;
-  const programs = scenario.tasks.map(({ cpu, program }) => `task${cpu}:${formatProgram(program)}`);
   return [
     ...[build, `${bytes}`, arm, `min${minPartial}`, `part${cpuPartial}`],
-    ...(rt ? ["rt"] : []),
-    ...(noCmpxchg ? ["nocmpxchg"] : []),
-    ...(scenario.sleepy ? ["sleepy"] : []),
-    ...[`cpus${cpus}`],
-    ...(pages < 0 ? [] : [`pages${pages}`]),
-    ...(kib === MEMORY_KIB ? [] : [`kib${kib}`]),
-    ...(scenario.setup.length === 0 ? [] : [`setup:${formatProgram(scenario.setup)}`]),
-    ...programs,
-    ...(scenario.handler.length === 0 ? [] : [`nmi${on}:${formatProgram(scenario.handler)}`]),
+    ...FLAGS.filter((flag) => flags.has(flag)),
+    `cpus${cpus}`,
+    ...unless(1, nodes, "nodes"),
+    ...unless(-1, pages, "pages"),
+    ...(kib === KIB_DEFAULT ? [] : [memory]),
+    ...unless(kib / 1024, startMib, "start"),
+    ...unless(-1, fail, "fail"),
+    ...programs("setup", setup),
+    ...programs("task", tasks),
+    ...(handler.length === 0 ? [] : [`nmi${on}:${formatProgram(handler)}`]),
   ].join("/");
 }
 
+const STEP = /\.([a-z_]+)((?::[a-z0-9]+)*)\.([0-9]*)|([a-zA-Z])([0-9]*)|./g;
+
 function parseProgram(text: string): Step[] {
   const steps: Step[] = [];
-  for (const [whole, letter = "", slot = ""] of text.matchAll(/([a-zA-Z])([0-9]*)|./g)) {
+  for (const [whole, call, args = "", into = "", letter = "", digits = ""] of text.matchAll(STEP)) {
+    const number = call === undefined ? digits : into;
+    const slot = number === "" ? -1 : Number(number);
+    const words = call === undefined ? [] : [call, ...args.split(":").slice(1)];
     const isRight =
-      slot === ""
-        ? letter !== "" && ALONE.includes(letter)
-        : WITH_SLOT.includes(letter) && Number(slot) < SLOTS_MAX;
+      slot < SLOTS_MAX &&
+      (call === undefined
+        ? letter in LETTERS && slot < 0 === standsAlone(letter)
+        : words.slice(1).every(isArgument));
     if (!isRight) throw new ScenarioError(`expected a step of a program, got ${whole} in ${text}`);
-    steps.push({ letter, slot: slot === "" ? -1 : Number(slot) });
+    steps.push(call === undefined ? { letter, slot } : { letter: ".", slot, words });
   }
   return steps;
 }
 
 export function formatProgram(steps: readonly Step[]): string {
-  return steps.map(({ letter, slot }) => `${letter}${slot < 0 ? "" : slot}`).join("");
+  return steps
+    .map(({ letter, slot, words }) => {
+      const number = slot < 0 ? "" : `${slot}`;
+      return words === undefined ? `${letter}${number}` : `.${words.join(":")}.${number}`;
+    })
+    .join("");
 }
 
 /**
@@ -175,23 +214,21 @@ export function formatProgram(steps: readonly Step[]): string {
  * through them cannot be learned from accesses.
  */
 export function sharesSlots({ tasks, handler }: Scenario): boolean {
-  const uses = [...tasks.map(({ program }) => program), handler].map(slotsOf);
-  const fromOutside = slotsOf(handler);
-  const inSetup = [...fromOutside].some((slot) => slot >= 0 && isTaken(handler, slot));
+  const uses = [...tasks.map(({ program }) => program), handler].map(slotsIn);
+  const fromOutside = slotsIn(handler);
+  const inSetup = [...fromOutside].some((slot) => isTaken(handler, slot));
   const all = uses.flatMap((slots) => [...slots]);
   return new Set(all).size !== all.length || (inSetup && tasks.length > 1);
 }
 
-/** Slots that a program names. */
-export function slotsOf(steps: readonly Step[]): Set<number> {
-  const named = steps.filter(({ letter, slot }) => slot >= 0 && letter !== REAP);
-  return new Set(named.map(({ slot }) => slot));
+function slotsIn(steps: readonly Step[]): Set<number> {
+  return new Set(steps.flatMap(slotsOf));
 }
 
 /** Whether a program frees what it did not allocate itself. */
 export function isTaken(steps: readonly Step[], slot: number): boolean {
-  const [first] = steps.filter((step) => step.slot === slot);
-  return first !== undefined && "fFxXr".includes(first.letter);
+  const first = steps.find((step) => slotsOf(step).includes(slot));
+  return first !== undefined && takes(first);
 }
 
 /** Whether a CPU has several tasks: which of them runs is no conflict of accesses. */

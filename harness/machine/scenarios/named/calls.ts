@@ -1,0 +1,102 @@
+/** Calls beside plain allocation and free: many at once, other sizes, checked, in other contexts. */
+import { NMI_ONCE, type NamedScenario, PAIR, PAIR_ONCE, scenario } from "./budgets.js";
+
+export const CALLS: readonly NamedScenario[] = [
+  scenario(
+    "kmalloc-nolock",
+    "an NMI before every access of kmalloc_nolock() and kfree_nolock()",
+    "irq-work/task:k0K1K2F0F1f2.kmalloc_nolock:0:0:any..kmalloc_nolock:8193:0:any./nmi:K3F3",
+    NMI_ONCE,
+    8192,
+  ),
+  scenario(
+    "kzalloc",
+    "an NMI before every access of allocations that are cleared",
+    "irq-work/task:z0f0z1q2.kmalloc_nolock:2048:1:any.3f1F2.kfree:s3../nmi:K4F4",
+    NMI_ONCE,
+    2048,
+  ),
+  scenario(
+    "realloc",
+    "an NMI before every access of krealloc(), ksize() and aligned_alloc()",
+    "irq-work/task:k0u0v0y1f1u0.krealloc:0:64:0.2.krealloc:s2:0:0./nmi:K3F3",
+    NMI_ONCE,
+    64,
+  ),
+  scenario(
+    "realloc-pair",
+    "both CPUs move objects to larger buckets, and free each other's",
+    "irq-work/setup:k0k1/task:u0f0/task:u1k2f2",
+    PAIR,
+    4096,
+  ),
+  scenario(
+    "bulk",
+    "an NMI before every access of bulk calls",
+    "irq-work/task:B0c3U0x3/nmi:C4X4",
+    NMI_ONCE,
+  ),
+  scenario(
+    "bulk-mixed",
+    "an NMI before every access of a bulk free of several slabs and of whole pages",
+    "irq-work/setup:c0c1c2c3c4l6/task:c5x3U4U0.kmalloc_bulk:64:0:3:1024.8.kfree_bulk:3:1024./nmi:C7X7",
+    NMI_ONCE,
+  ),
+  scenario(
+    "bulk-nolock",
+    "bulk calls where nobody may wait, an NMI before every access",
+    "irq-work/setup:c0c1c2c3/task:.preempt_disable.B4U0U4.preempt_enable./nmi:C7X7",
+    NMI_ONCE,
+  ),
+  scenario(
+    "bulk-pair",
+    "a bulk free on one CPU and single ones on the other end in the same slabs",
+    "irq-work/setup:c0c1c2c3c4c5/task:U0x4/task:x3B6",
+    PAIR_ONCE,
+  ),
+  scenario(
+    "bulk-fails",
+    "a bulk allocation that runs out of memory gives all back",
+    "irq-work/pages8/task:B0U0c3x3/nmi:C4X4",
+    NMI_ONCE,
+  ),
+  scenario(
+    "checked",
+    "an NMI before every access of checked frees, of right objects",
+    "irq-work/setup:c0c1c2c3l4/task:j0J1c5j5j4J2.kmem_cache_free_checked:cache:s8./nmi:C6X6",
+    NMI_ONCE,
+  ),
+  scenario(
+    "checked-wrong",
+    "an NMI before every access of checked frees of what is no object",
+    "irq-work/setup:c0k1/task:.kfree_checked:5..kmem_cache_free_checked:cache:4096..check_object:" +
+      "s0..kmem_cache_free_checked:own:s0..kmem_cache_free_checked:own:s1./nmi:C6X6",
+    NMI_ONCE,
+  ),
+  scenario(
+    "checked-pair",
+    "one CPU asks about an object that the other is freeing",
+    "irq-work/part0/setup:c0c1c2/task:x0/task:.check_object:s0..kfree_checked:5.",
+    PAIR,
+  ),
+  scenario(
+    "contexts",
+    "an NMI before every access of what enters and leaves contexts",
+    "irq-work/setup:c0c1c2c3/task:.preempt_disable.X0.set_preempt_count:0..irq_enter.X1.irq_exit./nmi:C4X4",
+    NMI_ONCE,
+  ),
+  scenario(
+    "preempt-disabled",
+    "ordinary calls in a task that must not wait",
+    "irq-work/setup:c0c1c2c3/task:.preempt_disable.x0c4k6f6.preempt_enable./task:x1c5",
+    PAIR_ONCE,
+  ),
+  ...(["irq-work", "percpu-slow-free"] as const).map((arm) =>
+    scenario(
+      `migrated-${arm}`,
+      "a task is moved between a deferral and its list",
+      `${arm}/cpus2/setup:c0c1c2c3/task:.migrate_next_defer:1.X0.migrate_next_defer:0.X1pb/nmi:C4X4`,
+      NMI_ONCE,
+    ),
+  ),
+];
