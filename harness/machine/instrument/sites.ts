@@ -94,8 +94,7 @@ export function parseSiteTable(text: string): SiteTable {
   const all = sites.map(([name, kind = 0, width = 0, index = 0, late, file, line, inside]) => ({
     ...{ function: nameOf(name), kind: SITE_KINDS[kind] ?? "load", width, index },
     isThisCpu: late === 1,
-    place:
-      line === undefined ? null : { file: nameOf(file), line, function: nameOf(inside) },
+    place: line === undefined ? null : { file: nameOf(file), line, function: nameOf(inside) },
   }));
   return { ...rest, sites: all };
 }

@@ -21,6 +21,7 @@ import type { Ownership } from "./ownership.js";
 const RMW = SITE_KINDS.indexOf("rmw");
 const HARDIRQ_MASK = 0xf00;
 const IRQ_OFF_MASK = 0xff;
+const NMI_MASK = 0xf000;
 const NOBODY = -1;
 
 export class DeferJudge extends FieldJudge {
@@ -123,9 +124,10 @@ export class DeferJudge extends FieldJudge {
     if (of !== NOBODY && of !== cpu && !isBarrier(fibre)) {
       this.report("defer", `drains what waits for cpu ${of}`, touch);
     }
-    if (touch.depth > 0) this.report("defer", "drains in an NMI", touch);
-    const isHeld = this.#locks.countOf(fibre) > 0;
-    if (isHeld || (this.heap.context(cpu) & IRQ_OFF_MASK) !== 0) {
+    // Not by the depth of handlers: work that waited for an NMI runs at its end.
+    const context = this.heap.context(cpu);
+    if ((context & NMI_MASK) !== 0) this.report("defer", "drains in an NMI", touch);
+    if (this.#locks.countOf(fibre) > 0 || (context & IRQ_OFF_MASK) !== 0) {
       this.report("defer", "drains with a lock held", touch);
     }
   }

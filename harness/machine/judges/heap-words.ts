@@ -79,7 +79,10 @@ export class HeapWords {
     const header = view.header();
     this.cpus = view.cpuCount;
     this.#areaBytes = header.cpu_area_size;
-    this.areas = Array.from({ length: this.cpus }, (_, cpu) => header.cpu_areas + cpu * this.#areaBytes);
+    this.areas = Array.from(
+      { length: this.cpus },
+      (_, cpu) => header.cpu_areas + cpu * this.#areaBytes,
+    );
     this.memMap = header.mem_map;
     this.firstPfn = header.first_pfn;
     this.endPfn = view.endPfn;

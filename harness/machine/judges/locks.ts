@@ -15,13 +15,7 @@ import type { Machine } from "../core/machine.js";
 import type { Operation } from "../core/program.js";
 import { SITE_KINDS } from "../instrument/sites.js";
 import { FieldJudge, type Touch } from "./field-watch.js";
-import {
-  type HeapWords,
-  LAST_LOCK,
-  LOCAL_LOCK,
-  STOCK_LOCK,
-  ZONE_LOCK,
-} from "./heap-words.js";
+import { type HeapWords, LAST_LOCK, LOCAL_LOCK, STOCK_LOCK, ZONE_LOCK } from "./heap-words.js";
 
 const RELAX = SITE_KINDS.indexOf("relax");
 const SLEEPERS = 0x8000_0000;
@@ -141,7 +135,11 @@ export class LockJudge extends FieldJudge {
     if (fibre.depth > 0) return;
     const context = this.heap.context(fibre.cpu);
     if (context === 0) return;
-    this.reportAt("lock", `${operation.call}() ends in the context 0x${context.toString(16)}`, fibre);
+    this.reportAt(
+      "lock",
+      `${operation.call}() ends in the context 0x${context.toString(16)}`,
+      fibre,
+    );
   }
 
   #nothingHeld(fibre: Fibre, what: string): void {

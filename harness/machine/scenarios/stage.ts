@@ -10,7 +10,8 @@ import { watchFields } from "../judges/fields.js";
 import { NolockJudge } from "../judges/nolock.js";
 import { Ownership } from "../judges/ownership.js";
 import { Quiescence } from "../judges/quiescence.js";
-import { type AcceptedRace, RACE_FIBRES_MAX, RaceDetector } from "../judges/races.js";
+import { acceptRaces } from "../judges/accepted-races.js";
+import { RACE_FIBRES_MAX, RaceDetector } from "../judges/races.js";
 import { type Scenario, type Step, isTaken } from "./scenario.js";
 
 const MEMORY_BYTES = 2 * 2 ** 20;
@@ -25,20 +26,6 @@ const LARGE_BYTES = 9000;
 export const NOLOCK_STEPS_MAX = 3000;
 /** Where the scenario's cache gets its name: a word that belongs to nobody. */
 const NAME_AT = 16;
-
-/** Races that are part of the design. */
-export const ACCEPTED_RACES: readonly AcceptedRace[] = [
-  {
-    first: /kmalloc$|alloc_from_cpu_freelist|slab_alloc|kmem_cache_alloc/,
-    second: /^a user$/,
-    because: "the next pointer that a pop reads counts only once its cmpxchg shows no interruption",
-  },
-  {
-    first: /this_cpu_cmpxchg_double$/,
-    second: /(kmalloc|kfree|alloc_from_cpu_freelist|free_to_cpu_slab|slab_free)$/,
-    because: "a task that was moved reads its old CPU's word; its cmpxchg then shows another tid",
-  },
-];
 
 export interface Stage {
   readonly scenario: Scenario;
@@ -70,8 +57,9 @@ export function stageOf(scenario: Scenario, module: MachineModule): Stage {
   const makeOperation = operationsOf(machine, scenario, view, table);
   if (scenario.pages >= 0) takePages(machine, view, scenario.pages);
 
+  const accepts = acceptRaces(machine, view);
   const races =
-    fibres > 1 && fibres <= RACE_FIBRES_MAX ? new RaceDetector(machine, ACCEPTED_RACES) : undefined;
+    fibres > 1 && fibres <= RACE_FIBRES_MAX ? new RaceDetector(machine, accepts) : undefined;
   const ownership = new Ownership(machine, races);
   const nolock = new NolockJudge(machine, NOLOCK_STEPS_MAX, scenario.arm === "none");
   for (const step of scenario.setup) runNow(machine, makeOperation(step), ownership);
