@@ -247,6 +247,30 @@ describe("what a CPU holds", () => {
   });
 });
 
+describe("a CPU's own words", () => {
+  const counter = () => {
+    const { view } = broken.stage;
+    const cache = [...view.caches()].find(({ name }) => name === "own");
+    return cache?.stat_base ?? 0;
+  };
+
+  test("the context of another CPU", () => {
+    broken.store(second(own.area) + of.cpu_area.preempt_count, 1);
+    expect(broken.found).toMatch(/own: writes the context of cpu 1/);
+  });
+
+  test("a counter of another CPU, or one that goes back", () => {
+    const { constants } = broken.stage.view.table;
+    broken.store64(counter() + constants.STAT_STRIDE, 9, 0, "store");
+    expect(broken.found).toMatch(/own: writes a counter of cpu 1/);
+    broken.stage.machine.found = null;
+    broken.store64(counter(), 9, 0, "store");
+    broken.store64(counter(), 8, 0, "store");
+    broken.end();
+    expect(broken.found).toMatch(/own: a counter goes from 9 to 8/);
+  });
+});
+
 describe("the slab word", () => {
   const high = () => broken.at(own.full + of.page.counters);
 
