@@ -46,10 +46,9 @@ export class DeferJudge extends FieldJudge {
 
   /** What the setup left on lists. */
   #findWaiting(): void {
-    for (const [index, kind] of this.heap.kinds.entries()) {
-      if (kind !== OBJECT_LLIST && kind !== SLAB_LLIST && kind !== PAGE_LLIST) continue;
-      for (let node = this.heap.at(index * 4); node !== 0; node = this.heap.at(node)) {
-        this.#atStart.set(node, index * 4);
+    for (const list of this.heap.llists) {
+      for (let node = this.heap.at(list); node !== 0; node = this.heap.at(node)) {
+        this.#atStart.set(node, list);
       }
     }
   }

@@ -66,6 +66,8 @@ export class HeapWords {
   readonly memMap: number;
   readonly firstPfn: number;
   readonly endPfn: number;
+  /** Heads of lock-less lists. */
+  readonly llists: number[] = [];
   readonly #caches = new Map<number, CacheWords>();
   readonly #page: FieldTable["offsets"]["page"];
   readonly #areaBytes: number;
@@ -103,6 +105,7 @@ export class HeapWords {
   #set(address: number, kind: number, base: number): void {
     this.kinds[address >>> 2] = kind;
     this.bases[address >>> 2] = base;
+    if (isLlist(kind)) this.llists.push(address);
   }
 
   #mapOutside(view: HeapView): void {
@@ -256,6 +259,10 @@ export class HeapWords {
     const objects = objectsIn(this.field(slab, "counters"));
     return from >= 0 && from % cache.size === 0 && from / cache.size < objects;
   }
+}
+
+function isLlist(kind: number): boolean {
+  return kind === OBJECT_LLIST || kind === SLAB_LLIST || kind === PAGE_LLIST;
 }
 
 // The upper half of a slab word.
