@@ -264,6 +264,7 @@ describe("a CPU's own words", () => {
     broken.store64(counter() + constants.STAT_STRIDE, 9, 0, "store");
     expect(broken.found).toMatch(/own: writes a counter of cpu 1/);
     broken.stage.machine.found = null;
+    broken.fibre(0).task = { cpu: 0, operations: [], handler: [] };
     broken.store64(counter(), 9, 0, "store");
     broken.store64(counter(), 8, 0, "store");
     broken.end();

@@ -1,4 +1,9 @@
-/** What only its own CPU writes, without any lock: its context, and its counters, which grow. */
+/**
+ * What only its own CPU writes, without any lock: its context, and its counters, which grow.
+ *
+ * A counter is a load and a store. An NMI between them counts for nothing, as in the kernel where
+ * raw_cpu_inc() is no single instruction; so counters are judged only on tasks that get no NMI.
+ */
 import { PREEMPT_COUNT, STAT } from "./heap-words.js";
 import { FieldJudge, type Touch } from "./field-watch.js";
 import { worksOnOthers } from "./others.js";
@@ -14,8 +19,8 @@ export class OwnWordJudge extends FieldJudge {
   }
 
   override wrote(touch: Touch): void {
-    const { what, before, beforeHigh, after, afterHigh } = touch;
-    if (what !== STAT) return;
+    const { what, fibre, before, beforeHigh, after, afterHigh } = touch;
+    if (what !== STAT || (fibre.task?.handler.length ?? 0) > 0) return;
     const [from, to] = [before + beforeHigh * 2 ** 32, after + afterHigh * 2 ** 32];
     if (to <= from) this.report("own", `a counter goes from ${from} to ${to}`, touch);
   }
