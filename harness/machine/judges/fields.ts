@@ -6,6 +6,7 @@ import { FieldWatch } from "./field-watch.js";
 import { HeapWords, LAST_LOCK, SLAB_WORD } from "./heap-words.js";
 import { LockJudge } from "./locks.js";
 import { NodeListJudge } from "./node-lists.js";
+import { OwnWordJudge } from "./own-words.js";
 import type { Ownership } from "./ownership.js";
 import { PageJudge } from "./pages.js";
 import { PerCpuJudge } from "./percpu.js";
@@ -37,6 +38,7 @@ export function watchFields(
     new NodeListJudge(machine, heap, locks),
     new DeferJudge(machine, heap, locks, ownership),
     new PageJudge(machine, heap, view),
+    new OwnWordJudge(machine, heap),
     new RefusalJudge(machine, heap, rt || noCmpxchg, freePages),
   ];
   const loads = [SLAB_WORD, ...Array.from({ length: LAST_LOCK }, (_, at) => at + 1)];

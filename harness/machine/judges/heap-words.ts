@@ -38,7 +38,9 @@ export const NODE_LIST = 20;
 export const CONTENT = 21;
 /** Below and above the heap. */
 export const OUTSIDE = 22;
-export const WORD_KINDS = 23;
+/** The lower half of a counter of one CPU. */
+export const STAT = 23;
+export const WORD_KINDS = 24;
 
 /** What is known of a cache once it exists. */
 export interface CacheWords {
@@ -64,6 +66,8 @@ export class HeapWords {
   readonly memMap: number;
   readonly firstPfn: number;
   readonly endPfn: number;
+  /** Heads of lock-less lists. */
+  readonly llists: number[] = [];
   readonly #caches = new Map<number, CacheWords>();
   readonly #page: FieldTable["offsets"]["page"];
   readonly #areaBytes: number;
@@ -91,15 +95,17 @@ export class HeapWords {
       this.#caches.set(address, { address, name, size, offset, padding });
     }
     this.#mapOutside(view);
+    // Counters lie in pages: what is more exact comes later.
+    this.#mapPages();
     this.#mapHeader(view);
     this.#mapCaches(view);
     for (const area of this.areas) this.#mapArea(area, view);
-    this.#mapPages();
   }
 
   #set(address: number, kind: number, base: number): void {
     this.kinds[address >>> 2] = kind;
     this.bases[address >>> 2] = base;
+    if (isLlist(kind)) this.llists.push(address);
   }
 
   #mapOutside(view: HeapView): void {
@@ -123,7 +129,8 @@ export class HeapWords {
 
   #mapCaches(view: HeapView): void {
     const { kmem_cache: cache, kmem_cache_node: of } = this.table.offsets;
-    for (const { address, index } of view.caches()) {
+    for (const { address, index, stat_base } of view.caches()) {
+      this.#mapCounters(stat_base);
       this.#set(address + cache.defer_free_objects, OBJECT_LLIST, address);
       this.#set(address + cache.defer_own_line, OBJECT_LLIST, address);
       for (let number = 0; number < view.nodeCount; number++) {
@@ -133,6 +140,17 @@ export class HeapWords {
           this.#set(node + offset, NODE_LIST, node);
         }
         this.#set(node + of.defer_free_objects, OBJECT_LLIST, node);
+      }
+    }
+  }
+
+  /** @param from 0: the cache has no counters yet */
+  #mapCounters(from: number): void {
+    if (from === 0) return;
+    const { STAT_STRIDE } = this.table.constants;
+    for (let cpu = 0; cpu < this.cpus; cpu++) {
+      for (let at = 0; at < STAT_STRIDE; at += 8) {
+        this.#set(from + cpu * STAT_STRIDE + at, STAT, this.areas[cpu] ?? 0);
       }
     }
   }
@@ -241,6 +259,10 @@ export class HeapWords {
     const objects = objectsIn(this.field(slab, "counters"));
     return from >= 0 && from % cache.size === 0 && from / cache.size < objects;
   }
+}
+
+function isLlist(kind: number): boolean {
+  return kind === OBJECT_LLIST || kind === SLAB_LLIST || kind === PAGE_LLIST;
 }
 
 // The upper half of a slab word.

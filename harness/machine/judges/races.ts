@@ -10,7 +10,7 @@
  * Vector clocks by fibre; shadow by 4-byte granule: the last write, and the last read of each
  * fibre. Kept by number of schedule, so that nothing is cleared in between.
  */
-import { SITE_KINDS, type Site, isAtomic } from "../instrument/sites.js";
+import { SITE_KINDS, type Site, describePlace, isAtomic } from "../instrument/sites.js";
 import type { Fibre } from "../core/fibre.js";
 import type { Machine } from "../core/machine.js";
 import { Watcher } from "../core/watcher.js";
@@ -20,12 +20,12 @@ export const RACE_FIBRES_MAX = 8;
 const N = RACE_FIBRES_MAX;
 const RELEASES = 1024;
 
-/** A race that is known and harmless, by the functions of its two accesses. */
-export interface AcceptedRace {
-  /** Both must match, in either order. */
-  readonly first: RegExp;
-  readonly second: RegExp;
-  readonly because: string;
+/** Two accesses that nothing orders. */
+export interface Race {
+  /** Sites; -1 is a user, who writes to an object. */
+  readonly site: number;
+  readonly other: number;
+  readonly address: number;
 }
 
 const READS = new Set(["load", "atomicLoad", "relax", "rmw", "cmpxchg"]);
@@ -39,8 +39,7 @@ export class RaceDetector extends Watcher {
   readonly #machine: Machine;
   readonly #fibres: number;
   readonly #sites: readonly Site[];
-  readonly #accepted: readonly AcceptedRace[];
-  readonly #known = new Map<number, boolean>();
+  readonly #accepts: (race: Race) => boolean;
   /** Clock of fibre g as fibre f knows it: [f * N + g]. */
   readonly #clock = new Int32Array(N * N);
   readonly #round: Int32Array;
@@ -59,12 +58,13 @@ export class RaceDetector extends Watcher {
   readonly #slotClock: Int32Array;
   #schedule = 0;
 
-  constructor(machine: Machine, accepted: readonly AcceptedRace[] = []) {
+  /** @param accepts whether a race is part of the design */
+  constructor(machine: Machine, accepts: (race: Race) => boolean = () => false) {
     super();
     this.#machine = machine;
     this.#fibres = machine.fibres.length;
     this.#sites = machine.module.table.sites;
-    this.#accepted = accepted;
+    this.#accepts = accepts;
     const granules = machine.words.length;
     this.#slotClock = new Int32Array(machine.slots.length * N);
     this.#round = new Int32Array(granules);
@@ -255,10 +255,11 @@ export class RaceDetector extends Watcher {
   }
 
   #report(id: number, site: number, other: number, otherSite: number, granule: number): void {
-    if (this.#isAccepted(site, otherSite)) return;
+    if (this.#accepts({ site, other: otherSite, address: granule * 4 })) return;
     const text = (of: number) => {
-      const { function: name = "a user", kind = "write", width = 0 } = this.#sites[of] ?? {};
-      return `${kind}${width * 8} in ${name}`;
+      const { function: name = "a user", kind = "write", width = 0, place } = this.#sites[of] ?? {};
+      const from = place === undefined || place === null ? "" : ` (${describePlace(name, place)})`;
+      return `${kind}${width * 8} in ${name}${from}`;
     };
     const where = `0x${(granule * 4).toString(16)}`;
     this.#machine.report(
@@ -266,19 +267,5 @@ export class RaceDetector extends Watcher {
       `${text(site)} (task ${id}) and ${text(otherSite)} (task ${other}) at ${where} are unordered`,
       id,
     );
-  }
-
-  #isAccepted(site: number, other: number): boolean {
-    if (this.#accepted.length === 0) return false;
-    const key = (site + 1) * 65536 + other + 1;
-    const known = this.#known.get(key);
-    if (known !== undefined) return known;
-    const name = (of: number) => this.#sites[of]?.function ?? "a user";
-    const [a, b] = [name(site), name(other)];
-    const accepted = this.#accepted.some(
-      ({ first, second }) => (first.test(a) && second.test(b)) || (first.test(b) && second.test(a)),
-    );
-    this.#known.set(key, accepted);
-    return accepted;
   }
 }

@@ -6,12 +6,13 @@ import { STACK_BYTES } from "../core/fibre.js";
 import { Machine } from "../core/machine.js";
 import { type MachineModule, loadMachineModule } from "../core/module.js";
 import { type Operation, SLOTS_MAX, type Task, operation } from "../core/program.js";
+import { acceptRaces } from "../judges/accepted-races.js";
 import { watchFields } from "../judges/fields.js";
 import { Losses } from "../judges/losses.js";
 import { NolockJudge } from "../judges/nolock.js";
 import { Ownership } from "../judges/ownership.js";
 import { Quiescence } from "../judges/quiescence.js";
-import { type AcceptedRace, RACE_FIBRES_MAX, RaceDetector } from "../judges/races.js";
+import { RACE_FIBRES_MAX, RaceDetector } from "../judges/races.js";
 import { ResultJudge } from "../judges/results.js";
 import { OperationMaker, type Step, nameAddress, slotsOf, writeNames } from "./operations.js";
 import { type Scenario, type ScenarioFlag, isTaken, mayDie } from "./scenario.js";
@@ -37,20 +38,6 @@ const LOCK_BOUNDED = 1;
 const LOCK_WAIT = 2;
 /** Accesses that no nolock call of a tiny heap needs more of. */
 export const NOLOCK_STEPS_MAX = 3000;
-
-/** Races that are part of the design. */
-export const ACCEPTED_RACES: readonly AcceptedRace[] = [
-  {
-    first: /kmalloc$|alloc_from_cpu_freelist|slab_alloc|kmem_cache_alloc/,
-    second: /^a user$/,
-    because: "the next pointer that a pop reads counts only once its cmpxchg shows no interruption",
-  },
-  {
-    first: /this_cpu_cmpxchg_double$/,
-    second: /(kmalloc|kfree|alloc_from_cpu_freelist|free_to_cpu_slab|slab_free)$/,
-    because: "a task that was moved reads its old CPU's word; its cmpxchg then shows another tid",
-  },
-];
 
 export interface Stage {
   readonly scenario: Scenario;
@@ -89,8 +76,9 @@ export function stageOf(scenario: Scenario, module: MachineModule): Stage {
   const cache = makeCache(machine, scenario, view, table);
   if (scenario.pages >= 0) takePages(machine, view, scenario.pages);
 
+  const accepts = acceptRaces(machine, view);
   const races =
-    fibres > 1 && fibres <= RACE_FIBRES_MAX ? new RaceDetector(machine, ACCEPTED_RACES) : undefined;
+    fibres > 1 && fibres <= RACE_FIBRES_MAX ? new RaceDetector(machine, accepts) : undefined;
   const ownership = new Ownership(machine, races);
   const nolock = new NolockJudge(machine, NOLOCK_STEPS_MAX, scenario.arm === "none");
   const maker = new OperationMaker();

@@ -1,0 +1,85 @@
+/**
+ * The races that are part of the design: each by its field and by the two places in the sources
+ * that meet there, so that a third place is a finding.
+ *
+ * All of them need a task that is moved to another CPU in the middle of a fast path. As long as
+ * none is, nothing is accepted.
+ */
+import type { HeapView } from "../../heap/view.js";
+import type { Machine } from "../core/machine.js";
+import type { Site, SiteKind } from "../instrument/sites.js";
+import { MIGRATE, actionOf } from "../policies/policy.js";
+import { nameAddress } from "../timeline/address-name.js";
+import type { Race } from "./races.js";
+
+/** One side: a kind of access in a function of the sources; or a user's write. */
+type Side = { readonly kind: SiteKind; readonly in: readonly string[] } | "user";
+
+interface AcceptedRace {
+  /** Name of the field, as a timeline has it. */
+  readonly field: RegExp;
+  readonly one: Side;
+  readonly other: Side;
+  readonly because: string;
+}
+
+const POP_LINK: Side = { kind: "load", in: ["get_freepointer"] };
+const WORD_READS = ["try_pop", "try_push", "alloc_from_cpu_freelist", "free_to_cpu_slab"];
+const CPU_WORD = /\.kmem_cache_cpu\[[^\]]*\]\.(?:freelist|tid)$/;
+const LINK = / free pointer$/;
+
+export const ACCEPTED_RACES: readonly AcceptedRace[] = [
+  {
+    field: LINK,
+    one: POP_LINK,
+    other: "user",
+    because:
+      "the first object of the CPU that the task was on may be somebody's by now: what a pop read " +
+      "there counts only if its cmpxchg then finds word and tid of its new CPU unchanged",
+  },
+  {
+    field: LINK,
+    one: POP_LINK,
+    other: { kind: "store", in: ["set_freepointer"] },
+    because: "the same object, freed once more by whoever had it",
+  },
+  {
+    field: CPU_WORD,
+    one: { kind: "load", in: WORD_READS },
+    other: { kind: "cmpxchg", in: ["cmpxchg_double"] },
+    because:
+      "a task that was moved reads the word of its old CPU, perhaps torn; its own cmpxchg is on " +
+      "the new CPU's word, whose tid is another",
+  },
+];
+
+/** @returns whether a race that a schedule showed is one of them. */
+export function acceptRaces(machine: Machine, view: HeapView): (race: Race) => boolean {
+  const { sites } = machine.module.table;
+  const known = new Map<number, readonly AcceptedRace[]>();
+  const candidates = (site: number, other: number) => {
+    const key = (site + 1) * 65536 + other + 1;
+    const found = known.get(key);
+    if (found !== undefined) return found;
+    const all = ACCEPTED_RACES.filter(
+      (race) =>
+        (matches(race.one, sites[site]) && matches(race.other, sites[other])) ||
+        (matches(race.one, sites[other]) && matches(race.other, sites[site])),
+    );
+    known.set(key, all);
+    return all;
+  };
+  return ({ site, other, address }) => {
+    const all = candidates(site, other);
+    if (all.length === 0 || !machine.deviations.some(({ code }) => actionOf(code) >= MIGRATE)) {
+      return false;
+    }
+    const name = nameAddress(view, address);
+    return all.some(({ field }) => field.test(name));
+  };
+}
+
+function matches(side: Side, site: Site | undefined): boolean {
+  if (side === "user" || site === undefined) return side === "user" && site === undefined;
+  return site.kind === side.kind && side.in.includes(site.place?.function ?? "");
+}
