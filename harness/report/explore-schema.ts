@@ -143,7 +143,10 @@ export const exploreReportSchema = v.object({
     nmi: v.nullable(count),
     durationMs: v.nullable(positive),
     tier: v.picklist(TIERS),
-    families: described(v.nullable(v.array(v.string())), "of generated programs; null: by the tier"),
+    families: described(
+      v.nullable(v.array(v.string())),
+      "of generated programs; null: by the tier",
+    ),
     budgetMs: described(v.nullable(positive), "for all together"),
     shard: v.nullable(v.object({ index: described(count, "from 0"), count })),
   }),

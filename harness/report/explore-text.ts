@@ -45,7 +45,8 @@ function whole({ campaign, interrupted }: ExploreDocument, shard: Shard | null):
   const { merged } = campaign;
   if (merged !== null) {
     const { shards, partial } = merged;
-    const cut = partial.length === 0 ? "" : `; interrupted, and not complete: ${partial.join(", ")}`;
+    const cut =
+      partial.length === 0 ? "" : `; interrupted, and not complete: ${partial.join(", ")}`;
     return [wrap(`merged from ${shards} shards${cut}`)];
   }
   const cut = interrupted ? "interrupted: " : "";

@@ -46,9 +46,7 @@ const results = v.object({
   campaign,
   mutants: v.array(mutant),
   survivors: described(
-    v.array(
-      v.object({ name: v.string(), file: v.string(), what: v.string(), why: v.string() }),
-    ),
+    v.array(v.object({ name: v.string(), file: v.string(), what: v.string(), why: v.string() })),
     "what each changes below assembly/, and why it is believed to live",
   ),
   interrupted: v.boolean(),

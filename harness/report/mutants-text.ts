@@ -35,7 +35,8 @@ export function mutantsText(
 function partOf({ merged, planned }: MutantsDocument["campaign"], shard: Shard | null): string[] {
   if (merged !== null) {
     const { shards, partial } = merged;
-    const cut = partial.length === 0 ? "" : `; interrupted, and not complete: ${partial.join(", ")}`;
+    const cut =
+      partial.length === 0 ? "" : `; interrupted, and not complete: ${partial.join(", ")}`;
     return [wrap(`merged from ${shards} shards${cut}`)];
   }
   if (shard === null) return [];

@@ -74,7 +74,8 @@ const TABLE: readonly Family[] = [
   },
   {
     name: "two-nmi",
-    about: "an operation on each of two CPUs and a third in an NMI on each, at most two preemptions",
+    about:
+      "an operation on each of two CPUs and a third in an NMI on each, at most two preemptions",
     forms: [["task0", "task1", "nmi"]],
     ...{ options: { nmi: 1, nmiDepth: 1 }, bounds: [0, 1, 2], depths: [0] },
   },

@@ -68,11 +68,7 @@ export function variants(heap: TinyHeap, state: SmallState): SmallState[] {
 }
 
 /** All canonical programs with an operation in each of `places`. */
-export function skeletons(
-  heap: TinyHeap,
-  state: SmallState,
-  places: readonly Place[],
-): Skeleton[] {
+export function skeletons(heap: TinyHeap, state: SmallState, places: readonly Place[]): Skeleton[] {
   const found: Skeleton[] = [];
   const taken: Taken[] = [];
   const alike = alikeTasks(state, places);
