@@ -136,12 +136,18 @@ async function list(): Promise<ExitStatus> {
 async function find(name: string): Promise<NamedScenario> {
   const { SCENARIOS, suggestScenarios } = await import("../machine/scenarios/named.js");
   const { ScenarioError, parseScenario } = await import("../machine/scenarios/scenario.js");
-  const { findProgram } = await import("../machine/scenarios/generated.js");
+  const { FAMILIES, findProgram, programsOf } = await import("../machine/scenarios/generated.js");
   const known = SCENARIOS.find((each) => each.name === name);
   if (known !== undefined) return known;
   if (!name.includes("/")) {
     const program = findProgram(name);
     if (program !== null) return { ...program, about: "a generated program" };
+    const family = FAMILIES.find((each) => name.startsWith(`${each}-`));
+    if (family !== undefined) {
+      const last = programsOf(family).count - 1;
+      const range = `${family}-0 .. ${family}-${last}`;
+      throw new UsageError(`expected a generated program ${range}, got "${name}"; try --list`);
+    }
     const near = suggestScenarios(name).join(", ");
     throw new UsageError(`expected a scenario of --list, got "${name}"; try ${near}`);
   }

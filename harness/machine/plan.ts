@@ -47,7 +47,7 @@ const WEIGHTS: Readonly<Record<FamilyName, { readonly sample: number; readonly w
     "one-triples": { sample: 8, weight: 2 },
     "two-pairs": { sample: 80, weight: 3 },
     "two-triples": { sample: 60, weight: 2 },
-    "two-nmi": { sample: 6, weight: 2 },
+    "two-nmi": { sample: 12, weight: 2 },
     three: { sample: 30, weight: 1 },
   };
 /** A program of the sample that takes longer says that it is not complete. */

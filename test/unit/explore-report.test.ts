@@ -9,6 +9,7 @@ import { resolve } from "node:path";
 import { toJsonSchema } from "@valibot/to-json-schema";
 import { Ajv } from "ajv";
 import { type CampaignResults, runCampaign } from "slablab/internal/machine/campaign.js";
+import { planOf } from "slablab/internal/machine/plan.js";
 import { readEnvironment } from "slablab/internal/measure/environment.js";
 import { exploreReportSchema, exploreResults } from "slablab/internal/report/explore-schema.js";
 import { exploreText } from "slablab/internal/report/explore-text.js";
@@ -30,7 +31,9 @@ let bad: CampaignResults;
 
 beforeAll(async () => {
   const scenarios = [{ name: "pair", about: "two frees", text: TEXT, options: {} }];
-  clean = await runCampaign({ scenarios, options: { bound: 1 } });
+  const families = [{ family: "two-pairs", programs: 2, weight: 1 }] as const;
+  const plan = { ...planOf(scenarios), families };
+  clean = await runCampaign({ plan, options: { bound: 1 } });
   const [row] = clean.scenarios;
   if (row === undefined) throw new Error("expected a scenario, got none");
   const finding = {
@@ -43,7 +46,10 @@ beforeAll(async () => {
 
 function documentOf(results: CampaignResults) {
   const environment = readEnvironment();
-  const parameters = { scenario: TEXT, policy: null, bound: 1, nmi: null, durationMs: null };
+  const parameters = {
+    ...{ scenario: TEXT, policy: null, bound: 1, nmi: null, durationMs: null },
+    ...{ tier: "some", families: null, budgetMs: null, shard: null },
+  } as const;
   const parts = { command: "explore", environment, seed: 1, parameters } as const;
   const report = createReport({ ...parts, results: exploreResults(results, BENCH) });
   return JSON.parse(serializeReport(report));
@@ -56,6 +62,9 @@ test("the document is what its schema says, with findings and without", () => {
   }
   expect(documentOf(clean).results.scenarios).toMatchObject([
     { name: "pair", policy: "dfs", bound: 1, nmi: 0, complete: true, findings: 0 },
+  ]);
+  expect(documentOf(clean).results.generated).toMatchObject([
+    { family: "two-pairs", planned: 2, share: 2, run: 2, complete: [{ bound: 2, programs: 2 }] },
   ]);
   expect(documentOf(bad).results).toMatchObject({
     findings: [{ scenario: "pair", kind: "race", schedule: SCHEDULE }],
@@ -78,10 +87,12 @@ test("what no scenario reaches is listed, each with a reason", () => {
 });
 
 test("no line is wider than 100 columns but the command that replays a finding", () => {
-  const lines = exploreText(bad, BENCH, "here").split("\n");
+  const lines = exploreText(exploreResults(bad, BENCH), "here").split("\n");
   expect(lines.filter((line) => line.length > 100 && !line.includes("replay"))).toEqual([]);
   expect(lines).toContain(`  npx slablab replay '${SCHEDULE}'`);
-  expect(exploreText(clean, null, "here")).toContain("yes");
+  const page = exploreText(exploreResults(clean, null), "here", { index: 2, count: 8 });
+  expect(page).toContain("yes");
+  expect(page).toContain("shard 2 of 8");
 });
 
 test.each([

@@ -64,11 +64,9 @@ export class AccessLog {
     if (source >= 0) this.#noteRange(fibre, source, bytes, false);
   }
 
-  #noteRange(fibre: Fibre, from: number, bytes: number, writes: boolean): void {
+  #noteRange({ id, depth }: Fibre, from: number, bytes: number, writes: boolean): void {
     const end = (from + bytes + 3) >>> 2;
-    for (let index = from >>> 2; index < end; index++) {
-      this.#conflicts.note(index, fibre.id, fibre.depth > 0, writes);
-    }
+    if (bytes > 0) this.#conflicts.noteRange(from >>> 2, end, id, depth > 0, writes);
   }
 
   /** Outside a schedule: only what undoing it takes. */

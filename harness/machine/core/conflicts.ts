@@ -38,6 +38,22 @@ export class Conflicts {
     if (isConflict(after)) this.grew = true;
   }
 
+  /**
+   * The words `from` to `end`, which one copy or fill touches at once: whoever touched any of them
+   * conflicts with it, so its first word, which stands for all, gets what is known of each.
+   */
+  noteRange(from: number, end: number, fibre: number, isHandler: boolean, writes: boolean): void {
+    let all = 0;
+    for (let index = from; index < end; index++) {
+      this.note(index, fibre, isHandler, writes);
+      all |= this.#touched[index] as number;
+    }
+    const before = this.#touched[from] as number;
+    if ((before | all) === before) return;
+    this.#touched[from] = before | all;
+    if (isConflict(before | all)) this.grew = true;
+  }
+
   /** Whether a switch away from `fibre` matters before it touches this word. */
   mattersToOthers(index: number, fibre: number): boolean {
     const bits = this.#known[index] as number;
