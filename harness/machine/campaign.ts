@@ -1,5 +1,6 @@
 /** Scenarios one after the other, and what they reached together. */
 import type { SiteTable } from "./instrument/sites.js";
+import type { LossCounts } from "./judges/losses.js";
 import { loadMachineModule } from "./core/module.js";
 import { DEFAULT_EXPLORE, type ExploreFinding, type ExploreOptions, explore } from "./explore.js";
 import { makeStage } from "./scenarios/stage.js";
@@ -17,6 +18,8 @@ export interface ScenarioResult {
   /** NMIs on each task. */
   readonly nmi: number;
   readonly nmiDepth: number;
+  /** Tasks that may die in a schedule. */
+  readonly deathBound: number;
   readonly learned: boolean;
   readonly schedules: number;
   /** Every schedule within the bounds was run, or was like one that was. */
@@ -25,6 +28,9 @@ export interface ScenarioResult {
   readonly accesses: number;
   /** Different memories at the end. */
   readonly states: number;
+  /** Tasks that died in all schedules, and what was lost in the ends that were judged. */
+  readonly deaths: number;
+  readonly losses: LossCounts;
   /** The most accesses that a nolock call made by itself. */
   readonly nolockSteps: number;
   /** Instructions that were reached, and those with a switch or an NMI right before them. */
@@ -80,12 +86,13 @@ export async function runCampaign(campaign: CampaignOptions): Promise<CampaignRe
     const total = passed.reduce((sum, count) => sum + Number(count > 0), 0);
     const sites = { total, injected: at1.reduce((sum, count) => sum + count, 0) };
     const finding = await small(scenario, result.finding, options);
-    const { policy, bound, nmi, nmiDepth, learns } = options;
+    const { policy, bound, nmi, nmiDepth, deaths: deathBound, learns } = options;
     const { schedules, complete, missProbability, accesses, states, nolockSteps, seconds } = result;
+    const { deaths, losses } = result;
     results.push({
       ...{ name: named.name, about: named.about, policy, bound, nmi, nmiDepth, learned: learns },
       ...{ schedules, complete, missProbability, accesses, states, nolockSteps, sites },
-      ...{ finding, seconds },
+      ...{ deathBound, deaths, losses, finding, seconds },
     });
   }
   const sites = summary(model.table, reached, injected);

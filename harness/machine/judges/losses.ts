@@ -28,7 +28,7 @@ export interface LossCounts {
   argument: number;
   result: number;
   allowance: number;
-  readonly functions: Map<string, number>;
+  readonly functions: Record<string, number>;
 }
 
 export class Losses extends Watcher {
@@ -42,7 +42,7 @@ export class Losses extends Watcher {
   #results = 0;
   /** Functions in which an allowance covers what was lost. */
   readonly #allowed: string[] = [];
-  readonly counts: LossCounts = { argument: 0, result: 0, allowance: 0, functions: new Map() };
+  readonly counts: LossCounts = { argument: 0, result: 0, allowance: 0, functions: {} };
   /** Deaths in all schedules. */
   deaths = 0;
 
@@ -104,6 +104,6 @@ export class Losses extends Watcher {
 
   #countAllowance(name: string): void {
     this.counts.allowance++;
-    this.counts.functions.set(name, (this.counts.functions.get(name) ?? 0) + 1);
+    this.counts.functions[name] = (this.counts.functions[name] ?? 0) + 1;
   }
 }

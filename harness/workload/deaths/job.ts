@@ -6,7 +6,7 @@ import type { JobContext } from "../../cpu/job.js";
 import type { Cpu } from "../../heap/cpu.js";
 import { __GFP_ACCOUNT } from "../../heap/flags.js";
 import type { KmemCache } from "../../heap/kmem-cache.js";
-import { randomSize } from "../verify/sizes.js";
+import { SIZE_MAX, randomSize } from "../verify/sizes.js";
 import { Xorshift } from "../verify/xorshift.js";
 import { Estate, GO, OBJECTS_MAX, PAUSE, STAMPED_MIN, STOP } from "./estate.js";
 import { checkStamp, sizeOf, stamp } from "./estate.js";
@@ -62,6 +62,9 @@ function step(load: Load): string | null {
   const roll = random.below(64);
   if (roll < 4) return trade(load, at);
   if (roll === 4) return rest(load);
+  // Whole pages are freed by plain tasks alone.
+  const isLarge = !isEmpty && sizeOf(cpu, estate.get(id, at)) > SIZE_MAX;
+  if (isLarge) return release(load, at, (p) => cpu.kfree(p));
   if (roll === 5) return handler(load, at);
   if (isEmpty) {
     const size = Math.max(STAMPED_MIN, randomSize(random));
@@ -91,7 +94,7 @@ function own(load: Load, at: number, size: number, allocate: () => number): stri
 }
 
 function ownLarge(load: Load, at: number): string | null {
-  const size = 8193 + load.random.below(LARGE_MAX - 8193);
+  const size = SIZE_MAX + 1 + load.random.below(LARGE_MAX - SIZE_MAX - 1);
   return own(load, at, size, () => load.cpu.kmalloc(size));
 }
 

@@ -104,7 +104,9 @@ async function runSetup(
   let finding: DeathFinding | null = null;
   try {
     await run.begin();
-    while (performance.now() - begun < durationMs && signal?.aborted !== true) await run.kill();
+    // At least one: starting the Workers may take longer than the share of a setup.
+    do await run.kill();
+    while (performance.now() - begun < durationMs && signal?.aborted !== true);
     await run.finish();
   } catch (error) {
     finding = describe(error, run, setup, seed, durationMs);
