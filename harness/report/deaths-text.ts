@@ -2,6 +2,7 @@
 import type { DeathResults, DeathRow } from "../workload/deaths/run.js";
 import { totalOf } from "./deaths-schema.js";
 import { full, title, wrap } from "./page.js";
+import { shortCount } from "./stress-text.js";
 import { renderTable } from "./table.js";
 
 /** The whole report. @param head where it ran */
@@ -24,8 +25,8 @@ export function deathsText(results: DeathResults, head: string): string {
 
 function table(rows: readonly DeathRow[]): string {
   const head = [
-    ...["arm", "ops", "deaths", "reaps", "left", "lost", "in hand", "locks", "slabs", "pages"],
-    ...["put off", "val", "bad"],
+    ...["arm", "ops", "deaths", "reaps", "left", "lost", "hand", "locks", "slabs", "pages"],
+    ...["late", "val", "bad"],
   ];
   return renderTable({ head, rows: rows.map(cells) });
 }
@@ -36,12 +37,12 @@ function cells({ setup, counts, finding }: DeathRow): string[] {
     ...[counts.inHand, counts.locks, counts.slabs, counts.pages, counts.objects],
     ...[counts.validations, Number(finding !== null)],
   ];
-  return [setup.arm, ...numbers.map(full)];
+  return [setup.arm, ...numbers.map(shortCount)];
 }
 
 const LEGEND = wrap(
   "left: objects of the dead, each as its owner left it; lost: objects that nobody can have any " +
-    "more, of those the dead had in hand; locks, slabs, pages: what was taken back; put off: " +
+    "more; hand: the most that may be; locks, slabs, pages: what was taken back; late: " +
     "objects whose free was deferred; val: walks over the heap.",
 );
 
