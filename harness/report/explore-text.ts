@@ -33,8 +33,8 @@ export function exploreText(
 }
 
 const LEGEND = wrap(
-  "bound: preemptions in a schedule; die: tasks that may. all: every schedule within the bounds was run, or one that " +
-    "differs from it in nothing that conflicts; with pct, the probability to have missed a bug. " +
+  "bound: preemptions in a schedule; die: tasks that may. all: every schedule within the bounds " +
+    "was run, or one that differs from it in nothing that conflicts; with pct, the probability to have missed a bug. " +
     "ends: different memories at the end, each judged. inj: instructions with a switch or an NMI " +
     "right before them, of those reached.",
 );
@@ -82,8 +82,8 @@ function died(scenarios: readonly ScenarioResult[]): string {
   const functions = new Set(scenarios.flatMap(({ losses }) => Object.keys(losses.functions)));
   const where = functions.size === 0 ? "" : ` (${[...functions].map(shortName).join(", ")})`;
   return (
-    ` ${full(deaths)} tasks died. Of the different ends, ${full(sum("argument"))} lost the object ` +
-    `that an interrupted free was given, ${full(sum("result"))} the one that an interrupted ` +
+    ` ${full(deaths)} tasks died. Of the different ends, ${full(sum("argument"))} lost the ` +
+    `object that an interrupted free was given, ${full(sum("result"))} the one that an interrupted ` +
     `allocation had, and ${full(sum("allowance"))} one more, where that is allowed${where}.`
   );
 }

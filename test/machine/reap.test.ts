@@ -47,7 +47,7 @@ test("learning leaves no death out: the same ends without it", async () => {
 });
 
 describe("what should be found is found", () => {
-  test("a CPU that nobody reaps, in the smallest program that has one, with its replay", async () => {
+  test("a CPU that nobody reaps, in the smallest program, with its replay", async () => {
     const scenario = parseScenario("model/64/irq-work/kib448/setup:k0k1/task:k2f0k3/task:k4f1");
     const options = { ...DEFAULT_EXPLORE, bound: 1, deaths: 1 };
     const { finding } = await explore(await makeStage(scenario), options);
@@ -56,7 +56,7 @@ describe("what should be found is found", () => {
     const small = await shrink(scenario, finding, options);
     const steps = small.scenario.tasks.reduce((sum, { program }) => sum + program.length, 0);
     expect(steps).toBe(1);
-    expect(small.finding.schedule).toMatch(/~0K\d~\w{4}$/);
+    expect(small.finding.schedule).toMatch(/~\w+K\d~\w{4}$/);
     const { finding: again } = await replay(parseSchedule(small.finding.schedule));
     expect(again).toMatchObject({ kind: "reap", schedule: small.finding.schedule });
   });

@@ -20,10 +20,10 @@ export interface Allowance {
 
 export const ALLOWANCES: readonly Allowance[] = [];
 
-/** Why an object may be lost: it was freed, or being allocated; or the allowance that covers it. */
-export type LossReason = "argument" | "result" | "allowance";
-
-/** Objects lost in the ends that were judged, by reason; allowances also by function. */
+/**
+ * Objects lost in the ends that were judged, by why they may be: given to an interrupted free, had
+ * by an interrupted allocation, or covered by an allowance, which is counted by function too.
+ */
 export interface LossCounts {
   argument: number;
   result: number;
