@@ -25,6 +25,7 @@ interface StressCliOptions {
   readonly arm: DeferArm | "all";
   readonly percpu: StressPercpu;
   readonly build: StressBuild;
+  readonly kill: boolean;
   readonly log: string | undefined;
   readonly snapshot: string | undefined;
   readonly json: boolean;
@@ -53,6 +54,7 @@ export function register(program: Command): void {
         .choices(STRESS_BUILDS)
         .default("release"),
     )
+    .option("--kill", "terminate Workers wherever they are, reap their CPUs, replace them", false)
     .option("--log <file>", "where the log of a finding goes (default: a file in .slablab/)")
     .addOption(snapshotOption("the heap at the last quiescent point (see below)"))
     .addOption(jsonOption())
@@ -68,8 +70,11 @@ The time is for all arms together. A seed names what each CPU does, not how thei
 finding of several CPUs need not repeat; its log says what each did last.
 A snapshot is of the last arm, or of the last with a finding, before everything is freed.
 
-Example:
-  slablab stress --cpus 4 --duration 60s --arm irq-work`;
+With --kill there is neither log nor snapshot: each death is followed by a walk over the heap.
+
+Examples:
+  slablab stress --cpus 4 --duration 60s --arm irq-work
+  slablab stress --kill --duration 60s`;
 
 async function stress(options: StressCliOptions, signal: AbortSignal): Promise<ExitStatus> {
   const { cpus, duration: durationMs, seed, arm, percpu, build } = options;
@@ -78,6 +83,7 @@ async function stress(options: StressCliOptions, signal: AbortSignal): Promise<E
   }
   await checkLog(options.log);
   await checkSnapshot(options.snapshot);
+  refuseWithKill(options);
   const setups = setupsOf(arm === "all" ? null : arm, { build, percpu, cpus });
   const { UnsupportedError } = await import("../heap/errors.js");
   const { runStress } = await import("../workload/stress/run.js");
@@ -85,6 +91,10 @@ async function stress(options: StressCliOptions, signal: AbortSignal): Promise<E
     const arms = setups.length === 1 ? `the arm ${arm}` : `${setups.length} arms`;
     const workers = cpus === 1 ? "1 CPU" : `${cpus} CPUs`;
     console.error(`stressing ${arms} on ${workers}: about ${durationMs / 1000} s`);
+  }
+  if (options.kill) {
+    const { stressKill } = await import("./stress-kill.js");
+    return stressKill(options, setups, signal);
   }
   const progress = createProgress(options);
   const bar = progress.bar("stress", PROGRESS_STEPS);
@@ -105,6 +115,13 @@ async function stress(options: StressCliOptions, signal: AbortSignal): Promise<E
   const { heap = null } = results;
   await saveKept(options, heap && { heap, of: `the arm ${heap.setup.arm}` });
   return results.rows.some(({ finding }) => finding !== null) ? EXIT.finding : EXIT.fine;
+}
+
+/** @throws UsageError for what a stress of deaths does not write */
+function refuseWithKill({ kill, log, snapshot }: StressCliOptions): void {
+  const name = log !== undefined ? "--log" : snapshot !== undefined ? "--snapshot" : null;
+  if (!kill || name === null) return;
+  throw new UsageError(`${name}: expected a stress without --kill, got one with it; leave one out`);
 }
 
 /** Say now, not after minutes, that a log could not be written. */

@@ -214,12 +214,12 @@ export class Heap {
    */
   async reap(cpu: number): Promise<ReapReport> {
     checkDead(this.#view, cpu, this.options.cpus);
+    const isMine = () => [...this.#own].some(({ id, isOnline }) => isOnline && id === cpu);
+    if (isMine()) throwOwn(cpu);
     const module = hasReap(this.handle.module) ? null : await compileBuild("reap");
-    // Only now: what became of this thread's CPUs meanwhile counts.
-    const own = [...this.#own].filter(({ isOnline }) => isOnline);
-    if (own.some(({ id }) => id === cpu)) throwOwn(cpu);
+    if (isMine()) throwOwn(cpu);
     const work = (state: CpuState) => reapAs(state, module, cpu);
-    const [mine] = own;
+    const mine = [...this.#own].find(({ isOnline }) => isOnline);
     return mine === undefined ? this.#onFreeCpu("heap.reap", work, CALL_THERE) : work(mine);
   }
 

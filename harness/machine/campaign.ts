@@ -1,5 +1,6 @@
 /** A plan, or a shard of it: scenarios one after the other, and what they reached together. */
 import { Coverage, type CoverageSummary } from "./coverage.js";
+import type { LossCounts } from "./judges/losses.js";
 import { loadMachineModule } from "./core/module.js";
 import { DEFAULT_EXPLORE, type ExploreFinding, type ExploreOptions, explore } from "./explore.js";
 import { type FamilyResult, runFamily } from "./generated-run.js";
@@ -20,6 +21,8 @@ export interface ScenarioResult {
   /** NMIs on each task. */
   readonly nmi: number;
   readonly nmiDepth: number;
+  /** Tasks that may die in a schedule. */
+  readonly deathBound: number;
   readonly learned: boolean;
   readonly schedules: number;
   /** Every schedule within the bounds was run, or was like one that was. */
@@ -28,6 +31,9 @@ export interface ScenarioResult {
   readonly accesses: number;
   /** Different memories at the end. */
   readonly states: number;
+  /** Tasks that died in all schedules, and what was lost in the ends that were judged. */
+  readonly deaths: number;
+  readonly losses: LossCounts;
   /** The most accesses that a nolock call made by itself. */
   readonly nolockSteps: number;
   /** Instructions that were reached, and those with a switch or an NMI right before them. */
@@ -113,12 +119,13 @@ async function runScenario(
   const total = passed.reduce((sum, count) => sum + Number(count > 0), 0);
   const sites = { total, injected: injected.reduce((sum, count) => sum + count, 0) };
   const finding = await small(scenario, result.finding, options);
-  const { policy, bound, nmi, nmiDepth, learns } = options;
+  const { policy, bound, nmi, nmiDepth, deaths: deathBound, learns } = options;
   const { schedules, complete, missProbability, accesses, states, nolockSteps, seconds } = result;
+  const { deaths, losses } = result;
   return {
     ...{ name: named.name, about: named.about, policy, bound, nmi, nmiDepth, learned: learns },
     ...{ schedules, complete, missProbability, accesses, states, nolockSteps, sites },
-    ...{ finding, seconds },
+    ...{ deathBound, deaths, losses, finding, seconds },
   };
 }
 

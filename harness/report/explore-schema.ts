@@ -26,12 +26,20 @@ const scenario = v.object({
   bound: described(v.nullable(count), "preemptions in a schedule; null: any number"),
   nmi: described(count, "NMIs on each task"),
   nmiDepth: described(count, "how deep they nest"),
+  deathBound: described(count, "tasks that may die in a schedule, each before any access"),
   learned: described(v.boolean(), "choices only before accesses that were seen to conflict"),
   schedules: described(count, "schedules that were run, rounds that only learned included"),
   complete: described(v.boolean(), "every schedule within the bounds, modulo what was learned"),
   missProbability: described(v.nullable(positive), "pct: to have missed a bug, at most"),
   accesses: count,
   states: described(count, "different memories at the ends of schedules"),
+  deaths: described(count, "tasks that died, in all schedules"),
+  losses: v.object({
+    argument: described(count, "objects lost that an interrupted free was given, over all ends"),
+    result: described(count, "objects lost that an interrupted allocation would have returned"),
+    allowance: described(count, "objects lost that neither explains, where that is allowed"),
+    functions: described(v.record(v.string(), count), "the last, by the function that died"),
+  }),
   nolockSteps: described(count, "the most accesses that a nolock call made by itself"),
   sites: v.object({
     total: described(count, "instructions that were reached"),
@@ -164,8 +172,9 @@ export function exploreResults(
   bench: BenchResults | null,
 ): ExploreDocument {
   const { build, plan, planned, sites, learning: proofs, interrupted } = results;
-  const rows = results.scenarios.map(({ finding: found, ...row }) => ({
+  const rows = results.scenarios.map(({ finding: found, losses, ...row }) => ({
     ...row,
+    losses: { ...losses, functions: { ...losses.functions } },
     findings: Number(found !== null),
   }));
   const families = results.generated.map(({ findings: found, ...row }) => ({

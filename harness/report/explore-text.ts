@@ -3,6 +3,7 @@
  * programs, what was reached, how fast it went, and for each finding the command that replays it.
  */
 import type { Shard } from "../machine/shard.js";
+import { shortName } from "../machine/timeline/timeline.js";
 import type { ExploreDocument } from "./explore-schema.js";
 import { full, title, wrap } from "./page.js";
 import { renderTable } from "./table.js";
@@ -64,10 +65,10 @@ function whole({ campaign, interrupted }: ExploreDocument, shard: Shard | null):
 }
 
 const LEGEND = wrap(
-  "bound: preemptions in a schedule. all: every schedule within the bounds was run, or one that " +
-    "differs from it in nothing that conflicts; with pct, the probability to have missed a bug. " +
-    "ends: different memories at the end, each judged. inj: instructions with a switch or an NMI " +
-    "right before them, of those reached.",
+  "bound: preemptions in a schedule; die: tasks that may. all: every schedule within the bounds " +
+    "was run, or one that differs from it in nothing that conflicts; with pct, the probability " +
+    "to have missed a bug. ends: different memories at the end, each judged. inj: instructions " +
+    "with a switch, an NMI or a death right before them, of those reached.",
 );
 
 const FAMILY_LEGEND = wrap(
@@ -78,12 +79,13 @@ const FAMILY_LEGEND = wrap(
 
 function table(scenarios: readonly ScenarioRow[]): string {
   const head = [
-    ...["scenario", "policy", "bound", "nmi", "schedules", "all", "accesses", "ends"],
+    ...["scenario", "policy", "bound", "nmi", "die", "schedules", "all", "accesses", "ends"],
     ...["inj", "s", "bad"],
   ];
   const rows = scenarios.map((row) => [
     ...[row.name, row.policy, row.policy === "dfs" ? `${row.bound ?? "any"}` : "-"],
-    ...[row.nmi === 0 ? "-" : `${row.nmi}`, full(row.schedules), proved(row), short(row.accesses)],
+    ...[row.nmi === 0 ? "-" : `${row.nmi}`, row.deathBound === 0 ? "-" : `${row.deathBound}`],
+    ...[full(row.schedules), proved(row), short(row.accesses)],
     ...[`${row.states}`, `${row.sites.injected}/${row.sites.total}`],
     ...[row.seconds.toFixed(1), `${row.findings}`],
   ]);
@@ -149,7 +151,22 @@ function reached({ scenarios, generated, sites }: ExploreDocument): string {
   return (
     `${full(schedules)} schedules. Of the ${sites.total} instructions of the model build that ` +
     `access memory, ${sites.reached} were reached, and at ${sites.injected} something was ` +
-    `injected. No nolock call needed more than ${nolock} accesses of its own.`
+    `injected. No nolock call needed more than ${nolock} accesses of its own.${died(scenarios)}`
+  );
+}
+
+/** What the deaths cost, if there were any. */
+function died(scenarios: readonly ScenarioRow[]): string {
+  const deaths = scenarios.reduce((sum, row) => sum + row.deaths, 0);
+  if (deaths === 0) return "";
+  const sum = (reason: "argument" | "result" | "allowance") =>
+    scenarios.reduce((all, { losses }) => all + losses[reason], 0);
+  const functions = new Set(scenarios.flatMap(({ losses }) => Object.keys(losses.functions)));
+  const where = functions.size === 0 ? "" : ` (${[...functions].map(shortName).join(", ")})`;
+  return (
+    ` ${full(deaths)} tasks died. Of the different ends, ${full(sum("argument"))} lost the ` +
+    `object that an interrupted free was given, ${full(sum("result"))} the one that an interrupted ` +
+    `allocation had, and ${full(sum("allowance"))} one more, where that is allowed${where}.`
   );
 }
 

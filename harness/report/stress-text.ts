@@ -42,7 +42,7 @@ function cells({ setup, operations, counts, finding }: StressRow): string[] {
 }
 
 /** `950`, `12k`, `1.2M`: three digits are enough for a table of counts. */
-function shortCount(count: number): string {
+export function shortCount(count: number): string {
   if (count < 10_000) return `${count}`;
   if (count < 1e6) return `${Math.round(count / 1e3)}k`;
   return `${(count / 1e6).toFixed(1)}M`;

@@ -16,7 +16,7 @@ import { search } from "./support/search.js";
 
 const deaths = 1;
 
-test("one task of two accesses, one death: before the first, before the second, or none", async () => {
+test("one task of two accesses, one death: before the first, the second, or none", async () => {
   const { bySteps } = await search({ tasks: [["increment"]], bounds: { deaths } });
   expect([...bySteps].sort()).toEqual([
     [0, 1],

@@ -193,11 +193,6 @@ describe("bad options", () => {
     expect(error.message).toMatch(/comes in a later version of slablab; /);
   });
 
-  test("what a heap cannot do yet says so", async () => {
-    const heap = await createHeap({ cpus: 1, maximumBytes: 16 * MIB });
-    expect(() => heap.reap(0)).toThrow(UnsupportedError);
-  });
-
   test("a file that is not there is named", async () => {
     const error = await rejection({ wasmUrl: "file:///nowhere/slab.wasm" });
     expect(error.message).toMatch(/file:\/\/\/nowhere\/slab\.wasm, got: ENOENT.*options\.wasmUrl/);

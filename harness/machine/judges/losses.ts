@@ -20,15 +20,15 @@ export interface Allowance {
 
 export const ALLOWANCES: readonly Allowance[] = [];
 
-/** Why an object may be lost: it was freed, or being allocated; or the allowance that covers it. */
-export type LossReason = "argument" | "result" | "allowance";
-
-/** Objects lost in the ends that were judged, by reason; allowances also by function. */
+/**
+ * Objects lost in the ends that were judged, by why they may be: given to an interrupted free, had
+ * by an interrupted allocation, or covered by an allowance, which is counted by function too.
+ */
 export interface LossCounts {
   argument: number;
   result: number;
   allowance: number;
-  readonly functions: Map<string, number>;
+  readonly functions: Record<string, number>;
 }
 
 export class Losses extends Watcher {
@@ -43,7 +43,7 @@ export class Losses extends Watcher {
   #results = 0;
   /** Functions in which an allowance covers what was lost. */
   readonly #allowed: string[] = [];
-  readonly counts: LossCounts = { argument: 0, result: 0, allowance: 0, functions: new Map() };
+  readonly counts: LossCounts = { argument: 0, result: 0, allowance: 0, functions: {} };
   /** Deaths in all schedules. */
   deaths = 0;
 
@@ -114,6 +114,6 @@ export class Losses extends Watcher {
 
   #countAllowance(name: string): void {
     this.counts.allowance++;
-    this.counts.functions.set(name, (this.counts.functions.get(name) ?? 0) + 1);
+    this.counts.functions[name] = (this.counts.functions[name] ?? 0) + 1;
   }
 }

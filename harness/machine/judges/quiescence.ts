@@ -68,7 +68,7 @@ export class Quiescence {
     this.#view.refresh();
     for (const { cpu, id } of this.#losses.dead) {
       if (this.#stateOf(cpu) === CPU_FREE) continue;
-      const message = `CPU ${cpu} is taken although its task died and others were to reap it`;
+      const message = `the task of CPU ${cpu} died, and nobody reaped it; try a step d${id}`;
       this.#machine.report("reap", message, id);
     }
   }

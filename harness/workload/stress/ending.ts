@@ -2,6 +2,7 @@
 import { describeFindings } from "../verify/finding.js";
 import { findHeap } from "../../heap/find.js";
 import { readFieldTable } from "../../heap/fields.js";
+import type { Heap } from "../../heap/heap.js";
 import { PG_LARGE } from "../../heap/constants.js";
 import type { StatItem } from "../../heap/stat-items.js";
 import { HeapView } from "../../heap/view.js";
@@ -51,7 +52,7 @@ export function finish(cpu: StressCpu): void {
   validateHeap(cpu);
 }
 
-function viewOf({ heap }: StressCpu): HeapView {
+export function viewOf({ heap }: { readonly heap: Heap }): HeapView {
   const { memory, module } = heap.handle;
   const table = readFieldTable(module);
   const found = findHeap(memory.buffer, table);
@@ -73,12 +74,18 @@ function checkGroup(cpu: StressCpu): void {
   group.remove();
 }
 
-function checkLarge(cpu: StressCpu, view: HeapView): void {
+/** Large allocations: pages that begin one. */
+export function countLarge(view: HeapView): number {
   view.refresh();
-  let pages = 0;
+  let count = 0;
   for (let pfn = view.header().first_pfn; pfn < view.endPfn; pfn++) {
-    if (view.kind(pfn) === PG_LARGE) pages++;
+    if (view.kind(pfn) === PG_LARGE) count++;
   }
+  return count;
+}
+
+function checkLarge(cpu: StressCpu, view: HeapView): void {
+  const pages = countLarge(view);
   if (pages === 0) return;
   cpu.report("leak", `expected no large allocation after everything was freed, got ${pages}`);
 }

@@ -1,0 +1,77 @@
+/**
+ * Goal: the heap survives the death of a CPU at any access, on each commit. Method: the smallest of
+ * the scenarios with deaths, each explored completely; and findings that are there on purpose.
+ */
+import { DEFAULT_EXPLORE, type ExploreOptions, explore } from "slablab/internal/machine/explore.js";
+import { Losses } from "slablab/internal/machine/judges/losses.js";
+import { replay } from "slablab/internal/machine/replay.js";
+import { parseSchedule } from "slablab/internal/machine/schedule.js";
+import { SCENARIOS } from "slablab/internal/machine/scenarios/named.js";
+import { parseScenario } from "slablab/internal/machine/scenarios/scenario.js";
+import { makeStage } from "slablab/internal/machine/scenarios/stage.js";
+import { shrink } from "slablab/internal/machine/shrink.js";
+import { describe, expect, test } from "vitest";
+
+/** Explored on each commit; the others take `slablab explore --all`. */
+const QUICK = [
+  ...["death-kmalloc", "death-large", "death-shrink", "death-rcu", "death-rt", "death-nocmpxchg"],
+  ...["death-slabs-irq-work", "death-frees-irq-work", "death-nolock-irq-work"],
+  ...["death-nolock-direct", "death-nolock-global", "death-nolock-percpu-switch"],
+];
+/** What one access of the victim and its reaping cost, roughly. */
+const DEATHS_MIN = 40;
+
+async function exploreText(text: string, options: Partial<ExploreOptions>) {
+  const stage = await makeStage(parseScenario(text));
+  return explore(stage, { ...DEFAULT_EXPLORE, ...options });
+}
+
+test.each(QUICK)("%s: a death before every access is survived", async (name) => {
+  const found = SCENARIOS.find((each) => each.name === name);
+  if (found === undefined) throw new Error(`expected a scenario called ${name}, got none`);
+  const { finding, complete, deaths } = await exploreText(found.text, found.options);
+  expect(finding).toBeNull();
+  expect(complete).toBe(true);
+  expect(deaths).toBeGreaterThan(DEATHS_MIN);
+});
+
+test("learning leaves no death out: the same ends without it", async () => {
+  const text = "model/16000/irq-work/kib448/setup:c0c1c2/task:x0/task:d0c20";
+  const learned = await exploreText(text, { bound: 0, deaths: 1 });
+  const all = await exploreText(text, { bound: 0, deaths: 1, learns: false });
+  expect([learned.complete, all.complete]).toEqual([true, true]);
+  expect([learned.finding, all.finding]).toEqual([null, null]);
+  expect(learned.lastRound).toBeLessThan(all.lastRound);
+  expect(learned.states).toBeLessThanOrEqual(all.states);
+  expect(learned.losses.allowance).toBe(0);
+});
+
+describe("what should be found is found", () => {
+  test("a CPU that nobody reaps, in the smallest program, with its replay", async () => {
+    const scenario = parseScenario("model/64/irq-work/kib448/setup:k0k1/task:k2f0k3/task:k4f1");
+    const options = { ...DEFAULT_EXPLORE, bound: 1, deaths: 1 };
+    const { finding } = await explore(await makeStage(scenario), options);
+    expect(finding).toMatchObject({ kind: "reap" });
+    if (finding === null) return;
+    const small = await shrink(scenario, finding, options);
+    const steps = small.scenario.tasks.reduce((sum, { program }) => sum + program.length, 0);
+    expect(steps).toBe(1);
+    expect(small.finding.schedule).toMatch(/~\w+K\d~\w{4}$/);
+    const { finding: again } = await replay(parseSchedule(small.finding.schedule));
+    expect(again).toMatchObject({ kind: "reap", schedule: small.finding.schedule });
+  });
+
+  test("an object that was in nobody's hands may not be lost", async () => {
+    const { machine } = await makeStage(parseScenario("model/64/task:k0"));
+    const losses = new Losses(machine.module.table.sites);
+    losses.begin();
+    expect(losses.unexplained([4096])).toEqual([4096]);
+    expect(losses.counts).toMatchObject({ argument: 0, result: 0, allowance: 0 });
+  });
+});
+
+test("a step that reaps is refused where it makes no sense", () => {
+  expect(() => parseScenario("model/64/task:k0/task:d2")).toThrow(/number of another task, got d2/);
+  expect(() => parseScenario("model/64/task:d0/task:k0")).toThrow(/number of another task, got d0/);
+  expect(() => parseScenario("model/64/task:k0/nmi:d0")).toThrow(/expected d in tasks only/);
+});
