@@ -8,7 +8,8 @@
 import { type ExploreFinding, type ExploreOptions, explore } from "./explore.js";
 import type { Deviation } from "./policies/replay.js";
 import { rerun } from "./replay.js";
-import type { Scenario, Step } from "./scenarios/scenario.js";
+import type { Step } from "./scenarios/operations.js";
+import type { Scenario, ScenarioTask } from "./scenarios/scenario.js";
 import { makeStage } from "./scenarios/stage.js";
 
 /** Schedules and time for one try to do without an operation. */
@@ -58,20 +59,23 @@ async function search(
 
 /** Every scenario that has one operation less. */
 function* withoutOne(scenario: Scenario): Generator<Scenario> {
-  const less = (steps: readonly Step[], at: number) => steps.filter((_, index) => index !== at);
-  for (const [which, task] of scenario.tasks.entries()) {
-    for (let at = task.program.length - 1; at >= 0; at--) {
-      const tasks = scenario.tasks.map((each, index) =>
-        index === which ? { ...each, program: less(each.program, at) } : each,
-      );
-      yield { ...scenario, tasks };
-    }
-  }
+  for (const tasks of lessOf(scenario.tasks)) yield { ...scenario, tasks };
   for (let at = scenario.handler.length - 1; at >= 0; at--) {
     yield { ...scenario, handler: less(scenario.handler, at) };
   }
-  for (let at = scenario.setup.length - 1; at >= 0; at--) {
-    yield { ...scenario, setup: less(scenario.setup, at) };
+  for (const setup of lessOf(scenario.setup)) yield { ...scenario, setup };
+}
+
+const less = (steps: readonly Step[], at: number) => steps.filter((_, index) => index !== at);
+
+/** Programs of which one has an operation less. */
+function* lessOf(programs: readonly ScenarioTask[]): Generator<ScenarioTask[]> {
+  for (const [which, { program }] of programs.entries()) {
+    for (let at = program.length - 1; at >= 0; at--) {
+      yield programs.map((each, index) =>
+        index === which ? { ...each, program: less(program, at) } : each,
+      );
+    }
   }
 }
 

@@ -159,6 +159,7 @@ export class Chooser implements Situation {
       fibre.depth < DEPTH_MAX &&
       !fibre.frame.delivered &&
       this.#isOffered(fibre) &&
+      (fibre.task?.comesAndGoes !== true || fibre.register !== 0) &&
       (!this.#shares || this.#canHave(fibre, fibre.cpu));
     if (!isPossible || !this.#bounds.learns) return isPossible;
     return this.#conflicts.mattersToHandler(fibre.address >>> 2, fibre.id);

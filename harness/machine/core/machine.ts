@@ -16,13 +16,16 @@ import { DeviationLog } from "./deviation-log.js";
 import { ASLEEP, FINISHED, FRESH, Fibre, type Frame, PARKED, STACK_BYTES } from "./fibre.js";
 import type { FoundHere, Watcher } from "./watcher.js";
 import type { MachineModule } from "./module.js";
-import { type Operation, SLOTS_MAX, type Task } from "./program.js";
+import { beginOperation, endOperation } from "./hands.js";
+import { SLOTS_MAX, type Task } from "./program.js";
 import { UndoLog } from "./undo.js";
 
 export interface MachineOptions {
   readonly fibres: number;
   /** Where the stacks of the fibres lie: `fibres * STACK_BYTES` bytes that nobody else uses. */
   readonly stacks: number;
+  /** 64 KiB pages that the program finds at first; it may grow to what there is. */
+  readonly wasmPages?: number;
   /** Imports of the module beside the machine's own. */
   readonly imports?: WebAssembly.Imports;
 }
@@ -65,10 +68,15 @@ export class Machine {
   /** Whether writes outside schedules are undone with the schedule before them. */
   #logs = false;
   #areas: readonly number[] = [];
+  /** Pages of 64 KiB, now and at the start of every schedule. */
+  #wasmPages: number;
+  #wasmPagesAtStart: number;
 
   constructor(module: MachineModule, memory: WebAssembly.Memory, options: MachineOptions) {
     this.module = module;
     this.memory = memory;
+    this.#wasmPages = options.wasmPages ?? memory.buffer.byteLength >>> 16;
+    this.#wasmPagesAtStart = this.#wasmPages;
     this.words = new Int32Array(memory.buffer);
     this.undo = new UndoLog(this.words);
     this.conflicts = new Conflicts(this.words.length);
@@ -97,6 +105,7 @@ export class Machine {
     this.#areas = areas;
     this.#chooser.settle(counts);
     this.#slotsAtStart.set(this.slots);
+    this.#wasmPagesAtStart = this.#wasmPages;
   }
 
   /** The same after a schedule, and undone with it. Only a fibre that ended has its stack left. */
@@ -146,6 +155,7 @@ export class Machine {
   /** Make the memory what it was before the schedule. */
   restore(): void {
     this.undo.restore();
+    this.#wasmPages = this.#wasmPagesAtStart;
   }
 
   #loop(): void {
@@ -194,7 +204,7 @@ export class Machine {
         fibre.suspended = false;
       } else {
         if (fibre.state === FRESH) fibre.state = PARKED;
-        this.#beginOperation(fibre);
+        beginOperation(this, fibre);
       }
       while (fibre.state !== FINISHED) {
         // The task itself: a handler that was suspended is below this call.
@@ -205,20 +215,23 @@ export class Machine {
           break;
         }
         const call = fibre.exports[operation.call] as (...args: number[]) => number;
-        const result = call(
-          this.argument(fibre, 0),
-          this.argument(fibre, 1),
-          this.argument(fibre, 2),
-          this.argument(fibre, 3),
-        );
+        const result =
+          operation.args.length > 4
+            ? call(...operation.args.map((_, index) => this.argument(fibre, index)))
+            : call(
+                this.argument(fibre, 0),
+                this.argument(fibre, 1),
+                this.argument(fibre, 2),
+                this.argument(fibre, 3),
+              );
         if (this.#unwound) {
           fibre.stopUnwind();
           fibre.suspended = true;
           return;
         }
-        this.#endOperation(fibre, result);
+        endOperation(this, fibre, result);
         if (this.found !== null) return;
-        this.#beginOperation(fibre);
+        beginOperation(this, fibre);
       }
     } catch (error) {
       this.#trap(fibre, error);
@@ -229,40 +242,6 @@ export class Machine {
     if (!(error instanceof WebAssembly.RuntimeError)) throw error;
     const where = /wasm-function\[\d+\]|at (assembly\/[^\s(]+)/.exec(error.stack ?? "");
     this.report("trap", `${error.message} in ${where?.[1] ?? where?.[0] ?? "wasm"}`, fibre.id);
-  }
-
-  // ----------------------------------------------------------------------- operations
-
-  /** Takes what is to be freed out of its slot; an operation that finds none is skipped. */
-  #beginOperation(fibre: Fibre): void {
-    const { frame } = fibre;
-    for (; frame.at < frame.operations.length; frame.at++) {
-      const operation = frame.operations[frame.at] as Operation;
-      frame.steps = 0;
-      if (operation.role === "free") {
-        const slot = operation.args[operation.object];
-        if (typeof slot !== "object") throw new TypeError("expected a free of what is in a slot");
-        frame.object = this.slots[slot.slot] as number;
-        if (frame.object === 0) continue;
-        this.slots[slot.slot] = 0;
-        const address = frame.object >>> 0;
-        for (const watcher of this.watchers) watcher.takes(fibre, slot.slot, address);
-      }
-      return;
-    }
-  }
-
-  #endOperation(fibre: Fibre, result: number): void {
-    const { frame } = fibre;
-    const operation = frame.operations[frame.at] as Operation;
-    if (operation.into >= 0) this.slots[operation.into] = result;
-    for (const watcher of this.watchers)
-      watcher.endOperation(fibre, operation, result, frame.steps);
-    // Only then: what the user wrote into the object comes before it is handed on.
-    if (operation.into >= 0) {
-      for (const watcher of this.watchers) watcher.puts(fibre, operation.into);
-    }
-    frame.at++;
   }
 
   // ------------------------------------------------------------------------ decisions
@@ -432,18 +411,21 @@ export class Machine {
   }
 
   size(): number {
-    return this.memory.buffer.byteLength >>> 16;
+    return this.#wasmPages;
   }
 
-  /** The memory has its full size from the start: what cannot be undone does not happen. */
+  /** The memory is as large as it can get from the start; the program finds it as it asks for it. */
   grow(fibre: Fibre, delta: number): number {
     if (!this.#free) for (const watcher of this.watchers) watcher.grows(fibre);
-    return delta === 0 ? this.size() : -1;
+    const before = this.#wasmPages;
+    if (before + delta > this.memory.buffer.byteLength >>> 16) return -1;
+    this.#wasmPages = before + delta;
+    return before;
   }
 
   next(fibre: Fibre): number {
     const { frame } = fibre;
-    this.#beginOperation(fibre);
+    beginOperation(this, fibre);
     const operation = frame.operations[frame.at];
     if (operation !== undefined) return this.module.table.handlerCalls.indexOf(operation.call);
     for (const watcher of this.watchers) watcher.exitHandler(fibre);
@@ -456,13 +438,14 @@ export class Machine {
     const operation = frame.operations[frame.at];
     const argument = operation?.args[index];
     if (typeof argument === "number" || argument === undefined) return argument ?? 0;
-    if (operation?.role === "free" && operation.object === index) return frame.object;
+    const isTaken = operation?.role === "free" || operation?.role === "realloc";
+    if (isTaken && operation.object === index) return frame.object;
     return this.slots[argument.slot] as number;
   }
 
   done(fibre: Fibre, value: number): void {
     if (this.#unwound) return;
-    this.#endOperation(fibre, value);
+    endOperation(this, fibre, value);
   }
 
   // --------------------------------------------------------------------------- findings

@@ -13,7 +13,7 @@ export const SLOTS_MAX = 36;
 export type Argument = number | { readonly slot: number };
 
 /** What a call means for who owns which object. */
-export type Role = "alloc" | "free" | "other";
+export type Role = "alloc" | "free" | "realloc" | "other";
 
 export interface Operation {
   /** Export of the module. */
@@ -22,10 +22,20 @@ export interface Operation {
   /** Slot for its result; -1: nobody wants it. */
   readonly into: number;
   readonly role: Role;
-  /** For `free`: which argument is the object. */
+  /** For `free` and `realloc`: which argument is the object. */
   readonly object: number;
-  /** For `alloc`: bytes that become the caller's. */
+  /** For `alloc` and `realloc`: bytes that become the caller's, of each object. */
   readonly bytes: number;
+  /** Objects: more than 1 go through `array` and as many slots from `into` on. */
+  readonly count: number;
+  /** Address of `count` words that belong to this operation alone. */
+  readonly array: number;
+  /** The result that says that the object stays the caller's; null: it never does. */
+  readonly refusal: "zero" | "other" | null;
+  /** What it must return; null: anything. */
+  readonly mustReturn: number | null;
+  /** The object is freed once no reader of now can see it any more. */
+  readonly waits: boolean;
   /** The call may not wait for anybody: a turn of a spin loop in it is a finding. */
   readonly nolock: boolean;
 }
@@ -36,9 +46,14 @@ export interface Task {
   readonly operations: readonly Operation[];
   /** What an NMI on it does; empty: it gets none. */
   readonly handler: readonly Operation[];
+  /** It is not always a CPU, and gets no NMI while it is none. */
+  readonly comesAndGoes?: boolean;
 }
 
 /** An operation with everything that most have as it usually is. */
 export function operation(call: string, ...args: Argument[]): Operation {
-  return { call, args, into: -1, role: "other", object: 0, bytes: 0, nolock: false };
+  return {
+    ...{ call, args, into: -1, role: "other", object: 0, bytes: 0, nolock: false },
+    ...{ count: 1, array: 0, refusal: null, mustReturn: null, waits: false },
+  };
 }

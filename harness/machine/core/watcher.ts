@@ -24,7 +24,9 @@ export class Watcher {
   /** Whether the cmpxchg just made stored. */
   swapped(_fibre: Fibre, _did: boolean): void {}
   /** It takes an object out of a slot, to free it. */
-  takes(_fibre: Fibre, _slot: number, _object: number): void {}
+  takes(_fibre: Fibre, _slot: number, _object: number, _operation: Operation): void {}
+  /** The call did not want it: it is in the slot again. */
+  returns(_fibre: Fibre, _slot: number, _object: number): void {}
   /** It put a result into a slot. */
   puts(_fibre: Fibre, _slot: number): void {}
   /** @param _steps own accesses it took, those of handlers left out */

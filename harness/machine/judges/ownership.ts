@@ -4,7 +4,8 @@
  *
  * Looked at at every access: owned bytes are marked, and a write of the allocator to one of them is
  * a finding, wherever it happens. An object belongs to its user from the return of the allocation
- * to the call of the free.
+ * to the call of the free - and, given to kfree_rcu(), to its readers, until each that was in a
+ * read-side section at that moment has left it.
  */
 import { SITE_KINDS, isWrite } from "../instrument/sites.js";
 import type { Fibre } from "../core/fibre.js";
@@ -26,6 +27,12 @@ export class Ownership extends Watcher {
   /** Live objects: address to bytes. */
   readonly live = new Map<number, number>();
   #schedule = 0;
+  /** Sections that each fibre is in, and objects that wait for the fibres which were in one. */
+  readonly #readers = new Map<number, number>();
+  #waiting: { readonly object: number; readonly bytes: number; readonly fibres: Set<number> }[] =
+    [];
+  /** Bytes of what each fibre and depth freed last: it may get it back. */
+  readonly #freed = new Map<number, number>();
 
   constructor(machine: Machine, races?: RaceDetector) {
     super();
@@ -47,6 +54,8 @@ export class Ownership extends Watcher {
   override begin(): void {
     this.#schedule++;
     this.live.clear();
+    this.#readers.clear();
+    this.#waiting = [];
     for (const [address, bytes] of this.#atStart) {
       this.live.set(address, bytes);
       this.#mark(address, bytes, this.#schedule);
@@ -82,7 +91,7 @@ export class Ownership extends Watcher {
     this.#machine.report("intrusion", `writes to ${hex}, inside a live object`, fibre.id);
   }
 
-  override takes(fibre: Fibre, _slot: number, object: number): void {
+  override takes(fibre: Fibre, slot: number, object: number, operation: Operation): void {
     if (object < LOWEST) return;
     const bytes = this.live.get(object);
     if (bytes === undefined) {
@@ -91,19 +100,61 @@ export class Ownership extends Watcher {
       return;
     }
     this.live.delete(object);
-    this.#mark(object, bytes, 0);
+    this.#freed.set(keyOf(fibre), bytes);
+    const readers = operation.waits ? this.#inSections() : [];
+    if (readers.length > 0) this.#waiting.push({ object, bytes, fibres: new Set(readers) });
+    else this.#mark(object, bytes, 0);
+    // Who takes it knows what its last user did, and only then writes into it.
+    this.#races?.takes(fibre, slot);
     this.#races?.userWrites(fibre, object, bytes);
   }
 
+  /** The call said no: the object is still the caller's. */
+  override returns(fibre: Fibre, _slot: number, object: number): void {
+    const bytes = this.#freed.get(keyOf(fibre));
+    if (bytes === undefined || object < LOWEST) return;
+    this.#waiting = this.#waiting.filter((each) => each.object !== object);
+    this.#mark(object, bytes, 0);
+    this.#own(fibre, object, bytes);
+  }
+
   override endOperation(fibre: Fibre, operation: Operation, result: number): void {
-    if (operation.role !== "alloc") return;
-    const object = result >>> 0;
+    const { call, role, bytes, count, array } = operation;
+    if (call === "rcu_read_lock") this.#enters(fibre.id, 1);
+    else if (call === "rcu_read_unlock") this.#enters(fibre.id, -1);
+    if (role !== "alloc" && role !== "realloc") return;
+    if (count === 1) this.#own(fibre, result >>> 0, bytes);
+    for (let at = 0; count > 1 && at < result; at++) {
+      this.#own(fibre, (this.#machine.words[(array >>> 2) + at] as number) >>> 0, bytes);
+    }
+  }
+
+  #own(fibre: Fibre, object: number, bytes: number): void {
     if (object < LOWEST) return;
-    if (this.live.has(object) || this.#mark(object, operation.bytes, this.#schedule)) {
+    if (this.live.has(object) || this.#mark(object, bytes, this.#schedule)) {
       const hex = `0x${object.toString(16)}`;
       this.#machine.report("double-use", `got ${hex}, which is in use already`, fibre.id);
     }
-    this.live.set(object, operation.bytes);
-    this.#races?.userWrites(fibre, object, operation.bytes);
+    this.live.set(object, bytes);
+    this.#races?.userWrites(fibre, object, bytes);
   }
+
+  #inSections(): number[] {
+    return [...this.#readers].filter(([, depth]) => depth > 0).map(([fibre]) => fibre);
+  }
+
+  /** A section of `fibre` begins or ends; what waited for its readers may then be freed. */
+  #enters(fibre: number, by: number): void {
+    const depth = (this.#readers.get(fibre) ?? 0) + by;
+    this.#readers.set(fibre, depth);
+    if (depth > 0) return;
+    for (const { object, bytes, fibres } of this.#waiting) {
+      if (fibres.delete(fibre) && fibres.size === 0) this.#mark(object, bytes, 0);
+    }
+    this.#waiting = this.#waiting.filter(({ fibres }) => fibres.size > 0);
+  }
+}
+
+function keyOf({ id, depth }: Fibre): number {
+  return id * 16 + depth;
 }

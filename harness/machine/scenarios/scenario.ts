@@ -7,34 +7,50 @@
  *   |     |     |       |    |      |           |        |         `- every NMI, on any task
  *   |     |     |       |    |      |           |        `- a task that starts on CPU 1
  *   |     |     |       |    |      |           `- tasks are on CPU 0, 1, ... by default
- *   |     |     |       |    |      `- on CPU 0, before any schedule
+ *   |     |     |       |    |      `- on CPU 0, before any schedule; `setup1:` on CPU 1
  *   |     |     |       |    `- percpu partial slabs that its cache may keep
  *   |     |     |       `- empty slabs that a node keeps
  *   |     |     `- arm of deferral
  *   |     `- bytes of an object: kmalloc's, or those of the scenario's own cache
  *   `- build
  * ```
- * Further words: `rt`, `nocmpxchg`, `cpus3`, `pages2` (that many pages are free when it begins),
- * `sleepy` (spin loops are run to their ends, so that who waits for a lock sleeps).
+ * Further words, of the heap: `rt`, `nocmpxchg`, `random` (shuffled freelists), `fail3` (each CPU's
+ * third allocation fails; `fail0`: every second), `cpus3`, `nodes2`, `pages2` (that many pages are
+ * free when it begins), `mib8` (MiB of memory, else 2), `start1` (the MiB it has at first: it
+ * grows), `cold` (there is no heap: each task makes or finds it, and becomes a CPU). Of the CPUs:
+ * `bounded` (they may not sleep), `sleepy` (spin loops are run to their ends, so that who waits for
+ * a lock sleeps). Of its own cache: `ctor`, `badctor` (a constructor, one that throws), `account`,
+ * `typesafe` (SLAB_ACCOUNT, SLAB_TYPESAFE_BY_RCU).
  *
  * A program is a row of letters, each with the number of a slot: `k` kmalloc, `z` kzalloc, `f`
  * kfree, `c` kmem_cache_alloc, `x` kmem_cache_free; capitals are their nolock twins (`z` has none).
- * `l` kmalloc of whole pages, `r` kfree_rcu. `p` poll, `b` defer_free_barrier, `s`
- * kmem_cache_shrink, `w` synchronize_rcu stand alone.
+ * `a` and `A` are charged kmallocs, `n` and `N` prefer node 1. `l` kmalloc of whole pages, `q`
+ * kcalloc, `y` aligned_alloc, `u` krealloc to twice the size, `v` to half, zeroed; `r` kfree_rcu,
+ * `j` kfree_checked, `J` its nolock twin. `B` and `U` are bulk calls on the cache for three slots.
+ *
+ * Alone stand `p` poll, `b` defer_free_barrier, `s` kmem_cache_shrink, `w` synchronize_rcu, `W`
+ * rcu_barrier, `i` and `o` rcu_read_lock and _unlock, `d` a kmem_cache_destroy that must succeed,
+ * `h` cpu_offline, `H` cpu_attach. Any other call is `.name:argument:argument.`, with a slot
+ * behind it for its result: arguments are numbers, `s3` what is in slot 3, `cache`, `bytes`,
+ * `base`, `cpu`, `any`, and `own`, `two`, `grp`, addresses of these names.
  */
 import { DEFER_ARMS, type DeferArm } from "../../heap/constants.js";
 import type { MachineBuild } from "../core/module.js";
 import { SLOTS_MAX } from "../core/program.js";
+import { LETTERS, type Step, isArgument, slotsOf, takes } from "./operations.js";
 
-export interface Step {
-  readonly letter: string;
-  readonly slot: number;
-}
-
+/** What one CPU does. */
 export interface ScenarioTask {
   readonly cpu: number;
   readonly program: readonly Step[];
 }
+
+/** Words that say yes to something. */
+const FLAGS = [
+  ...(["rt", "nocmpxchg", "random", "cold", "bounded", "sleepy"] as const),
+  ...(["ctor", "badctor", "account", "typesafe"] as const),
+] as const;
+export type ScenarioFlag = (typeof FLAGS)[number];
 
 export interface Scenario {
   readonly build: MachineBuild;
@@ -42,13 +58,20 @@ export interface Scenario {
   readonly arm: DeferArm;
   readonly minPartial: number;
   readonly cpuPartial: number;
-  readonly rt: boolean;
-  readonly noCmpxchg: boolean;
+  readonly flags: ReadonlySet<ScenarioFlag>;
+  /** Spin loops are run to their ends. */
   readonly sleepy: boolean;
   readonly cpus: number;
+  readonly nodes: number;
   /** Free pages at the start; -1: as many as there are. */
   readonly pages: number;
-  readonly setup: readonly Step[];
+  /** MiB of the memory, and those that it has at first. */
+  readonly mib: number;
+  readonly startMib: number;
+  /** The allocation of each CPU that fails; 0: every second; -1: none. */
+  readonly fail: number;
+  /** In this order. */
+  readonly setup: readonly ScenarioTask[];
   readonly tasks: readonly ScenarioTask[];
   readonly handler: readonly Step[];
 }
@@ -56,81 +79,101 @@ export interface Scenario {
 /** Thrown for a text that is no scenario. */
 export class ScenarioError extends Error {}
 
-const WITH_SLOT = "kKzfFcCxXlr";
-const ALONE = "pbsw";
+const MIB_DEFAULT = 2;
+const NUMBERS = /^(min|part|cpus|nodes|pages|mib|start|fail)(\d+)$/;
 
 /** @throws ScenarioError */
 export function parseScenario(text: string): Scenario {
-  const words = text.split("/");
-  const known = new Map<string, string>();
+  const numbers = new Map<string, number>();
   const tasks: ScenarioTask[] = [];
+  const setup: ScenarioTask[] = [];
+  let handler: Step[] = [];
   let build: MachineBuild = "model";
   let arm: DeferArm = "irq-work";
   let bytes = 64;
-  const flags = new Set<string>();
-  for (const word of words) {
+  const flags = new Set<ScenarioFlag>();
+  for (const word of text.split("/")) {
     const [, name = "", digits = "", program] = /^([a-z]+)(\d*):(.*)$/.exec(word) ?? [];
     if (program !== undefined && name === "task") {
       const cpu = digits === "" ? tasks.length : Number(digits);
       tasks.push({ cpu, program: parseProgram(program) });
-    } else if (program !== undefined) known.set(name, program);
+    } else if (program !== undefined && name === "setup") {
+      setup.push({ cpu: Number(digits), program: parseProgram(program) });
+    } else if (program !== undefined && name === "nmi") handler = parseProgram(program);
     else if (word === "model" || word === "release") build = word;
     else if ((DEFER_ARMS as readonly string[]).includes(word)) arm = word as DeferArm;
     else if (/^\d+$/.test(word)) bytes = Number(word);
-    else if (/^(rt|nocmpxchg|sleepy)$/.test(word)) flags.add(word);
+    else if ((FLAGS as readonly string[]).includes(word)) flags.add(word as ScenarioFlag);
     else {
-      const [, key, value = ""] = /^(min|part|cpus|pages)(\d+)$/.exec(word) ?? [];
+      const [, key, value] = NUMBERS.exec(word) ?? [];
       if (key === undefined) throw new ScenarioError(`expected a word of a scenario, got ${word}`);
-      known.set(key, value);
+      numbers.set(key, Number(value));
     }
   }
-  const number = (key: string, otherwise: number) => Number(known.get(key) ?? otherwise);
-  const least = Math.max(1, ...tasks.map(({ cpu }) => cpu + 1));
+  const number = (key: string, otherwise: number) => numbers.get(key) ?? otherwise;
+  const least = Math.max(1, ...[...tasks, ...setup].map(({ cpu }) => cpu + 1));
+  const mib = number("mib", MIB_DEFAULT);
   return {
-    ...{ build, bytes, arm, tasks },
+    ...{ build, bytes, arm, tasks, setup, handler, flags, mib },
+    sleepy: flags.has("sleepy"),
     minPartial: number("min", 0),
     cpuPartial: number("part", 1),
-    rt: flags.has("rt"),
-    noCmpxchg: flags.has("nocmpxchg"),
-    sleepy: flags.has("sleepy"),
     cpus: Math.max(least, number("cpus", least)),
+    nodes: number("nodes", 1),
     pages: number("pages", -1),
-    setup: parseProgram(known.get("setup") ?? ""),
-    handler: parseProgram(known.get("nmi") ?? ""),
+    startMib: number("start", mib),
+    fail: number("fail", -1),
   };
 }
 
 export function formatScenario(scenario: Scenario): string {
-  const { build, bytes, arm, minPartial, cpuPartial, rt, noCmpxchg, cpus, pages } = scenario;
-  const programs = scenario.tasks.map(({ cpu, program }) => `task${cpu}:${formatProgram(program)}`);
+  const { build, bytes, arm, minPartial, cpuPartial, cpus, nodes, pages, mib } = scenario;
+  const { startMib, fail, setup, tasks, handler, flags } = scenario;
+  const programs = (name: string, all: readonly ScenarioTask[]) =>
+    all.map(({ cpu, program }) => `${name}${cpu}:${formatProgram(program)}`);
+  const unless = (otherwise: number, value: number, name: string) =>
+    value === otherwise ? [] : [`${name}${value}`];
   return [
     ...[build, `${bytes}`, arm, `min${minPartial}`, `part${cpuPartial}`],
-    ...(rt ? ["rt"] : []),
-    ...(noCmpxchg ? ["nocmpxchg"] : []),
-    ...(scenario.sleepy ? ["sleepy"] : []),
-    ...[`cpus${cpus}`],
-    ...(pages < 0 ? [] : [`pages${pages}`]),
-    ...(scenario.setup.length === 0 ? [] : [`setup:${formatProgram(scenario.setup)}`]),
-    ...programs,
-    ...(scenario.handler.length === 0 ? [] : [`nmi:${formatProgram(scenario.handler)}`]),
+    ...FLAGS.filter((flag) => flags.has(flag)),
+    `cpus${cpus}`,
+    ...unless(1, nodes, "nodes"),
+    ...unless(-1, pages, "pages"),
+    ...unless(MIB_DEFAULT, mib, "mib"),
+    ...unless(mib, startMib, "start"),
+    ...unless(-1, fail, "fail"),
+    ...programs("setup", setup),
+    ...programs("task", tasks),
+    ...(handler.length === 0 ? [] : [`nmi:${formatProgram(handler)}`]),
   ].join("/");
 }
 
+const STEP = /\.([a-z_]+)((?::[a-z0-9]+)*)\.([0-9]*)|([a-zA-Z])([0-9]*)|./g;
+
 function parseProgram(text: string): Step[] {
   const steps: Step[] = [];
-  for (const [whole, letter = "", slot = ""] of text.matchAll(/([a-zA-Z])([0-9]*)|./g)) {
+  for (const [whole, call, args = "", into = "", letter = "", digits = ""] of text.matchAll(STEP)) {
+    const number = call === undefined ? digits : into;
+    const slot = number === "" ? -1 : Number(number);
+    const words = call === undefined ? [] : [call, ...args.split(":").slice(1)];
     const isRight =
-      slot === ""
-        ? letter !== "" && ALONE.includes(letter)
-        : WITH_SLOT.includes(letter) && Number(slot) < SLOTS_MAX;
+      slot < SLOTS_MAX &&
+      (call === undefined
+        ? letter in LETTERS && slot < 0 === (LETTERS[letter]?.role === "other")
+        : words.slice(1).every(isArgument));
     if (!isRight) throw new ScenarioError(`expected a step of a program, got ${whole} in ${text}`);
-    steps.push({ letter, slot: slot === "" ? -1 : Number(slot) });
+    steps.push(call === undefined ? { letter, slot } : { letter: ".", slot, words });
   }
   return steps;
 }
 
 export function formatProgram(steps: readonly Step[]): string {
-  return steps.map(({ letter, slot }) => `${letter}${slot < 0 ? "" : slot}`).join("");
+  return steps
+    .map(({ letter, slot, words }) => {
+      const number = slot < 0 ? "" : `${slot}`;
+      return words === undefined ? `${letter}${number}` : `.${words.join(":")}.${number}`;
+    })
+    .join("");
 }
 
 /**
@@ -138,21 +181,21 @@ export function formatProgram(steps: readonly Step[]): string {
  * through them cannot be learned from accesses.
  */
 export function sharesSlots({ tasks, handler }: Scenario): boolean {
-  const uses = [...tasks.map(({ program }) => program), handler].map(slotsOf);
-  const fromOutside = slotsOf(handler);
-  const inSetup = [...fromOutside].some((slot) => slot >= 0 && isTaken(handler, slot));
+  const uses = [...tasks.map(({ program }) => program), handler].map(slotsIn);
+  const fromOutside = slotsIn(handler);
+  const inSetup = [...fromOutside].some((slot) => isTaken(handler, slot));
   const all = uses.flatMap((slots) => [...slots]);
   return new Set(all).size !== all.length || (inSetup && tasks.length > 1);
 }
 
-function slotsOf(steps: readonly Step[]): Set<number> {
-  return new Set(steps.filter(({ slot }) => slot >= 0).map(({ slot }) => slot));
+function slotsIn(steps: readonly Step[]): Set<number> {
+  return new Set(steps.flatMap(slotsOf));
 }
 
 /** Whether a program frees what it did not allocate itself. */
 export function isTaken(steps: readonly Step[], slot: number): boolean {
-  const [first] = steps.filter((step) => step.slot === slot);
-  return first !== undefined && "fFxXr".includes(first.letter);
+  const first = steps.find((step) => slotsOf(step).includes(slot));
+  return first !== undefined && takes(first);
 }
 
 /** Whether a CPU has several tasks: which of them runs is no conflict of accesses. */

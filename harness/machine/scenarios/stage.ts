@@ -10,20 +10,30 @@ import { NolockJudge } from "../judges/nolock.js";
 import { Ownership } from "../judges/ownership.js";
 import { Quiescence } from "../judges/quiescence.js";
 import { type AcceptedRace, RACE_FIBRES_MAX, RaceDetector } from "../judges/races.js";
-import { type Scenario, type Step, isTaken } from "./scenario.js";
+import { ResultJudge } from "../judges/results.js";
+import { OperationMaker, type Step, nameAddress, writeNames } from "./operations.js";
+import { type Scenario, type ScenarioFlag, isTaken } from "./scenario.js";
 
-const MEMORY_BYTES = 2 * 2 ** 20;
-const MAX_CACHES = 20;
-const HEAP_RT = 1;
-const HEAP_NO_CMPXCHG = 2;
+const MIB = 2 ** 20;
+const PAGE = 4096;
+const WASM_PAGE = 65536;
+/** Room for the caches of memory control groups, too; a heap that is made anew has the fewest. */
+const MAX_CACHES = 32;
+const MAX_CACHES_COLD = 14;
+const HEAP_OPTIONS: readonly (readonly [ScenarioFlag, number])[] = [
+  ["rt", 1],
+  ["nocmpxchg", 2],
+  ["random", 4],
+];
+const HEAP_FAILSLAB = 16;
+const CACHE_FLAGS: readonly (readonly [ScenarioFlag, number])[] = [
+  ["account", 4],
+  ["typesafe", 8],
+];
+const LOCK_BOUNDED = 1;
 const LOCK_WAIT = 2;
-const NODE_ANY = -1;
-/** More than any bucket holds. */
-const LARGE_BYTES = 9000;
 /** Accesses that no nolock call of a tiny heap needs more of. */
 export const NOLOCK_STEPS_MAX = 3000;
-/** Where the scenario's cache gets its name: a word that belongs to nobody. */
-const NAME_AT = 16;
 
 /** Races that are part of the design. */
 export const ACCEPTED_RACES: readonly AcceptedRace[] = [
@@ -55,42 +65,58 @@ export async function makeStage(scenario: Scenario): Promise<Stage> {
 
 export function stageOf(scenario: Scenario, module: MachineModule): Stage {
   const fibres = Math.max(scenario.cpus, scenario.tasks.length);
-  const pages = MEMORY_BYTES / 65536;
+  const pages = (scenario.mib * MIB) / WASM_PAGE;
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
-  const stacks = 4096;
-  const host = { call_ctor: () => 0, call_trace: () => {}, call_lockdep: () => {} };
-  const machine = new Machine(module, memory, { fibres, stacks, imports: { host } });
-  const reserve = Math.ceil((stacks + fibres * STACK_BYTES) / 65536) * 65536;
+  const stacks = PAGE;
+  const call_ctor = () => Number(scenario.flags.has("badctor"));
+  const host = { call_ctor, call_trace: () => {}, call_lockdep: () => {} };
+  const wasmPages = (scenario.startMib * MIB) / WASM_PAGE;
+  const options = { fibres, stacks, wasmPages, imports: { host } };
+  const machine = new Machine(module, memory, options);
+  const reserve = Math.ceil((stacks + fibres * STACK_BYTES) / WASM_PAGE) * WASM_PAGE;
   const table = readFieldTable(module.module);
-  const base = boot(machine, scenario, reserve);
+  const boot = bootArguments(machine, scenario, reserve);
+  const base = machine.callFreely(0, "heap_init", ...boot) >>> 0;
+  if (base === 0) throw new RangeError("expected the heap's tables to fit the memory");
+  if (scenario.fail >= 0) makeFail(machine, base, scenario.fail);
   // Every instance has a CPU of its own to attach to; a task may then run on another's.
-  const areas = Array.from({ length: fibres }, (_, cpu) => attach(machine, base, cpu));
+  const areas = Array.from({ length: fibres }, (_, cpu) => attach(machine, base, cpu, scenario));
   const view = new HeapView(memory, table, base);
-  const makeOperation = operationsOf(machine, scenario, view, table);
+  writeNames(machine.words);
+  const cache = makeCache(machine, scenario, view, table);
   if (scenario.pages >= 0) takePages(machine, view, scenario.pages);
 
   const races =
     fibres > 1 && fibres <= RACE_FIBRES_MAX ? new RaceDetector(machine, ACCEPTED_RACES) : undefined;
   const ownership = new Ownership(machine, races);
   const nolock = new NolockJudge(machine, NOLOCK_STEPS_MAX, scenario.arm === "none");
-  for (const step of scenario.setup) runNow(machine, makeOperation(step), ownership);
-  const tasks = scenario.tasks.map(({ cpu, program }, fibre) => ({
-    cpu,
-    operations: program.map(makeOperation),
-    handler: handlerOf(scenario, fibre).map(makeOperation),
-  }));
-  for (const task of tasks) {
-    if (task.handler.length === 0) continue;
-    task.handler.unshift(operation("nmi_enter"));
-    task.handler.push(operation("nmi_exit"));
+  const maker = new OperationMaker();
+  const around = { cache, bytes: scenario.bytes, heapBase: base };
+  for (const { cpu, program } of scenario.setup) {
+    for (const step of program)
+      runNow(machine, cpu, maker.make(step, { ...around, cpu }), ownership);
   }
+  const isCold = scenario.flags.has("cold");
+  const tasks = scenario.tasks.map(({ cpu, program }, fibre): Task => {
+    const make = (step: Step) => maker.make(step, { ...around, cpu });
+    const handler = handlerOf(scenario, fibre).map(make);
+    const nmi = [operation("nmi_enter"), ...handler, operation("nmi_exit")];
+    const comesAndGoes = isCold || program.some(({ letter }) => letter === "h" || letter === "H");
+    const arrival = isCold
+      ? [operation("heap_init", ...boot), operation("cpu_attach", base, cpu, LOCK_WAIT)]
+      : [];
+    const operations = [...arrival, ...program.map(make)];
+    return { cpu, operations, handler: handler.length === 0 ? [] : nmi, comesAndGoes };
+  });
   const quiescence = new Quiescence(machine, view, ownership);
-  machine.watchers = [nolock, ownership, ...(races === undefined ? [] : [races])];
+  const results = new ResultJudge(machine);
+  machine.watchers = [nolock, ownership, results, ...(races === undefined ? [] : [races])];
   const counts = areas
     .slice(0, scenario.cpus)
     .map((area) => area + table.offsets.cpu_area.preempt_count);
-  machine.settle(areas, counts);
   quiescence.settle();
+  if (isCold) machine.words.fill(0, reserve >>> 2);
+  machine.settle(isCold ? areas.map(() => 0) : areas, counts);
   return { scenario, machine, view, tasks, nolock, ownership, quiescence };
 }
 
@@ -103,32 +129,43 @@ function handlerOf({ handler, tasks }: Scenario, fibre: number): Step[] {
   });
 }
 
-function boot(machine: Machine, scenario: Scenario, reserve: number): number {
-  const pages = MEMORY_BYTES / 4096;
-  const bits = (scenario.rt ? HEAP_RT : 0) | (scenario.noCmpxchg ? HEAP_NO_CMPXCHG : 0);
+function bootArguments(machine: Machine, scenario: Scenario, reserve: number): number[] {
+  const { flags, fail, nodes, mib } = scenario;
   const arm = DEFER_ARMS.indexOf(scenario.arm);
-  const all = [reserve, pages, machine.fibres.length, 1, MAX_CACHES, arm, bits, 1];
-  const base = machine.callFreely(0, "heap_init", ...all) >>> 0;
-  if (base === 0) throw new RangeError("expected the heap's tables to fit the memory");
-  return base;
+  const options = bitsOf(HEAP_OPTIONS, flags) | (fail >= 0 ? HEAP_FAILSLAB : 0);
+  const caches = flags.has("cold") ? MAX_CACHES_COLD : MAX_CACHES;
+  return [reserve, (mib * MIB) / PAGE, machine.fibres.length, nodes, caches, arm, options, 1];
 }
 
-function attach(machine: Machine, base: number, cpu: number): number {
-  machine.callFreely(cpu, "cpu_attach", base, cpu, LOCK_WAIT);
+function bitsOf(
+  bits: readonly (readonly [ScenarioFlag, number])[],
+  flags: ReadonlySet<ScenarioFlag>,
+): number {
+  return bits.reduce((sum, [flag, bit]) => sum | (flags.has(flag) ? bit : 0), 0);
+}
+
+/** @param nth of each CPU's allocations; 0: every second */
+function makeFail(machine: Machine, base: number, nth: number): void {
+  machine.callFreely(0, "set_failslab", base, nth === 0 ? -1 : 0, nth === 0 ? 2 : 0, nth);
+}
+
+function attach(machine: Machine, base: number, cpu: number, { flags }: Scenario): number {
+  const mode = flags.has("bounded") ? LOCK_BOUNDED : LOCK_WAIT;
+  machine.callFreely(cpu, "cpu_attach", base, cpu, mode);
   return machine.fibres[cpu]?.register ?? 0;
 }
 
-/** Makes operations of steps; gives the scenario's caches the limits it asks for. */
-function operationsOf(
+/** Makes the scenario's own cache, with the limits it asks for. @returns its address */
+function makeCache(
   machine: Machine,
   scenario: Scenario,
   view: HeapView,
   table: FieldTable,
-): (step: Step) => Operation {
-  const { bytes } = scenario;
-  // "own" and its end, at an address below the stacks.
-  machine.words[NAME_AT >>> 2] = 0x006e776f;
-  const cache = machine.callFreely(0, "kmem_cache_create", NAME_AT, bytes, 0, 0, 0) >>> 0;
+): number {
+  const { bytes, flags } = scenario;
+  const all = [nameAddress("own"), bytes, 0, bitsOf(CACHE_FLAGS, flags)];
+  const ctor = Number(flags.has("ctor") || flags.has("badctor"));
+  const cache = machine.callFreely(0, "kmem_cache_create", ...all, ctor) >>> 0;
   view.refresh();
   const offsets = table.offsets.kmem_cache;
   for (const { address, object_size } of view.caches()) {
@@ -138,66 +175,38 @@ function operationsOf(
     const each = (address + offsets.cpu_partial) >>> 2;
     if (scenario.cpuPartial === 0) machine.words[each] = 0;
   }
-  const alloc = (call: string, slot: number, args: number[], nolock: boolean): Operation => ({
-    ...operation(call, ...args),
-    ...{ into: slot, role: "alloc", bytes, nolock },
-  });
-  const free = (call: string, slot: number, before: number[], nolock: boolean): Operation => ({
-    ...operation(call, ...before, { slot }),
-    ...{ role: "free", object: before.length, nolock },
-  });
-  return ({ letter, slot }) => {
-    switch (letter) {
-      case "k":
-        return alloc("kmalloc", slot, [bytes, 0], false);
-      case "K":
-        return alloc("kmalloc_nolock", slot, [bytes, 0, NODE_ANY], true);
-      case "z":
-        return alloc("kzalloc", slot, [bytes], false);
-      case "f":
-        return free("kfree", slot, [], false);
-      case "F":
-        return free("kfree_nolock", slot, [], true);
-      case "l":
-        return { ...alloc("kmalloc", slot, [LARGE_BYTES, 0], false), bytes: LARGE_BYTES };
-      case "r":
-        return free("kfree_rcu", slot, [], false);
-      case "w":
-        return operation("synchronize_rcu");
-      case "c":
-        return alloc("kmem_cache_alloc", slot, [cache, 0], false);
-      case "C":
-        return alloc("kmem_cache_alloc_nolock", slot, [cache, 0, NODE_ANY], true);
-      case "x":
-        return free("kmem_cache_free", slot, [cache], false);
-      case "X":
-        return free("kmem_cache_free_nolock", slot, [cache], true);
-      case "s":
-        return operation("kmem_cache_shrink", cache);
-      case "b":
-        return operation("defer_free_barrier");
-      default:
-        return operation("poll");
-    }
-  };
+  return cache;
 }
 
-/** A step of the setup: on CPU 0, before any schedule. */
-function runNow(machine: Machine, step: Operation, ownership: Ownership): void {
+/** A step of the setup, before any schedule. */
+function runNow(machine: Machine, cpu: number, step: Operation, ownership: Ownership): void {
+  const { slots, words } = machine;
   const args = step.args.map((argument) =>
-    typeof argument === "number" ? argument : (machine.slots[argument.slot] as number),
+    typeof argument === "number" ? argument : (slots[argument.slot] as number),
   );
-  const result = machine.callFreely(0, step.call, ...args);
-  if (step.role === "free") ownership.disownAtStart((args[step.object] as number) >>> 0);
-  if (step.into >= 0) machine.slots[step.into] = result;
-  if (step.role === "alloc" && result !== 0) ownership.ownAtStart(result >>> 0, step.bytes);
+  const isFree = step.role === "free" || step.role === "realloc";
+  const many = Array.from({ length: step.count > 1 ? step.count : 0 }, (_, at) => step.into + at);
+  for (const [at, slot] of many.entries()) {
+    if (isFree) words[(step.array >>> 2) + at] = slots[slot] as number;
+    if (isFree) ownership.disownAtStart((slots[slot] as number) >>> 0);
+  }
+  if (isFree && many.length === 0) ownership.disownAtStart((args[step.object] as number) >>> 0);
+  const result = machine.callFreely(cpu, step.call, ...args);
+  for (const [at, slot] of many.entries()) {
+    slots[slot] = isFree || result === 0 ? 0 : (words[(step.array >>> 2) + at] as number);
+    if (slots[slot] !== 0) ownership.ownAtStart((slots[slot] as number) >>> 0, step.bytes);
+  }
+  if (many.length > 0) return;
+  if (step.into >= 0) slots[step.into] = result;
+  if (!isFree && step.bytes > 0 && result !== 0) ownership.ownAtStart(result >>> 0, step.bytes);
 }
 
 /** Allocate pages until `left` are free. */
 function takePages(machine: Machine, view: HeapView, left: number): void {
+  const nodes = Array.from({ length: view.header().nr_nodes }, (_, node) => node);
   const free = () => {
     view.refresh();
-    return view.zone(0).nr_free;
+    return nodes.reduce((sum, node) => sum + view.zone(node).nr_free, 0);
   };
   for (let pages = 256; pages >= 1; pages >>>= 1) {
     while (free() - pages >= left) {
