@@ -131,7 +131,7 @@ export const MUTANTS = [
     find: "  for (let cpu: u32 = 0; cpu < head.nr_cpu_ids; cpu++) wait_for_drain(per_cpu(cpu));\n",
     replace: "",
     expected: "machine",
-    why: "needs a destroy on one CPU in the middle of a drain on another",
+    shapes: ["destroy-while-drained"],
   },
   {
     name: "offline-leaves-partials",

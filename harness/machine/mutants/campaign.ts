@@ -7,6 +7,7 @@
  */
 import { Child, NoAnswerError } from "./child.js";
 import type { HuntResult, Hunter } from "./hunter.js";
+import { orderFor } from "./hunters.js";
 import type { Edit, Mutant } from "./mutant.js";
 import type { Answer, HuntOrder } from "./protocol.js";
 
@@ -83,7 +84,7 @@ async function huntOne(mutant: Mutant, builder: Child, options: CampaignOptions)
   let schedules = 0;
   let seconds = 0;
   try {
-    for (const hunter of options.hunters) {
+    for (const hunter of orderFor(mutant, options.hunters)) {
       const target = hunter.targetOf(mutant);
       if (target === null) continue;
       const bytes = builds.get(target) ?? (await build(mutant, target, builder, options));
@@ -107,7 +108,14 @@ async function huntOne(mutant: Mutant, builder: Child, options: CampaignOptions)
 /** The allocator as it is: what no hunter may kill. */
 export function original(tests: readonly string[] = []): Mutant {
   const nothing = { name: "original", group: "none", file: "index.ts", find: "", replace: "" };
-  return { ...nothing, origin: "ours", what: "nothing", target: "stats", tests: [...tests], shapes: [] };
+  return {
+    ...nothing,
+    origin: "ours",
+    what: "nothing",
+    target: "stats",
+    tests: [...tests],
+    shapes: [],
+  };
 }
 
 /** Build a mutant, or the original. */
