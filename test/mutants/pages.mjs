@@ -134,6 +134,23 @@ export const MUTANTS = [
     shapes: ["destroy-while-drained"],
   },
   {
+    name: "drain-begins-late",
+    origin: "ours",
+    what: "a drain says that it has objects in its hands only once it has them",
+    file: "slab/defer.ts",
+    find: `  const drain = drain_begin();
+  const since = deferred_since(stamp);
+  let link = llist_del_all(list);
+  if (link !== 0) {`,
+    replace: `  const since = deferred_since(stamp);
+  let link = llist_del_all(list);
+  const drain = drain_begin();
+  if (link !== 0) {`,
+    tests: ["slab-cache", "nolock-free"],
+    expected: "machine",
+    shapes: ["destroy-while-drained"],
+  },
+  {
     name: "offline-leaves-partials",
     origin: "ours",
     what: "a CPU that goes offline keeps its percpu partial slabs, which nobody reaches then",

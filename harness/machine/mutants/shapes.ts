@@ -49,6 +49,12 @@ export const SHAPES: readonly Shape[] = [
     options: NMI,
   },
   {
+    name: "nolock-push-to-nothing",
+    about: "the same in the middle of a nolock free",
+    text: "model/16000/irq-work/pages8/setup:c0c1/task:X1/nmi:C3",
+    options: NMI,
+  },
+  {
     name: "last-partial",
     about: "an NMI uses up the percpu partial list that was looked at, and the memory",
     text: "model/16000/irq-work/pages8/setup:c0c1x0/task:c4/nmi:C5C6",
@@ -151,5 +157,53 @@ export const SHAPES: readonly Shape[] = [
     about: "who finds a lock held spins to the end, and sleeps until it is woken",
     text: "model/16000/irq-work/part0/sleepy/setup:c0c1c2c3/task:x0/task:x1",
     options: ONCE,
+  },
+  {
+    name: "one-partial",
+    about: "two CPUs want the only slab on a node's list",
+    text: "model/16000/irq-work/part0/setup:c0c1c2c3x0/task:c6/task:c7",
+    options: ONCE,
+  },
+  {
+    name: "last-free-while-refilled",
+    about: "the last object of a percpu partial slab is freed while its CPU makes it the cpu slab",
+    text: "model/16000/irq-work/setup:c0c1c2c3x0/task:c4/task:x1",
+    options: TWICE,
+  },
+  {
+    name: "nmi-while-flushed",
+    about: "an NMI allocates while its CPU gives up everything it holds",
+    text: "model/16000/irq-work/setup:c0c1c2x0/task:s/nmi:C5C6C7",
+    options: NMI,
+  },
+  {
+    name: "nmi-while-drained",
+    about: "an NMI defers an object while its CPU drains",
+    text: "model/16000/irq-work/setup:c0c1c2c3c4c5X0/task:p/nmi:X2",
+    options: NMI,
+  },
+  {
+    name: "direct-and-barrier",
+    about: "a slab that a direct free made partial is taken by another CPU at once",
+    text: "model/8000/direct/setup:c0c1c2c3c4/task:X0/task:b",
+    options: ONCE,
+  },
+  {
+    name: "destroy-while-served",
+    about: "a cache is destroyed while another CPU frees what waited for a grace period",
+    text: "model/16000/irq-work/setup:c0c1x1r0/task:pp/task:d",
+    options: ONCE,
+  },
+  {
+    name: "sleepers-three",
+    about: "two sleepers on one lock: neither is forgotten",
+    text: "model/16000/irq-work/part0/sleepy/setup:c0c1c2c3c4c5c6/task:x0/task:x2/task:x4",
+    options: ONCE,
+  },
+  {
+    name: "lock-three",
+    about: "two CPUs wait for a lock, and see it free at once",
+    text: "model/16000/irq-work/part0/setup:c0c1c2c3c4c5c6/task:x0/task:x2/task:x4",
+    options: { bound: 3, only: /spinlock\/spin_|atomic\/xchg$/ },
   },
 ];

@@ -151,7 +151,7 @@ const SINGLE: readonly Shape[] = [
   {
     name: "sleepers-three",
     about: "two sleepers on one lock: neither is forgotten",
-    rest: "irq-work/part0/sleepy/setup:c0c1c2c3c4c5/task:x0/task:x2/task:x4",
+    rest: "irq-work/part0/sleepy/setup:c0c1c2c3c4c5c6/task:x0/task:x2/task:x4",
     options: PAIR,
   },
   {
