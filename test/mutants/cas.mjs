@@ -1,9 +1,6 @@
 /**
  * Lock-free steps without what makes them safe: the retry, the comparison, the exchange.
  */
-const RACE = "needs two CPUs between a load and its cmpxchg, where Workers meet by chance alone";
-const MACHINE = "needs an interruption between two accesses of a fast path, in the build model";
-
 /** @type {import("slablab/internal/machine/mutants/mutant.js").MutantRecord[]} */
 export const MUTANTS = [
   {
@@ -17,8 +14,8 @@ export const MUTANTS = [
       continue;
     }`,
     replace: `    if (!try_update(cache, slab, old, word)) update_slow(cache, slab, old, word);`,
-    expected: "race",
-    why: RACE,
+    expected: "machine",
+    shapes: ["two-takers"],
   },
   {
     name: "free-stores-slab-word",
@@ -27,8 +24,8 @@ export const MUTANTS = [
     file: "slab/slab.ts",
     find: "  return cmpxchg_double(changetype<usize>(slab), old, word) === old;",
     replace: "  set_slab_word(slab, word);\n  return true;",
-    expected: "race",
-    why: RACE,
+    expected: "machine",
+    shapes: ["two-takers"],
   },
   {
     name: "cas-compares-less",
@@ -39,8 +36,8 @@ export const MUTANTS = [
     replace: `  const now = slab_word(slab);
   if (<u32>now !== <u32>old) return false;
   return cmpxchg_double(changetype<usize>(slab), now, word) === now;`,
-    expected: "race",
-    why: RACE,
+    expected: "machine",
+    shapes: ["refill"],
   },
   {
     name: "get-freelist-ignores-miss",
@@ -52,8 +49,8 @@ export const MUTANTS = [
     replace: `    const word = make_word(0, objects, objects, freelist !== 0);
     slab_update_freelist(cache, slab, old, word);
     return freelist;`,
-    expected: "race",
-    why: RACE,
+    expected: "machine",
+    shapes: ["refill"],
   },
   {
     name: "freeze-ignores-miss",
@@ -65,8 +62,8 @@ export const MUTANTS = [
     replace: `    const word = make_word(0, objects, objects, true);
     slab_update_freelist(cache, slab, old, word);
     return word_freelist(old);`,
-    expected: "race",
-    why: RACE,
+    expected: "machine",
+    shapes: ["freeze-while-freed"],
   },
   {
     name: "thaw-ignores-miss",
@@ -75,8 +72,8 @@ export const MUTANTS = [
     file: "slab/deactivate.ts",
     find: "    if (slab_update_freelist(cache, slab, old, word)) return word;",
     replace: "    slab_update_freelist(cache, slab, old, word);\n    return word;",
-    expected: "race",
-    why: RACE,
+    expected: "machine",
+    shapes: ["put-away-while-freed"],
   },
   {
     name: "thaw-links-once",
@@ -92,7 +89,7 @@ export const MUTANTS = [
     const old = slab_word(slab);
     const list = tail === 0 ? word_freelist(old) : freelist;`,
     expected: "machine",
-    why: "needs a remote free between two neighbouring accesses of thaw(), on another CPU",
+    shapes: ["put-away-while-freed"],
   },
   {
     name: "direct-ignores-miss",
@@ -101,8 +98,8 @@ export const MUTANTS = [
     file: "slab/direct.ts",
     find: "    if (!slab_update_freelist(cache, slab, old, word)) continue;",
     replace: "    slab_update_freelist(cache, slab, old, word);",
-    expected: "race",
-    why: RACE,
+    expected: "machine",
+    shapes: ["direct-pair"],
   },
   {
     name: "direct-links-once",
@@ -120,8 +117,8 @@ export const MUTANTS = [
     const prior = first;
     const frozen = word_frozen(old);
     const inuse = word_inuse(old) - 1;`,
-    expected: "race",
-    why: RACE,
+    expected: "machine",
+    shapes: ["direct-pair"],
   },
   {
     name: "llist-add-ignores-miss",
@@ -130,8 +127,8 @@ export const MUTANTS = [
     file: "sync/llist.ts",
     find: "    if (found === first) return first === 0;\n    first = found;",
     replace: "    return first === 0;",
-    expected: "race",
-    why: RACE,
+    expected: "machine",
+    shapes: ["two-adds"],
   },
   {
     name: "llist-add-links-once",
@@ -140,8 +137,8 @@ export const MUTANTS = [
     file: "sync/llist.ts",
     find: "  let first = read_once(head);\n  while (true) {\n    store<u32>(node, first);\n",
     replace: "  let first = read_once(head);\n  store<u32>(node, first);\n  while (true) {\n",
-    expected: "race",
-    why: RACE,
+    expected: "machine",
+    shapes: ["two-adds"],
   },
   {
     name: "llist-del-all-is-two-steps",
@@ -151,8 +148,8 @@ export const MUTANTS = [
     find: "  if (read_once(head) === 0) return 0;\n  return <usize>xchg(head, 0);",
     replace:
       "  const first = read_once(head);\n  if (first !== 0) xchg(head, 0);\n  return <usize>first;",
-    expected: "race",
-    why: RACE,
+    expected: "machine",
+    shapes: ["two-takers"],
   },
   {
     name: "llist-never-was-empty",
@@ -180,7 +177,7 @@ export const MUTANTS = [
     find: "    return cmpxchg_double(this_cpu + offset, expected, desired) === expected;",
     replace: "    store<u64>(this_cpu + offset, desired);\n    return true;",
     expected: "machine",
-    why: `${MACHINE}: other builds do not have the line`,
+    shapes: ["pop-aba"],
   },
   {
     name: "this-cpu-cas-migrates",
@@ -190,7 +187,7 @@ export const MUTANTS = [
     find: "    return cmpxchg_double(this_cpu + offset, expected, desired) === expected;",
     replace: "    return cmpxchg_double(area + offset, expected, desired) === expected;",
     expected: "machine",
-    why: `${MACHINE}, with a migration there`,
+    shapes: ["moved-while-flushed"],
   },
   {
     name: "alloc-ignores-cas-miss",
@@ -201,7 +198,7 @@ export const MUTANTS = [
     replace:
       "    this_cpu_cmpxchg_double(area, offset, word, next_word(word, next));\n    return object;",
     expected: "machine",
-    why: MACHINE,
+    shapes: ["pop-aba"],
   },
   {
     name: "pop-ignores-cas-miss",
@@ -211,7 +208,7 @@ export const MUTANTS = [
     find: "  if (!this_cpu_cmpxchg_double(area, offset, word, next_word(word, next))) return 0;",
     replace: "  this_cpu_cmpxchg_double(area, offset, word, next_word(word, next));",
     expected: "machine",
-    why: MACHINE,
+    shapes: ["kmalloc-nmi"],
   },
   {
     name: "push-ignores-cas-miss",
@@ -221,7 +218,7 @@ export const MUTANTS = [
     find: "(!this_cpu_cmpxchg_double(area, offset, word, next_word(word, object))) return false;",
     replace: "(!this_cpu_cmpxchg_double(area, offset, word, next_word(word, object))) return true;",
     expected: "machine",
-    why: MACHINE,
+    shapes: ["pop-aba"],
   },
   {
     name: "free-ignores-cpu-cas-miss",
@@ -232,7 +229,7 @@ export const MUTANTS = [
     replace:
       "    this_cpu_cmpxchg_double(area, offset, word, next_word(word, head));\n    return true;",
     expected: "machine",
-    why: MACHINE,
+    shapes: ["nmi-frees"],
   },
   {
     name: "push-reads-slab-first",
@@ -246,6 +243,6 @@ export const MUTANTS = [
   const word = load<u64>(area + offset);
   debug_free(cache, object);`,
     expected: "machine",
-    why: MACHINE,
+    shapes: ["pop-aba"],
   },
 ];

@@ -131,7 +131,24 @@ export const MUTANTS = [
     find: "  for (let cpu: u32 = 0; cpu < head.nr_cpu_ids; cpu++) wait_for_drain(per_cpu(cpu));\n",
     replace: "",
     expected: "machine",
-    why: "needs a destroy on one CPU in the middle of a drain on another",
+    shapes: ["destroy-while-drained"],
+  },
+  {
+    name: "drain-begins-late",
+    origin: "ours",
+    what: "a drain says that it has objects in its hands only once it has them",
+    file: "slab/defer.ts",
+    find: `  const drain = drain_begin();
+  const since = deferred_since(stamp);
+  let link = llist_del_all(list);
+  if (link !== 0) {`,
+    replace: `  const since = deferred_since(stamp);
+  let link = llist_del_all(list);
+  const drain = drain_begin();
+  if (link !== 0) {`,
+    tests: ["slab-cache", "nolock-free"],
+    expected: "machine",
+    shapes: ["destroy-while-drained"],
   },
   {
     name: "offline-leaves-partials",

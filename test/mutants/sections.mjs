@@ -16,7 +16,7 @@ export const MUTANTS = [
 `,
     replace: "",
     expected: "machine",
-    why: "needs an NMI between reading the cpu slab and entering the section, in the build model",
+    shapes: ["nmi-frees"],
   },
   {
     name: "no-recheck-of-freelist",
@@ -46,7 +46,7 @@ export const MUTANTS = [
     find: "    if (c.slab !== 0 || c.partial === 0) {",
     replace: "    if (c.slab !== 0) {",
     expected: "machine",
-    why: "needs an NMI between reading the list and entering the section, in the build model",
+    shapes: ["last-partial"],
   },
   {
     name: "install-over-cpu-slab",
@@ -156,7 +156,8 @@ export const MUTANTS = [
     replace: `  if (nr_partial(node) === 0) return 0;
   const held = list_lock(node, LOCK_TRY);
   const noted`,
-    expected: "stress",
+    expected: "machine",
+    shapes: ["two-refills"],
   },
   {
     name: "missed-drain-is-lost",

@@ -2,9 +2,6 @@
  * The tid that does not move where a freelist changed: whoever was interrupted there takes an old
  * word for the present one.
  */
-const why = "needs an interruption between two accesses of a fast path, in the build model";
-const expected = "machine";
-
 /** @type {import("slablab/internal/machine/mutants/mutant.js").MutantRecord[]} */
 export const MUTANTS = [
   {
@@ -14,7 +11,8 @@ export const MUTANTS = [
     file: "sync/percpu.ts",
     find: "  return ((word & 0xffff_ffff_0000_0000) + ((<u64>TID_STEP) << 32)) | <u64>object;",
     replace: "  return (word & 0xffff_ffff_0000_0000) | <u64>object;",
-    ...{ expected, why },
+    expected: "machine",
+    shapes: ["pop-aba"],
   },
   {
     name: "detach-keeps-tid",
@@ -23,7 +21,8 @@ export const MUTANTS = [
     file: "slab/deactivate.ts",
     find: "  store<u64>(address, next_word(word, 0));",
     replace: "  store<u64>(address, word & 0xffff_ffff_0000_0000);",
-    ...{ expected, why },
+    expected: "machine",
+    shapes: ["push-to-nothing"],
   },
   {
     name: "load-keeps-tid",
@@ -32,7 +31,8 @@ export const MUTANTS = [
     file: "slab/alloc.ts",
     find: "  store<u64>(address, next_word(load<u64>(address), next));",
     replace: "  store<u64>(address, (load<u64>(address) & 0xffff_ffff_0000_0000) | <u64>next);",
-    ...{ expected, why },
+    expected: "machine",
+    shapes: ["same-list-again"],
   },
   {
     name: "tid-steps-by-one",

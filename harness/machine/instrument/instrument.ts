@@ -97,10 +97,9 @@ async function loadBinaryen(): Promise<{ default: Api }> {
 }
 
 /** What engines have without flags; of more, Binaryen might make use (types of the GC proposal). */
-function featuresOf({ Features }: Api): number {
-  const { Atomics, BulkMemory, BulkMemoryOpt, MutableGlobals, SignExt } = Features;
-  const all = [Atomics, BulkMemory, BulkMemoryOpt, MutableGlobals, SignExt];
-  return all.reduce((sum, feature) => sum | feature, Features.NontrappingFPToInt);
+function featuresOf({ Features: of }: Api): number {
+  const memory = of.Atomics | of.BulkMemory | of.BulkMemoryOpt;
+  return memory | of.MutableGlobals | of.SignExt | of.NontrappingFPToInt;
 }
 
 function hookFunction(hooker: Hooker, name: string): void {

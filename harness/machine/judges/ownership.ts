@@ -96,7 +96,7 @@ export class Ownership extends Watcher {
     this.#machine.report("intrusion", `writes to ${hex}, inside a live object`, fibre.id);
   }
 
-  override takes(fibre: Fibre, _slot: number, object: number, operation: Operation): void {
+  override takes(fibre: Fibre, slot: number, object: number, operation: Operation): void {
     if (object < LOWEST) return;
     const bytes = this.live.get(object);
     if (bytes === undefined) {
@@ -109,6 +109,8 @@ export class Ownership extends Watcher {
     const readers = operation.waits ? this.#inSections() : [];
     if (readers.length > 0) this.#waiting.push({ object, bytes, fibres: new Set(readers) });
     else this.#mark(object, bytes, 0);
+    // Who takes it knows what its last user did, and only then writes into it.
+    this.#races?.takes(fibre, slot);
     this.#races?.userWrites(fibre, object, bytes);
   }
 

@@ -80,6 +80,6 @@ function withoutOptimizer(content: string, target: string): string {
   // Nobody reads it, and writing it takes a third of a second.
   delete config.targets[target]?.textFile;
   // The machine knows what it is in by the names of functions, which stand in the text otherwise.
-  if (target === MODEL) (config.targets[target] ??= {}).debug = true;
+  if (target === MODEL) config.targets[target] = { ...config.targets[target], debug: true };
   return JSON.stringify(config);
 }

@@ -7,6 +7,7 @@
  */
 import { Child, NoAnswerError } from "./child.js";
 import type { HuntResult, Hunter } from "./hunter.js";
+import { orderFor } from "./hunters.js";
 import type { Edit, Mutant } from "./mutant.js";
 import type { Answer, HuntOrder } from "./protocol.js";
 
@@ -83,7 +84,7 @@ async function huntOne(mutant: Mutant, builder: Child, options: CampaignOptions)
   let schedules = 0;
   let seconds = 0;
   try {
-    for (const hunter of options.hunters) {
+    for (const hunter of orderFor(mutant, options.hunters)) {
       const target = hunter.targetOf(mutant);
       if (target === null) continue;
       const bytes = builds.get(target) ?? (await build(mutant, target, builder, options));

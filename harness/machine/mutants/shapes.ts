@@ -17,18 +17,91 @@ export interface Shape {
 
 /** An NMI before every access of one task, nothing left out. */
 const NMI: Partial<ExploreOptions> = { bound: 0, nmi: 1, nmiDepth: 1, learns: false };
-/** Two CPUs, every schedule with one or two preemptions. */
-// const ONCE: Partial<ExploreOptions> = { bound: 1 };
+/** Every schedule of two tasks with one or two preemptions. */
+const ONCE: Partial<ExploreOptions> = { bound: 1 };
 const TWICE: Partial<ExploreOptions> = { bound: 2 };
-/** The task is moved once to another CPU, before any access. */
-const MOVED: Partial<ExploreOptions> = { bound: 1, migrations: 1 };
+/** A task is moved once to another CPU. */
+const MOVED: Partial<ExploreOptions> = { migrations: 1 };
 
 export const SHAPES: readonly Shape[] = [
+  {
+    name: "moved",
+    about: "a task is moved to another CPU in the middle of a pop or a push",
+    text: "model/64/irq-work/cpus2/setup:k0k1/task:k2f2",
+    options: { ...ONCE, ...MOVED },
+  },
+  {
+    name: "moved-while-flushed",
+    about: "a pop goes on on another CPU while its old CPU detaches the list",
+    text: "model/8000/irq-work/cpus2/setup:c0c1/task0:c2/task0:s",
+    options: { ...TWICE, ...MOVED, only: /this_cpu_cmpxchg_double$|detach_freelist$/ },
+  },
   {
     name: "pop-aba",
     about: "an NMI pops two objects and pushes the first, in the middle of a pop and a push",
     text: "model/8000/irq-work/setup:c0c1x1/task:c2c3x2/nmi:C4C5X4",
     options: NMI,
+  },
+  {
+    name: "push-to-nothing",
+    about: "an NMI detaches the empty list of a full cpu slab, and finds no other slab",
+    text: "model/16000/irq-work/pages8/setup:c0c1/task:x1/nmi:C3",
+    options: NMI,
+  },
+  {
+    name: "nolock-push-to-nothing",
+    about: "the same in the middle of a nolock free",
+    text: "model/16000/irq-work/pages8/setup:c0c1/task:X1/nmi:C3",
+    options: NMI,
+  },
+  {
+    name: "last-partial",
+    about: "an NMI uses up the percpu partial list that was looked at, and the memory",
+    text: "model/16000/irq-work/pages8/setup:c0c1x0/task:c4/nmi:C5C6",
+    options: NMI,
+  },
+  {
+    name: "kmalloc-nmi",
+    about:
+      "the inlined pop and push of kmalloc() and kfree(), with an NMI between any two accesses",
+    text: "model/4096/irq-work/setup:k0k1f1/task:k2f2k3f0/nmi:K7K8",
+    options: NMI,
+  },
+  {
+    name: "two-adds",
+    about: "two CPUs add to one list of deferred objects",
+    text: "model/16000/global/setup:c0c1c2c3/task:X0/task:X1",
+    options: ONCE,
+  },
+  {
+    name: "two-takers",
+    about: "two CPUs take one list of deferred objects, and add to it",
+    text: "model/16000/global/setup:c0c1c2c3/task:X0b/task:X1b",
+    options: ONCE,
+  },
+  {
+    name: "put-away-while-freed",
+    about: "a cpu slab with free objects is put away while another CPU frees to it",
+    text: "model/8000/irq-work/setup:c0c1/task:s/task:x0",
+    options: ONCE,
+  },
+  {
+    name: "direct-pair",
+    about: "two CPUs free to one full slab without a lock",
+    text: "model/8000/direct/setup:c0c1c2c3c4/task:X0/task:X1",
+    options: ONCE,
+  },
+  {
+    name: "one-slab",
+    about: "two CPUs free the last objects of one full slab: one lists it, one discards it",
+    text: "model/16000/irq-work/part0/setup:c0c1c2c3c4/task:x0/task:x1",
+    options: TWICE,
+  },
+  {
+    name: "destroy-while-drained",
+    about: "a cache is destroyed while another CPU has its last objects in its hands",
+    text: "model/16000/irq-work/setup:c0c1c2c3X0X1x2x3/task:p/task:d",
+    options: ONCE,
   },
   {
     name: "nmi-slabs",
@@ -43,22 +116,94 @@ export const SHAPES: readonly Shape[] = [
     options: NMI,
   },
   {
-    name: "kmalloc-nmi",
-    about:
-      "the inlined pop and push of kmalloc() and kfree(), with an NMI between any two accesses",
-    text: "model/4096/irq-work/setup:k0k1f1/task:k2f2k3f0/nmi:K7K8",
-    options: NMI,
+    name: "refill",
+    about: "an object is freed to a slab while its CPU refills from it",
+    text: "model/16000/irq-work/setup:c0c1c2c3/task:c4c5/task:x3x2x0",
+    options: ONCE,
   },
   {
-    name: "moved",
-    about: "a task is moved to another CPU in the middle of a pop or a push",
-    text: "model/64/irq-work/cpus2/setup:k0k1/task:k2f2",
-    options: MOVED,
+    name: "freeze-while-freed",
+    about: "a slab is taken off its node's list while another CPU frees to it",
+    text: "model/8000/irq-work/part0/setup:c0c1c2c3c4x0/task:x1/task:c5",
+    options: ONCE,
+  },
+  {
+    name: "two-refills",
+    about: "two CPUs take slabs off one node's list",
+    text: "model/16000/irq-work/part0/setup:c0c1c2c3c4c5x0x2/task:c6/task:c7",
+    options: TWICE,
   },
   {
     name: "remote-free",
     about: "two CPUs free objects of each other's full and partial slabs",
     text: "model/16000/irq-work/setup:c0c1c2c3c4c5/task:x0c6x2/task:x1x3c7",
     options: TWICE,
+  },
+  {
+    name: "same-list-again",
+    about:
+      "two tasks of a CPU and a remote free: the list's head is again what it was, by refills alone",
+    text: "model/8000/irq-work/setup:c0c1c2c3/task0:x0c4/task0:c5c6/task1:x1x5x2",
+    options: { bound: 3, only: /this_cpu_cmpxchg_double$|slab_alloc_slow$/ },
+  },
+  {
+    name: "nocmpxchg",
+    about: "two CPUs change slab words under the slab lock",
+    text: "model/16000/irq-work/nocmpxchg/setup:c0c1c2c3c4/task:x0/task:x1",
+    options: TWICE,
+  },
+  {
+    name: "sleepers",
+    about: "who finds a lock held spins to the end, and sleeps until it is woken",
+    text: "model/16000/irq-work/part0/sleepy/setup:c0c1c2c3/task:x0/task:x1",
+    options: ONCE,
+  },
+  {
+    name: "one-partial",
+    about: "two CPUs want the only slab on a node's list",
+    text: "model/16000/irq-work/part0/setup:c0c1c2c3x0/task:c6/task:c7",
+    options: ONCE,
+  },
+  {
+    name: "last-free-while-refilled",
+    about: "the last object of a percpu partial slab is freed while its CPU makes it the cpu slab",
+    text: "model/16000/irq-work/setup:c0c1c2c3x0/task:c4/task:x1",
+    options: TWICE,
+  },
+  {
+    name: "nmi-while-flushed",
+    about: "an NMI allocates while its CPU gives up everything it holds",
+    text: "model/16000/irq-work/setup:c0c1c2x0/task:s/nmi:C5C6C7",
+    options: NMI,
+  },
+  {
+    name: "nmi-while-drained",
+    about: "an NMI defers an object while its CPU drains",
+    text: "model/16000/irq-work/setup:c0c1c2c3c4c5X0/task:p/nmi:X2",
+    options: NMI,
+  },
+  {
+    name: "direct-and-barrier",
+    about: "a slab that a direct free made partial is taken by another CPU at once",
+    text: "model/8000/direct/setup:c0c1c2c3c4/task:X0/task:b",
+    options: ONCE,
+  },
+  {
+    name: "destroy-while-served",
+    about: "a cache is destroyed while another CPU frees what waited for a grace period",
+    text: "model/16000/irq-work/setup:c0c1x1r0/task:pp/task:d",
+    options: ONCE,
+  },
+  {
+    name: "sleepers-three",
+    about: "two sleepers on one lock: neither is forgotten",
+    text: "model/16000/irq-work/part0/sleepy/setup:c0c1c2c3c4c5c6/task:x0/task:x2/task:x4",
+    options: ONCE,
+  },
+  {
+    name: "lock-three",
+    about: "two CPUs wait for a lock, and see it free at once",
+    text: "model/16000/irq-work/part0/setup:c0c1c2c3c4c5c6/task:x0/task:x2/task:x4",
+    options: { bound: 3, only: /spinlock\/spin_|atomic\/xchg$/ },
   },
 ];

@@ -79,7 +79,7 @@ export const SLABS: readonly NamedScenario[] = [
   scenario(
     "sleepers-three",
     "two sleepers on one lock: neither is forgotten",
-    "irq-work/part0/sleepy/setup:c0c1c2c3c4c5/task:x0/task:x2/task:x4",
+    "irq-work/part0/sleepy/setup:c0c1c2c3c4c5c6/task:x0/task:x2/task:x4",
     PAIR,
   ),
   scenario(

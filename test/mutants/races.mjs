@@ -1,0 +1,254 @@
+/**
+ * Order and repeated looks between two CPUs, or a task and what interrupts it: what is right in
+ * every run that nobody disturbs.
+ */
+/** @type {import("slablab/internal/machine/mutants/mutant.js").MutantRecord[]} */
+export const MUTANTS = [
+  {
+    name: "lock-is-two-steps",
+    origin: "ours",
+    what: "a lock is looked at, then taken: two CPUs have it",
+    file: "sync/spinlock.ts",
+    find: "  if (cmpxchg(lock, 0, token) !== 0) {",
+    replace:
+      "  const seen = read_once(lock);\n  if (seen === 0) xchg(lock, token);\n  if (seen !== 0) {",
+    expected: "machine",
+    shapes: ["two-refills"],
+  },
+  {
+    name: "slow-lock-is-two-steps",
+    origin: "ours",
+    what: "the same once the lock was contended",
+    file: "sync/spinlock.ts",
+    find: "    if (read_once(lock) === 0 && cmpxchg(lock, 0, token) === 0) return true;",
+    replace: `    if (read_once(lock) === 0) {
+      xchg(lock, token);
+      return true;
+    }`,
+    expected: "machine",
+    shapes: ["lock-three"],
+  },
+  {
+    name: "sleeper-takes-unmarked",
+    origin: "ours",
+    what: "who slept takes the lock without its mark: a second sleeper is forgotten",
+    file: "sync/spinlock.ts",
+    find: "      if (cmpxchg(lock, 0, token | SLEEPERS) === 0) return true;",
+    replace: "      if (cmpxchg(lock, 0, token) === 0) return true;",
+    expected: "machine",
+    shapes: ["sleepers-three"],
+  },
+  {
+    name: "sleeps-unmarked",
+    origin: "ours",
+    what: "a CPU sleeps without saying so in the lock: nobody wakes it",
+    file: "sync/spinlock.ts",
+    find: "    if (seen === marked || cmpxchg(lock, seen, marked) === seen) wait_on(lock, marked, SLEEP_NS);",
+    replace: "    if (marked !== 0) wait_on(lock, seen, SLEEP_NS);",
+    expected: "machine",
+    shapes: ["sleepers"],
+  },
+  {
+    name: "unlock-is-two-steps",
+    origin: "ours",
+    what: "the word is read, then cleared: who marks it in between sleeps on",
+    file: "sync/spinlock.ts",
+    find: "  const old = xchg(lock, 0);",
+    replace: "  const old = read_once(lock);\n  xchg(lock, 0);",
+    expected: "machine",
+    shapes: ["sleepers"],
+  },
+  {
+    name: "llist-links-late",
+    origin: "ours",
+    what: "a node gets its link after it can be reached: a taker follows what was there before",
+    file: "sync/llist.ts",
+    find: `    store<u32>(node, first);
+    const found = cmpxchg(head, first, <u32>node);
+    if (found === first) return first === 0;`,
+    replace: `    const found = cmpxchg(head, first, <u32>node);
+    if (found === first) {
+      store<u32>(node, first);
+      return first === 0;
+    }`,
+    expected: "machine",
+    shapes: ["two-takers"],
+  },
+  {
+    name: "free-links-once",
+    origin: "ours",
+    what: "a slow free reads the list again after a miss, but keeps its old link",
+    file: "slab/free.ts",
+    find: `  while (true) {
+    const old = slab_word(slab);
+    const prior = word_freelist(old);
+    const inuse = word_inuse(old) - count;`,
+    replace: `  const first = word_freelist(slab_word(slab));
+  while (true) {
+    const old = slab_word(slab);
+    const prior = first;
+    const inuse = word_inuse(old) - count;`,
+    expected: "machine",
+    shapes: ["two-takers"],
+  },
+  {
+    name: "free-keeps-list-lock",
+    origin: "ours",
+    what: "a slow free whose cmpxchg missed begins again with list_lock held",
+    file: "slab/free.ts",
+    find: `      intent_clear(noted);
+      if (locked) list_unlock(slab_node(cache, slab));
+      continue;`,
+    replace: "      intent_clear(noted);\n      continue;",
+    expected: "machine",
+    shapes: ["last-free-while-refilled"],
+  },
+  {
+    name: "free-reads-slab-first",
+    origin: "ours",
+    what: "the cpu slab is read before the word, in the loop behind the fast path",
+    file: "slab/free.ts",
+    find: `    const word = load<u64>(area + offset);
+    if (cpu_slab(this_cpu_cache(cache)) !== changetype<usize>(slab)) return false;`,
+    replace: `    if (cpu_slab(this_cpu_cache(cache)) !== changetype<usize>(slab)) return false;
+    const word = load<u64>(area + offset);`,
+    expected: "machine",
+    shapes: ["nolock-push-to-nothing"],
+  },
+  {
+    name: "locked-update-ignores-change",
+    origin: "ours",
+    what: "without cmpxchg: the word is not compared again under the slab lock",
+    file: "slab/slab.ts",
+    find: "  const same = slab_word(slab) === old;",
+    replace: "  const same = true;",
+    expected: "machine",
+    shapes: ["nocmpxchg"],
+  },
+  {
+    name: "slab-lock-ignores-miss",
+    origin: "ours",
+    what: "without cmpxchg: a slab lock that another CPU holds counts as held",
+    file: "slab/slab.ts",
+    find: "  while (!spin_lock(lock, LOCK_BOUNDED)) {}",
+    replace: "  spin_lock(lock, 0);",
+    expected: "machine",
+    shapes: ["nocmpxchg"],
+  },
+  {
+    name: "partial-is-not-looked-at-again",
+    origin: "ours",
+    what: "a node's list is taken for not empty under its lock because it was before",
+    file: "slab/alloc.ts",
+    find: "  while (node.partial !== 0 && moved <= enough) {",
+    replace: "  while ((kept === 0 || node.partial !== 0) && moved <= enough) {",
+    expected: "machine",
+    shapes: ["one-partial"],
+  },
+  {
+    name: "flush-reads-slab-early",
+    origin: "ours",
+    what: "a flush reads the cpu slab before it enters the section",
+    file: "slab/deactivate.ts",
+    find: "  lock_cpu_slab(c);\n  const slab = cpu_slab(c);\n  c.slab = 0;",
+    replace: "  const slab = cpu_slab(c);\n  lock_cpu_slab(c);\n  c.slab = 0;",
+    expected: "machine",
+    shapes: ["nmi-while-flushed"],
+  },
+  {
+    name: "flush-reads-partials-early",
+    origin: "ours",
+    what: "a flush reads the percpu partial list before it enters the section",
+    file: "slab/deactivate.ts",
+    find: `  lock_cpu_slab(c);
+  const first = <usize>c.partial;
+  c.partial = 0;
+  unlock_cpu_slab(c);`,
+    replace: `  const first = <usize>c.partial;
+  lock_cpu_slab(c);
+  c.partial = 0;
+  unlock_cpu_slab(c);`,
+    expected: "machine",
+    shapes: ["nmi-while-flushed"],
+  },
+  {
+    name: "put-partial-reads-early",
+    origin: "ours",
+    what: "the percpu partial list is read before the section that drains and replaces it",
+    file: "slab/kmem_cache_cpu.ts",
+    find: "  lock_cpu_slab(c);\n  const first = <usize>c.partial;\n  if (drain",
+    replace: "  const first = <usize>c.partial;\n  lock_cpu_slab(c);\n  if (drain",
+    expected: "machine",
+    shapes: ["nmi-frees"],
+  },
+  {
+    name: "install-reads-early",
+    origin: "ours",
+    what: "whether a cpu slab appeared meanwhile is asked before the section, not in it",
+    file: "slab/alloc.ts",
+    find: "  lock_cpu_slab(c);\n  const other = cpu_slab(c);",
+    replace: "  const other = cpu_slab(c);\n  lock_cpu_slab(c);",
+    expected: "machine",
+    shapes: ["nmi-slabs"],
+  },
+  {
+    name: "defer-slab-publishes-early",
+    origin: "ours",
+    what: "a deferred slab is filled in after it can be reached",
+    file: "slab/defer.ts",
+    find: `  slab.flush_freelist = <u32>freelist;
+  const area = cpu_area();
+  slab.in_hand = area.cpu + 1;
+  const link = changetype<usize>(slab) + offsetof<Slab>("llnode");
+  if (llist_add(link, cpu_slabs(area))) irq_work_raise(cache, area);`,
+    replace: `  const area = cpu_area();
+  const link = changetype<usize>(slab) + offsetof<Slab>("llnode");
+  if (llist_add(link, cpu_slabs(area))) irq_work_raise(cache, area);
+  slab.flush_freelist = <u32>freelist;
+  slab.in_hand = area.cpu + 1;`,
+    expected: "machine",
+    shapes: ["direct-and-barrier"],
+  },
+  {
+    name: "irq-pending-is-cleared-late",
+    origin: "ours",
+    what: "what is raised while irq_work runs is cleared at its end: those objects rot",
+    file: "slab/defer.ts",
+    find: `  xchg(changetype<usize>(area) + offsetof<CpuArea>("irq_pending"), 0);
+  const mode = irq_work_mode();
+  context_enter(HARDIRQ);
+  drain_cpu(area, DEFER_DRAIN_IRQ_WORK, mode);
+  context_exit(HARDIRQ);`,
+    replace: `  const mode = irq_work_mode();
+  context_enter(HARDIRQ);
+  drain_cpu(area, DEFER_DRAIN_IRQ_WORK, mode);
+  context_exit(HARDIRQ);
+  xchg(changetype<usize>(area) + offsetof<CpuArea>("irq_pending"), 0);`,
+    expected: "machine",
+    shapes: ["nmi-while-drained"],
+  },
+  {
+    name: "rcu-drain-begins-late",
+    origin: "ours",
+    what: "a grace period's objects are in nobody's hands between the queue and the drain",
+    file: "slab/rcu.ts",
+    find: `    const drain = drain_begin();
+    write_once(wait_list(queue), 0);
+    unlock_queue(queue);`,
+    replace: `    write_once(wait_list(queue), 0);
+    unlock_queue(queue);
+    const drain = drain_begin();`,
+    expected: "machine",
+    shapes: ["destroy-while-served"],
+  },
+  {
+    name: "second-bucket-is-not-asked",
+    origin: "ours",
+    what: "a nolock allocation that goes on to the next bucket does not ask whether that is busy",
+    file: "kmalloc/nolock.ts",
+    find: "    if (nolock_busy(cache)) {\n      stat(cache, NOLOCK_BUSY_SECOND);",
+    replace: "    if (false) {\n      stat(cache, NOLOCK_BUSY_SECOND);",
+    tests: ["nolock-alloc"],
+    expected: "unit",
+  },
+];
