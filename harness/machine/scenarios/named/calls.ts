@@ -12,7 +12,7 @@ export const CALLS: readonly NamedScenario[] = [
   scenario(
     "kzalloc",
     "an NMI before every access of allocations that are cleared",
-    "irq-work/task:z0f0z1q2.kmalloc_nolock:2048:1:any.3f1F2.kfree:s3../nmi:K4F4",
+    "irq-work/task:z0f0z1q2.kmalloc_nolock:2048:1:any.3f1F2.kfree:s3./nmi:K4F4",
     NMI_ONCE,
     2048,
   ),

@@ -1,5 +1,13 @@
 /** Slabs and their lists, where the arm of deferral makes no difference. */
-import { NMI_ONCE, NMI_TWICE, type NamedScenario, PAIR, PAIR_ONCE, scenario } from "./budgets.js";
+import {
+  NMI_ONCE,
+  NMI_TWICE,
+  type NamedScenario,
+  PAIR,
+  PAIR_ONCE,
+  PAIR_WITH_NMI,
+  scenario,
+} from "./budgets.js";
 
 export const SLABS: readonly NamedScenario[] = [
   scenario(
@@ -53,13 +61,13 @@ export const SLABS: readonly NamedScenario[] = [
   scenario(
     "nmi-installed",
     "two NMIs allocate while their task gets itself a slab",
-    "irq-work/part0/task:c0C1/nmi:C2C3",
+    "irq-work/part0/task:c0/nmi:C2",
     NMI_TWICE,
   ),
   scenario(
     "single-object",
     "slabs of one object, from full to empty in one free",
-    "irq-work/setup:c0c1c2/task:x0c3/task:x1c4",
+    "irq-work/part0/setup:c0c1c2/task:x0c3/task:x1c4",
     PAIR_ONCE,
     32000,
   ),
@@ -84,14 +92,12 @@ export const SLABS: readonly NamedScenario[] = [
   ),
   scenario(
     "sleepers-nmi",
-    "an NMI comes to who sleeps, and to who wakes it",
-    "irq-work/part0/sleepy/setup:c0c1c2c3c4/task:x0/task:x2/nmi:C5X5",
-    { bound: 1, nmi: 1, learns: false },
+    "XX",
   ),
   scenario(
     "impatient",
     "a CPU that may not sleep misses list_lock, and defers",
-    "irq-work/part0/bounded/sleepy/setup:c0c1c2c3/task:x0c5/task:x1x2p",
+    "irq-work/part0/bounded/sleepy/setup:c0c1c2c3/task:x0/task:x1p",
     PAIR_ONCE,
   ),
   scenario(
