@@ -26,7 +26,7 @@
  *
  * A program is a row of letters, each with the number of a slot: `k` kmalloc, `z` kzalloc, `f`
  * kfree, `c` kmem_cache_alloc, `x` kmem_cache_free; capitals are their nolock twins (`z` has none).
- * `a` and `A` are charged kmallocs, `n` and `N` prefer node 1. `l` kmalloc of whole pages, `m` of a run of blocks (`mib16`), `q`
+ * `a` and `A` are charged kmallocs, `n` and `N` prefer node 1. `l` kmalloc of whole pages, `g` of a block of 32, `m` of a run of blocks (`mib16`), `q`
  * kcalloc, `y` aligned_alloc, `u` krealloc to twice the size, `v` to half, zeroed; `r` kfree_rcu,
  * `j` kfree_checked, `J` its nolock twin. `B` and `U` are bulk calls on the cache for three slots.
  *

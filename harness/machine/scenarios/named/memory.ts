@@ -20,7 +20,7 @@ export const MEMORY: readonly NamedScenario[] = [
   scenario(
     "large-freed-late",
     "NMIs free whole pages while the zone is locked; the next free takes them in",
-    "irq-work/setup:l0l4l5/task:l1f0/nmi:f4f5",
+    "irq-work/setup:g0g4/task:g1f0/nmi:f4",
     NMI_TWICE,
   ),
   scenario(
@@ -74,7 +74,7 @@ export const MEMORY: readonly NamedScenario[] = [
   scenario(
     "grow-run",
     "the memory grows for more than its largest block, and cannot for more than there is",
-    "irq-work/mib16/start4/task:m0f0.kmalloc:90000000:0./nmi:C4X4",
+    "irq-work/mib16/start4/task:.kmalloc:4200000:0.0.kfree:s0..kmalloc:90000000:0./nmi:C4X4",
     NMI_ONCE,
   ),
   scenario(
@@ -92,7 +92,7 @@ export const MEMORY: readonly NamedScenario[] = [
   scenario(
     "runs-freed-late",
     "NMIs free a run of blocks while the zone is locked",
-    "irq-work/mib16/setup:m4/task:l1/nmi:f4",
+    "irq-work/mib16/setup:m4g0/task:f0/nmi:f4",
     NMI_TWICE,
   ),
   scenario(
@@ -108,6 +108,12 @@ export const MEMORY: readonly NamedScenario[] = [
     "irq-work/nodes2/mib8/part0/min0/setup:n0n1n2n3n4n5f0f2f4/task:c6k7n8k9f1f3/nmi:N10F10",
     NMI_ONCE,
     4096,
+  ),
+  scenario(
+    "nodes-last-look",
+    "no page is left, but another node's only partial slab",
+    "irq-work/nodes2/mib8/min5/part0/pages8/setup1:c0c1/setup:x0/task:c2x2/nmi:C3X3",
+    NMI_ONCE,
   ),
   scenario(
     "nodes-pair",

@@ -45,6 +45,12 @@ export const READERS: readonly NamedScenario[] = [
     NMI_ONCE,
   ),
   scenario(
+    "rcu-barrier-nmi",
+    "rcu_barrier() waits for a reader, an NMI before every access",
+    "irq-work/setup:c0/setup1:i/task:r0W/task:o/nmi:C4X4",
+    NMI_ONCE,
+  ),
+  scenario(
     "rcu-no-page",
     "without a page to note it in, kfree_rcu() waits itself, or says no to a reader",
     "irq-work/pages0/setup:c0/task:ir0or0/nmi:C4X4",

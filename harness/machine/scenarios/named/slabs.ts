@@ -1,13 +1,5 @@
 /** Slabs and their lists, where the arm of deferral makes no difference. */
-import {
-  NMI_ONCE,
-  NMI_TWICE,
-  type NamedScenario,
-  PAIR,
-  PAIR_ONCE,
-  PAIR_WITH_NMI,
-  scenario,
-} from "./budgets.js";
+import { NMI_ONCE, NMI_TWICE, type NamedScenario, PAIR, PAIR_ONCE, scenario } from "./budgets.js";
 
 export const SLABS: readonly NamedScenario[] = [
   scenario(
@@ -59,10 +51,22 @@ export const SLABS: readonly NamedScenario[] = [
     NMI_TWICE,
   ),
   scenario(
-    "nmi-installed",
-    "two NMIs allocate while their task gets itself a slab",
-    "irq-work/part0/task:c0/nmi:C2",
+    "nmi-lost-race-locked",
+    "the same where list_lock is held",
+    "direct/part0/setup:c0c1c2c3/task:x0/nmi:X1",
     NMI_TWICE,
+  ),
+  scenario(
+    "nmi-lost-partial",
+    "an NMI takes the percpu partial slab that its task was about to take",
+    "irq-work/part2/setup:c0c1c2c3c4c5x0x2/task:c6/nmi:C7",
+    NMI_TWICE,
+  ),
+  scenario(
+    "kept-partials",
+    "slabs that cannot be handed to their node, because another CPU has its lock, are kept",
+    "irq-work/setup1:c0c1c2c3c4.preempt_disable.X0X2/task1:p.preempt_enable./task0:s",
+    { bound: 2, learns: false },
   ),
   scenario(
     "single-object",
@@ -89,10 +93,6 @@ export const SLABS: readonly NamedScenario[] = [
     "two sleepers on one lock: neither is forgotten",
     "irq-work/part0/sleepy/setup:c0c1c2c3c4c5/task:x0/task:x2/task:x4",
     PAIR,
-  ),
-  scenario(
-    "sleepers-nmi",
-    "XX",
   ),
   scenario(
     "impatient",
@@ -134,7 +134,7 @@ export const SLABS: readonly NamedScenario[] = [
     "constructor-pair",
     "both CPUs construct and destruct slabs",
     "irq-work/ctor/task:c0c1x0/task:c2x2",
-    PAIR,
+    PAIR_ONCE,
   ),
   scenario(
     "constructor-throws",
