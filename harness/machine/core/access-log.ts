@@ -5,6 +5,7 @@ import type { Fibre, Frame } from "./fibre.js";
 import type { UndoLog } from "./undo.js";
 
 const kindOf = (kind: (typeof SITE_KINDS)[number]): number => SITE_KINDS.indexOf(kind);
+const LOAD = kindOf("load");
 const ATOMIC_LOAD = kindOf("atomicLoad");
 const RMW = kindOf("rmw");
 const CMPXCHG = kindOf("cmpxchg");
@@ -12,6 +13,11 @@ const RELAX = kindOf("relax");
 /** wait, notify and what comes after them change more than words. */
 const FIRST_ORDERED = kindOf("wait");
 const WRITES = Uint8Array.from(SITE_KINDS, (kind) => Number(isWrite(kind)));
+
+/** Whether an access only looks at a word. */
+export function isLook(kind: number): boolean {
+  return kind === LOAD || kind === ATOMIC_LOAD;
+}
 
 export class AccessLog {
   readonly #words: Int32Array;
@@ -24,7 +30,10 @@ export class AccessLog {
     this.#conflicts = conflicts;
   }
 
-  /** Where the copy or fill that comes next goes, what it reads (-1: nothing), how much. */
+  /**
+   * Where the copy or fill that comes next goes, what it reads (-1: nothing), how much. Kept in the
+   * frame: between this and the access itself another fibre, or a handler, may come to its own.
+   */
   span(frame: Frame, dest: number, source: number, bytes: number): void {
     frame.dest = dest >>> 0;
     frame.source = source === -1 ? -1 : source >>> 0;
@@ -37,9 +46,7 @@ export class AccessLog {
     // Who only read leaves what it would have left before.
     if (writes || kind >= FIRST_ORDERED) fibre.diesAnew = true;
     fibre.spins = kind === RELAX;
-    if (kind === RELAX && !fibre.inLoop) fibre.loopSite = -1;
-    fibre.inLoop = kind === RELAX || (fibre.inLoop && kind === ATOMIC_LOAD);
-    if (fibre.inLoop && kind === ATOMIC_LOAD && fibre.loopSite < 0) fibre.loopSite = fibre.site;
+    if (kind === RELAX || fibre.inLoop) fibre.noteTurn(kind === RELAX, isLook(kind));
     if (width === 0) {
       if (writes) this.#noteSpan(fibre);
       return;

@@ -5,6 +5,7 @@
 import { type Choice, INTERRUPT, KILL, MIGRATE, PRUNE, type Policy } from "../policies/policy.js";
 import { actionOf, fibreOf } from "../policies/policy.js";
 import type { Deviation } from "../policies/replay.js";
+import type { Bounds } from "./bounds.js";
 import type { Chooser } from "./chooser.js";
 import { DeviationLog } from "./deviation-log.js";
 import type { Fibre } from "./fibre.js";
@@ -16,6 +17,7 @@ export class Decisions {
   readonly #thisCpu: Uint8Array;
   readonly #deviations = new DeviationLog();
   #policy: Policy | undefined;
+  #timeouts = false;
   /** Addresses of the CPUs' areas: what `this_cpu` is on each. */
   areas: readonly number[] = [];
 
@@ -26,8 +28,9 @@ export class Decisions {
   }
 
   /** A schedule begins. */
-  begin(policy: Policy): void {
+  begin(policy: Policy, { timeouts }: Bounds): void {
     this.#policy = policy;
+    this.#timeouts = timeouts;
     this.#deviations.clear();
   }
 
@@ -44,6 +47,7 @@ export class Decisions {
     chooser.enumerate(id);
     const { options, optionCount } = chooser;
     if (optionCount === 0) {
+      if (this.#timeouts && machine.timesOut()) return this.decide(id);
       machine.reportSleeper();
       return PRUNE;
     }

@@ -92,8 +92,9 @@ export class Fibre {
   diesAnew = true;
   /** It made a turn of a spin loop, and nothing but looked at words since. */
   inLoop = false;
-  /** The first look of each turn of that loop; -1: not seen yet. */
-  loopSite = -1;
+  /** Turns of that loop, and the looks that each makes, as the first one showed. */
+  #turns = 0;
+  #looks: number[] = [];
   readonly readAddress = new Int32Array(READS);
   readonly readValue = new Int32Array(READS);
   readCount = 0;
@@ -198,6 +199,19 @@ export class Fibre {
     this.readAddress[at] = address;
     this.readValue[at] = value;
     this.readCount++;
+  }
+
+  /** A turn ends, or an access comes after one: more looks, or the end of the loop. */
+  noteTurn(isEnd: boolean, isLook: boolean): void {
+    if (isEnd && !this.inLoop) this.#looks.length = 0;
+    if (isEnd) this.#turns = this.inLoop ? this.#turns + 1 : 0;
+    else if (this.#turns === 0 && isLook) this.#looks.push(this.site);
+    this.inLoop = isEnd || isLook;
+  }
+
+  /** Whether its next look is one that each turn makes. */
+  get looksAgain(): boolean {
+    return this.inLoop && (this.#turns === 0 || this.#looks.includes(this.site));
   }
 
   /** In a spin loop: whether another turn would see something else. */

@@ -174,7 +174,7 @@ export class Hooks implements HostOf {
     const machine = this.#machine;
     if (!this.free) for (const watcher of machine.watchers) watcher.grows(fibre);
     const before = machine.wasmPages;
-    if (before + delta > machine.memory.buffer.byteLength >>> 16) return -1;
+    if (before + delta > machine.wasmPagesMax) return -1;
     machine.wasmPages = before + delta;
     return before;
   }

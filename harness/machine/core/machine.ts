@@ -26,6 +26,8 @@ export interface MachineOptions {
   readonly stacks: number;
   /** 64 KiB pages that the program finds at first; it may grow to what there is. */
   readonly wasmPages?: number;
+  /** To no more than this. */
+  readonly wasmPagesMax?: number;
   /** Imports of the module beside the machine's own. */
   readonly imports?: WebAssembly.Imports;
 }
@@ -55,11 +57,14 @@ export class Machine {
   /** Pages of 64 KiB that the program finds now. */
   wasmPages: number;
   #wasmPagesAtStart: number;
+  readonly wasmPagesMax: number;
 
   constructor(module: MachineModule, memory: WebAssembly.Memory, options: MachineOptions) {
     this.module = module;
     this.memory = memory;
-    this.wasmPages = options.wasmPages ?? memory.buffer.byteLength >>> 16;
+    const wasmPages = memory.buffer.byteLength >>> 16;
+    this.wasmPages = options.wasmPages ?? wasmPages;
+    this.wasmPagesMax = options.wasmPagesMax ?? wasmPages;
     this.#wasmPagesAtStart = this.wasmPages;
     this.words = new Int32Array(memory.buffer);
     this.undo = new UndoLog(this.words);
@@ -97,6 +102,11 @@ export class Machine {
     this.wasmPages = this.#wasmPagesAtStart;
   }
 
+  /** Somebody else grows the memory, outside any schedule. */
+  takePages(wasmPages: number): void {
+    this.wasmPages += wasmPages;
+  }
+
   /** The same after a schedule, and undone with it. Only a fibre that ended has its stack left. */
   callAfter(fibre: number, name: string, ...args: number[]): number {
     this.#hooks.logs = true;
@@ -123,7 +133,7 @@ export class Machine {
     this.found = null;
     this.wasPruned = false;
     this.#hooks.begin(bounds);
-    this.#decisions.begin(policy);
+    this.#decisions.begin(policy, bounds);
     this.#operations.restart();
     for (let id = 0; id < tasks.length; id++) {
       const fibre = this.fibres[id] as Fibre;
@@ -290,10 +300,23 @@ export class Machine {
     this.found = { kind, message, fibre, site, operation, step: this.steps };
   }
 
+  /** Nobody can go on: the time of the first sleeper is up. @returns false if there is none */
+  timesOut(): boolean {
+    const sleeper = this.#firstSleeper();
+    if (sleeper === undefined) return false;
+    sleeper.waitResult = 2;
+    sleeper.state = PARKED;
+    return true;
+  }
+
+  #firstSleeper(): Fibre | undefined {
+    const live = this.fibres.slice(0, this.#chooser.live);
+    return live.find(({ state, waitForEver }) => state === ASLEEP && !waitForEver);
+  }
+
   /** A sleeper whose time would be up: nobody else will wake it. */
   reportSleeper(): void {
-    const live = this.fibres.slice(0, this.#chooser.live);
-    const sleeper = live.find(({ state, waitForEver }) => state === ASLEEP && !waitForEver);
+    const sleeper = this.#firstSleeper();
     if (sleeper === undefined) return;
     this.report("lost-wakeup", "only its timeout would wake a sleeper", sleeper.id);
   }

@@ -62,7 +62,8 @@ export function stageOf(scenario: Scenario, module: MachineModule): Stage {
   const call_ctor = () => Number(scenario.flags.has("badctor"));
   const host = { call_ctor, call_trace: () => {}, call_lockdep: () => {} };
   const wasmPages = (scenario.startMib * MIB) / WASM_PAGE;
-  const options = { fibres, stacks, wasmPages, imports: { host } };
+  const wasmPagesMax = (scenario.limitMib * MIB) / WASM_PAGE;
+  const options = { fibres, stacks, wasmPages, wasmPagesMax, imports: { host } };
   const machine = new Machine(module, memory, options);
   const reserve = Math.ceil((stacks + fibres * STACK_BYTES) / WASM_PAGE) * WASM_PAGE;
   const table = readFieldTable(module.module);
@@ -119,6 +120,7 @@ export function stageOf(scenario: Scenario, module: MachineModule): Stage {
   for (const area of areas) machine.words[(area + table.offsets.cpu_area.fail_seen) >>> 2] = 0;
   quiescence.settle();
   if (isCold) machine.wipe(reserve);
+  if (scenario.flags.has("hole")) machine.takePages(1);
   machine.settle(isCold ? areas.map(() => 0) : areas, counts);
   return { scenario, machine, view, tasks, nolock, ownership, losses, quiescence };
 }

@@ -46,7 +46,7 @@ export const CACHES: readonly NamedScenario[] = [
   scenario(
     "destroy-in-use",
     "a cache with an object is not destroyed, and goes on",
-    "irq-work/setup:c0c1/task:.kmem_cache_destroy:cache.c2x0x1x2d/nmi:k4f4",
+    "irq-work/part0/setup:c0c1c2x0/task:.kmem_cache_destroy:cache.x1x2d/nmi:k4f4",
     NMI_ONCE,
   ),
   scenario(
@@ -87,25 +87,18 @@ export const CACHES: readonly NamedScenario[] = [
   ),
   scenario(
     "cold-start",
-    "two Workers make the heap, or find it, and allocate at once",
-    "irq-work/cold/task:k0f0/task:k1",
+    "two Workers make the heap in a memory without pages, or find it, and allocate at once",
+    "irq-work/cold/start0/task:k0/task:k1",
     PAIR_ANYWHERE,
     64,
   ),
-  scenario(
-    "cold-grow",
-    "the same where the memory has no page yet",
-    "irq-work/cold/start0/task:/task:",
-    PAIR_ANYWHERE,
-    64,
-  ),
-  ...["k1f1", "K1F1", "l1f1", "c1x1", "x0", "f2", "X0", "B3U3", "s", "b", "p", "W"].map((program) =>
-    scenario(
-      `first-${program}`,
-      "the first call of a new CPU, while another allocates and frees",
-      `irq-work/cpus2/setup:c0k2/task1:${program}/task0:c9x9k8f8`,
-      PAIR_ONCE,
-      1024,
-    ),
+  ...["k1f1", "K1F1", "l1f1", "c1x1", "C1X1", "x0", "f2", "X0", "B4U4", "s", "b", "p", "W"].map(
+    (program) =>
+      scenario(
+        `first-${program}`,
+        "the first call of a new CPU, while another allocates and frees",
+        `irq-work/part0/setup:c0c3k2/task1:${program}/task0:.kmalloc:70000:0.9x3.kfree:s9.`,
+        PAIR_ONCE,
+      ),
   ),
 ];

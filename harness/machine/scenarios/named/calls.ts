@@ -1,5 +1,9 @@
 /** Calls beside plain allocation and free: many at once, other sizes, checked, in other contexts. */
-import { NMI_ONCE, type NamedScenario, PAIR, PAIR_ONCE, scenario } from "./budgets.js";
+import { NMI_ONCE, NMI_TWICE, type NamedScenario, PAIR, PAIR_ONCE, scenario } from "./budgets.js";
+
+/** A slab of 4096 bytes' objects and one of 8192 bytes', both full. */
+const FULL = "k0k1k2k3k4k5k6k7";
+const LARGER = ".kmalloc:8000:0.20.kmalloc:8000:0.21.kmalloc:8000:0.22.kmalloc:8000:0.23";
 
 export const CALLS: readonly NamedScenario[] = [
   scenario(
@@ -12,7 +16,7 @@ export const CALLS: readonly NamedScenario[] = [
   scenario(
     "kzalloc",
     "an NMI before every access of allocations that are cleared",
-    "irq-work/task:z0f0z1q2.kmalloc_nolock:2048:1:any.3f1F2.kfree:s3../nmi:K4F4",
+    "irq-work/task:z0f0z1q2.kmalloc_nolock:2048:1:any.3f1F2.kfree:s3./nmi:K4F4",
     NMI_ONCE,
     2048,
   ),
@@ -28,7 +32,7 @@ export const CALLS: readonly NamedScenario[] = [
     "both CPUs move objects to larger buckets, and free each other's",
     "irq-work/setup:k0k1/task:u0f0/task:u1k2f2",
     PAIR,
-    4096,
+    64,
   ),
   scenario(
     "bulk",
@@ -63,7 +67,7 @@ export const CALLS: readonly NamedScenario[] = [
   scenario(
     "checked",
     "an NMI before every access of checked frees, of right objects",
-    "irq-work/setup:c0c1c2c3l4/task:j0J1c5j5j4J2.kmem_cache_free_checked:cache:s8./nmi:C6X6",
+    "irq-work/setup:c0c1c2c3l4/task:j0J1c5j5j4J2.check_object:s3..kmem_cache_free_checked:cache:s8./nmi:C6X6",
     NMI_ONCE,
   ),
   scenario(
@@ -90,6 +94,33 @@ export const CALLS: readonly NamedScenario[] = [
     "ordinary calls in a task that must not wait",
     "irq-work/setup:c0c1c2c3/task:.preempt_disable.x0c4k6f6.preempt_enable./task:x1c5",
     PAIR_ONCE,
+  ),
+  scenario(
+    "checked-node",
+    "checked frees where what is deferred waits for its node",
+    "node/setup:c0c1c2c3/task:X1j0j2/nmi:C6X6",
+    NMI_ONCE,
+  ),
+  scenario(
+    "busy-bucket",
+    "NMIs in the section of a bucket go on to the next, one whose section is free",
+    `irq-work/setup:${FULL}.kmalloc:8000:0.20/setup1:f0/task:k8/nmi:K9`,
+    NMI_TWICE,
+    4096,
+  ),
+  scenario(
+    "busy-buckets",
+    "NMIs in the sections of both buckets get nothing",
+    `irq-work/setup:${FULL}${LARGER}/setup1:f0.kfree:s20./task:k8/nmi:K9`,
+    NMI_TWICE,
+    4096,
+  ),
+  scenario(
+    "busy-last-bucket",
+    "NMIs in the section of the last bucket get nothing",
+    "irq-work/setup:k0k1k2k3/setup1:f0/task:k4/nmi:K5",
+    NMI_TWICE,
+    8192,
   ),
   ...(["irq-work", "percpu-slow-free"] as const).map((arm) =>
     scenario(

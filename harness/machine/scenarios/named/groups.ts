@@ -9,14 +9,14 @@ export const GROUPS: readonly NamedScenario[] = [
   scenario(
     "memcg",
     "an NMI before every access of charged kmallocs, up to the limit of their group",
-    `irq-work/setup:${SMALL}/task:a0A1a2f0F1a3f2f3/nmi:A4F4`,
+    `irq-work/setup:${SMALL}/task:a0A1a2A3a5f0F1a3f2f3/nmi:A4F4`,
     NMI_ONCE,
     2048,
   ),
   scenario(
     "memcg-stock",
     "an NMI before every access of the stock: small objects, and another group",
-    `irq-work/setup:${TWO}${GROUP}/task:a0.memcg_set:s8:1.a1.memcg_set:s9:1.a2f0f1f2/nmi:A4F4`,
+    `irq-work/setup:${TWO}${GROUP}/task:a0.memcg_set:s8:1.a1.memcg_set:s9:1.a2.kmalloc_bulk:64:2:3:1024.7.kfree_bulk:3:1024.f0f1f2/nmi:A4F4`,
     NMI_ONCE,
     64,
   ),

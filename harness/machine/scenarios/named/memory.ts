@@ -8,7 +8,7 @@ export const MEMORY: readonly NamedScenario[] = [
   scenario(
     "large",
     "whole pages come and go on both CPUs, from the same buddies",
-    "irq-work/pages20/setup:l0l1c2/task:l3f0f3/task:f1l4c5",
+    "irq-work/pages20/setup:l0l1/task:l3f0/task:f1l4",
     PAIR,
   ),
   scenario(
@@ -20,7 +20,7 @@ export const MEMORY: readonly NamedScenario[] = [
   scenario(
     "large-freed-late",
     "NMIs free whole pages while the zone is locked; the next free takes them in",
-    "irq-work/setup:l0l4l5/task:l1f0/nmi:f4f5",
+    "irq-work/setup:g0g4/task:g1f0/nmi:f4",
     NMI_TWICE,
   ),
   scenario(
@@ -54,6 +54,18 @@ export const MEMORY: readonly NamedScenario[] = [
     NMI_ONCE,
   ),
   scenario(
+    "grow-refused",
+    "the memory does not grow, although its heap may",
+    "irq-work/start1/limit1/pages1/task:l0c1p/nmi:C4X4",
+    NMI_ONCE,
+  ),
+  scenario(
+    "grow-hole",
+    "another module has grown the memory for itself",
+    "irq-work/start1/hole/pages1/task:l0f0/nmi:C4X4",
+    NMI_ONCE,
+  ),
+  scenario(
     "grow-pair",
     "both CPUs find the memory too small",
     "irq-work/start1/pages0/task:c0x0/task:c1",
@@ -62,25 +74,25 @@ export const MEMORY: readonly NamedScenario[] = [
   scenario(
     "grow-run",
     "the memory grows for more than its largest block, and cannot for more than there is",
-    "irq-work/mib16/start4/task:.kmalloc:4200000:2.0.kfree:s0..kmalloc:90000000:0./nmi:C4X4",
+    "irq-work/mib16/start4/task:.kmalloc:4200000:0.0.kfree:s0..kmalloc:90000000:0./nmi:C4X4",
     NMI_ONCE,
   ),
   scenario(
     "runs",
     "an NMI before every access of runs of blocks, of both nodes",
-    "irq-work/mib16/nodes2/task:.kmalloc:4200000:0.0.kfree:s0./nmi:C4X4",
+    "irq-work/mib16/nodes2/task:m0f0/nmi:C4X4",
     NMI_ONCE,
   ),
   scenario(
     "runs-pair",
     "both CPUs want runs of blocks",
-    "irq-work/mib16/task:.kmalloc:4200000:0.0.kfree:s0./task:.kmalloc:4200000:0.1.kfree:s1.",
+    "irq-work/mib16/task:m0f0/task:m1f1",
     PAIR_ONCE,
   ),
   scenario(
     "runs-freed-late",
     "NMIs free a run of blocks while the zone is locked",
-    "irq-work/mib16/setup:.kmalloc:4200000:0.4/task:l1/nmi:.kfree:s4.",
+    "irq-work/mib16/setup:m4g0/task:f0/nmi:f4",
     NMI_TWICE,
   ),
   scenario(
@@ -96,6 +108,12 @@ export const MEMORY: readonly NamedScenario[] = [
     "irq-work/nodes2/mib8/part0/min0/setup:n0n1n2n3n4n5f0f2f4/task:c6k7n8k9f1f3/nmi:N10F10",
     NMI_ONCE,
     4096,
+  ),
+  scenario(
+    "nodes-last-look",
+    "no page is left, but another node's only partial slab",
+    "irq-work/nodes2/mib8/min5/part0/pages8/setup1:c0c1/setup:x0/task:c2x2/nmi:C3X3",
+    NMI_ONCE,
   ),
   scenario(
     "nodes-pair",

@@ -40,9 +40,15 @@ export const READERS: readonly NamedScenario[] = [
   ),
   scenario(
     "rcu-synchronize-sleeps",
-    "who waits for a reader for long sleeps",
-    "irq-work/sleepy/setup:c0/task:w/task:io",
-    PAIR_ONCE,
+    "who waits for a reader for long sleeps, an NMI before every access",
+    "irq-work/sleepy/timeouts/setup:c0/setup1:i/task:w/task:o/nmi:C4X4",
+    NMI_ONCE,
+  ),
+  scenario(
+    "rcu-barrier-nmi",
+    "rcu_barrier() waits for a reader, an NMI before every access",
+    "irq-work/setup:c0/setup1:i/task:r0W/task:o/nmi:C4X4",
+    NMI_ONCE,
   ),
   scenario(
     "rcu-no-page",
@@ -56,6 +62,12 @@ export const READERS: readonly NamedScenario[] = [
     "a CPU that goes offline leaves its queue to the others",
     "irq-work/setup:c0c1/setup1:c2c3/task:pW/task:r2r3h",
     PAIR_ONCE,
+  ),
+  scenario(
+    "rcu-offline-nmi",
+    "a CPU goes offline while a reader keeps what it queued, an NMI before every access",
+    "irq-work/setup:c0c1/setup1:i/task:r0pr1hH/task:o/nmi:C4X4",
+    NMI_ONCE,
   ),
   scenario(
     "typesafe",

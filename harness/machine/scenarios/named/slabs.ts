@@ -51,15 +51,27 @@ export const SLABS: readonly NamedScenario[] = [
     NMI_TWICE,
   ),
   scenario(
-    "nmi-installed",
-    "two NMIs allocate while their task gets itself a slab",
-    "irq-work/part0/task:c0C1/nmi:C2C3",
+    "nmi-lost-race-locked",
+    "the same where list_lock is held",
+    "direct/part0/setup:c0c1c2c3/task:x0/nmi:X1",
     NMI_TWICE,
+  ),
+  scenario(
+    "nmi-lost-partial",
+    "an NMI takes the percpu partial slab that its task was about to take",
+    "irq-work/part2/setup:c0c1c2c3c4c5x0x2/task:c6/nmi:C7",
+    NMI_TWICE,
+  ),
+  scenario(
+    "kept-partials",
+    "slabs that cannot be handed to their node, because another CPU has its lock, are kept",
+    "irq-work/setup1:c0c1c2c3c4.preempt_disable.X0X2/task1:p.preempt_enable./task0:s",
+    { bound: 2, learns: false },
   ),
   scenario(
     "single-object",
     "slabs of one object, from full to empty in one free",
-    "irq-work/setup:c0c1c2/task:x0c3/task:x1c4",
+    "irq-work/part0/setup:c0c1c2/task:x0c3/task:x1c4",
     PAIR_ONCE,
     32000,
   ),
@@ -83,15 +95,9 @@ export const SLABS: readonly NamedScenario[] = [
     PAIR,
   ),
   scenario(
-    "sleepers-nmi",
-    "an NMI comes to who sleeps, and to who wakes it",
-    "irq-work/part0/sleepy/setup:c0c1c2c3c4/task:x0/task:x2/nmi:C5X5",
-    { bound: 1, nmi: 1, learns: false },
-  ),
-  scenario(
     "impatient",
     "a CPU that may not sleep misses list_lock, and defers",
-    "irq-work/part0/bounded/sleepy/setup:c0c1c2c3/task:x0c5/task:x1x2p",
+    "irq-work/part0/bounded/sleepy/setup:c0c1c2c3/task:x0/task:x1p",
     PAIR_ONCE,
   ),
   scenario(
@@ -128,7 +134,7 @@ export const SLABS: readonly NamedScenario[] = [
     "constructor-pair",
     "both CPUs construct and destruct slabs",
     "irq-work/ctor/task:c0c1x0/task:c2x2",
-    PAIR,
+    PAIR_ONCE,
   ),
   scenario(
     "constructor-throws",
