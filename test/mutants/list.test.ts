@@ -7,13 +7,13 @@ import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { HUNTERS } from "slablab/internal/machine/mutants/hunters.js";
 import { applyEdit, loadMutants } from "slablab/internal/machine/mutants/mutant.js";
+import { SHAPES } from "slablab/internal/machine/mutants/shapes.js";
+import { parseScenario } from "slablab/internal/machine/scenarios/scenario.js";
 import ts from "typescript";
 import { expect, test } from "vitest";
 
 const ROOT = resolve(import.meta.dirname, "../..");
 const CONFIG = resolve(ROOT, "assembly/tsconfig.json");
-/** A hunter that is built elsewhere: the machine that explores every interleaving. */
-const MACHINE = "machine";
 const mutants = await loadMutants(ROOT);
 
 test("there are at least thirty of our own beside those that really happened", () => {
@@ -24,12 +24,25 @@ test("there are at least thirty of our own beside those that really happened", (
   }
 });
 
-test("each names tests and a hunter that exist", () => {
-  const hunters = [MACHINE, ...HUNTERS.map(({ name }) => name)];
-  for (const { name, tests, expected } of mutants) {
+test("each names tests, a hunter and shapes that exist", () => {
+  const hunters = HUNTERS.map(({ name }) => name);
+  const known = SHAPES.map(({ name }) => name);
+  for (const { name, tests, expected, shapes } of mutants) {
     const missing = tests.filter((file) => !existsSync(resolve(ROOT, `test/unit/${file}.test.ts`)));
     expect(missing, name).toEqual([]);
     if (expected !== undefined) expect(hunters, name).toContain(expected);
+    for (const shape of shapes) expect(known, name).toContain(shape);
+    // Whoever waits for the machine says where it is to look.
+    if (expected === "machine") expect(shapes, name).not.toEqual([]);
+  }
+});
+
+test("shapes have different names, and are scenarios of the model build", () => {
+  expect(new Set(SHAPES.map(({ name }) => name)).size).toBe(SHAPES.length);
+  for (const { name, text } of SHAPES) {
+    const { build, tasks } = parseScenario(text);
+    expect(build, name).toBe("model");
+    expect(tasks.length, name).toBeGreaterThan(0);
   }
 });
 

@@ -179,7 +179,7 @@ export const MUTANTS = [
     find: "  lock_cpu_slab(c);\n  const first = <usize>c.partial;\n  if (drain",
     replace: "  const first = <usize>c.partial;\n  lock_cpu_slab(c);\n  if (drain",
     expected: "machine",
-    shapes: ["nmi-frees"],
+    shapes: ["nmi-while-put"],
   },
   {
     name: "install-reads-early",

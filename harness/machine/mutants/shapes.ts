@@ -177,6 +177,12 @@ export const SHAPES: readonly Shape[] = [
     options: NMI,
   },
   {
+    name: "nmi-while-put",
+    about: "an NMI takes the percpu partial slab while another is put before it",
+    text: "model/16000/irq-work/setup:c0c1c2c3c4c5x0/task:x2/nmi:C6",
+    options: NMI,
+  },
+  {
     name: "nmi-while-drained",
     about: "an NMI defers an object while its CPU drains",
     text: "model/16000/irq-work/setup:c0c1c2c3c4c5X0/task:p/nmi:X2",
