@@ -21,8 +21,8 @@ export const PAIR: Budget = { bound: 2 };
 export const PAIR_ONCE: Budget = { bound: 1 };
 /** With at most one, before any access whatever: words that nobody else touches count too. */
 export const PAIR_ANYWHERE: Budget = { bound: 1, learns: false };
-/** With at most one, and an NMI on each. */
-export const PAIR_WITH_NMI: Budget = { bound: 1, nmi: 1 };
+/** With at most two, and an NMI on each. */
+export const PAIR_WITH_NMI: Budget = { bound: 2, nmi: 1 };
 /** At random, with a probability to have missed a bug of depth 3. */
 export const RANDOM: Budget = { policy: "pct", depth: 3, schedules: 3000 };
 

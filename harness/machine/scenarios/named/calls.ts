@@ -1,8 +1,10 @@
 /** Calls beside plain allocation and free: many at once, other sizes, checked, in other contexts. */
 import { NMI_ONCE, NMI_TWICE, type NamedScenario, PAIR, PAIR_ONCE, scenario } from "./budgets.js";
 
+const GROUP = ".memcg_create:grp:99.9.memcg_set:s9:1.";
 /** A slab of 4096 bytes' objects and one of 8192 bytes', both full. */
 const FULL = "k0k1k2k3k4k5k6k7";
+const CHARGED = "a0a1a2a3a4a5a6";
 const LARGER = ".kmalloc:8000:0.20.kmalloc:8000:0.21.kmalloc:8000:0.22.kmalloc:8000:0.23";
 
 export const CALLS: readonly NamedScenario[] = [
@@ -67,7 +69,7 @@ export const CALLS: readonly NamedScenario[] = [
   scenario(
     "checked",
     "an NMI before every access of checked frees, of right objects",
-    "irq-work/setup:c0c1c2c3l4/task:j0J1c5j5j4J2.check_object:s3..kmem_cache_free_checked:cache:s8./nmi:C6X6",
+    "irq-work/setup:c0c1c2c3l4/task:r3j0J1c5j5j4J2.check_object:s3..kmem_cache_free_checked:cache:s8./nmi:C6X6",
     NMI_ONCE,
   ),
   scenario(
@@ -104,16 +106,29 @@ export const CALLS: readonly NamedScenario[] = [
   scenario(
     "busy-bucket",
     "NMIs in the section of a bucket go on to the next, one whose section is free",
-    `irq-work/setup:${FULL}.kmalloc:8000:0.20/setup1:f0/task:k8/nmi:K9`,
+    `irq-work/setup:${GROUP}${CHARGED}.kmalloc:8000:2.20/setup1:f0/task:a8/nmi:A10`,
     NMI_TWICE,
     4096,
   ),
   scenario(
     "busy-buckets",
     "NMIs in the sections of both buckets get nothing",
-    `irq-work/setup:${FULL}${LARGER}/setup1:f0.kfree:s20./task:k8/nmi:K9`,
+    `irq-work/fail99/setup:${FULL}${LARGER}/setup1:f0.kfree:s20./task:k8/nmi:K9`,
     NMI_TWICE,
     4096,
+  ),
+  scenario(
+    "rt-kmalloc-nolock",
+    "kmalloc_nolock() where local locks have owners",
+    "irq-work/rt/task:K0F0/nmi:K1",
+    NMI_ONCE,
+    64,
+  ),
+  scenario(
+    "hooked",
+    "the same cache in NMIs where every call asks something first",
+    "irq-work/fail99/part2/setup:c0c1c2c3c4c5x0/task:c6/nmi:C7X5",
+    NMI_TWICE,
   ),
   scenario(
     "busy-last-bucket",

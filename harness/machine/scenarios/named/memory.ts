@@ -24,6 +24,12 @@ export const MEMORY: readonly NamedScenario[] = [
     NMI_TWICE,
   ),
   scenario(
+    "large-found-late",
+    "what an NMI freed while the zone was locked is found by who needs it",
+    "irq-work/pages32/setup:g4/task:g1/nmi:f4",
+    NMI_TWICE,
+  ),
+  scenario(
     "out-of-memory",
     "the last pages are gone while both CPUs want a slab",
     "irq-work/pages8/setup:c0c1/task:c2x0/task:c3x1",
@@ -112,7 +118,7 @@ export const MEMORY: readonly NamedScenario[] = [
   scenario(
     "nodes-last-look",
     "no page is left, but another node's only partial slab",
-    "irq-work/nodes2/mib8/min5/part0/pages8/setup1:c0c1/setup:x0/task:c2x2/nmi:C3X3",
+    "irq-work/nodes2/mib8/min5/part0/pages8/setup1:c0c1/setup:x0/task1:c2x2/nmi:C3X3",
     NMI_ONCE,
   ),
   scenario(
