@@ -15,7 +15,7 @@ import { SITE_KINDS } from "../instrument/sites.js";
 import { FieldJudge, type Touch } from "./field-watch.js";
 import { type HeapWords, IRQ_PENDING, OBJECT_LLIST, PAGE_LLIST, SLAB_LLIST } from "./heap-words.js";
 import type { LockJudge } from "./locks.js";
-import { isBarrier } from "./others.js";
+import { isBarrier, worksOnOthers } from "./others.js";
 import type { Ownership } from "./ownership.js";
 
 const RMW = SITE_KINDS.indexOf("rmw");
@@ -135,7 +135,7 @@ export class DeferJudge extends FieldJudge {
     if (touch.after === 0) return;
     const owes = this.#owesOf(touch.fibre);
     const cpu = this.heap.cpuOf(touch.base);
-    if (owes[touch.depth] !== cpu) {
+    if (owes[touch.depth] !== cpu && !worksOnOthers(touch.fibre)) {
       this.report("defer", `raises work on cpu ${cpu}, whose list it did not find empty`, touch);
     }
     owes[touch.depth] = NOBODY;

@@ -13,6 +13,9 @@ import { PerCpuJudge } from "./percpu.js";
 import { RefusalJudge } from "./refusals.js";
 import { SlabWordJudge } from "./slab-words.js";
 
+/** With fewer free pages than this, a block of the wanted order may be missing. */
+const SHORT_PAGES = 32;
+
 /** What of a scenario they have to know. */
 export interface FieldRules {
   /** Local locks are owned by tasks, and fast paths take them. */
@@ -29,7 +32,12 @@ export function watchFields(
 ): FieldWatch {
   const heap = new HeapWords(machine, view);
   const locks = new LockJudge(machine, heap);
-  const freePages = () => heap.at(view.zone(0).address + view.table.offsets.zone.nr_free);
+  const { zone, heap_header: header } = view.table.offsets;
+  const zones = Array.from({ length: view.nodeCount }, (_, node) => view.zone(node).address);
+  const isShort = () =>
+    // A group at its limit refuses, too.
+    heap.at(view.base + header.memcg_table) !== 0 ||
+    zones.some((address) => heap.at(address + zone.nr_free) < SHORT_PAGES);
   // Held locks are known to the others when they are asked: the judge of locks comes first.
   const judges = [
     locks,
@@ -39,7 +47,7 @@ export function watchFields(
     new DeferJudge(machine, heap, locks, ownership),
     new PageJudge(machine, heap, view),
     new OwnWordJudge(machine, heap),
-    new RefusalJudge(machine, heap, rt || noCmpxchg, freePages),
+    new RefusalJudge(machine, heap, rt || noCmpxchg, isShort),
   ];
   const loads = [SLAB_WORD, ...Array.from({ length: LAST_LOCK }, (_, at) => at + 1)];
   return new FieldWatch(heap, judges, loads);

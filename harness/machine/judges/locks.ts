@@ -16,6 +16,7 @@ import type { Operation } from "../core/program.js";
 import { SITE_KINDS } from "../instrument/sites.js";
 import { FieldJudge, type Touch } from "./field-watch.js";
 import { type HeapWords, LAST_LOCK, LOCAL_LOCK, STOCK_LOCK, ZONE_LOCK } from "./heap-words.js";
+import { worksOnOthers } from "./others.js";
 
 const RELAX = SITE_KINDS.indexOf("relax");
 const SLEEPERS = 0x8000_0000;
@@ -38,6 +39,11 @@ class Held {
   find(address: number): number {
     for (let at = this.count - 1; at >= 0; at--) if (this.address[at] === address) return at;
     return NOT_HELD;
+  }
+
+  forget(address: number): void {
+    const at = this.find(address);
+    if (at !== NOT_HELD) this.remove(at);
   }
 
   remove(at: number): void {
@@ -121,6 +127,11 @@ export class LockJudge extends FieldJudge {
     const held = this.#held[touch.fibre.id] as Held;
     const at = held.find(touch.address);
     if (at === NOT_HELD) {
+      // Breaking the locks of a CPU that is gone is what some calls are for.
+      if (worksOnOthers(touch.fibre)) {
+        for (const each of this.#held) each.forget(touch.address);
+        return;
+      }
       this.report("lock", `releases ${nameOf(touch.what)}, which it does not hold`, touch);
       return;
     }

@@ -9,22 +9,22 @@ import type { Operation } from "../core/program.js";
 import { FieldJudge, type Touch } from "./field-watch.js";
 import { type HeapWords, LAST_LOCK } from "./heap-words.js";
 
-/** With fewer free pages than this, a block of the wanted order may be missing. */
-const SHORT_PAGES = 32;
-
 export class RefusalJudge extends FieldJudge {
   readonly watches = Array.from({ length: LAST_LOCK }, (_, at) => at + 1);
   /** By fibre and depth: whether the call that runs met a lock that was held. */
   readonly #met: readonly Uint8Array[];
   readonly #mayRefuse: boolean;
-  readonly #freePages: () => number;
+  readonly #isShort: () => boolean;
 
-  /** @param mayRefuse the heap's options make it refuse wherever it likes */
-  constructor(machine: Machine, heap: HeapWords, mayRefuse: boolean, freePages: () => number) {
+  /**
+   * @param mayRefuse the heap's options make it refuse wherever it likes
+   * @param isShort whether pages, or what a group may charge, could be short
+   */
+  constructor(machine: Machine, heap: HeapWords, mayRefuse: boolean, isShort: () => boolean) {
     super(machine, heap);
     this.#met = machine.fibres.map(() => new Uint8Array(DEPTH_MAX + 1));
     this.#mayRefuse = mayRefuse;
-    this.#freePages = freePages;
+    this.#isShort = isShort;
   }
 
   override begin(): void {
@@ -48,7 +48,7 @@ export class RefusalJudge extends FieldJudge {
     const hasReason = met[fibre.depth] === 1 || this.#mayRefuse;
     met[fibre.depth] = 0;
     if (hasReason || !operation.nolock || operation.role !== "alloc" || result !== 0) return;
-    if (this.#freePages() < SHORT_PAGES) return;
+    if (this.#isShort()) return;
     this.reportAt("refusal", `${operation.call}() returns NULL for no reason`, fibre);
   }
 }
