@@ -12,7 +12,7 @@ import { Ownership } from "../judges/ownership.js";
 import { Quiescence } from "../judges/quiescence.js";
 import { acceptRaces } from "../judges/accepted-races.js";
 import { RACE_FIBRES_MAX, RaceDetector } from "../judges/races.js";
-import { type Scenario, type Step, isTaken } from "./scenario.js";
+import { type Scenario, type Step, isTaken, sharesCpus } from "./scenario.js";
 
 const MEMORY_BYTES = 2 * 2 ** 20;
 const MAX_CACHES = 20;
@@ -74,7 +74,8 @@ export function stageOf(scenario: Scenario, module: MachineModule): Stage {
     task.handler.push(operation("nmi_exit"));
   }
   const quiescence = new Quiescence(machine, view, ownership);
-  const fields = watchFields(machine, view, ownership, scenario);
+  const losesCounts = scenario.handler.length > 0 || sharesCpus(scenario);
+  const fields = watchFields(machine, view, ownership, { ...scenario, losesCounts });
   machine.watchers = [nolock, ownership, fields, ...(races === undefined ? [] : [races])];
   const counts = areas
     .slice(0, scenario.cpus)
