@@ -70,12 +70,15 @@ export abstract class FieldJudge {
   }
 }
 
+type CallHook = "begin" | "endOperation" | "enterHandler" | "exitHandler";
+type WordHook = "touches" | "wrote" | "missed";
+
 export class FieldWatch extends Watcher {
   readonly #words: Int32Array;
   readonly #kinds: Uint8Array;
   readonly #bases: Int32Array;
-  readonly #judges: readonly FieldJudge[];
-  readonly #byKind: readonly (readonly FieldJudge[])[];
+  readonly #all: Readonly<Record<CallHook, readonly FieldJudge[]>>;
+  readonly #byKind: Readonly<Record<WordHook, readonly (readonly FieldJudge[])[]>>;
   /** By kind of word: whether loads of it are of interest, too. */
   readonly #loads: Uint8Array;
   readonly #touch = new Touch();
@@ -87,17 +90,30 @@ export class FieldWatch extends Watcher {
     this.#words = heap.words;
     this.#kinds = heap.kinds;
     this.#bases = heap.bases;
-    this.#judges = judges;
-    this.#byKind = Array.from({ length: WORD_KINDS }, (_, kind) =>
-      judges.filter(({ watches }) => watches.includes(kind)),
-    );
+    const who = (hook: CallHook | WordHook) =>
+      judges.filter((judge) => judge[hook] !== FieldJudge.prototype[hook]);
+    const byKind = (hook: WordHook) =>
+      Array.from({ length: WORD_KINDS }, (_, kind) =>
+        who(hook).filter(({ watches }) => watches.includes(kind)),
+      );
+    this.#all = {
+      begin: who("begin"),
+      endOperation: who("endOperation"),
+      enterHandler: who("enterHandler"),
+      exitHandler: who("exitHandler"),
+    };
+    this.#byKind = {
+      touches: byKind("touches"),
+      wrote: byKind("wrote"),
+      missed: byKind("missed"),
+    };
     this.#loads = new Uint8Array(WORD_KINDS);
     for (const kind of loads) this.#loads[kind] = 1;
   }
 
   override begin(): void {
     this.#isPending = false;
-    for (const judge of this.#judges) judge.begin();
+    for (const judge of this.#all.begin) judge.begin();
   }
 
   override access(fibre: Fibre, site: number, kind: number, width: number, address: number): void {
@@ -133,7 +149,7 @@ export class FieldWatch extends Watcher {
     touch.base = this.#bases[index] as number;
     touch.before = (this.#words[index] as number) >>> 0;
     touch.beforeHigh = (this.#words[index + 1] as number) >>> 0;
-    const judges = this.#byKind[what] as readonly FieldJudge[];
+    const judges = this.#byKind.touches[what] as readonly FieldJudge[];
     for (let at = 0; at < judges.length; at++) (judges[at] as FieldJudge).touches(touch);
     this.#isPending = writes && what !== CONTENT && what !== OUTSIDE;
   }
@@ -146,7 +162,7 @@ export class FieldWatch extends Watcher {
       return;
     }
     this.#isPending = false;
-    const judges = this.#byKind[this.#touch.what] as readonly FieldJudge[];
+    const judges = this.#byKind.missed[this.#touch.what] as readonly FieldJudge[];
     for (let at = 0; at < judges.length; at++) (judges[at] as FieldJudge).missed(this.#touch);
   }
 
@@ -156,7 +172,7 @@ export class FieldWatch extends Watcher {
     const index = touch.address >>> 2;
     touch.after = (this.#words[index] as number) >>> 0;
     touch.afterHigh = (this.#words[index + 1] as number) >>> 0;
-    const judges = this.#byKind[touch.what] as readonly FieldJudge[];
+    const judges = this.#byKind.wrote[touch.what] as readonly FieldJudge[];
     for (let at = 0; at < judges.length; at++) (judges[at] as FieldJudge).wrote(touch);
   }
 
@@ -173,16 +189,16 @@ export class FieldWatch extends Watcher {
 
   override endOperation(fibre: Fibre, operation: Operation, result: number): void {
     if (this.#isPending) this.#settle();
-    for (const judge of this.#judges) judge.endOperation(fibre, operation, result);
+    for (const judge of this.#all.endOperation) judge.endOperation(fibre, operation, result);
   }
 
   override enterHandler(fibre: Fibre): void {
     if (this.#isPending) this.#settle();
-    for (const judge of this.#judges) judge.enterHandler(fibre);
+    for (const judge of this.#all.enterHandler) judge.enterHandler(fibre);
   }
 
   override exitHandler(fibre: Fibre): void {
     if (this.#isPending) this.#settle();
-    for (const judge of this.#judges) judge.exitHandler(fibre);
+    for (const judge of this.#all.exitHandler) judge.exitHandler(fibre);
   }
 }

@@ -21,6 +21,8 @@ export interface FieldRules {
   /** Local locks are owned by tasks, and fast paths take them. */
   readonly rt: boolean;
   readonly noCmpxchg: boolean;
+  /** NMIs come, or tasks share CPUs: counters lose what is counted in between. */
+  readonly losesCounts: boolean;
 }
 
 /** Call it when the setup is done: what is there then is the start of every schedule. */
@@ -28,7 +30,7 @@ export function watchFields(
   machine: Machine,
   view: HeapView,
   ownership: Ownership,
-  { rt, noCmpxchg }: FieldRules,
+  { rt, noCmpxchg, losesCounts }: FieldRules,
 ): FieldWatch {
   const heap = new HeapWords(machine, view);
   const locks = new LockJudge(machine, heap);
@@ -46,7 +48,7 @@ export function watchFields(
     new NodeListJudge(machine, heap, locks),
     new DeferJudge(machine, heap, locks, ownership),
     new PageJudge(machine, heap, view),
-    new OwnWordJudge(machine, heap),
+    new OwnWordJudge(machine, heap, losesCounts),
     new RefusalJudge(machine, heap, rt || noCmpxchg, isShort),
   ];
   const loads = [SLAB_WORD, ...Array.from({ length: LAST_LOCK }, (_, at) => at + 1)];

@@ -15,7 +15,7 @@ import { Quiescence } from "../judges/quiescence.js";
 import { RACE_FIBRES_MAX, RaceDetector } from "../judges/races.js";
 import { ResultJudge } from "../judges/results.js";
 import { OperationMaker, type Step, nameAddress, slotsOf, writeNames } from "./operations.js";
-import { type Scenario, type ScenarioFlag, isTaken, mayDie } from "./scenario.js";
+import { type Scenario, type ScenarioFlag, isTaken, mayDie, sharesCpus } from "./scenario.js";
 
 const KIB = 1024;
 const MIB = 2 ** 20;
@@ -108,7 +108,8 @@ export function stageOf(scenario: Scenario, module: MachineModule): Stage {
   const losses = new Losses(machine, module.table.sites);
   const quiescence = new Quiescence(machine, view, ownership, losses);
   const { flags } = scenario;
-  const rules = { rt: flags.has("rt"), noCmpxchg: flags.has("nocmpxchg") };
+  const losesCounts = scenario.handler.length > 0 || sharesCpus(scenario);
+  const rules = { rt: flags.has("rt"), noCmpxchg: flags.has("nocmpxchg"), losesCounts };
   const fields = watchFields(machine, view, ownership, rules);
   const results = new ResultJudge(machine);
   const all = [nolock, ownership, losses, fields, results];
