@@ -10,7 +10,7 @@ import { expect, test } from "vitest";
 
 const FOUND: readonly (readonly [string, string])[] = [
   [
-    "kfree_nolock() of a task on an RT heap waits for nobody, nor does irq_work at its section's end",
+    "kfree_nolock() of a task on an RT heap: irq_work at its section's end does not wait either",
     "model/16000/irq-work/rt/setup:c0c1c3x0X1/task:X3/task:s",
   ],
 ];
