@@ -67,7 +67,9 @@ export async function runFamily(order: FamilyRun): Promise<FamilyResult> {
     const place = shard === null ? at : at * shard.count + shard.index;
     const program = programs.at(places.at(place));
     order.onProgress?.(at, share, program.name);
-    await runProgram(program, order, tally);
+    // The last one gets what is left, so that the families after this one get their parts.
+    const leftMs = order.budgetMs - (performance.now() - begun);
+    await runProgram(program, { ...order, programMs: Math.min(order.programMs, leftMs) }, tally);
   }
   const { nmi, nmiDepth } = { ...DEFAULT_EXPLORE, ...options };
   return {

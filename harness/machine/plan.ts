@@ -115,6 +115,9 @@ function deeper(named: NamedScenario): NamedScenario {
   return { ...named, options: { ...named.options, ...more } };
 }
 
+/** Seconds: about when a scenario's time is over. */
+const ESTIMATE_MAX = 30;
+
 /**
  * Seconds that a scenario takes, roughly: what shards are balanced by. Accesses of a schedule grow
  * with the operations, and so do the places at which something can be injected.
@@ -127,7 +130,7 @@ export function estimateSeconds({ text, options }: NamedScenario): number {
   const preempted = (learns ? operations * 8 : accesses) ** Math.min(3, bound ?? 3);
   const interrupted = (accesses / 2) ** nmi;
   const all = policy === "dfs" ? preempted * interrupted : schedules;
-  return (Math.min(all, 1e7) * accesses) / 2e6;
+  return Math.min((all * accesses) / 2e6, ESTIMATE_MAX);
 }
 
 /** What was to be explored, whatever the shard and the time: 8 hexadecimal digits. */

@@ -157,7 +157,7 @@ function distinct(slabs: readonly SmallSlab[], taken: readonly Taken[]): number[
   });
 }
 
-/** Tasks that nothing tells apart: all, if the heap is empty; else those without a slab of theirs. */
+/** Tasks that nothing tells apart: all if the heap is empty, else those whose CPUs have no slab. */
 function alikeTasks({ setup }: SmallState, places: readonly Place[]): Place[] {
   const from = setup === "" ? "task0" : "task1";
   return PLACES.filter((place) => place !== "nmi" && place >= from && places.includes(place));
