@@ -251,4 +251,36 @@ export const MUTANTS = [
     tests: ["nolock-alloc"],
     expected: "unit",
   },
+  {
+    name: "create-looks-early",
+    origin: "ours",
+    what: "a free entry for a cache is looked for before slab_mutex is held: two caches get one",
+    file: "slab/kmem_cache.ts",
+    find: `  lock_slab_mutex(mode);
+  let address = find_cache(name) === 0 ? find_free_entry() : 0;`,
+    replace: `  let address = find_cache(name) === 0 ? find_free_entry() : 0;
+  lock_slab_mutex(mode);`,
+    expected: "machine",
+    shapes: ["two-creates"],
+  },
+  {
+    name: "refill-ignores-zone-lock",
+    origin: "ours",
+    what: "a nolock call that missed the zone's lock takes pages all the same, and lets it go",
+    file: "page/pcp.ts",
+    find: "  if (!zone_lock(zone, mode)) return;\n  const batch",
+    replace: "  zone_lock(zone, mode);\n  const batch",
+    expected: "machine",
+    shapes: ["two-first-slabs"],
+  },
+  {
+    name: "stock-is-not-tried",
+    origin: "ours",
+    what: "a charge takes from a stock that what it interrupted is changing",
+    file: "slab/memcg_stock.ts",
+    find: "  if (!local_trylock_irqsave(stock)) return false;",
+    replace: "  local_trylock_irqsave(stock);",
+    tests: ["memcg-stock"],
+    expected: "unit",
+  },
 ];

@@ -212,4 +212,16 @@ export const SHAPES: readonly Shape[] = [
     text: "model/16000/irq-work/part0/setup:c0c1c2c3c4c5c6/task:x0/task:x2/task:x4",
     options: { bound: 3, only: /spinlock\/spin_|atomic\/xchg$/ },
   },
+  {
+    name: "two-creates",
+    about: "two CPUs make a cache at the same time",
+    text: "model/16000/irq-work/task:.kmem_cache_create:two:64:0:0:0./task:.kmem_cache_create:grp:64:0:0:0.",
+    options: ONCE,
+  },
+  {
+    name: "two-first-slabs",
+    about: "two CPUs get their first pages, one of them in a nolock call",
+    text: "model/16000/irq-work/task:c0/task:C1",
+    options: ONCE,
+  },
 ];
