@@ -87,6 +87,7 @@ export async function explore(stage: Stage, options: ExploreOptions): Promise<Ex
   const bounds = {
     ...asked,
     spinsEnd: stage.scenario.sleepy,
+    timeouts: stage.scenario.flags.has("timeouts"),
     learns: asked.learns && !sharesSlots(stage.scenario) && !sharesCpus(stage.scenario),
   };
   const begun = performance.now();

@@ -49,7 +49,8 @@ export function rerun(
 ): { readonly finding: ExploreFinding | null; readonly missed: number } {
   const { machine, tasks, quiescence, scenario } = stage;
   const policy = new Replay(deviations);
-  machine.run(tasks, policy, { ...ANY, spinsEnd: scenario.sleepy });
+  const timeouts = scenario.flags.has("timeouts");
+  machine.run(tasks, policy, { ...ANY, spinsEnd: scenario.sleepy, timeouts });
   for (const watcher of machine.watchers) if (watcher instanceof Recorder) watcher.settle();
   if (machine.found === null) quiescence.judge();
   const finding = machine.found === null ? null : describe(stage, machine.found);

@@ -13,6 +13,8 @@ export interface Bounds {
   readonly startsAreChoices: boolean;
   /** Spin loops are run to their ends, so that who waits for a lock gets as far as to sleep. */
   readonly spinsEnd: boolean;
+  /** When nobody else can go on, sleepers wake because their time is up: no lost wakeup. */
+  readonly timeouts: boolean;
   /** Offer a choice only before accesses that may conflict. */
   readonly learns: boolean;
   /** Offer preemptions, NMIs and moves only in functions whose names match; null: in all. */
@@ -27,6 +29,7 @@ export const DEFAULT_BOUNDS: Bounds = {
   steps: 100_000,
   startsAreChoices: false,
   spinsEnd: false,
+  timeouts: false,
   learns: false,
   only: null,
 };

@@ -8,6 +8,7 @@
 import { SITE_KINDS, isWrite } from "../instrument/sites.js";
 import { INTERRUPT, MIGRATE, STEP, actionOf, choice, fibreOf } from "../policies/policy.js";
 import type { Choice, Situation } from "../policies/policy.js";
+import { isLook } from "./access-log.js";
 import { type Bounds, DEFAULT_BOUNDS } from "./bounds.js";
 import type { Conflicts } from "./conflicts.js";
 import { DEPTH_MAX, FINISHED, FRESH, type Fibre, PARKED } from "./fibre.js";
@@ -15,7 +16,6 @@ import type { MachineModule } from "./module.js";
 
 const FIRST_ORDERED = SITE_KINDS.indexOf("wait");
 const WRITES = Uint8Array.from(SITE_KINDS, (kind) => Number(isWrite(kind)));
-const ATOMIC_LOAD = SITE_KINDS.indexOf("atomicLoad");
 const RELAX = SITE_KINDS.indexOf("relax");
 const NOBODY = -1;
 /** A CPU that always asks something first carries this bit (assembly/sync/context.ts). */
@@ -131,7 +131,7 @@ export class Chooser implements Situation {
   /** In a spin loop that is run to its end, one turn is like the other: no choices in it. */
   #isInLoop(fibre: Fibre): boolean {
     const kind = this.#module.kinds[fibre.site] as number;
-    return fibre.inLoop && (kind === ATOMIC_LOAD || kind === RELAX);
+    return fibre.inLoop && (kind === RELAX || (isLook(kind) && fibre.looksAgain));
   }
 
   /** Whether `fibre` may run on `cpu` now. */

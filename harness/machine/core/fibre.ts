@@ -48,6 +48,10 @@ export interface Frame {
   steps: number;
   /** What the operation frees. */
   object: number;
+  /** Where the copy or fill that comes next goes, what it reads (-1: nothing), how much. */
+  dest: number;
+  source: number;
+  bytes: number;
 }
 
 export class Fibre {
@@ -80,6 +84,9 @@ export class Fibre {
   spins = false;
   /** It made a turn of a spin loop, and nothing but looked at words since. */
   inLoop = false;
+  /** Turns of that loop, and the looks that each makes, as the first one showed. */
+  #turns = 0;
+  #looks: number[] = [];
   readonly readAddress = new Int32Array(READS);
   readonly readValue = new Int32Array(READS);
   readCount = 0;
@@ -179,6 +186,19 @@ export class Fibre {
     this.readCount++;
   }
 
+  /** A turn ends, or an access comes after one: more looks, or the end of the loop. */
+  noteTurn(isEnd: boolean, isLook: boolean): void {
+    if (isEnd && !this.inLoop) this.#looks.length = 0;
+    if (isEnd) this.#turns = this.inLoop ? this.#turns + 1 : 0;
+    else if (this.#turns === 0 && isLook) this.#looks.push(this.site);
+    this.inLoop = isEnd || isLook;
+  }
+
+  /** Whether its next look is one that each turn makes. */
+  get looksAgain(): boolean {
+    return this.inLoop && (this.#turns === 0 || this.#looks.includes(this.site));
+  }
+
   /** In a spin loop: whether another turn would see something else. */
   wouldSeeMore(words: Int32Array): boolean {
     const count = Math.min(this.readCount, READS);
@@ -193,5 +213,6 @@ export class Fibre {
 const READS = 4;
 
 function makeFrame(): Frame {
-  return { operations: [], at: 0, delivered: false, steps: 0, object: 0 };
+  const span = { dest: 0, source: -1, bytes: 0 };
+  return { operations: [], at: 0, delivered: false, steps: 0, object: 0, ...span };
 }

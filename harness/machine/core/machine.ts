@@ -26,6 +26,8 @@ export interface MachineOptions {
   readonly stacks: number;
   /** 64 KiB pages that the program finds at first; it may grow to what there is. */
   readonly wasmPages?: number;
+  /** To no more than this. */
+  readonly wasmPagesMax?: number;
   /** Imports of the module beside the machine's own. */
   readonly imports?: WebAssembly.Imports;
 }
@@ -71,11 +73,14 @@ export class Machine {
   /** Pages of 64 KiB, now and at the start of every schedule. */
   #wasmPages: number;
   #wasmPagesAtStart: number;
+  readonly #wasmPagesMax: number;
 
   constructor(module: MachineModule, memory: WebAssembly.Memory, options: MachineOptions) {
     this.module = module;
     this.memory = memory;
-    this.#wasmPages = options.wasmPages ?? memory.buffer.byteLength >>> 16;
+    const wasmPages = memory.buffer.byteLength >>> 16;
+    this.#wasmPages = options.wasmPages ?? wasmPages;
+    this.#wasmPagesMax = options.wasmPagesMax ?? wasmPages;
     this.#wasmPagesAtStart = this.#wasmPages;
     this.words = new Int32Array(memory.buffer);
     this.undo = new UndoLog(this.words);
@@ -106,6 +111,12 @@ export class Machine {
     this.#chooser.settle(counts);
     this.#slotsAtStart.set(this.slots);
     this.#wasmPagesAtStart = this.#wasmPages;
+  }
+
+  /** Forget all that is behind `from`, and the pages that were asked for. */
+  wipe(from: number): void {
+    this.words.fill(0, from >>> 2);
+    this.#wasmPages = this.#wasmPagesAtStart;
   }
 
   /** The same after a schedule, and undone with it. Only a fibre that ended has its stack left. */
@@ -254,6 +265,7 @@ export class Machine {
     chooser.enumerate(id);
     const { options, optionCount } = chooser;
     if (optionCount === 0) {
+      if (this.#bounds.timeouts && this.#timesOut()) return this.#decide(id);
       this.#reportSleeper();
       return PRUNE;
     }
@@ -304,7 +316,7 @@ export class Machine {
     if (this.#free) {
       if (this.#logs) {
         const [kind, width] = [this.#kinds[site] as number, this.#widths[site] as number];
-        this.#log.logOnly(kind, width, address);
+        this.#log.logOnly(fibre, kind, width, address);
       }
       return 0;
     }
@@ -351,7 +363,7 @@ export class Machine {
     if (++this.steps > this.#bounds.steps) this.report("endless", ENDLESS, fibre.id);
     this.#log.note(fibre, kind, width, address);
     if (AccessLog.isSpan(kind, width)) {
-      const { dest, source, bytes } = this.#log;
+      const { dest, source, bytes } = fibre.frame;
       for (const watcher of this.watchers) watcher.span(fibre, dest, source, bytes);
     }
     const watchers = this.watchers;
@@ -360,8 +372,8 @@ export class Machine {
     }
   }
 
-  span(_fibre: Fibre, dest: number, source: number, bytes: number): void {
-    this.#log.span(dest, source, bytes);
+  span(fibre: Fibre, dest: number, source: number, bytes: number): void {
+    this.#log.span(fibre, dest, source, bytes);
   }
 
   swapped(fibre: Fibre, did: number): void {
@@ -402,12 +414,30 @@ export class Machine {
     return woken;
   }
 
+  /** Nobody can go on: the time of the first sleeper is up. @returns false if there is none */
+  #timesOut(): boolean {
+    const sleeper = this.#firstSleeper();
+    if (sleeper === undefined) return false;
+    sleeper.waitResult = 2;
+    sleeper.state = PARKED;
+    return true;
+  }
+
+  #firstSleeper(): Fibre | undefined {
+    const live = this.fibres.slice(0, this.#chooser.live);
+    return live.find(({ state, waitForEver }) => state === ASLEEP && !waitForEver);
+  }
+
   /** A sleeper whose time would be up: nobody else will wake it. */
   #reportSleeper(): void {
-    const live = this.fibres.slice(0, this.#chooser.live);
-    const sleeper = live.find(({ state, waitForEver }) => state === ASLEEP && !waitForEver);
+    const sleeper = this.#firstSleeper();
     if (sleeper === undefined) return;
     this.report("lost-wakeup", "only its timeout would wake a sleeper", sleeper.id);
+  }
+
+  /** Somebody else grows the memory, outside any schedule. */
+  takePages(wasmPages: number): void {
+    this.#wasmPages += wasmPages;
   }
 
   size(): number {
@@ -418,7 +448,7 @@ export class Machine {
   grow(fibre: Fibre, delta: number): number {
     if (!this.#free) for (const watcher of this.watchers) watcher.grows(fibre);
     const before = this.#wasmPages;
-    if (before + delta > this.memory.buffer.byteLength >>> 16) return -1;
+    if (before + delta > this.#wasmPagesMax) return -1;
     this.#wasmPages = before + delta;
     return before;
   }

@@ -17,6 +17,8 @@ import type { RaceDetector } from "./races.js";
 const WRITES = SITE_KINDS.map((kind) => isWrite(kind));
 /** Below this an address is none: NULL and ZERO_SIZE_PTR. */
 const LOWEST = 64;
+/** Bytes of an object whose middle is not watched: whole blocks of pages come and go. */
+const HUGE = 2 ** 18;
 
 export class Ownership extends Watcher {
   readonly #machine: Machine;
@@ -62,7 +64,12 @@ export class Ownership extends Watcher {
     }
   }
 
+  /** @returns whether somebody owned any of it; of what is huge only both ends are watched */
   #mark(address: number, bytes: number, value: number): boolean {
+    if (bytes > HUGE) {
+      const first = this.#mark(address, HUGE >>> 1, value);
+      return this.#mark(address + bytes - (HUGE >>> 1), HUGE >>> 1, value) || first;
+    }
     const end = (address + bytes + 3) >>> 2;
     let wasOwned = false;
     for (let index = address >>> 2; index < end && !wasOwned; index++) {

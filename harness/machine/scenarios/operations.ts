@@ -9,6 +9,10 @@ const GFP_ACCOUNT = 2;
 const LOCK_WAIT = 2;
 /** More than any bucket holds. */
 const LARGE_BYTES = 9000;
+/** A block so large that no CPU keeps a list of its kind. */
+const BLOCK_BYTES = 70_000;
+/** More than the largest block of pages. */
+const RUN_BYTES = 4_200_000;
 /** Objects of a bulk call, and the slots that it uses from the one it names on. */
 export const BULK_OBJECTS = 3;
 
@@ -82,6 +86,8 @@ export const LETTERS: Readonly<Record<string, Letter>> = {
   q: alloc("kcalloc", ({ bytes }) => [2, bytes >>> 1]),
   y: alloc("aligned_alloc", ({ bytes }) => [bytes & -bytes, bytes]),
   l: alloc("kmalloc", () => [LARGE_BYTES, 0], { bytes: () => LARGE_BYTES }),
+  g: alloc("kmalloc", () => [BLOCK_BYTES, 0], { bytes: () => BLOCK_BYTES }),
+  m: alloc("kmalloc", () => [RUN_BYTES, 0], { bytes: () => RUN_BYTES }),
   f: free("kfree"),
   F: free("kfree_nolock", undefined, { nolock: true }),
   r: free("kfree_rcu", undefined, { refusal: "zero", waits: true }),

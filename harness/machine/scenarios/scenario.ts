@@ -17,14 +17,16 @@
  * Further words, of the heap: `rt`, `nocmpxchg`, `random` (shuffled freelists), `fail3` (each CPU's
  * third allocation fails; `fail0`: every second), `cpus3`, `nodes2`, `pages2` (that many pages are
  * free when it begins), `mib8` (MiB of memory, else 2), `start1` (the MiB it has at first: it
- * grows), `cold` (there is no heap: each task makes or finds it, and becomes a CPU). Of the CPUs:
+ * grows), `limit1` (to no more than that, although its heap may), `hole` (another module grew it
+ * for itself), `cold` (there is no heap: each task makes or finds it, and becomes a CPU). Of the CPUs:
  * `bounded` (they may not sleep), `sleepy` (spin loops are run to their ends, so that who waits for
- * a lock sleeps). Of its own cache: `ctor`, `badctor` (a constructor, one that throws), `account`,
+ * a lock sleeps), `timeouts` (who sleeps for a time wakes when nobody else can go on: without it
+ * that is a lost wakeup). Of its own cache: `ctor`, `badctor` (a constructor, one that throws), `account`,
  * `typesafe` (SLAB_ACCOUNT, SLAB_TYPESAFE_BY_RCU).
  *
  * A program is a row of letters, each with the number of a slot: `k` kmalloc, `z` kzalloc, `f`
  * kfree, `c` kmem_cache_alloc, `x` kmem_cache_free; capitals are their nolock twins (`z` has none).
- * `a` and `A` are charged kmallocs, `n` and `N` prefer node 1. `l` kmalloc of whole pages, `q`
+ * `a` and `A` are charged kmallocs, `n` and `N` prefer node 1. `l` kmalloc of whole pages, `g` of a block of 32, `m` of a run of blocks (`mib16`), `q`
  * kcalloc, `y` aligned_alloc, `u` krealloc to twice the size, `v` to half, zeroed; `r` kfree_rcu,
  * `j` kfree_checked, `J` its nolock twin. `B` and `U` are bulk calls on the cache for three slots.
  *
@@ -47,7 +49,7 @@ export interface ScenarioTask {
 
 /** Words that say yes to something. */
 const FLAGS = [
-  ...(["rt", "nocmpxchg", "random", "cold", "bounded", "sleepy"] as const),
+  ...(["rt", "nocmpxchg", "random", "cold", "hole", "bounded", "sleepy", "timeouts"] as const),
   ...(["ctor", "badctor", "account", "typesafe"] as const),
 ] as const;
 export type ScenarioFlag = (typeof FLAGS)[number];
@@ -65,9 +67,10 @@ export interface Scenario {
   readonly nodes: number;
   /** Free pages at the start; -1: as many as there are. */
   readonly pages: number;
-  /** MiB of the memory, and those that it has at first. */
+  /** MiB of the memory, those that it has at first, and those that it can grow to. */
   readonly mib: number;
   readonly startMib: number;
+  readonly limitMib: number;
   /** The allocation of each CPU that fails; 0: every second; -1: none. */
   readonly fail: number;
   /** In this order. */
@@ -80,7 +83,7 @@ export interface Scenario {
 export class ScenarioError extends Error {}
 
 const MIB_DEFAULT = 2;
-const NUMBERS = /^(min|part|cpus|nodes|pages|mib|start|fail)(\d+)$/;
+const NUMBERS = /^(min|part|cpus|nodes|pages|mib|start|limit|fail)(\d+)$/;
 
 /** @throws ScenarioError */
 export function parseScenario(text: string): Scenario {
@@ -122,13 +125,14 @@ export function parseScenario(text: string): Scenario {
     nodes: number("nodes", 1),
     pages: number("pages", -1),
     startMib: number("start", mib),
+    limitMib: number("limit", mib),
     fail: number("fail", -1),
   };
 }
 
 export function formatScenario(scenario: Scenario): string {
   const { build, bytes, arm, minPartial, cpuPartial, cpus, nodes, pages, mib } = scenario;
-  const { startMib, fail, setup, tasks, handler, flags } = scenario;
+  const { startMib, limitMib, fail, setup, tasks, handler, flags } = scenario;
   const programs = (name: string, all: readonly ScenarioTask[]) =>
     all.map(({ cpu, program }) => `${name}${cpu}:${formatProgram(program)}`);
   const unless = (otherwise: number, value: number, name: string) =>
@@ -141,6 +145,7 @@ export function formatScenario(scenario: Scenario): string {
     ...unless(-1, pages, "pages"),
     ...unless(MIB_DEFAULT, mib, "mib"),
     ...unless(mib, startMib, "start"),
+    ...unless(mib, limitMib, "limit"),
     ...unless(-1, fail, "fail"),
     ...programs("setup", setup),
     ...programs("task", tasks),

@@ -71,14 +71,14 @@ export function stageOf(scenario: Scenario, module: MachineModule): Stage {
   const call_ctor = () => Number(scenario.flags.has("badctor"));
   const host = { call_ctor, call_trace: () => {}, call_lockdep: () => {} };
   const wasmPages = (scenario.startMib * MIB) / WASM_PAGE;
-  const options = { fibres, stacks, wasmPages, imports: { host } };
+  const wasmPagesMax = (scenario.limitMib * MIB) / WASM_PAGE;
+  const options = { fibres, stacks, wasmPages, wasmPagesMax, imports: { host } };
   const machine = new Machine(module, memory, options);
   const reserve = Math.ceil((stacks + fibres * STACK_BYTES) / WASM_PAGE) * WASM_PAGE;
   const table = readFieldTable(module.module);
   const boot = bootArguments(machine, scenario, reserve);
   const base = machine.callFreely(0, "heap_init", ...boot) >>> 0;
   if (base === 0) throw new RangeError("expected the heap's tables to fit the memory");
-  if (scenario.fail >= 0) makeFail(machine, base, scenario.fail);
   // Every instance has a CPU of its own to attach to; a task may then run on another's.
   const areas = Array.from({ length: fibres }, (_, cpu) => attach(machine, base, cpu, scenario));
   const view = new HeapView(memory, table, base);
@@ -96,6 +96,7 @@ export function stageOf(scenario: Scenario, module: MachineModule): Stage {
     for (const step of program)
       runNow(machine, cpu, maker.make(step, { ...around, cpu }), ownership);
   }
+  if (scenario.fail >= 0) makeFail(machine, base, scenario.fail);
   const isCold = scenario.flags.has("cold");
   const tasks = scenario.tasks.map(({ cpu, program }, fibre): Task => {
     const make = (step: Step) => maker.make(step, { ...around, cpu });
@@ -114,8 +115,11 @@ export function stageOf(scenario: Scenario, module: MachineModule): Stage {
   const counts = areas
     .slice(0, scenario.cpus)
     .map((area) => area + table.offsets.cpu_area.preempt_count);
+  // The n-th allocation of the schedule, whatever the setup took.
+  for (const area of areas) machine.words[(area + table.offsets.cpu_area.fail_seen) >>> 2] = 0;
   quiescence.settle();
-  if (isCold) machine.words.fill(0, reserve >>> 2);
+  if (isCold) machine.wipe(reserve);
+  if (scenario.flags.has("hole")) machine.takePages(1);
   machine.settle(isCold ? areas.map(() => 0) : areas, counts);
   return { scenario, machine, view, tasks, nolock, ownership, quiescence };
 }
