@@ -3,7 +3,7 @@
  * branch on purpose, all counters compared.
  *
  * FREE_ADD_PARTIAL by a free itself needs a cache without percpu partial lists, which no cache of
- * this heap is: here it is what draining such a list counts.
+ * this heap is: one gets its bound of 0 written into it.
  */
 import { describe, expect, test } from "vitest";
 import type { TestCpu } from "./support/cpu.js";
@@ -124,6 +124,20 @@ function listed(count: number) {
   expect(heap.nrPartial(cache)).toBe(count);
   return { ...all, slabs: slabs.map(([, ...rest]) => rest) };
 }
+
+test("FREE_ADD_PARTIAL: without percpu partial lists a full slab goes to its node at once", () => {
+  const { heap, here, cache, fullSlabs } = scene();
+  const [[object = 0] = []] = fullSlabs(1);
+  const { cpu_partial_slabs: bound, cpu_partial: each } = heap.table.offsets.kmem_cache;
+  heap.setU32(cache.address + bound, 0);
+  heap.setU32(cache.address + each, 0);
+  expect(heap.countsOf(cache, () => here.kfree(object))).toEqual({
+    FREE_SLOWPATH: 1,
+    FREE_ADD_PARTIAL: 1,
+  });
+  expect(heap.partialSlabs(cache)).toEqual([heap.slabAddressOf(object)]);
+  expect(heap.cpuPartialSlabs(cache, 0)).toEqual([]);
+});
 
 describe("FREE_REMOVE_PARTIAL", () => {
   test("FREE_SLAB: a listed slab that becomes empty goes if the node keeps enough", () => {

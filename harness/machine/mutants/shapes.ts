@@ -5,6 +5,7 @@
  * Objects of 16000 bytes lie two in a slab, of 8000 bytes four. `setup` is on CPU 0.
  */
 import type { ExploreOptions } from "../explore.js";
+import { SCENARIOS } from "../scenarios/named.js";
 
 export interface Shape {
   readonly name: string;
@@ -22,6 +23,9 @@ const ONCE: Partial<ExploreOptions> = { bound: 1 };
 const TWICE: Partial<ExploreOptions> = { bound: 2 };
 /** A task is moved once to another CPU. */
 const MOVED: Partial<ExploreOptions> = { migrations: 1 };
+
+/** The groups in slots 8 and 9; this CPU charges the second. */
+const TWO_GROUPS = ".memcg_create:two:9.8.memcg_create:grp:9.9.memcg_set:s9:1.";
 
 export const SHAPES: readonly Shape[] = [
   {
@@ -212,4 +216,47 @@ export const SHAPES: readonly Shape[] = [
     text: "model/16000/irq-work/part0/setup:c0c1c2c3c4c5c6/task:x0/task:x2/task:x4",
     options: { bound: 3, only: /spinlock\/spin_|atomic\/xchg$/ },
   },
+  {
+    name: "two-creates",
+    about: "two CPUs make a cache at the same time",
+    text: "model/16000/irq-work/task:.kmem_cache_create:two:64:0:0:0./task:.kmem_cache_create:grp:64:0:0:0.",
+    options: ONCE,
+  },
+  {
+    name: "two-first-slabs",
+    about: "two CPUs get their first pages, one of them in a nolock call",
+    text: "model/16000/irq-work/task:c0/task:C1",
+    options: ONCE,
+  },
+  {
+    name: "checked-nmi",
+    about: "a free of an address that may be anything, with an NMI between any two accesses",
+    text: "model/4096/irq-work/setup:k0k1/task:j0/nmi:K7",
+    options: NMI,
+  },
+  {
+    name: "two-groups-pair",
+    about: "two CPUs that change their group give bytes back to one at the same time",
+    text: `model/64/irq-work/setup:${TWO_GROUPS}a0/setup1:.memcg_set:s9:1.a1/task:.memcg_set:s8:1.a2a3/task:.memcg_set:s8:1.a4a5`,
+    options: ONCE,
+  },
+  {
+    name: "two-takers-of-bytes",
+    about: "two CPUs without a stock charge a group that has bytes left over",
+    text: `model/64/irq-work/setup:${TWO_GROUPS}a0.memcg_set:s8:1.a1.memcg_set:s9:1./setup1:.memcg_set:s9:1./task:a2/task:a3`,
+    options: ONCE,
+  },
+  {
+    name: "two-boots",
+    about: "two Workers make the heap, or find it",
+    text: "model/64/irq-work/cold/start0/task:k0/task:k1",
+    options: { ...ONCE, only: /boot\/heap_init$/ },
+  },
+  ...["attach-race"].map(known),
 ];
+
+/** A shape that `slablab explore` has, too. */
+function known(name: string): Shape {
+  const { about, text, options } = SCENARIOS.find((each) => each.name === name) as Shape;
+  return { name, about, text, options };
+}
