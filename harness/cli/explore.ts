@@ -28,8 +28,6 @@ interface Options {
 const POLICIES = ["dfs", "pct", "random", "round-robin"] as const satisfies readonly PolicyName[];
 const BOUND_MAX = 1000;
 const NMI_MAX = 8;
-/** The share of one scenario in 5 minutes for all of them. */
-const DEFAULT_DURATION_MS = 20_000;
 const BENCH_MS = 3000;
 
 export function register(program: Command): void {
@@ -47,7 +45,7 @@ export function register(program: Command): void {
     .addOption(
       new Option(
         "--duration <time>",
-        "at most this long in each scenario (default: 20s)",
+        "at most this long in each scenario (default: 60s)",
       ).argParser(parseDurationMs),
     )
     .addOption(schedulesOption())
@@ -163,7 +161,8 @@ function overrides(options: Options): Partial<ExploreOptions> {
     ...(migrations !== undefined && { migrations }),
     ...(schedules !== undefined && { schedules }),
     ...(!learning && { learns: false }),
-    ...{ seed, durationMs: duration ?? DEFAULT_DURATION_MS },
+    ...(duration !== undefined && { durationMs: duration }),
+    seed,
   };
 }
 
