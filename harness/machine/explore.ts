@@ -28,6 +28,8 @@ export interface ExploreOptions {
   /** NMIs on each task, and how deep they nest. */
   readonly nmi: number;
   readonly nmiDepth: number;
+  /** Only NMIs that interrupt the one before them. */
+  readonly nmiNests: boolean;
   /** Times that tasks may be moved to other CPUs; without learned conflicts. */
   readonly migrations: number;
   /** Offer a choice only before accesses that may conflict. */
@@ -44,7 +46,7 @@ export interface ExploreOptions {
 }
 
 export const DEFAULT_EXPLORE: ExploreOptions = {
-  ...{ policy: "dfs", bound: 2, nmi: 0, nmiDepth: 1, migrations: 0, learns: true },
+  ...{ policy: "dfs", bound: 2, nmi: 0, nmiDepth: 1, nmiNests: false, migrations: 0, learns: true },
   sleepSets: false,
   ...{ depth: 3, seed: 1, schedules: 1e7, durationMs: 60_000 },
 };
@@ -118,13 +120,14 @@ export async function explore(stage: Stage, options: ExploreOptions): Promise<Ex
 }
 
 export function boundsOf(options: ExploreOptions): Bounds {
-  const { policy, bound, nmi, nmiDepth, migrations, learns, sleepSets } = options;
+  const { policy, bound, nmi, nmiDepth, nmiNests, migrations, learns, sleepSets } = options;
   const isDfs = policy === "dfs";
   return {
     ...DEFAULT_BOUNDS,
     preemptions: !isDfs || bound === null ? Number.POSITIVE_INFINITY : bound,
     handlers: nmi,
     handlerDepth: nmiDepth,
+    handlersNest: nmiNests,
     migrations,
     learns: learns && isDfs && !sleepSets && migrations === 0,
   };

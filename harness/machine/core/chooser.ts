@@ -141,6 +141,7 @@ export class Chooser implements Situation {
       fibre.state === PARKED &&
       fibre.depth < this.#bounds.handlerDepth &&
       fibre.depth < DEPTH_MAX &&
+      (!this.#bounds.handlersNest || fibre.depth === this.#bounds.handlers - fibre.handlersLeft) &&
       !fibre.frame.delivered &&
       (fibre.task?.comesAndGoes !== true || fibre.register !== 0) &&
       (!this.#shares || this.#canHave(fibre, fibre.cpu));

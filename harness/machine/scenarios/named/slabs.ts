@@ -71,8 +71,9 @@ export const SLABS: readonly NamedScenario[] = [
   scenario(
     "nmi-nested-frees",
     "an NMI in an NMI frees what the outer one allocated",
-    "irq-work/setup:c0c1c2c8/task:c3x0/nmi:X8C8",
+    "irq-work/setup:c0c1c8/task:c3x0/nmi:X8C8",
     NMI_TWICE,
+    8000,
   ),
   scenario(
     "nmi-same-slab",
@@ -100,6 +101,12 @@ export const SLABS: readonly NamedScenario[] = [
     "irq-work/part0/setup:c0c1c2/task:x0c3/task:x1c4",
     PAIR_ONCE,
     32000,
+  ),
+  scenario(
+    "one-lock",
+    "both CPUs want one list_lock, and leave it right when they get it",
+    "irq-work/part0/setup:c0c1c2c3c4/task:x0x2/task:x1",
+    { bound: 3 },
   ),
   scenario(
     "aba",
