@@ -45,7 +45,9 @@ export class Coverage {
     const { sites } = this.#table;
     const unreached = sites
       .filter((_, site) => this.#reached[site] === 0)
-      .map(({ function: name, kind }) => ({ function: name, kind, reason: reasonFor(name) }));
+      .map(({ function: name, kind }) => {
+        return { function: name, kind, reason: reasonFor({ function: name, kind }) };
+      });
     return {
       total: sites.length,
       reached: countOf(this.#reached),

@@ -29,6 +29,8 @@ export interface ExploreOptions {
   /** NMIs on each task, and how deep they nest. */
   readonly nmi: number;
   readonly nmiDepth: number;
+  /** Only NMIs that interrupt the one before them. */
+  readonly nmiNests: boolean;
   /** Times that tasks may be moved to other CPUs; without learned conflicts. */
   readonly migrations: number;
   /** Tasks that may die, each before any access: those that a scenario reaps, else any. */
@@ -49,7 +51,8 @@ export interface ExploreOptions {
 }
 
 export const DEFAULT_EXPLORE: ExploreOptions = {
-  ...{ policy: "dfs", bound: 2, nmi: 0, nmiDepth: 1, migrations: 0, deaths: 0, learns: true },
+  ...{ policy: "dfs", bound: 2, nmi: 0, nmiDepth: 1, nmiNests: false, migrations: 0, deaths: 0 },
+  learns: true,
   sleepSets: false,
   only: null,
   ...{ depth: 3, seed: 1, schedules: 1e7, durationMs: 60_000 },
@@ -132,13 +135,15 @@ export async function explore(stage: Stage, options: ExploreOptions): Promise<Ex
 }
 
 export function boundsOf(options: ExploreOptions): Bounds {
-  const { policy, bound, nmi, nmiDepth, migrations, deaths, learns, sleepSets, only } = options;
+  const { policy, bound, nmi, nmiDepth, nmiNests, migrations, deaths, learns } = options;
+  const { sleepSets, only } = options;
   const isDfs = policy === "dfs";
   return {
     ...DEFAULT_BOUNDS,
     preemptions: !isDfs || bound === null ? Number.POSITIVE_INFINITY : bound,
     handlers: nmi,
     handlerDepth: nmiDepth,
+    handlersNest: nmiNests,
     migrations,
     deaths,
     only,

@@ -5,6 +5,8 @@ export interface Bounds {
   /** Handlers on each fibre, and how deep they may nest. */
   readonly handlers: number;
   readonly handlerDepth: number;
+  /** Each handler interrupts the one before it: none comes after another has ended. */
+  readonly handlersNest: boolean;
   /** Times that a task may be moved to another CPU. */
   readonly migrations: number;
   /** Tasks that may cease, each right before any of its accesses. */
@@ -27,6 +29,7 @@ export const DEFAULT_BOUNDS: Bounds = {
   preemptions: Number.POSITIVE_INFINITY,
   handlers: 0,
   handlerDepth: 1,
+  handlersNest: false,
   migrations: 0,
   deaths: 0,
   steps: 100_000,

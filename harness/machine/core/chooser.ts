@@ -195,6 +195,7 @@ export class Chooser implements Situation {
       fibre.state === PARKED &&
       fibre.depth < this.#bounds.handlerDepth &&
       fibre.depth < DEPTH_MAX &&
+      (!this.#bounds.handlersNest || fibre.depth === this.#bounds.handlers - fibre.handlersLeft) &&
       !fibre.frame.delivered &&
       this.#isOffered(fibre) &&
       (fibre.task?.comesAndGoes !== true || fibre.register !== 0) &&

@@ -1,5 +1,13 @@
 /** Calls beside plain allocation and free: many at once, other sizes, checked, in other contexts. */
-import { NMI_ONCE, NMI_TWICE, type NamedScenario, PAIR, PAIR_ONCE, scenario } from "./budgets.js";
+import {
+  NMI_IN_NMI,
+  NMI_ONCE,
+  NMI_TWICE,
+  type NamedScenario,
+  PAIR,
+  PAIR_ONCE,
+  scenario,
+} from "./budgets.js";
 
 const GROUP = ".memcg_create:grp:99.9.memcg_set:s9:1.";
 /** A slab of 4096 bytes' objects and one of 8192 bytes', both full. */
@@ -112,9 +120,9 @@ export const CALLS: readonly NamedScenario[] = [
   ),
   scenario(
     "busy-buckets",
-    "NMIs in the sections of both buckets get nothing",
-    `irq-work/fail99/setup:${FULL}${LARGER}/setup1:f0.kfree:s20./task:k8/nmi:K9`,
-    NMI_TWICE,
+    "three NMIs, each in the one before: in the sections of both buckets they get nothing",
+    `irq-work/fail99/setup:${FULL}${LARGER}/setup1:f0f1f2f3.kfree:s20..kfree:s21..kfree:s22./task:k8/nmi:K9`,
+    NMI_IN_NMI,
     4096,
   ),
   scenario(

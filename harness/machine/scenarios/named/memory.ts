@@ -26,7 +26,7 @@ export const MEMORY: readonly NamedScenario[] = [
   scenario(
     "large-found-late",
     "what an NMI freed while the zone was locked is found by who needs it",
-    "irq-work/pages32/setup:g4/task:g1/nmi:f4",
+    "irq-work/pages100/setup:g4g5g6g7/task:g1/nmi:f4",
     NMI_TWICE,
   ),
   scenario(

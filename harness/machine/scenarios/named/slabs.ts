@@ -69,11 +69,44 @@ export const SLABS: readonly NamedScenario[] = [
     { bound: 2, learns: false },
   ),
   scenario(
+    "nmi-nested-frees",
+    "an NMI in an NMI frees what the outer one allocated",
+    "irq-work/setup:c0c1c8/task:c3x0/nmi:X8C8",
+    NMI_TWICE,
+    8000,
+  ),
+  scenario(
+    "nmi-same-slab",
+    "an NMI frees an object of the slab that its task is allocating from",
+    "irq-work/setup:c0c1c2/task:c3x3c4x0/nmi:X2",
+    NMI_ONCE,
+  ),
+  ...(["irq-work", "direct"] as const).flatMap((arm) => [
+    scenario(
+      `discard-nmi-${arm}`,
+      "an NMI on one CPU frees the last object of a slab that another puts on its list",
+      `${arm}/part0/setup:c0c1c2/task:x0/task:.nmi_enter.X1.nmi_exit.`,
+      PAIR,
+    ),
+    scenario(
+      `unfreeze-nmi-${arm}`,
+      "an NMI on one CPU frees objects of the slab that another is flushing",
+      `${arm}/part0/setup:c0c1/task:s/task:.nmi_enter.X0X1.nmi_exit.`,
+      PAIR,
+    ),
+  ]),
+  scenario(
     "single-object",
     "slabs of one object, from full to empty in one free",
     "irq-work/part0/setup:c0c1c2/task:x0c3/task:x1c4",
     PAIR_ONCE,
     32000,
+  ),
+  scenario(
+    "one-lock",
+    "both CPUs want one list_lock, and leave it right when they get it",
+    "irq-work/part0/setup:c0c1c2c3c4/task:x0x2/task:x1",
+    { bound: 3 },
   ),
   scenario(
     "aba",
