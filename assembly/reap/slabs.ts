@@ -9,6 +9,7 @@ import {
   CACHE_FREE,
   KmemCache,
   KmemCacheCpu,
+  PAGE_DESC_SHIFT,
   PG_SLAB,
   SL_PARTIAL,
   Slab,
@@ -79,12 +80,22 @@ export function detach_dead_cpu_slab(area: CpuArea, cache: KmemCache, report: us
   write_once(address + offsetof<KmemCacheCpu>("request"), 0);
 }
 
+/** @returns true if all pages of a slab lead to it: it was not on its way in or out. */
+function has_heads(slab: Slab): bool {
+  const base = changetype<usize>(slab);
+  for (let i: u32 = 0; i < 1 << slab.order; i++) {
+    if (page_slab(changetype<Slab>(base + ((<usize>i) << PAGE_DESC_SHIFT))) !== base) return false;
+  }
+  return true;
+}
+
 /** Put a slab away that is in this CPU's hand and partial, or empty. */
 function put_slab(cache: KmemCache, slab: Slab, mode: u32): void {
   slab.flush_freelist = 0;
   slab.llnode = 0;
   slab.next = 0;
-  set_page_heads(slab, slab.order, changetype<usize>(slab));
+  // A live CPU that frees an object of it reads the heads: only those that are missing are set.
+  if (!has_heads(slab)) set_page_heads(slab, slab.order, changetype<usize>(slab));
   list_or_defer(cache, slab, mode);
 }
 

@@ -26,6 +26,9 @@ export const NOLOCK_STEPS_MAX = 3000;
 const NAME_AT = 16;
 /** Where cpu_reap() counts what it found. */
 const REPORT_AT = 2048;
+const REPORT_BYTES = 128;
+/** Objects that a drain of what waited for a grace period frees at once (assembly/slab/rcu.ts). */
+const RCU_CHUNK = 16;
 
 /** Races that are part of the design. */
 export const ACCEPTED_RACES: readonly AcceptedRace[] = [
@@ -38,6 +41,11 @@ export const ACCEPTED_RACES: readonly AcceptedRace[] = [
     first: /this_cpu_cmpxchg_double$/,
     second: /(kmalloc|kfree|alloc_from_cpu_freelist|free_to_cpu_slab|slab_free)$/,
     because: "a task that was moved reads its old CPU's word; its cmpxchg then shows another tid",
+  },
+  {
+    first: /deactivate\/thaw$/,
+    second: /(add_partial|pcp\/push|hand\/hold|prepare_page|thaw|defer_slab)$/,
+    because: "who lets go of a thawed slab looks for its own mark, and any other store is kept",
   },
 ];
 
@@ -79,7 +87,7 @@ export function stageOf(scenario: Scenario, module: MachineModule): Stage {
   for (const step of scenario.setup) runNow(machine, makeOperation(step), ownership);
   const tasks = scenario.tasks.map(({ cpu, program }, fibre) => ({
     cpu,
-    operations: program.map(makeOperation),
+    operations: program.map((step) => withReport(makeOperation(step), fibre)),
     handler: handlerOf(scenario, fibre).map(makeOperation),
     mayDie: mayDie(scenario, fibre),
   }));
@@ -88,7 +96,12 @@ export function stageOf(scenario: Scenario, module: MachineModule): Stage {
     task.handler.unshift(operation("nmi_enter"));
     task.handler.push(operation("nmi_exit"));
   }
-  const losses = new Losses(module.table.sites);
+  const drainDepth = table.offsets.cpu_area.drain_depth;
+  const each = usesRcu(scenario) ? RCU_CHUNK : 1;
+  const losses = new Losses(
+    module.table.sites,
+    (cpu) => each * (machine.words[((areas[cpu] as number) + drainDepth) >>> 2] ?? 0),
+  );
   const quiescence = new Quiescence(machine, view, ownership, losses);
   machine.watchers = [nolock, ownership, losses, ...(races === undefined ? [] : [races])];
   const counts = areas
@@ -182,7 +195,7 @@ function operationsOf(
         return operation("kmem_cache_shrink", cache);
       case "d":
         return {
-          ...operation(reapOf(machine), scenario.tasks[slot]?.cpu ?? 0, REPORT_AT),
+          ...operation(reapOf(machine), scenario.tasks[slot]?.cpu ?? 0),
           awaits: slot,
         };
       case "b":
@@ -191,6 +204,18 @@ function operationsOf(
         return operation("poll");
     }
   };
+}
+
+/** Whether anything waits for grace periods, and is freed many at a time. */
+function usesRcu({ tasks, handler, setup }: Scenario): boolean {
+  const all = [...tasks.map(({ program }) => program), handler, setup].flat();
+  return all.some(({ letter }) => letter === "r");
+}
+
+/** Everybody who reaps counts at a place of their own. */
+function withReport(made: Operation, fibre: number): Operation {
+  if (made.awaits < 0) return made;
+  return { ...made, args: [made.args[0] ?? 0, REPORT_AT + fibre * REPORT_BYTES] };
 }
 
 /** @throws ScenarioError for a build without cpu_reap() */
