@@ -5,15 +5,21 @@
 
 /**
  * The entry files of a target (asconfig.json cannot say so per target): the ABI, the layout, which
- * becomes a section of every module that runs, and loads; or the loads alone.
+ * becomes a section of every module that runs, and loads; or the loads alone. The recovery of dead
+ * CPUs is in every build of a heap but release, which has no room: for that there is `reap`.
  */
 function entriesOf(target) {
   const abi = "assembly/index.ts";
   const layout = "assembly/inspect/fields.ts";
   if (target === "types") return [abi];
   if (target === "loads") return ["assembly/workload/loads/index.ts"];
-  return target.startsWith("bench") ? [abi, layout, "assembly/workload/index.ts"] : [abi, layout];
+  if (target === "reap") return ["assembly/reap/alone.ts", layout, REPORT];
+  if (target.startsWith("bench")) return [abi, layout, "assembly/workload/index.ts"];
+  return target === "release" ? [abi, layout] : [abi, layout, "assembly/reap/index.ts", REPORT];
 }
+
+/** The layout of what the recovery of dead CPUs reports. */
+const REPORT = "assembly/inspect/reap_fields.ts";
 
 /** The arguments of asc for a target, in the project's folder. */
 export function ascArguments(target) {

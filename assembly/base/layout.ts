@@ -62,8 +62,10 @@ export class HeapHeader {
   grow_failures: u32;
   /** Times memory.grow said yes. */
   grows: u32;
+  /** Page frames that memory.grow gave and that are being added; grow_end 0 = none. */
+  grow_start: u32;
+  grow_end: u32;
   growReserved0: u32;
-  growReserved1: u64;
   growReserved2: u64;
   growReserved3: u64;
   growReserved4: u64;
@@ -113,6 +115,7 @@ export class HeapHeader {
   rcu_next: u32;
   rcu_wait: u32;
   rcu_wait_gp: u32;
+  rcu_taking: u32;
   /** Reports and repairs of slab_debug so far, a line each (SLUB_DEBUG builds). */
   slab_errors: u32;
 }
@@ -253,13 +256,16 @@ export class KmemCacheNode {
   /** llist of deferred objects, arm `node` only. */
   defer_free_objects: u32;
   defer_stamp: u32;
-  /** Slabs this node has, in any state. Atomic. */
+  /** Slabs this node has, in any state. One i64 atomic with the next. */
   nr_slabs: u32;
-  /** Objects in them. Atomic. */
+  /** Objects in them. */
   total_objects: u32;
   /** First full slab of a debug cache, or 0. */
   full: u32;
+  /** Slabs that were about to be counted, up or down: moves before the counts. Atomic. */
+  slab_moves: u32;
 }
+if (offsetof<KmemCacheNode>("nr_slabs") % 8 !== 0) ERROR("the counts of slabs must be one i64");
 export const KMEM_CACHE_NODE_SIZE: usize = 64;
 
 /**
@@ -289,6 +295,11 @@ export class KmemCacheCpu {
   /** llist of deferred objects, arms `percpu-*` only. Atomic. */
   defer_free_objects: u32;
   defer_stamp: u32;
+  /**
+   * First object of a list that is on its way from its slab's word to `freelist`, or 0: for
+   * whoever recovers this CPU. Written in the section of `lock`.
+   */
+  moving: u32;
 }
 if (offsetof<KmemCacheCpu>("slab") !== 8) ERROR("freelist and tid must be one i64");
 export const KMEM_CACHE_CPU_SIZE: usize = 64;
@@ -324,12 +335,13 @@ export class Page {
   slabs: u32;
   /** Link of CpuArea.defer_slabs, Zone.deferred and the lists of RcuQueue. */
   llnode: u32;
-  /** Detached cpu freelist of a slab on defer_slabs. */
+  /** Detached cpu freelist of a frozen slab in somebody's hand, or 0. */
   flush_freelist: u32;
   /**
-   * CPU + 1 that holds this slab, where no list and no KmemCacheCpu.slab says so: on a percpu
-   * partial list, on defer_slabs, or between two places. 0 for cpu slabs, full slabs and slabs on
-   * a node's list. Written by whoever holds it, before it lets go.
+   * CPU + 1 that holds this block (page/hand.ts). Of a slab: where it is on a percpu partial list,
+   * on defer_slabs, or between two places; 0 for cpu slabs, full slabs and slabs on a node's list.
+   * PG_INFLIGHT: always. PG_PCP, PG_RCU: the CPU whose list it is on. Others: while they come and
+   * go. Written by whoever holds it, before it lets go.
    */
   in_hand: u32;
   order: u32;
@@ -393,17 +405,6 @@ export const PG_RCU: u32 = 9;
 
 /** Slab is on its node's partial list (kernel: SL_partial). */
 export const SL_PARTIAL: u32 = 1;
-
-// Intents: what a dead CPU was doing, for whoever recovers it.
-export const INTENT_NONE: u32 = 0;
-export const INTENT_FREE_TO_PARTIAL: u32 = 1;
-export const INTENT_TAKE_PARTIAL: u32 = 2;
-export const INTENT_NEW_SLAB: u32 = 3;
-export const INTENT_DEACTIVATE: u32 = 4;
-export const INTENT_DISCARD: u32 = 5;
-export const INTENT_ALLOC_PAGES: u32 = 6;
-export const INTENT_FREE_PAGES: u32 = 7;
-export const INTENT_PUT_PARTIALS: u32 = 8;
 
 /** Bytes of one CPU's statistics of one cache: 64 counters of eight bytes (sync/stat.ts). */
 export const STAT_STRIDE: usize = 512;

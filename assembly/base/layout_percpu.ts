@@ -6,6 +6,9 @@
 /** CPU_* states of CpuArea.state. */
 export const CPU_FREE: u32 = 0;
 export const CPU_TAKEN: u32 = 1;
+/** Its owner died; from bit CPU_REAPER_SHIFT on the number + 1 of the CPU that recovers it. */
+export const CPU_REAPING: u32 = 2;
+export const CPU_REAPER_SHIFT: u32 = 8;
 
 /** One CPU: registers that must survive it, lists, and then KmemCacheCpu[max_caches]. */
 @unmanaged
@@ -49,7 +52,8 @@ export class CpuArea {
   drain_seq: u32;
   /** Drains this CPU is in the middle of: objects are in its hands. */
   drain_depth: u32;
-  line1pad: u32;
+  /** Owner CPU + 1, or 0: held while a slab is taken off `defer_slabs`. */
+  slabs_lock: u32;
   line1a: u64;
   line1b: u64;
   line1c: u64;
@@ -72,18 +76,19 @@ export class CpuArea {
   line2d: u64;
   line2e: u64;
 
-  // --- line 3: intent of the multi-step change in progress; own CPU, read by who recovers it.
-  /** INTENT_*; 0 = none. */
-  intent: u32;
-  intent_slab: u32;
-  intent_page: u32;
-  intent_order: u32;
+  // --- line 3: lists that this CPU drains, for who recovers it. Own CPU.
+  /**
+   * First link of what a drain has taken and not freed yet: MAX_DRAINS words, by the drain's depth.
+   */
+  drain_rest: u32;
+  line3pad: u32;
   line3: u64;
   line3a: u64;
   line3b: u64;
   line3c: u64;
   line3d: u64;
   line3e: u64;
+  line3f: u64;
 
   // --- line 4: per-CPU pages (kernel: struct per_cpu_pages). Under pcp_lock.
   /** Owner CPU + 1, or 0: another CPU takes it when memory runs out. */
@@ -120,12 +125,14 @@ export class CpuArea {
 }
 if (offsetof<CpuArea>("state") !== 64) ERROR("CpuArea line 1");
 if (offsetof<CpuArea>("defer_objects") !== 128) ERROR("CpuArea line 2");
-if (offsetof<CpuArea>("intent") !== 192) ERROR("CpuArea line 3");
+if (offsetof<CpuArea>("drain_rest") !== 192) ERROR("CpuArea line 3");
 if (offsetof<CpuArea>("pcp_lock") !== 256) ERROR("CpuArea line 4");
 if (offsetof<CpuArea>("bug_code") !== 320) ERROR("CpuArea line 5");
 if (offsetof<CpuArea>("defer_lengths") !== 384) ERROR("CpuArea line 6");
 /** Buckets of defer_lengths: bucket b counts lists of 2^b .. 2^(b+1)-1 objects. */
 export const DEFER_LENGTH_BUCKETS: u32 = 32;
+/** Drains that may run inside each other: slabs, what a slab leaves behind, both in irq_work. */
+export const MAX_DRAINS: u32 = 8;
 /** Offset of 64 bytes the host writes a cache's name to. */
 export const CPU_SCRATCH: usize = 640;
 /** Offset of 32 words: list heads by number of free objects while this CPU shrinks a node. */
@@ -152,7 +159,8 @@ export const CPU_HELD_LOCKS: usize = 960;
 export class MemcgStock {
   /** Local lock: the task that owns it, or 0. */
   lock: u32;
-  pad: u32;
+  /** Charges and discharges that this CPU began and ended: odd in the middle of one. */
+  moves: u32;
   /** Address of the Memcg the bytes are of, or 0. */
   memcg: u32;
   /** Less than a page, charged but not used. */
@@ -207,6 +215,7 @@ export class RcuData {
   next: u32;
   wait: u32;
   wait_gp: u32;
+  takingReserved: u32;
 }
 
 /** Pages that wait for a grace period, by Page.llnode: in RcuData and in HeapHeader. Any CPU. */
@@ -222,6 +231,8 @@ export class RcuQueue {
   wait: u32;
   /** The period that `wait` waits for. */
   wait_gp: u32;
+  /** The list that is on its way from `next` to `wait`, or 0. */
+  taking: u32;
 }
 
 /** lockdep: the locks this CPU holds, in order (SLUB_DEBUG builds). */

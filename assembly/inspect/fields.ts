@@ -84,6 +84,8 @@ export const heap_header$grow_request: u32 = <u32>offsetof<HeapHeader>("grow_req
 export const heap_header$grow_failures: u32 =
   <u32>offsetof<HeapHeader>("grow_failures") | (4 << 16);
 export const heap_header$grows: u32 = <u32>offsetof<HeapHeader>("grows") | (4 << 16);
+export const heap_header$grow_start: u32 = <u32>offsetof<HeapHeader>("grow_start") | (4 << 16);
+export const heap_header$grow_end: u32 = <u32>offsetof<HeapHeader>("grow_end") | (4 << 16);
 export const heap_header$slab_mutex: u32 = <u32>offsetof<HeapHeader>("slab_mutex") | (4 << 16);
 export const heap_header$nr_caches: u32 = <u32>offsetof<HeapHeader>("nr_caches") | (4 << 16);
 export const heap_header$cg_caches: u32 = <u32>offsetof<HeapHeader>("cg_caches") | (4 << 16);
@@ -103,6 +105,7 @@ export const heap_header$rcu_open: u32 = <u32>offsetof<HeapHeader>("rcu_open") |
 export const heap_header$rcu_next: u32 = <u32>offsetof<HeapHeader>("rcu_next") | (4 << 16);
 export const heap_header$rcu_wait: u32 = <u32>offsetof<HeapHeader>("rcu_wait") | (4 << 16);
 export const heap_header$rcu_wait_gp: u32 = <u32>offsetof<HeapHeader>("rcu_wait_gp") | (4 << 16);
+export const heap_header$rcu_taking: u32 = <u32>offsetof<HeapHeader>("rcu_taking") | (4 << 16);
 export const heap_header$slab_errors: u32 = <u32>offsetof<HeapHeader>("slab_errors") | (4 << 16);
 
 // Zone
@@ -165,6 +168,8 @@ export const kmem_cache_node$nr_slabs: u32 = <u32>offsetof<KmemCacheNode>("nr_sl
 export const kmem_cache_node$total_objects: u32 =
   <u32>offsetof<KmemCacheNode>("total_objects") | (4 << 16);
 export const kmem_cache_node$full: u32 = <u32>offsetof<KmemCacheNode>("full") | (4 << 16);
+export const kmem_cache_node$slab_moves: u32 =
+  <u32>offsetof<KmemCacheNode>("slab_moves") | (4 << 16);
 
 // KmemCacheCpu
 export const kmem_cache_cpu$freelist: u32 = <u32>offsetof<KmemCacheCpu>("freelist") | (4 << 16);
@@ -177,6 +182,7 @@ export const kmem_cache_cpu$defer_free_objects: u32 =
   <u32>offsetof<KmemCacheCpu>("defer_free_objects") | (4 << 16);
 export const kmem_cache_cpu$defer_stamp: u32 =
   <u32>offsetof<KmemCacheCpu>("defer_stamp") | (4 << 16);
+export const kmem_cache_cpu$moving: u32 = <u32>offsetof<KmemCacheCpu>("moving") | (4 << 16);
 
 // Page
 export const page$freelist: u32 = <u32>offsetof<Page>("freelist") | (4 << 16);
@@ -217,14 +223,12 @@ export const cpu_area$fail_done: u32 = <u32>offsetof<CpuArea>("fail_done") | (4 
 export const cpu_area$state: u32 = <u32>offsetof<CpuArea>("state") | (4 << 16);
 export const cpu_area$drain_seq: u32 = <u32>offsetof<CpuArea>("drain_seq") | (4 << 16);
 export const cpu_area$drain_depth: u32 = <u32>offsetof<CpuArea>("drain_depth") | (4 << 16);
+export const cpu_area$slabs_lock: u32 = <u32>offsetof<CpuArea>("slabs_lock") | (4 << 16);
 export const cpu_area$defer_objects: u32 = <u32>offsetof<CpuArea>("defer_objects") | (4 << 16);
 export const cpu_area$defer_slabs: u32 = <u32>offsetof<CpuArea>("defer_slabs") | (4 << 16);
 export const cpu_area$irq_pending: u32 = <u32>offsetof<CpuArea>("irq_pending") | (4 << 16);
 export const cpu_area$defer_stamp: u32 = <u32>offsetof<CpuArea>("defer_stamp") | (4 << 16);
-export const cpu_area$intent: u32 = <u32>offsetof<CpuArea>("intent") | (4 << 16);
-export const cpu_area$intent_slab: u32 = <u32>offsetof<CpuArea>("intent_slab") | (4 << 16);
-export const cpu_area$intent_page: u32 = <u32>offsetof<CpuArea>("intent_page") | (4 << 16);
-export const cpu_area$intent_order: u32 = <u32>offsetof<CpuArea>("intent_order") | (4 << 16);
+export const cpu_area$drain_rest: u32 = <u32>offsetof<CpuArea>("drain_rest") | (4 << 16);
 export const cpu_area$pcp_lock: u32 = <u32>offsetof<CpuArea>("pcp_lock") | (4 << 16);
 export const cpu_area$pcp_list: u32 = <u32>offsetof<CpuArea>("pcp_list") | (4 << 16);
 export const cpu_area$pcp_list1: u32 = <u32>offsetof<CpuArea>("pcp_list1") | (4 << 16);
@@ -242,6 +246,7 @@ export const cpu_area$defer_lengths: u32 = <u32>offsetof<CpuArea>("defer_lengths
 
 // MemcgStock
 export const memcg_stock$lock: u32 = <u32>offsetof<MemcgStock>("lock") | (4 << 16);
+export const memcg_stock$moves: u32 = <u32>offsetof<MemcgStock>("moves") | (4 << 16);
 export const memcg_stock$memcg: u32 = <u32>offsetof<MemcgStock>("memcg") | (4 << 16);
 export const memcg_stock$bytes: u32 = <u32>offsetof<MemcgStock>("bytes") | (4 << 16);
 
@@ -273,6 +278,7 @@ export const rcu_queue$open: u32 = <u32>offsetof<RcuQueue>("open") | (4 << 16);
 export const rcu_queue$next: u32 = <u32>offsetof<RcuQueue>("next") | (4 << 16);
 export const rcu_queue$wait: u32 = <u32>offsetof<RcuQueue>("wait") | (4 << 16);
 export const rcu_queue$wait_gp: u32 = <u32>offsetof<RcuQueue>("wait_gp") | (4 << 16);
+export const rcu_queue$taking: u32 = <u32>offsetof<RcuQueue>("taking") | (4 << 16);
 
 // HeldLocks
 export const held_locks$depth: u32 = <u32>offsetof<HeldLocks>("depth") | (4 << 16);

@@ -115,7 +115,6 @@ function boot(
   per_cpu(0).task_mode = LOCK_WAIT;
   init_size_index(base);
   const end = min(current_pages(), maximum_pages);
-  write_once(base + offsetof<HeapHeader>("end_pfn"), end);
   add_pages(head.first_pfn, end);
   if (!create_kmalloc_caches(0, SLAB_KMALLOC, LOCK_WAIT)) return false;
   drain_pages(per_cpu(0), LOCK_WAIT);

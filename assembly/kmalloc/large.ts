@@ -39,6 +39,7 @@ export function kmalloc_large(size: usize, gfp: u32, node: i32, mode: u32): usiz
   const page = changetype<Page>(address);
   page.flags = 0;
   set_page_kind(page, PG_LARGE);
+  page.in_hand = 0;
   const p = page_address(page);
   if ((gfp & GFP_ACCOUNT) !== 0 && !memcg_charge_large(page)) {
     free_large(page, mode);

@@ -11,10 +11,11 @@
  * __free_one_page().
  */
 import { BLOCK_PAGES, MAX_PAGE_ORDER } from "../base/config";
-import { PG_BUDDY, PG_NONE, Page, ZONES, ZONE_BLOCK_MAP, ZONE_SIZE, Zone } from "../base/layout";
+import { PG_BUDDY, PG_INFLIGHT, PG_NONE, Page, ZONES, ZONE_BLOCK_MAP, ZONE_SIZE, Zone } from "../base/layout";
 import { read_once, write_once } from "../sync/atomic";
 import { heap_base, header } from "../sync/percpu";
 import { spin_lock, spin_unlock } from "../sync/spinlock";
+import { hold } from "./hand";
 import { list_add, list_del, page_kind, page_to_pfn, pfn_to_page, set_page_kind } from "./page";
 
 /** @returns zone `node`. */
@@ -28,7 +29,7 @@ export function pfn_to_nid(pfn: u32): u32 {
   return nodes === 1 ? 0 : (pfn >> MAX_PAGE_ORDER) % nodes;
 }
 
-function zone_lock_address(zone: Zone): usize {
+export function zone_lock_address(zone: Zone): usize {
   return changetype<usize>(zone) + offsetof<Zone>("lock");
 }
 
@@ -42,7 +43,7 @@ export function zone_unlock(zone: Zone): void {
   spin_unlock(zone_lock_address(zone));
 }
 
-function free_list(zone: Zone, order: u32): usize {
+export function free_list(zone: Zone, order: u32): usize {
   return changetype<usize>(zone) + offsetof<Zone>("free_area") + ((<usize>order) << 2);
 }
 
@@ -52,7 +53,7 @@ function flip_block_bit(zone: Zone, pfn: u32): void {
   store<u32>(word, load<u32>(word) ^ ((<u32>1) << (block & 31)));
 }
 
-function set_free_mask(zone: Zone, mask: u32): void {
+export function set_free_mask(zone: Zone, mask: u32): void {
   write_once(changetype<usize>(zone) + offsetof<Zone>("free_mask"), mask);
 }
 
@@ -80,9 +81,22 @@ export function del_from_free_area(zone: Zone, page: Page, order: u32): void {
 }
 
 /**
+ * Make a block that was taken off its lists somebody's. Before its lock is released, so that at
+ * any other time a page that is part of nothing does not exist.
+ */
+export function hand_out(page: Page, order: u32, pages: u32): void {
+  page.order = order;
+  page.nr_pages = pages;
+  page.node = pfn_to_nid(page_to_pfn(page));
+  hold(page);
+  set_page_kind(page, PG_INFLIGHT);
+}
+
+/**
  * Take a block of 2^order pages, splitting a larger one if need be.
  *
- * @returns its first page, kind PG_NONE, or 0 when the zone has none. Context: zone lock.
+ * @returns its first page, kind PG_INFLIGHT and in this CPU's hand, with order and node set; 0 when
+ * the zone has none. Context: zone lock.
  */
 export function rmqueue(zone: Zone, order: u32): usize {
   const mask = zone.free_mask >> order;
@@ -96,6 +110,7 @@ export function rmqueue(zone: Zone, order: u32): usize {
     add_to_free_area(zone, pfn_to_page(pfn + (1 << at)), at);
   }
   zone.nr_free = zone.nr_free - (1 << order);
+  hand_out(page, order, 0);
   return changetype<usize>(page);
 }
 

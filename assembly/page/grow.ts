@@ -17,7 +17,12 @@ import { pfn_to_page, set_page_kind } from "./page";
 /** Least growth in 4 KiB pages: 1 MiB. */
 const MIN_GROWTH_PAGES: u32 = 256;
 
-/** Hand page frames `pfn` to `end` to their zones, block by block. Context: grow lock or boot. */
+/**
+ * Hand page frames `pfn` to `end` to their zones, block by block. Context: grow lock or boot.
+ *
+ * `end_pfn` moves under the lock of the zone that gets the block, so that to its holder every page
+ * below `end_pfn` that is part of nothing is free.
+ */
 export function add_pages(pfn: u32, end: u32): void {
   while (pfn < end) {
     const block_end = min(((pfn >> MAX_PAGE_ORDER) + 1) << MAX_PAGE_ORDER, end);
@@ -25,6 +30,7 @@ export function add_pages(pfn: u32, end: u32): void {
     // Growth is an ordinary caller's business, and zone sections are short: waiting by spinning
     // is right even for a CPU that may not sleep, since the pages are already ours to place.
     while (!zone_lock(zone, LOCK_BOUNDED)) {}
+    write_once(heap_base + offsetof<HeapHeader>("end_pfn"), block_end);
     zone.nr_managed = zone.nr_managed + (block_end - pfn);
     free_pages_range(zone, pfn, block_end);
     zone_unlock(zone);
@@ -45,16 +51,28 @@ function grow_by(head: HeapHeader, pages: u32): u32 {
   head.grows = head.grows + 1;
   const start = <u32>before * PAGES_PER_WASM_PAGE;
   const end = min(start + wasm_pages * PAGES_PER_WASM_PAGE, head.maximum_pages);
-  if (start > head.end_pfn) {
+  head.grow_start = start;
+  head.grow_end = end;
+  finish_growth(head);
+  return end <= start ? 0 : end - start;
+}
+
+/**
+ * Add what memory.grow gave, from wherever that stopped. Context: grow lock.
+ *
+ * The end of a growth that its CPU did not live to see is the same: all it needs is in the header.
+ */
+export function finish_growth(head: HeapHeader): void {
+  const from = head.end_pfn;
+  const start = head.grow_start;
+  if (start > from) {
     // Another module grew the memory for itself: its pages lie between.
-    const hole = pfn_to_page(head.end_pfn);
-    hole.nr_pages = start - head.end_pfn;
+    const hole = pfn_to_page(from);
+    hole.nr_pages = start - from;
     set_page_kind(hole, PG_HOLE);
   }
-  if (end <= start) return 0;
-  write_once(heap_base + offsetof<HeapHeader>("end_pfn"), end);
-  add_pages(start, end);
-  return end - start;
+  add_pages(max(start, from), head.grow_end);
+  head.grow_end = 0;
 }
 
 /** @returns false if not even all free pages and all growth together would be enough. */
@@ -108,6 +126,10 @@ export function serve_growth(mode: u32): void {
   if (read_once(request) === 0) return;
   const pages = xchg(request, 0);
   if (pages !== 0) grow_memory(pages, end_pfn(), mode);
+}
+
+export function grow_lock_address(): usize {
+  return heap_base + offsetof<HeapHeader>("grow_lock");
 }
 
 /** @returns the page frame after the heap's last. Context: any. */

@@ -7,18 +7,10 @@
  * block on the zone's deferred list, which the next ordinary free takes in.
  */
 import { LOCK_BOUNDED, LOCK_TRY, MAX_PAGE_ORDER, NUMA_NO_NODE, PCP_ORDERS } from "../base/config";
-import {
-  INTENT_ALLOC_PAGES,
-  INTENT_FREE_PAGES,
-  PG_DEFERRED,
-  PG_INFLIGHT,
-  PG_NONE,
-  Page,
-  Zone,
-} from "../base/layout";
+import { PG_DEFERRED, PG_INFLIGHT, Page, Zone } from "../base/layout";
+import { cmpxchg, read_once } from "../sync/atomic";
 import { should_fail_alloc_page } from "../sync/fail";
-import { intent_clear, intent_set } from "../sync/intent";
-import { llist_add, llist_del_all, llist_empty, llist_next } from "../sync/llist";
+import { llist_add, llist_empty } from "../sync/llist";
 import { cpu_area, header } from "../sync/percpu";
 import {
   free_one_page,
@@ -30,11 +22,12 @@ import {
   zone_unlock,
 } from "./buddy";
 import { end_pfn, grow_memory, is_growing, request_growth } from "./grow";
+import { hold } from "./hand";
 import { page_to_pfn, set_page_kind } from "./page";
 import { drain_all_pages, pcp_alloc, pcp_free, pcp_serves } from "./pcp";
 import { RUN_MISSED, alloc_run, free_run } from "./run";
 
-/** One attempt in one zone. @returns a page of kind PG_NONE, or 0. */
+/** One attempt in one zone. @returns a page of kind PG_INFLIGHT, or 0. */
 function alloc_from_zone(node: u32, order: u32, mode: u32): usize {
   const zone = node_zone(node);
   if (order < PCP_ORDERS && pcp_serves(node)) return pcp_alloc(order, zone, mode);
@@ -55,24 +48,13 @@ function alloc_from_zones(node: i32, order: u32, mode: u32): usize {
   return 0;
 }
 
-/** @returns a page of kind PG_INFLIGHT with its order and node set. */
-function prepare_page(address: usize, order: u32): usize {
-  const page = changetype<Page>(address);
-  page.order = order;
-  page.nr_pages = 0;
-  page.node = pfn_to_nid(page_to_pfn(page));
-  set_page_kind(page, PG_INFLIGHT);
-  return address;
-}
-
 /**
  * Take 2^order pages of one node, if it has them ready: no growth, no other node.
  *
  * @returns as alloc_pages(). Context: the same. Kernel: __GFP_THISNODE | GFP_NOWAIT.
  */
 export function alloc_pages_thisnode(order: u32, node: u32, mode: u32): usize {
-  const page = alloc_from_zone(node, order, mode);
-  return page === 0 ? 0 : prepare_page(page, order);
+  return alloc_from_zone(node, order, mode);
 }
 
 /**
@@ -130,7 +112,6 @@ function gather_pages(mode: u32): void {
  */
 export function alloc_pages(order: u32, node: i32, mode: u32): usize {
   if (mode !== LOCK_TRY && should_fail_alloc_page()) return 0;
-  const noted = intent_set(INTENT_ALLOC_PAGES, 0, 0, order);
   let page: usize = 0;
   let misses: u32 = 0;
   while (true) {
@@ -158,8 +139,6 @@ export function alloc_pages(order: u32, node: i32, mode: u32): usize {
     page = alloc_from_zones(node, order, mode);
     break;
   }
-  if (page !== 0) page = prepare_page(page, order);
-  intent_clear(noted);
   return page;
 }
 
@@ -189,20 +168,25 @@ export function alloc_large_run(pages: u32, mode: u32): usize {
     page = alloc_run(pages, mode);
     break;
   }
-  if (page === RUN_MISSED) page = 0;
-  if (page !== 0) {
-    const first = changetype<Page>(page);
-    first.node = pfn_to_nid(page_to_pfn(first));
-  }
-  return page;
+  return page === RUN_MISSED ? 0 : page;
 }
 
-/** Take in what frees left on the zone's deferred list. Context: zone lock. */
+/**
+ * Take in what frees left on the zone's deferred list. Context: zone lock.
+ *
+ * One by one, so that the memory always says where each block is: only the holder of the lock takes
+ * any off, so the first one's link stays what it is until the cmpxchg. A miss means that a free
+ * came in front; then that one comes first, and this one is met again.
+ */
 function drain_deferred_pages(zone: Zone): void {
-  let node = llist_del_all(changetype<usize>(zone) + offsetof<Zone>("deferred"));
-  while (node !== 0) {
-    const page = changetype<Page>(node - offsetof<Page>("llnode"));
-    node = llist_next(node);
+  const list = changetype<usize>(zone) + offsetof<Zone>("deferred");
+  while (true) {
+    const node = read_once(list);
+    if (node === 0) return;
+    const page = changetype<Page>(<usize>node - offsetof<Page>("llnode"));
+    hold(page);
+    set_page_kind(page, PG_INFLIGHT);
+    if (cmpxchg(list, node, page.llnode) !== node) continue;
     page.llnode = 0;
     free_one_page(zone, page, page.order);
   }
@@ -213,7 +197,6 @@ function free_to_zone(page: Page, order: u32, mode: u32): void {
   const zone = node_zone(pfn_to_nid(page_to_pfn(page)));
   const deferred = changetype<usize>(zone) + offsetof<Zone>("deferred");
   if (!zone_lock(zone, mode)) {
-    page.order = order;
     set_page_kind(page, PG_DEFERRED);
     llist_add(changetype<usize>(page) + offsetof<Page>("llnode"), deferred);
     return;
@@ -225,12 +208,18 @@ function free_to_zone(page: Page, order: u32, mode: u32): void {
 
 /** Free a run that could not be freed at once: each block by itself. */
 function free_run_by_blocks(first: Page): void {
-  const pages = first.nr_pages;
+  const run = changetype<usize>(first);
+  const end = run + <usize>first.nr_pages * offsetof<Page>();
+  const size = offsetof<Page>() << MAX_PAGE_ORDER;
+  // Each is a block of its own before the first stops spanning them all.
+  for (let at = run + size; at < end; at += size) {
+    const page = changetype<Page>(at);
+    hold(page);
+    set_page_kind(page, PG_INFLIGHT);
+  }
   first.nr_pages = 0;
-  const size: u32 = 1 << MAX_PAGE_ORDER;
-  for (let at: u32 = 0; at < pages; at += size) {
-    const page = changetype<Page>(changetype<usize>(first) + <usize>at * offsetof<Page>());
-    free_to_zone(page, MAX_PAGE_ORDER, LOCK_TRY);
+  for (let at = run; at < end; at += size) {
+    free_to_zone(changetype<Page>(at), MAX_PAGE_ORDER, LOCK_TRY);
   }
 }
 
@@ -241,15 +230,12 @@ function free_run_by_blocks(first: Page): void {
  */
 export function free_pages(page: Page, mode: u32): void {
   const order = page.order;
-  const noted = intent_set(INTENT_FREE_PAGES, 0, changetype<usize>(page), order);
+  hold(page);
+  set_page_kind(page, PG_INFLIGHT);
   if (page.nr_pages !== 0) {
-    const pfn = page_to_pfn(page);
-    set_page_kind(page, PG_NONE);
-    if (!free_run(page, pfn, mode)) free_run_by_blocks(page);
+    if (!free_run(page, page_to_pfn(page), mode)) free_run_by_blocks(page);
   } else {
-    set_page_kind(page, PG_NONE);
     const kept = order < PCP_ORDERS && pcp_serves(page.node) && pcp_free(page, order, mode);
     if (!kept) free_to_zone(page, order, mode);
   }
-  intent_clear(noted);
 }

@@ -4,14 +4,15 @@
  * Only pages of the CPU's own node are kept; others go straight to their zone.
  * The lock is a CPU's own in practice; it is a spinlock because the CPU that runs out of memory
  * empties everybody's lists, and a trylock for whoever interrupted its owner. Lists are singly
- * linked by Page.next; a page on one has kind PG_PCP.
+ * linked by Page.next; a page on one has kind PG_PCP and is in the hand of the lists' CPU.
  */
 import { PCP_ORDERS } from "../base/config";
-import { PG_NONE, PG_PCP, Page, Zone } from "../base/layout";
+import { PG_INFLIGHT, PG_PCP, Page, Zone } from "../base/layout";
 import { CpuArea } from "../base/layout_percpu";
 import { cpu_area, header, per_cpu } from "../sync/percpu";
 import { spin_lock, spin_unlock } from "../sync/spinlock";
 import { free_one_page, node_zone, pfn_to_nid, rmqueue, zone_lock, zone_unlock } from "./buddy";
+import { hold } from "./hand";
 import { page_to_pfn, set_page_kind } from "./page";
 
 /** Blocks fetched at once, by order: 8, 4, 2, 1. */
@@ -24,21 +25,22 @@ function pcp_high(order: u32): u32 {
   return 32 >> order;
 }
 
-function pcp_lock_address(area: CpuArea): usize {
+export function pcp_lock_address(area: CpuArea): usize {
   return changetype<usize>(area) + offsetof<CpuArea>("pcp_lock");
 }
 
-function pcp_list(area: CpuArea, order: u32): usize {
+export function pcp_list(area: CpuArea, order: u32): usize {
   return changetype<usize>(area) + offsetof<CpuArea>("pcp_list") + ((<usize>order) << 2);
 }
 
-function pcp_count(area: CpuArea, order: u32): usize {
+export function pcp_count(area: CpuArea, order: u32): usize {
   return changetype<usize>(area) + offsetof<CpuArea>("pcp_count") + ((<usize>order) << 2);
 }
 
-function push(area: CpuArea, page: Page, order: u32): void {
+export function push(area: CpuArea, page: Page, order: u32): void {
   const list = pcp_list(area, order);
   page.order = order;
+  page.in_hand = area.cpu + 1;
   page.next = load<u32>(list);
   set_page_kind(page, PG_PCP);
   store<u32>(list, <u32>changetype<usize>(page));
@@ -46,13 +48,14 @@ function push(area: CpuArea, page: Page, order: u32): void {
   store<u32>(count, load<u32>(count) + 1);
 }
 
-/** @returns the first page of a list that is not empty, taken off it. */
+/** @returns the first page of a list that is not empty, in this CPU's hand, kind PG_INFLIGHT. */
 function pop(area: CpuArea, order: u32): Page {
   const list = pcp_list(area, order);
   const page = changetype<Page>(<usize>load<u32>(list));
   store<u32>(list, page.next);
   page.next = 0;
-  set_page_kind(page, PG_NONE);
+  hold(page);
+  set_page_kind(page, PG_INFLIGHT);
   const count = pcp_count(area, order);
   store<u32>(count, load<u32>(count) - 1);
   return page;
@@ -90,7 +93,7 @@ function give_back(area: CpuArea, order: u32, count: u32, mode: u32): bool {
 /**
  * Take a block of order 0..3 from this CPU's lists, filling them if need be.
  *
- * @returns its first page, kind PG_NONE, or 0. Context: any; `mode` LOCK_TRY if nested.
+ * @returns its first page, kind PG_INFLIGHT, or 0. Context: any; `mode` LOCK_TRY if nested.
  */
 export function pcp_alloc(order: u32, zone: Zone, mode: u32): usize {
   const area = cpu_area();

@@ -7,17 +7,18 @@
  * Kernel: alloc_contig_pages() in spirit.
  */
 import { BLOCK_PAGES, MAX_BLOCKS, MAX_PAGE_ORDER } from "../base/config";
-import { PG_INFLIGHT, Page, ZONE_BLOCK_MAP } from "../base/layout";
+import { Page, ZONE_BLOCK_MAP } from "../base/layout";
 import { header } from "../sync/percpu";
 import {
   del_from_free_area,
   free_one_page,
+  hand_out,
   node_zone,
   pfn_to_nid,
   zone_lock,
   zone_unlock,
 } from "./buddy";
-import { pfn_to_page, set_page_kind } from "./page";
+import { pfn_to_page } from "./page";
 
 function unlock_zones(count: u32): void {
   for (let node = count; node > 0; node--) zone_unlock(node_zone(node - 1));
@@ -87,9 +88,7 @@ export function alloc_run(pages: u32, mode: u32): usize {
     zone.nr_free = zone.nr_free - BLOCK_PAGES;
   }
   const page = pfn_to_page(first << MAX_PAGE_ORDER);
-  page.nr_pages = blocks << MAX_PAGE_ORDER;
-  page.order = MAX_PAGE_ORDER;
-  set_page_kind(page, PG_INFLIGHT);
+  hand_out(page, MAX_PAGE_ORDER, blocks << MAX_PAGE_ORDER);
   unlock_zones(header().nr_nodes);
   return changetype<usize>(page);
 }

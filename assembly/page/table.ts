@@ -14,6 +14,7 @@ export function alloc_table(bytes: usize, mode: u32): usize {
   const page = alloc_pages(get_order(bytes), NUMA_NO_NODE, mode);
   if (page === 0) return 0;
   set_page_kind(changetype<Page>(page), PG_TABLE);
+  changetype<Page>(page).in_hand = 0;
   const table = page_address(changetype<Page>(page));
   memory.fill(table, 0, bytes);
   return table;

@@ -8,17 +8,9 @@
  */
 import { LOCK_TRY, NUMA_NO_NODE } from "../base/config";
 import { BUG_ON } from "../base/bug";
-import {
-  INTENT_NEW_SLAB,
-  INTENT_TAKE_PARTIAL,
-  KmemCache,
-  KmemCacheCpu,
-  KmemCacheNode,
-  Slab,
-} from "../base/layout";
+import { KmemCache, KmemCacheCpu, KmemCacheNode, Slab } from "../base/layout";
 import { serve_growth } from "../page/grow";
 import { lock_mode, preempt_count } from "../sync/context";
-import { intent_clear, intent_set } from "../sync/intent";
 import { is_rt } from "../sync/local_lock";
 import {
   cpu_area,
@@ -46,11 +38,11 @@ import {
   stat_fast,
   tick,
 } from "../sync/stat";
-import { deactivate_slab, detach_freelist, flush_slab } from "./deactivate";
+import { deactivate_slab, detach_cpu_slab, flush_slab, thaw } from "./deactivate";
 import { debug_slab_alloc } from "./debug_cache";
 import { is_debug_cache } from "./debug_layout";
-import { defer_slab, drain_on_switch } from "./defer";
-import { cpu_slab, put_cpu_partial, set_cpu_slab, unfreeze_partial } from "./kmem_cache_cpu";
+import { defer_slab, drain_on_switch, list_or_defer } from "./defer";
+import { cpu_slab, put_cpu_partial, set_cpu_slab } from "./kmem_cache_cpu";
 import { has_post_alloc_hook, slab_post_alloc_hook, slab_pre_alloc_hook } from "./hooks";
 import { get_node, nr_partial, remove_partial } from "./kmem_cache_node";
 import { allocate_slab } from "./new_slab";
@@ -59,7 +51,7 @@ import { get_freepointer } from "./object";
 import { rcu_serve } from "./rcu";
 import { flush_if_asked } from "./shrink";
 import { list_lock, list_unlock, lock_cpu_slab, unlock_cpu_slab } from "./section";
-import { freeze_slab, get_freelist } from "./slab";
+import { take_freelist } from "./slab";
 
 /** What the steps below return instead of an object when things changed under them. */
 const LOOK_AGAIN: usize = 1;
@@ -146,20 +138,43 @@ function alloc_from_cpu_slab(cache: KmemCache, node: i32, mode: u32): usize {
     return LOOK_AGAIN;
   }
   let freelist = <usize>c.freelist;
-  if (freelist === 0) {
-    freelist = get_freelist(cache, changetype<Slab>(slab));
+  if (freelist !== 0) {
+    load_freelist(cache, c, freelist);
+  } else {
+    freelist = use_slab(cache, c, changetype<Slab>(slab));
     if (freelist === 0) {
-      // Full and thawed: it belongs to nobody until one of its objects is freed.
-      c.slab = 0;
-      detach_freelist(c);
+      detach_cpu_slab(c);
       unlock_cpu_slab(c);
-      stat(cache, DEACTIVATE_BYPASS);
+      bypass_slab(cache, changetype<Slab>(slab), mode);
       return 0;
     }
     stat(cache, ALLOC_REFILL);
   }
-  load_freelist(cache, c, freelist);
   unlock_cpu_slab(c);
+  return freelist;
+}
+
+/**
+ * The cpu slab was full when it was detached: thawed, it belongs to nobody until one of its objects
+ * is freed. A free that comes in before gets it onto its node's list.
+ */
+function bypass_slab(cache: KmemCache, slab: Slab, mode: u32): void {
+  if (!thaw(cache, slab)) stat(cache, DEACTIVATE_BYPASS);
+  else list_or_defer(cache, slab, mode);
+}
+
+/**
+ * Take what is free in `slab` as the cpu freelist, with `slab` as the cpu slab.
+ *
+ * @returns the first object, handed out; 0 with nothing changed if it is full. Context: local lock
+ * of `c`; the slab is its cpu slab already, or there is none and the slab is in this CPU's hand.
+ */
+function use_slab(cache: KmemCache, c: KmemCacheCpu, slab: Slab): usize {
+  const freelist = take_freelist(cache, c, slab);
+  if (freelist === 0) return 0;
+  set_cpu_slab(cache, c, slab);
+  load_freelist(cache, c, freelist);
+  c.moving = 0;
   return freelist;
 }
 
@@ -183,16 +198,14 @@ function alloc_from_cpu_partial(cache: KmemCache, node: i32, mode: u32): usize {
     c.partial = slab.next;
     slab.next = 0;
     if (mode === LOCK_TRY || node_match(slab, node)) {
-      set_cpu_slab(cache, c, slab);
-      const freelist = get_freelist(cache, slab);
+      const freelist = use_slab(cache, c, slab);
       BUG_ON(freelist === 0);
-      load_freelist(cache, c, freelist);
       unlock_cpu_slab(c);
       stat(cache, CPU_PARTIAL_ALLOC);
       return freelist;
     }
     unlock_cpu_slab(c);
-    if (!unfreeze_partial(cache, slab, mode)) defer_slab(cache, slab, 0);
+    list_or_defer(cache, slab, mode);
   }
 }
 
@@ -206,7 +219,6 @@ function alloc_from_cpu_partial(cache: KmemCache, node: i32, mode: u32): usize {
 function get_partial_node(cache: KmemCache, node: KmemCacheNode, mode: u32): usize {
   // Without the lock this is a guess; a wrong one costs a new slab, nothing else.
   if (nr_partial(node) === 0 || !list_lock(node, mode)) return 0;
-  const noted = intent_set(INTENT_TAKE_PARTIAL, 0, 0, 0);
   const enough = cache.cpu_partial_slabs >> 1;
   let kept: usize = 0;
   let moved: u32 = 0;
@@ -223,7 +235,6 @@ function get_partial_node(cache: KmemCache, node: KmemCacheNode, mode: u32): usi
       moved++;
     }
   }
-  intent_clear(noted);
   list_unlock(node);
   return kept;
 }
@@ -283,28 +294,25 @@ function get_new_slab(cache: KmemCache, node: i32, only: bool, mode: u32): usize
 }
 
 /**
- * Make a frozen slab the cpu slab and hand out its first object.
+ * Make a slab in this CPU's hand the cpu slab and hand out its first object.
  *
  * A constructor, a trace point or an NMI may have installed another meanwhile; that one is put
  * away, because this one is not on any list yet. Both happen in one section: were the other taken
  * out in a section of its own, whatever allocates at its end would install a third, without end.
  * Kernel: retry_load_slab in ___slab_alloc(), 6.18 - differs: which tries again.
  */
-function install_slab(cache: KmemCache, slab: Slab, freelist: usize, mode: u32): usize {
+function install_slab(cache: KmemCache, slab: Slab, mode: u32): usize {
   const c = this_cpu_cache(cache);
   lock_cpu_slab(c);
-  const other = cpu_slab(c);
-  let flushed: usize = 0;
-  if (other !== 0) flushed = detach_freelist(c);
-  set_cpu_slab(cache, c, slab);
-  load_freelist(cache, c, freelist);
+  const other = detach_cpu_slab(c);
+  const object = use_slab(cache, c, slab);
   unlock_cpu_slab(c);
   if (other !== 0) {
     stat(cache, CPUSLAB_FLUSH);
-    if (mode === LOCK_TRY) defer_slab(cache, changetype<Slab>(other), flushed);
-    else deactivate_slab(cache, changetype<Slab>(other), flushed, mode);
+    if (mode === LOCK_TRY) defer_slab(cache, changetype<Slab>(other));
+    else deactivate_slab(cache, changetype<Slab>(other), mode);
   }
-  return freelist;
+  return object;
 }
 
 /**
@@ -338,13 +346,6 @@ export function slab_alloc_slow(cache: KmemCache, node: i32, mode: u32): usize {
 
 /** From a slab that was not this CPU's: partial on a node, or new. */
 function alloc_from_new_cpu_slab(cache: KmemCache, node: i32, mode: u32): usize {
-  const noted = intent_set(INTENT_NEW_SLAB, 0, 0, 0);
   const slab = get_slab(cache, node, mode);
-  let object: usize = 0;
-  if (slab !== 0) {
-    const freelist = freeze_slab(cache, changetype<Slab>(slab));
-    object = install_slab(cache, changetype<Slab>(slab), freelist, mode);
-  }
-  intent_clear(noted);
-  return object;
+  return slab === 0 ? 0 : install_slab(cache, changetype<Slab>(slab), mode);
 }

@@ -12,8 +12,7 @@ import { read_once, cpu_relax } from "../sync/atomic";
 import { lock_mode } from "../sync/context";
 import { cpu_area, cpu_cache_of, header, heap_base, per_cpu } from "../sync/percpu";
 import { CPUSLAB_FLUSH, DEFER_DRAIN_BARRIER, stat } from "../sync/stat";
-import { deactivate_slab, detach_freelist, flush_partials, flush_this_cpu } from "./deactivate";
-import { cpu_slab } from "./kmem_cache_cpu";
+import { deactivate_slab, detach_cpu_slab, flush_partials, flush_this_cpu } from "./deactivate";
 import { lock_slab_mutex, unlock_slab_mutex } from "./slab_mutex";
 import { drain_cache, drain_cache_here, drain_cpu, waits_for_irq_work } from "./defer";
 
@@ -61,11 +60,9 @@ export function defer_free_barrier(): void {
  */
 export function flush_cpu_of(area: CpuArea, cache: KmemCache, mode: u32): void {
   const c = cpu_cache_of(area, cache);
-  const slab = cpu_slab(c);
-  c.slab = 0;
-  const freelist = detach_freelist(c);
+  const slab = detach_cpu_slab(c);
   if (slab !== 0) {
-    deactivate_slab(cache, changetype<Slab>(slab), freelist, mode);
+    deactivate_slab(cache, changetype<Slab>(slab), mode);
     stat(cache, CPUSLAB_FLUSH);
   }
   flush_partials(cache, c, mode);

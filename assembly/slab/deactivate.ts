@@ -3,8 +3,8 @@
  *
  * Kernel: mm/slub.c deactivate_slab(), flush_slab(), __flush_cpu_slab(); 6.18.
  */
-import { INTENT_DEACTIVATE, KmemCache, KmemCacheCpu, Slab } from "../base/layout";
-import { intent_clear, intent_set } from "../sync/intent";
+import { KmemCache, KmemCacheCpu, Slab } from "../base/layout";
+import { HAND_LEAVES, hold, let_go } from "../page/hand";
 import { cpu_token, next_word, this_cpu_cache } from "../sync/percpu";
 import {
   CPUSLAB_FLUSH,
@@ -27,23 +27,38 @@ import {
   word_objects,
 } from "./slab";
 
-/** @returns the freelist of `c`, which becomes empty and gets a new tid. Context: local lock. */
-export function detach_freelist(c: KmemCacheCpu): usize {
+/**
+ * Take the cpu slab of `c` in hand, its list in `flush_freelist`; `c` is left with nothing and a
+ * new tid.
+ *
+ * In this order, so that the slab is found through its hand before it is no cpu slab any more, and
+ * the list is in one of the two places at least. @returns the slab, or 0. Context: local lock, or
+ * as flush_cpu_of().
+ */
+export function detach_cpu_slab(c: KmemCacheCpu): usize {
   const address = changetype<usize>(c);
   const word = load<u64>(address);
+  const slab = cpu_slab(c);
+  if (slab !== 0) {
+    hold(changetype<Slab>(slab));
+    changetype<Slab>(slab).flush_freelist = <u32>word;
+  }
   store<u64>(address, next_word(word, 0));
-  return <usize>(<u32>word);
+  c.slab = 0;
+  return slab;
 }
 
 /**
- * Thaw a slab and give it the CPU's freelist back.
+ * Thaw a slab and give it back the list that was detached from it.
  *
  * - Publishes: the detached list, whose tail points at the slab's own list.
  * - Races with: remote frees; then the tail is linked again. Ends: each got through.
+ * - A full slab is let go by this very cmpxchg: the next free, anywhere, may take it in hand.
  *
- * @returns the slab's word now.
+ * @returns false if it is full, and nobody's; else it is still in this CPU's hand.
  */
-function thaw(cache: KmemCache, slab: Slab, freelist: usize): u64 {
+export function thaw(cache: KmemCache, slab: Slab): bool {
+  const freelist = <usize>slab.flush_freelist;
   let tail: usize = 0;
   let count: u32 = 0;
   // Bounded by the objects of a slab: the list is ours alone.
@@ -56,9 +71,11 @@ function thaw(cache: KmemCache, slab: Slab, freelist: usize): u64 {
     const list = tail === 0 ? word_freelist(old) : freelist;
     if (tail !== 0) set_freepointer(cache, tail, word_freelist(old));
     const word = make_word(list, word_inuse(old) - count, word_objects(old), false);
-    // A full slab is let go by this very cmpxchg: the next free, anywhere, may take it in hand.
-    slab.in_hand = list === 0 ? 0 : cpu_token();
-    if (slab_update_freelist(cache, slab, old, word)) return word;
+    slab.in_hand = list === 0 ? cpu_token() | HAND_LEAVES : cpu_token();
+    if (!slab_update_freelist(cache, slab, old, word)) continue;
+    if (list === 0) let_go(slab);
+    else slab.flush_freelist = 0;
+    return list !== 0;
   }
 }
 
@@ -66,33 +83,28 @@ function thaw(cache: KmemCache, slab: Slab, freelist: usize): u64 {
  * Put a frozen slab that was this CPU's away: to the page allocator, to its node's partial list,
  * or, full, to nobody.
  *
- * Context: the slab is detached, local lock free; a missed list_lock defers the slab.
+ * Context: detach_cpu_slab() took it, local lock free; a missed list_lock defers the slab.
  * Kernel: deactivate_slab(), 6.18 - differs: "empty" is decided under list_lock, so that a free
  * that comes in between is not missed; the arm `percpu-deactivate` drains here.
  */
-export function deactivate_slab(cache: KmemCache, slab: Slab, freelist: usize, mode: u32): void {
-  const noted = intent_set(INTENT_DEACTIVATE, changetype<usize>(slab), 0, 0);
+export function deactivate_slab(cache: KmemCache, slab: Slab, mode: u32): void {
   let where = DEACTIVATE_TO_HEAD;
   if (word_freelist(slab_word(slab)) !== 0) {
     stat(cache, DEACTIVATE_REMOTE_FREES);
     where = DEACTIVATE_TO_TAIL;
   }
-  const word = thaw(cache, slab, freelist);
-  if (word_freelist(word) === 0) stat(cache, DEACTIVATE_FULL);
-  else if (!put_partial_slab(cache, slab, where, where, mode)) defer_slab(cache, slab, 0);
-  intent_clear(noted);
+  if (!thaw(cache, slab)) stat(cache, DEACTIVATE_FULL);
+  else if (!put_partial_slab(cache, slab, where, where, mode)) defer_slab(cache, slab);
   drain_on_deactivate(cache, mode);
 }
 
 /** Take the cpu slab of `c` away. Context: local lock free; `c` is this CPU's. */
 export function flush_slab(cache: KmemCache, c: KmemCacheCpu, mode: u32): void {
   lock_cpu_slab(c);
-  const slab = cpu_slab(c);
-  c.slab = 0;
-  const freelist = detach_freelist(c);
+  const slab = detach_cpu_slab(c);
   unlock_cpu_slab(c);
   if (slab === 0) return;
-  deactivate_slab(cache, changetype<Slab>(slab), freelist, mode);
+  deactivate_slab(cache, changetype<Slab>(slab), mode);
   stat(cache, CPUSLAB_FLUSH);
 }
 
@@ -112,11 +124,18 @@ export function flush_this_cpu(cache: KmemCache, mode: u32): void {
   place_partials(cache, first, mode);
 }
 
-/** Hand the percpu partial slabs of another CPU to their nodes. Context: as flush_cpu_of(). */
+/**
+ * Hand the percpu partial slabs of another CPU to their nodes: one by one, each in this CPU's hand
+ * before it leaves the list. Context: as flush_cpu_of().
+ */
 export function flush_partials(cache: KmemCache, c: KmemCacheCpu, mode: u32): void {
-  const first = <usize>c.partial;
-  c.partial = 0;
-  place_partials(cache, first, mode);
+  while (c.partial !== 0) {
+    const slab = changetype<Slab>(<usize>c.partial);
+    hold(slab);
+    c.partial = slab.next;
+    slab.next = 0;
+    place_partials(cache, changetype<usize>(slab), mode);
+  }
 }
 
 /** Hand a detached percpu partial list to the nodes, all of it. */

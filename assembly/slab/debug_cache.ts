@@ -17,10 +17,10 @@ import {
   SLUB_RED_ACTIVE,
   SLUB_RED_INACTIVE,
 } from "../base/config";
-import { INTENT_NEW_SLAB, KmemCache, KmemCacheNode, Slab } from "../base/layout";
+import { KmemCache, KmemCacheNode, Slab } from "../base/layout";
+import { hold } from "../page/hand";
 import { list_add, list_del } from "../page/page";
 import { lock_mode } from "../sync/context";
-import { intent_clear, intent_set } from "../sync/intent";
 import { cpu_area, header } from "../sync/percpu";
 import { next_random } from "../sync/random";
 import {
@@ -71,12 +71,12 @@ import {
   word_objects,
 } from "./slab";
 
-function full_list(node: KmemCacheNode): usize {
+export function full_list(node: KmemCacheNode): usize {
   return changetype<usize>(node) + offsetof<KmemCacheNode>("full");
 }
 
 /** Put a full slab where validation finds it. Context: list_lock. */
-function add_full(node: KmemCacheNode, slab: Slab): void {
+export function add_full(node: KmemCacheNode, slab: Slab): void {
   list_add(slab, full_list(node));
   slab.in_hand = 0;
 }
@@ -184,7 +184,6 @@ function alloc_single_from_new_slab(cache: KmemCache, slab: Slab, mode: u32): us
 
 /** @returns an object of a new slab; 0: none, or see above. */
 function alloc_from_new_slab(cache: KmemCache, node: i32, mode: u32): usize {
-  const noted = intent_set(INTENT_NEW_SLAB, 0, 0, 0);
   const wished = header().nr_nodes > 1 && node !== NUMA_NO_NODE;
   let slab: usize = wished ? allocate_slab(cache, node, true, mode) : 0;
   if (slab === 0) slab = allocate_slab(cache, node, false, mode);
@@ -193,7 +192,6 @@ function alloc_from_new_slab(cache: KmemCache, node: i32, mode: u32): usize {
     stat(cache, ALLOC_SLAB);
     object = alloc_single_from_new_slab(cache, changetype<Slab>(slab), mode);
   }
-  intent_clear(noted);
   return object;
 }
 
@@ -315,6 +313,7 @@ function link_freed(
   const empty = inuse === 0 && nr_partial(node) >= cache.min_partial;
   if (prior === 0 && !slab_test_node_partial(slab)) {
     list_del(slab, full_list(node));
+    hold(slab);
     if (empty) return true;
     add_partial(node, slab, DEACTIVATE_TO_TAIL);
     stat(cache, FREE_ADD_PARTIAL);

@@ -51,7 +51,7 @@ export function init_object(cache: KmemCache, object: usize, red: u32): void {
 }
 
 /** @returns the track of the allocation, or of the free. */
-function get_track(cache: KmemCache, object: usize, free: bool): Track {
+export function get_track(cache: KmemCache, object: usize, free: bool): Track {
   const first = object + get_info_end(cache);
   return changetype<Track>(free ? first + TRACK_SIZE : first);
 }

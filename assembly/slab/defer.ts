@@ -27,9 +27,10 @@ import {
   LOCK_TRY,
 } from "../base/config";
 import { KmemCache, KmemCacheCpu, KmemCacheNode, Slab } from "../base/layout";
-import { CpuArea } from "../base/layout_percpu";
+import { CpuArea, MAX_DRAINS } from "../base/layout_percpu";
+import { hold } from "../page/hand";
 import { virt_to_page, page_slab } from "../page/page";
-import { fetch_add, fetch_sub, read_once, write_once, xchg } from "../sync/atomic";
+import { cmpxchg, fetch_add, fetch_sub, read_once, write_once, xchg } from "../sync/atomic";
 import {
   HARDIRQ,
   context_enter,
@@ -40,6 +41,7 @@ import {
 } from "../sync/context";
 import { llist_add, llist_del_all, llist_empty, llist_next } from "../sync/llist";
 import { cpu_area, cpu_cache_of, header, per_cpu } from "../sync/percpu";
+import { spin_lock, spin_unlock } from "../sync/spinlock";
 import {
   CPU_PARTIAL_FREE,
   DEFER_ADD,
@@ -86,7 +88,7 @@ function node_stamp(node: KmemCacheNode): usize {
   return changetype<usize>(node) + offsetof<KmemCacheNode>("defer_stamp");
 }
 
-function cpu_cache_list(c: KmemCacheCpu): usize {
+export function cpu_cache_list(c: KmemCacheCpu): usize {
   return changetype<usize>(c) + offsetof<KmemCacheCpu>("defer_free_objects");
 }
 
@@ -94,11 +96,11 @@ function cpu_cache_stamp(c: KmemCacheCpu): usize {
   return changetype<usize>(c) + offsetof<KmemCacheCpu>("defer_stamp");
 }
 
-function cpu_objects(area: CpuArea): usize {
+export function cpu_objects(area: CpuArea): usize {
   return changetype<usize>(area) + offsetof<CpuArea>("defer_objects");
 }
 
-function cpu_slabs(area: CpuArea): usize {
+export function cpu_slabs(area: CpuArea): usize {
   return changetype<usize>(area) + offsetof<CpuArea>("defer_slabs");
 }
 
@@ -181,15 +183,14 @@ export function defer_free(cache: KmemCache, slab: Slab, object: usize): void {
 }
 
 /**
- * Defer a slab that is on no list, to be put away by irq_work: frozen with the cpu freelist that
- * was detached from it, or thawed with 0.
+ * Defer a slab in this CPU's hand, to be put away by irq_work: frozen with the list that was
+ * detached from it in `flush_freelist`, or thawed.
  *
  * Context: any. Kernel: defer_deactivate_slab(), 6.18.
  */
-export function defer_slab(cache: KmemCache, slab: Slab, freelist: usize): void {
+export function defer_slab(cache: KmemCache, slab: Slab): void {
   stat(cache, DEFER_SLAB);
   trace(TRACE_DEFER_SLAB, changetype<usize>(slab), changetype<usize>(cache), 0);
-  slab.flush_freelist = <u32>freelist;
   const area = cpu_area();
   slab.in_hand = area.cpu + 1;
   const link = changetype<usize>(slab) + offsetof<Slab>("llnode");
@@ -197,7 +198,7 @@ export function defer_slab(cache: KmemCache, slab: Slab, freelist: usize): void 
 }
 
 /** Free one taken object, or let it wait once more. */
-function free_deferred(link: usize, mode: u32): KmemCache {
+export function free_deferred(link: usize, mode: u32): KmemCache {
   const slab = changetype<Slab>(page_slab(virt_to_page(link)));
   const cache = changetype<KmemCache>(<usize>slab.slab_cache);
   const object = link - cache.offset;
@@ -216,18 +217,24 @@ function free_deferred(link: usize, mode: u32): KmemCache {
  * Take a list and free all of it, inside this CPU's drain sequence, so that destroy can tell
  * whether objects are still in somebody's hands.
  *
- * The whole list is accounted to the cache of its last object. @returns false if it was empty.
+ * What is left of it is noted in the CpuArea, for whoever recovers this CPU: one store to a line
+ * of its own per object, before the object is freed. What the exchange took is nowhere for one
+ * access. The whole list is accounted to the cache of its last object. @returns false if it was
+ * empty.
  */
 export function drain_objects(list: usize, stamp: usize, trigger: u32, mode: u32): bool {
   if (llist_empty(list)) return false;
   const drain = drain_begin();
   const since = deferred_since(stamp);
+  const rest = rest_of(drain);
   let link = llist_del_all(list);
   if (link !== 0) {
     let length: u32 = 0;
     let cache = changetype<KmemCache>(0);
+    store<u32>(rest, <u32>link);
     while (link !== 0) {
       const next = llist_next(link);
+      store<u32>(rest, <u32>next);
       cache = free_deferred(link, mode);
       length++;
       link = next;
@@ -240,11 +247,39 @@ export function drain_objects(list: usize, stamp: usize, trigger: u32, mode: u32
   return true;
 }
 
-/** Put away all slabs that wait on `list`. */
-export function drain_slabs(list: usize, mode: u32): void {
-  if (llist_empty(list)) return;
+export function slabs_lock(area: CpuArea): usize {
+  return changetype<usize>(area) + offsetof<CpuArea>("slabs_lock");
+}
+
+/**
+ * Take all slabs that wait on `area`'s list in this CPU's hand.
+ *
+ * The lock keeps takers apart, so that the list only grows in front while each slab on it changes
+ * hands; and then the cmpxchg misses and what came is taken in hand too. @returns the first link, or
+ * 0: none, or the lock was not to be had.
+ */
+function take_slabs(area: CpuArea, mode: u32): usize {
+  const list = cpu_slabs(area);
+  if (!spin_lock(slabs_lock(area), mode)) {
+    write_once(changetype<usize>(area) + offsetof<CpuArea>("irq_pending"), 1);
+    return 0;
+  }
+  let first: u32;
+  do {
+    first = read_once(list);
+    for (let link = <usize>first; link !== 0; link = llist_next(link)) {
+      hold(changetype<Slab>(link - offsetof<Slab>("llnode")));
+    }
+  } while (cmpxchg(list, first, 0) !== first);
+  spin_unlock(slabs_lock(area));
+  return <usize>first;
+}
+
+/** Put away all slabs that wait for `area`'s irq_work. */
+function drain_slabs(area: CpuArea, mode: u32): void {
+  if (llist_empty(cpu_slabs(area))) return;
   const drain = drain_begin();
-  let link = llist_del_all(list);
+  let link = take_slabs(area, mode);
   while (link !== 0) {
     const next = llist_next(link);
     const slab = changetype<Slab>(link - offsetof<Slab>("llnode"));
@@ -256,17 +291,20 @@ export function drain_slabs(list: usize, mode: u32): void {
 }
 
 /** Deactivate a deferred cpu slab, or list a slab that a direct free made partial. */
-function put_away(cache: KmemCache, slab: Slab, mode: u32): void {
-  const freelist = <usize>slab.flush_freelist;
-  slab.flush_freelist = 0;
+export function put_away(cache: KmemCache, slab: Slab, mode: u32): void {
   if (word_frozen(slab_word(slab))) {
-    deactivate_slab(cache, slab, freelist, mode);
+    deactivate_slab(cache, slab, mode);
   } else if (kmem_cache_has_cpu_partial(cache)) {
     put_cpu_partial(cache, slab, true, mode);
     stat(cache, CPU_PARTIAL_FREE);
-  } else if (!unfreeze_partial(cache, slab, mode)) {
-    defer_slab(cache, slab, 0);
+  } else {
+    list_or_defer(cache, slab, mode);
   }
+}
+
+/** Put a thawed slab in this CPU's hand onto its node's list, or let it wait for irq_work. */
+export function list_or_defer(cache: KmemCache, slab: Slab, mode: u32): void {
+  if (!unfreeze_partial(cache, slab, mode)) defer_slab(cache, slab);
 }
 
 /** From here on objects may be in this CPU's hands and on no list; drains nest. */
@@ -274,6 +312,12 @@ export function drain_begin(): usize {
   const area = changetype<usize>(cpu_area());
   fetch_add(area + offsetof<CpuArea>("drain_depth"), 1);
   return area;
+}
+
+/** @returns where the drain in progress notes what is left of its list. */
+function rest_of(area: usize): usize {
+  const depth = read_once(area + offsetof<CpuArea>("drain_depth")) - 1;
+  return area + offsetof<CpuArea>("drain_rest") + ((<usize>depth % MAX_DRAINS) << 2);
 }
 
 /**
@@ -326,7 +370,7 @@ export function drain_on_switch(cache: KmemCache, mode: u32): void {
 /** Drain everything that waits for `area`'s irq_work, on this CPU. */
 export function drain_cpu(area: CpuArea, trigger: u32, mode: u32): void {
   drain_objects(cpu_objects(area), cpu_stamp(area), trigger, mode);
-  drain_slabs(cpu_slabs(area), mode);
+  drain_slabs(area, mode);
 }
 
 /** @returns true if anything waits for `area`'s irq_work. */

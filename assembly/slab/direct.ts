@@ -10,8 +10,8 @@
  * Ours; the kernel's author considered it and deferred always, because put_cpu_partial() may
  * take a lock - which here is left to irq_work.
  */
-import { INTENT_FREE_TO_PARTIAL, KmemCache, Slab } from "../base/layout";
-import { intent_clear, intent_set } from "../sync/intent";
+import { KmemCache, Slab } from "../base/layout";
+import { claim } from "../page/hand";
 import { DEFER_DIRECT_FREE, stat } from "../sync/stat";
 import { defer_slab } from "./defer";
 import { set_freepointer } from "./object";
@@ -38,22 +38,17 @@ import {
  * @returns false, with nothing changed, if the slab would become empty. Context: any.
  */
 export function free_direct(cache: KmemCache, slab: Slab, object: usize): bool {
-  const noted = intent_set(INTENT_FREE_TO_PARTIAL, changetype<usize>(slab), 0, 0);
   while (true) {
     const old = slab_word(slab);
     const prior = word_freelist(old);
     const frozen = word_frozen(old);
     const inuse = word_inuse(old) - 1;
-    if (inuse === 0 && !frozen) {
-      intent_clear(noted);
-      return false;
-    }
+    if (inuse === 0 && !frozen) return false;
     set_freepointer(cache, object, prior);
     const word = make_word(object, inuse, word_objects(old), frozen);
     if (!slab_update_freelist(cache, slab, old, word)) continue;
     stat(cache, DEFER_DIRECT_FREE);
-    if (prior === 0 && !frozen) defer_slab(cache, slab, 0);
-    intent_clear(noted);
+    if (prior === 0 && !frozen && claim(slab)) defer_slab(cache, slab);
     return true;
   }
 }

@@ -3,9 +3,9 @@
  *
  * Kernel: mm/slub.c do_slab_free(), __slab_free(); 6.18.
  */
-import { INTENT_FREE_TO_PARTIAL, KmemCache, Slab } from "../base/layout";
+import { KmemCache, Slab } from "../base/layout";
+import { claim, hold } from "../page/hand";
 import { preempt_count } from "../sync/context";
-import { intent_clear, intent_set } from "../sync/intent";
 import { is_rt } from "../sync/local_lock";
 import {
   cpu_area,
@@ -176,11 +176,9 @@ export function free_to_slab(
     const locked = needs_list_lock(cache, prior, inuse, frozen);
     if (locked && !list_lock(slab_node(cache, slab), mode)) return false;
     const to_partial = prior === 0 && !frozen && !locked;
-    const noted = to_partial && intent_set(INTENT_FREE_TO_PARTIAL, changetype<usize>(slab), 0, 0);
     set_freepointer(cache, tail, prior);
     const word = make_word(head, inuse, word_objects(old), frozen);
     if (!try_update(cache, slab, old, word) && !update_slow(cache, slab, old, word)) {
-      intent_clear(noted);
       if (locked) list_unlock(slab_node(cache, slab));
       continue;
     }
@@ -192,9 +190,10 @@ export function free_to_slab(
     } else if (to_partial) {
       // It was full and on no list. Now it is ours: whoever frees next finds it partial and
       // leaves it alone.
-      put_cpu_partial(cache, slab, true, mode);
-      stat(cache, CPU_PARTIAL_FREE);
-      intent_clear(noted);
+      if (claim(slab)) {
+        put_cpu_partial(cache, slab, true, mode);
+        stat(cache, CPU_PARTIAL_FREE);
+      }
     }
     return true;
   }
@@ -210,6 +209,7 @@ function settle_locked(cache: KmemCache, slab: Slab, prior: usize, inuse: u32, m
     return;
   }
   if (inuse === 0 && nr_partial(node) >= cache.min_partial) {
+    hold(slab);
     if (prior !== 0) {
       remove_partial(node, slab);
       stat(cache, FREE_REMOVE_PARTIAL);

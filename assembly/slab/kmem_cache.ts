@@ -57,7 +57,7 @@ export function cache_state(cache: KmemCache): u32 {
   return read_once(changetype<usize>(cache) + offsetof<KmemCache>("state"));
 }
 
-function set_cache_state(cache: KmemCache, state: u32): void {
+export function set_cache_state(cache: KmemCache, state: u32): void {
   write_once(changetype<usize>(cache) + offsetof<KmemCache>("state"), state);
 }
 
@@ -233,12 +233,15 @@ function shutdown_cache(cache: KmemCache, mode: u32): u32 {
   return left;
 }
 
-/** Give back what init_cache() allocated, and the entry. Context: slab_mutex; no slabs left. */
+/**
+ * Give back what init_cache() allocated, and the entry first: tables that no live cache has can be
+ * told from others. Context: slab_mutex; no slabs left.
+ */
 export function release_cache(cache: KmemCache, mode: u32): void {
+  set_cache_state(cache, CACHE_FREE);
   free_cache_random_seq(cache, mode);
   free_pages(virt_to_page(<usize>cache.stat_base), mode);
   cache.stat_base = 0;
-  set_cache_state(cache, CACHE_FREE);
 }
 
 /**

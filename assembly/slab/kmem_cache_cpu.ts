@@ -7,9 +7,9 @@
  * Kernel: mm/slub.c put_cpu_partial(), __put_partials(); 6.18.
  */
 import { SLAB_ACCOUNT } from "../base/config";
-import { CPU_SLAB_ASKS, INTENT_PUT_PARTIALS, KmemCache, KmemCacheCpu, Slab } from "../base/layout";
-import { intent_clear, intent_set } from "../sync/intent";
-import { cpu_token, this_cpu_cache } from "../sync/percpu";
+import { CPU_SLAB_ASKS, KmemCache, KmemCacheCpu, Slab } from "../base/layout";
+import { hold } from "../page/hand";
+import { this_cpu_cache } from "../sync/percpu";
 import {
   CPU_PARTIAL_DRAIN,
   DEACTIVATE_EMPTY,
@@ -33,7 +33,7 @@ export function cpu_slab(c: KmemCacheCpu): usize {
   return <usize>c.slab & ~(<usize>CPU_SLAB_ASKS);
 }
 
-/** Make `slab`, which is in this CPU's hand, its cpu slab. Context: local lock of `c`. */
+/** Make `slab`, frozen and in this CPU's hand, its cpu slab. Context: local lock of `c`. */
 export function set_cpu_slab(cache: KmemCache, c: KmemCacheCpu, slab: Slab): void {
   const asks = (cache.flags & SLAB_ACCOUNT) !== 0 ? CPU_SLAB_ASKS : 0;
   c.slab = <u32>changetype<usize>(slab) | asks;
@@ -43,7 +43,7 @@ export function set_cpu_slab(cache: KmemCache, c: KmemCacheCpu, slab: Slab): voi
 /** Push a slab. Context: local lock of `c`. */
 function push_partial(c: KmemCacheCpu, slab: Slab): void {
   const first = c.partial;
-  slab.in_hand = cpu_token();
+  hold(slab);
   slab.next = first;
   slab.slabs = first === 0 ? 1 : changetype<Slab>(<usize>first).slabs + 1;
   c.partial = <u32>changetype<usize>(slab);
@@ -91,14 +91,12 @@ export function unfreeze_partial(cache: KmemCache, slab: Slab, mode: u32): bool 
  * @returns the rest of the list, from the first slab whose lock was missed; 0 when all are gone.
  */
 export function put_partials(cache: KmemCache, first: usize, mode: u32): usize {
-  const noted = intent_set(INTENT_PUT_PARTIALS, first, 0, 0);
   while (first !== 0) {
     const slab = changetype<Slab>(first);
     const next = <usize>slab.next;
     if (!unfreeze_partial(cache, slab, mode)) break;
     first = next;
   }
-  intent_clear(noted);
   return first;
 }
 

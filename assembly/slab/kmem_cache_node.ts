@@ -6,8 +6,9 @@
  * Kernel: mm/slub.c struct kmem_cache_node, add_partial(), remove_partial(); 6.18.
  */
 import { KMEM_CACHE_NODE_SIZE, KmemCache, KmemCacheNode, SL_PARTIAL, Slab } from "../base/layout";
-import { fetch_add, fetch_sub, read_once, write_once } from "../sync/atomic";
-import { cpu_token, header } from "../sync/percpu";
+import { fetch_add, fetch_add64, read_once, read_once64, write_once } from "../sync/atomic";
+import { hold } from "../page/hand";
+import { header } from "../sync/percpu";
 import { DEACTIVATE_TO_TAIL } from "../sync/stat";
 
 /** @returns the partial lists of `cache` on `node`. */
@@ -27,7 +28,7 @@ export function nr_partial(node: KmemCacheNode): u32 {
   return read_once(changetype<usize>(node) + offsetof<KmemCacheNode>("nr_partial"));
 }
 
-function set_nr_partial(node: KmemCacheNode, count: u32): void {
+export function set_nr_partial(node: KmemCacheNode, count: u32): void {
   write_once(changetype<usize>(node) + offsetof<KmemCacheNode>("nr_partial"), count);
 }
 
@@ -61,7 +62,7 @@ export function add_partial(node: KmemCacheNode, slab: Slab, where: u32): void {
 
 /** Take a slab off the list, into this CPU's hand. */
 export function remove_partial(node: KmemCacheNode, slab: Slab): void {
-  slab.in_hand = cpu_token();
+  hold(slab);
   const next = slab.next;
   const prev = slab.prev;
   if (prev !== 0) changetype<Slab>(<usize>prev).next = next;
@@ -74,19 +75,22 @@ export function remove_partial(node: KmemCacheNode, slab: Slab): void {
   set_nr_partial(node, node.nr_partial - 1);
 }
 
-/** A slab of `objects` objects came into being. Context: any. */
-export function inc_slabs_node(node: KmemCacheNode, objects: u32): void {
-  fetch_add(changetype<usize>(node) + offsetof<KmemCacheNode>("nr_slabs"), 1);
-  fetch_add(changetype<usize>(node) + offsetof<KmemCacheNode>("total_objects"), objects);
+/**
+ * A slab of `objects` objects came into being; or, both negative, is given back. Meanwhile it is
+ * PG_INFLIGHT and leads to its cache: that and `slab_moves` let a walk over all pages tell
+ * whether the counts are right (reap/counts.ts). Context: any.
+ */
+export function count_slab(node: KmemCacheNode, slabs: i64, objects: i64): void {
+  fetch_add(changetype<usize>(node) + offsetof<KmemCacheNode>("slab_moves"), 1);
+  fetch_add64(node_counts(node), slabs + (objects << 32));
 }
 
-/** A slab of `objects` objects is given back. Context: any. */
-export function dec_slabs_node(node: KmemCacheNode, objects: u32): void {
-  fetch_sub(changetype<usize>(node) + offsetof<KmemCacheNode>("nr_slabs"), 1);
-  fetch_sub(changetype<usize>(node) + offsetof<KmemCacheNode>("total_objects"), objects);
+/** @returns the address of the word `total_objects | nr_slabs`. */
+export function node_counts(node: KmemCacheNode): usize {
+  return changetype<usize>(node) + offsetof<KmemCacheNode>("nr_slabs");
 }
 
 /** @returns slabs of this cache on the node, in any state. */
 export function node_nr_slabs(node: KmemCacheNode): u32 {
-  return read_once(changetype<usize>(node) + offsetof<KmemCacheNode>("nr_slabs"));
+  return <u32>read_once64(node_counts(node));
 }

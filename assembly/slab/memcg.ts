@@ -18,14 +18,14 @@ import { KmemCache, Page, Slab } from "../base/layout";
 import { Memcg } from "../base/layout_percpu";
 import { page_address, page_slab, virt_to_page } from "../page/page";
 import { cpu_area } from "../sync/percpu";
-import { charge_bytes, uncharge_bytes } from "./memcg_stock";
+import { charge_bytes, memcg_move, uncharge_bytes } from "./memcg_stock";
 import { obj_to_index } from "./object";
 
 /** Bytes that an object's entry takes in its slab, and is charged for. */
 export const CHARGE_BYTES: u32 = 4;
 
 /** @returns where the slab ends: entries lie right below. */
-function slab_end(slab: Slab): usize {
+export function slab_end(slab: Slab): usize {
   return page_address(slab) + (PAGE_SIZE << slab.order);
 }
 
@@ -34,7 +34,7 @@ function entry_of(cache: KmemCache, slab: Slab, object: usize): usize {
 }
 
 /** @returns what an object is charged, in bytes. Kernel: obj_full_size(), 6.18. */
-function obj_full_size(cache: KmemCache): u32 {
+export function obj_full_size(cache: KmemCache): u32 {
   return cache.size + CHARGE_BYTES;
 }
 
@@ -53,10 +53,14 @@ export function memcg_init_slab(cache: KmemCache, slab: Slab, objects: u32): voi
 export function memcg_charge_object(cache: KmemCache, object: usize): bool {
   const memcg = cpu_area().memcg;
   if (memcg === 0) return true;
-  if (!charge_bytes(changetype<Memcg>(<usize>memcg), obj_full_size(cache))) return false;
-  const slab = changetype<Slab>(page_slab(virt_to_page(object)));
-  store<u32>(entry_of(cache, slab, object), memcg);
-  return true;
+  memcg_move();
+  const charged = charge_bytes(changetype<Memcg>(<usize>memcg), obj_full_size(cache));
+  if (charged) {
+    const slab = changetype<Slab>(page_slab(virt_to_page(object)));
+    store<u32>(entry_of(cache, slab, object), memcg);
+  }
+  memcg_move();
+  return charged;
 }
 
 /** Discharge an object of a cache with SLAB_ACCOUNT. Context: any; the caller owns the object. */
@@ -64,8 +68,10 @@ export function memcg_uncharge_object(cache: KmemCache, slab: Slab, object: usiz
   const entry = entry_of(cache, slab, object);
   const memcg = load<u32>(entry);
   if (memcg === 0) return;
+  memcg_move();
   store<u32>(entry, 0);
   uncharge_bytes(changetype<Memcg>(<usize>memcg), obj_full_size(cache));
+  memcg_move();
 }
 
 /** @returns bytes of the pages of a large allocation. */
@@ -78,14 +84,18 @@ export function large_bytes(page: Page): u32 {
 export function memcg_charge_large(page: Page): bool {
   const memcg = cpu_area().memcg;
   if (memcg === 0) return true;
-  if (!charge_bytes(changetype<Memcg>(<usize>memcg), large_bytes(page))) return false;
-  page.flags = memcg;
-  return true;
+  memcg_move();
+  const charged = charge_bytes(changetype<Memcg>(<usize>memcg), large_bytes(page));
+  if (charged) page.flags = memcg;
+  memcg_move();
+  return charged;
 }
 
 /** Discharge them; `flags` is not 0. */
 export function memcg_uncharge_large(page: Page): void {
   const memcg = changetype<Memcg>(<usize>page.flags);
+  memcg_move();
   page.flags = 0;
   uncharge_bytes(memcg, large_bytes(page));
+  memcg_move();
 }

@@ -25,6 +25,7 @@ import {
   fetch_sub,
   read_once,
   read_once64,
+  write_once,
   write_once64,
 } from "../sync/atomic";
 import { local_trylock_irqsave, local_unlock_section } from "../sync/local_lock";
@@ -37,7 +38,7 @@ function usage_of(memcg: Memcg): usize {
   return changetype<usize>(memcg) + offsetof<Memcg>("usage_pages");
 }
 
-function free_of(memcg: Memcg): usize {
+export function free_of(memcg: Memcg): usize {
   return changetype<usize>(memcg) + offsetof<Memcg>("nr_charged_bytes");
 }
 
@@ -76,7 +77,7 @@ function try_charge_pages(memcg: Memcg, pages: u32): bool {
  * Races with the same elsewhere; a retry means that somebody got through, and the word is a mere
  * count, so it may as well have been away and come back. Context: any.
  */
-function add_free_bytes(memcg: Memcg, bytes: u32): void {
+export function add_free_bytes(memcg: Memcg, bytes: u32): void {
   if (bytes === 0) return;
   const word = free_of(memcg);
   while (true) {
@@ -98,12 +99,22 @@ function take_free_bytes(memcg: Memcg, bytes: u32): bool {
   }
 }
 
-function stock_of(area: usize): usize {
+export function stock_of(area: usize): usize {
   return area + CPU_MEMCG_STOCK;
 }
 
 /** Offset of the word `bytes | memcg` in a stock. */
 const WORD: usize = offsetof<MemcgStock>("memcg");
+
+/**
+ * This CPU begins or ends a charge or a discharge, what is written down about it included: a count
+ * of both, so that whoever measures a group knows whether anything moved (reap/charges.ts). Those of
+ * an NMI come in pairs inside.
+ */
+export function memcg_move(): void {
+  const moves = stock_of(this_cpu) + offsetof<MemcgStock>("moves");
+  write_once(moves, load<u32>(moves) + 1);
+}
 
 function unlock_stock(stock: usize): void {
   local_unlock_section(stock);
@@ -167,7 +178,9 @@ export function charge_bytes(memcg: Memcg, bytes: u32): bool {
 /** Give everything in this CPU's stock back. Context: task. Kernel: drain_local_stock(). */
 export function drain_stock(): void {
   // Nothing, to no group: what the stock had goes back to its owner.
+  memcg_move();
   uncharge_bytes(changetype<Memcg>(0), 0);
+  memcg_move();
 }
 
 /**

@@ -6,18 +6,16 @@
  */
 import { SLAB_TYPESAFE_BY_RCU } from "../base/config";
 import { call_ctor } from "../base/host";
-import { INTENT_DISCARD, INTENT_NEW_SLAB, KmemCache, PG_SLAB, Slab } from "../base/layout";
+import { KmemCache, PG_INFLIGHT, PG_SLAB, Slab } from "../base/layout";
 import { set_page_heads, set_page_kind } from "../page/page";
 import { alloc_pages, alloc_pages_thisnode, free_pages } from "../page/page_alloc";
 import { CALLBACK, context_enter, context_exit } from "../sync/context";
-import { intent_clear, intent_set } from "../sync/intent";
-import { cpu_token } from "../sync/percpu";
 import { ORDER_FALLBACK, stat } from "../sync/stat";
 import { TRACE_SLAB_ALLOC, TRACE_SLAB_FREE, trace } from "../sync/trace";
 import { debug_free } from "./debug";
 import { memcg_init_slab } from "./memcg";
 import { setup_slab_debug } from "./debug_object";
-import { dec_slabs_node, inc_slabs_node, slab_node } from "./kmem_cache_node";
+import { count_slab, slab_node } from "./kmem_cache_node";
 import { first_object, set_freepointer } from "./object";
 import { entry_offset, next_freelist_entry, random_start } from "./random_seq";
 import { rcu_queue_slab } from "./rcu";
@@ -68,20 +66,6 @@ function build_freelist(cache: KmemCache, start: usize, objects: u32): usize {
 }
 
 /**
- * From here on no address leads to the slab, and it leads to no cache.
- *
- * @param late true: its pages go back after a grace period
- */
-function give_pages_back(slab: Slab, late: bool, mode: u32): void {
-  set_page_heads(slab, slab.order, 0);
-  slab.slab_cache = 0;
-  slab.in_hand = 0;
-  set_slab_word(slab, 0);
-  if (late) rcu_queue_slab(slab);
-  else free_pages(slab, mode);
-}
-
-/**
  * Make a slab: in this CPU's hand, not frozen, all its objects on its own freelist.
  *
  * @param node preferred node, or NUMA_NO_NODE
@@ -93,44 +77,47 @@ export function allocate_slab(cache: KmemCache, node: i32, only: bool, mode: u32
   const address = alloc_slab_page(cache, node, only, mode);
   if (address === 0) return 0;
   const slab = changetype<Slab>(address);
-  const noted = intent_set(INTENT_NEW_SLAB, address, address, slab.order);
   const oo = slab.order === cache.oo >> 16 ? cache.oo : cache.min;
   const objects = oo & 0xffff;
   const start = first_object(cache, slab);
-  slab.slab_cache = <u32>changetype<usize>(cache);
   slab.flags = 0;
   slab.next = 0;
   slab.prev = 0;
   slab.slabs = 0;
   slab.flush_freelist = 0;
-  slab.in_hand = cpu_token();
   if (isDefined(SLUB_DEBUG)) setup_slab_debug(cache, slab, objects);
   memcg_init_slab(cache, slab, objects);
   const made = cache.ctor === 0 || construct(cache, start, objects);
   if (!made) {
-    give_pages_back(slab, false, mode);
-    intent_clear(noted);
+    free_pages(slab, mode);
     return 0;
   }
   set_slab_word(slab, make_word(build_freelist(cache, start, objects), 0, objects, false));
+  slab.slab_cache = <u32>changetype<usize>(cache);
+  count_slab(slab_node(cache, slab), 1, objects);
   set_page_kind(slab, PG_SLAB);
   set_page_heads(slab, slab.order, address);
-  inc_slabs_node(slab_node(cache, slab), objects);
-  intent_clear(noted);
   trace(TRACE_SLAB_ALLOC, address, changetype<usize>(cache), <usize>slab.order);
   return address;
 }
 
 /**
  * Give an empty slab back, at once or after a grace period, as its cache wants it. Law: inuse is
- * 0, no list has it, nobody froze it.
+ * 0, no list has it, nobody froze it, it is in this CPU's hand.
  *
  * Context: any with LOCK_TRY; otherwise no zone or pcp lock held.
  */
 export function discard_slab(cache: KmemCache, slab: Slab, mode: u32): void {
   trace(TRACE_SLAB_FREE, changetype<usize>(slab), changetype<usize>(cache), <usize>slab.order);
-  const noted = intent_set(INTENT_DISCARD, changetype<usize>(slab), 0, slab.order);
-  dec_slabs_node(slab_node(cache, slab), word_objects(slab_word(slab)));
-  give_pages_back(slab, (cache.flags & SLAB_TYPESAFE_BY_RCU) !== 0, mode);
-  intent_clear(noted);
+  set_page_kind(slab, PG_INFLIGHT);
+  // From here on no address leads to the slab; at last it leads to no cache.
+  set_page_heads(slab, slab.order, 0);
+  count_slab(slab_node(cache, slab), -1, -(<i64>word_objects(slab_word(slab))));
+  set_slab_word(slab, 0);
+  if ((cache.flags & SLAB_TYPESAFE_BY_RCU) !== 0) {
+    rcu_queue_slab(slab);
+  } else {
+    slab.slab_cache = 0;
+    free_pages(slab, mode);
+  }
 }

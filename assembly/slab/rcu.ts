@@ -14,7 +14,9 @@
  *                           yet          is wait_gp
  * ```
  * Lists move only forward, as a whole, and under the queue's lock; adding to `next` takes no lock.
- * Law: a PG_RCU page is in exactly one place of one queue, or in the hands of a CPU in a drain.
+ * Law: a PG_RCU page is in exactly one place of one queue, or in the hands of a CPU in a drain. It
+ * is in the hand of the CPU whose queue it is on, or in whose hands it is; on the heap's queue that
+ * means nothing.
  * Any CPU may move any queue, so an idle CPU's does not rot when somebody needs it (rcu_barrier()).
  * Kernel: mm/slab_common.c kvfree_call_rcu(), kfree_rcu_monitor(), kvfree_rcu_barrier(), mm/slub.c
  * rcu_free_slab(); 6.18 - differs: no timer; periods begin at safe points.
@@ -22,9 +24,10 @@
 import { LOCK_TRY, NUMA_NO_NODE, PAGE_SIZE } from "../base/config";
 import { HeapHeader, PG_RCU, Page, Slab } from "../base/layout";
 import { CpuArea, RcuData, RcuQueue } from "../base/layout_percpu";
+import { hold } from "../page/hand";
 import { page_address, page_slab, set_page_kind, virt_to_page } from "../page/page";
 import { alloc_pages, free_pages } from "../page/page_alloc";
-import { read_once, write_once } from "../sync/atomic";
+import { cmpxchg, read_once, write_once } from "../sync/atomic";
 import { lock_mode } from "../sync/context";
 import { llist_add, llist_del_all, llist_next } from "../sync/llist";
 import { cpu_area, header, heap_base, per_cpu } from "../sync/percpu";
@@ -37,37 +40,37 @@ import { drain_begin, drain_end } from "./defer";
 /** Addresses in one page. */
 const BATCH: u32 = <u32>(PAGE_SIZE >> 2);
 
-function queue_of(area: CpuArea): RcuQueue {
+export function queue_of(area: CpuArea): RcuQueue {
   return changetype<RcuQueue>(changetype<usize>(rcu_of(area)) + offsetof<RcuData>("lock"));
 }
 
-function heap_queue(): RcuQueue {
+export function heap_queue(): RcuQueue {
   return changetype<RcuQueue>(heap_base + offsetof<HeapHeader>("rcu_lock"));
 }
 
-function open_page(queue: RcuQueue): usize {
+export function open_page(queue: RcuQueue): usize {
   return changetype<usize>(queue) + offsetof<RcuQueue>("open");
 }
 
-function next_list(queue: RcuQueue): usize {
+export function next_list(queue: RcuQueue): usize {
   return changetype<usize>(queue) + offsetof<RcuQueue>("next");
 }
 
-function wait_list(queue: RcuQueue): usize {
+export function wait_list(queue: RcuQueue): usize {
   return changetype<usize>(queue) + offsetof<RcuQueue>("wait");
 }
 
-function wait_gp(queue: RcuQueue): usize {
+export function wait_gp(queue: RcuQueue): usize {
   return changetype<usize>(queue) + offsetof<RcuQueue>("wait_gp");
 }
 
 /** @returns false only for LOCK_TRY. */
-function lock_queue(queue: RcuQueue, mode: u32): bool {
+export function lock_queue(queue: RcuQueue, mode: u32): bool {
   while (!spin_lock(changetype<usize>(queue), mode)) if (mode === LOCK_TRY) return false;
   return true;
 }
 
-function unlock_queue(queue: RcuQueue): void {
+export function unlock_queue(queue: RcuQueue): void {
   spin_unlock(changetype<usize>(queue));
 }
 
@@ -97,6 +100,7 @@ export function rcu_queue_free(p: usize): bool {
       unlock_queue(queue);
       return false;
     }
+    changetype<Page>(fresh).slabs = 0;
     set_page_kind(changetype<Page>(fresh), PG_RCU);
     replace_open(queue, fresh);
     count = 0;
@@ -127,19 +131,40 @@ export function rcu_queued_last(p: usize): bool {
 export function rcu_queue_slab(slab: Slab): void {
   slab.slabs = 0;
   set_page_kind(slab, PG_RCU);
+  slab.slab_cache = 0;
   llist_add(changetype<usize>(slab) + offsetof<Page>("llnode"), next_list(queue_of(cpu_area())));
 }
 
-/** Free a list whose grace period is over. */
+/** Addresses of a page that are freed at once: as many as a death can lose. */
+const CHUNK: u32 = 16;
+
+/** Free a list whose grace period is over. The rest of a page is known at any time. */
 function free_waited(node: usize): void {
   const mode = lock_mode();
   while (node !== 0) {
     const page = changetype<Page>(node - offsetof<Page>("llnode"));
     node = llist_next(node);
-    free_bulk(page.slabs, page_address(page));
-    page.slabs = 0;
+    while (page.slabs !== 0) {
+      const count = min(page.slabs, CHUNK);
+      page.slabs = page.slabs - count;
+      free_bulk(count, page_address(page) + ((<usize>page.slabs) << 2));
+    }
     page.llnode = 0;
     free_pages(page, mode);
+  }
+}
+
+/**
+ * Take what has no period yet; `taking` says so meanwhile. Context: the queue's lock.
+ *
+ * Only the lock's holder takes any off, so a head that is still there was not taken. A miss means
+ * that a page came in front. @returns the first link, or 0.
+ */
+function take_next(queue: RcuQueue): u32 {
+  while (true) {
+    const first = read_once(next_list(queue));
+    queue.taking = first;
+    if (first === 0 || cmpxchg(next_list(queue), first, 0) === first) return first;
   }
 }
 
@@ -155,12 +180,13 @@ function advance(queue: RcuQueue, over: u32, mode: u32): bool {
   if (!lock_queue(queue, mode)) return false;
   if (queue.wait === 0) {
     replace_open(queue, 0);
-    const list = llist_del_all(next_list(queue));
+    const list = take_next(queue);
     if (list !== 0) {
       // The list is complete before its period begins, and whoever sees it sees its period.
       write_once(wait_gp(queue), start_grace_period());
-      write_once(wait_list(queue), <u32>list);
+      write_once(wait_list(queue), list);
     }
+    queue.taking = 0;
   }
   const period = queue.wait_gp;
   const list = <usize>queue.wait;
@@ -168,6 +194,9 @@ function advance(queue: RcuQueue, over: u32, mode: u32): bool {
   // From the queue to this CPU's drain without a gap, for a barrier that waits for drains.
   if (done) {
     const drain = drain_begin();
+    for (let node = list; node !== 0; node = llist_next(node)) {
+      hold(changetype<Page>(node - offsetof<Page>("llnode")));
+    }
     write_once(wait_list(queue), 0);
     unlock_queue(queue);
     free_waited(list);

@@ -22,7 +22,7 @@ export function unlock_cpu_slab(c: KmemCacheCpu): void {
   irq_work_check();
 }
 
-function list_lock_address(node: KmemCacheNode): usize {
+export function list_lock_address(node: KmemCacheNode): usize {
   return changetype<usize>(node) + offsetof<KmemCacheNode>("list_lock");
 }
 

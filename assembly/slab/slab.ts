@@ -12,7 +12,7 @@
  * Kernel: mm/slub.c struct slab, slab_update_freelist(); 6.18.
  */
 import { LOCK_BOUNDED, SLAB_NO_CMPXCHG } from "../base/config";
-import { KmemCache, Slab } from "../base/layout";
+import { KmemCache, KmemCacheCpu, Slab } from "../base/layout";
 import { cmpxchg_double, read_once64, write_once64 } from "../sync/atomic";
 import { spin_lock, spin_unlock } from "../sync/spinlock";
 import { CMPXCHG_DOUBLE_FAIL, stat } from "../sync/stat";
@@ -99,35 +99,26 @@ function update_locked(slab: Slab, old: u64, word: u64): bool {
 }
 
 /**
- * Take everything that is free in a frozen slab, and thaw it if nothing is.
+ * Freeze a slab, if it is not frozen yet, and take everything that is free in it.
  *
  * - Races with: remote frees to this slab, which add one object each; then retry.
  * - Ends: a retry means that a free got through, and there are at most `objects` of them.
+ * - The list is in no place between the cmpxchg and the store to the cpu freelist, but its first
+ *   object is noted in `c.moving`, for whoever recovers this CPU. Only this CPU takes from the
+ *   slab, so the list was taken exactly if the slab's own list does not have that object any more.
  *
- * @returns the list, or 0: then the slab is full and no longer a cpu slab.
- * Context: local lock of the CPU whose cpu slab this is (or is about to be).
- * Kernel: get_freelist(), 6.18.
+ * @returns the list, or 0 with nothing changed: the slab is full.
+ * Context: local lock of `c`; the slab is its cpu slab or in this CPU's hand.
+ * Kernel: get_freelist(), freeze_slab(), 6.18 - differs: a full slab is thawed by the caller.
  */
-export function get_freelist(cache: KmemCache, slab: Slab): usize {
+export function take_freelist(cache: KmemCache, c: KmemCacheCpu, slab: Slab): usize {
   while (true) {
     const old = slab_word(slab);
     const freelist = word_freelist(old);
-    const objects = word_objects(old);
-    const word = make_word(0, objects, objects, freelist !== 0);
-    if (slab_update_freelist(cache, slab, old, word)) return freelist;
-  }
-}
-
-/**
- * Make a slab that this CPU took off a partial list its cpu slab: freeze it and take its list.
- *
- * Races with remote frees only, as get_freelist(). Kernel: freeze_slab(), 6.18.
- */
-export function freeze_slab(cache: KmemCache, slab: Slab): usize {
-  while (true) {
-    const old = slab_word(slab);
+    if (freelist === 0) return 0;
+    c.moving = <u32>freelist;
     const objects = word_objects(old);
     const word = make_word(0, objects, objects, true);
-    if (slab_update_freelist(cache, slab, old, word)) return word_freelist(old);
+    if (slab_update_freelist(cache, slab, old, word)) return freelist;
   }
 }

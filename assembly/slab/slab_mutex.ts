@@ -8,16 +8,16 @@ import { HeapHeader } from "../base/layout";
 import { heap_base } from "../sync/percpu";
 import { spin_lock, spin_unlock } from "../sync/spinlock";
 
-function address(): usize {
+export function slab_mutex_address(): usize {
   return heap_base + offsetof<HeapHeader>("slab_mutex");
 }
 
 /** Take it. @param mode LOCK_BOUNDED or LOCK_WAIT. Context: task, no lock held. */
 export function lock_slab_mutex(mode: u32): void {
-  while (!spin_lock(address(), mode)) {}
+  while (!spin_lock(slab_mutex_address(), mode)) {}
 }
 
 /** Release it. */
 export function unlock_slab_mutex(): void {
-  spin_unlock(address());
+  spin_unlock(slab_mutex_address());
 }

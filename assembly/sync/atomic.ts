@@ -47,6 +47,11 @@ export function fetch_add(address: usize, value: u32): u32 {
   return atomic.add<u32>(address, value);
 }
 
+/** 64-bit fetch_add(), for two counts in one word. */
+export function fetch_add64(address: usize, value: u64): void {
+  atomic.add<u64>(address, value);
+}
+
 /** @returns the old value. */
 export function fetch_sub(address: usize, value: u32): u32 {
   return atomic.sub<u32>(address, value);

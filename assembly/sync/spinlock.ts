@@ -99,6 +99,19 @@ export function spin_unlock(lock: usize): void {
   trace(TRACE_UNLOCK, lock, 0, 0);
 }
 
+/**
+ * Make a dead owner's lock this CPU's (reap/). Nobody else changes the owner of a lock that is held,
+ * so a miss is a waiter that marked it. Context: `dead` owns it, and no other CPU recovers that.
+ */
+export function spin_take_over(lock: usize, dead: u32): void {
+  context_enter(IRQ_OFF);
+  while (true) {
+    const seen = read_once(lock);
+    if (cmpxchg(lock, seen, seen - dead + cpu_token()) === seen) break;
+  }
+  lockdep_acquired(lock);
+}
+
 /** @returns the token of a lock's owner, or 0. Context: any. */
 export function spin_owner(lock: usize): u32 {
   return read_once(lock) & ~SLEEPERS;

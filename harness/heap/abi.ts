@@ -188,26 +188,22 @@ export function hasReap(module: WebAssembly.Module): boolean {
   return WebAssembly.Module.exports(module).some(({ name }) => name === "cpu_reap");
 }
 
-/**
- * cpu_reap() of the module `reap` on the same memory.
- *
- * @param registers of the CPU it runs as: addresses of its area, the heap and page 0's descriptor
- */
+/** cpu_reap() of the module `reap` on the same memory, as a CPU that the caller is. */
 export function instantiateReap(
   module: WebAssembly.Module,
   memory: WebAssembly.Memory,
-  registers: readonly [area: number, base: number, map: number],
+  { base, cpu }: { readonly base: number; readonly cpu: number },
 ): ReapCall {
   const host = { call_ctor: () => 1, call_trace: ignore, call_lockdep: ignore };
   const { exports } = instantiateSync(module, {
     env: { memory },
     host: { ...host, slab_report: ignore },
   }).instance;
-  const { set_registers, cpu_reap } = exports as unknown as {
-    readonly set_registers: (area: number, base: number, map: number) => void;
+  const { cpu_stand_in, cpu_reap } = exports as unknown as {
+    readonly cpu_stand_in: (base: number, cpu: number) => void;
     readonly cpu_reap: ReapCall;
   };
-  set_registers(...registers);
+  cpu_stand_in(base, cpu);
   return cpu_reap;
 }
 

@@ -32,7 +32,7 @@ const STRUCTS = {
   kmem_cache_cpu: ["freelist", "tid", "slab", "partial", "lock", "defer_free_objects"],
   cpu_area: [
     ...["preempt_count", "cpu", "task_mode", "node", "current", "fail_seen", "fail_done"],
-    ...["state", "drain_depth", "ops", "memcg", "irq_pending", "intent", "pcp_lock", "pcp_list"],
+    ...["state", "drain_depth", "ops", "memcg", "irq_pending", "pcp_lock", "pcp_list"],
     ...["pcp_count", "defer_objects", "defer_slabs"],
     ...["bug_code", "bug_cache", "bug_slab", "bug_object"],
   ],
@@ -46,6 +46,10 @@ const STRUCTS = {
   page: [
     ...["freelist", "counters", "slab_cache", "kind", "head", "next", "prev", "slabs", "llnode"],
     ...["flush_freelist", "in_hand", "order", "nr_pages", "node", "flags", "lock"],
+  ],
+  reap_report: [
+    ...["locks", "slabs", "pages", "objects", "freelists", "rcu_pages", "charges", "lost"],
+    "tracked",
   ],
   track: ["op", "cpu", "pid", "when"],
 } as const;

@@ -20,13 +20,22 @@ export interface ReapReport {
   readonly slabs: number;
   /** Pages of 4 KiB that it kept or had in its hands, which are free again. */
   readonly pages: number;
-  /** Objects whose free it had put off, which are free now or wait for the others. */
+  /** Objects whose free it had put off, or was about to make for others: they are free now. */
   readonly objects: number;
+  /** Free objects of its slabs that were on their way from one list to another. */
+  readonly freeObjects: number;
+  /** Pages of objects that wait for a grace period, which another CPU has now. */
+  readonly rcuPages: number;
+  /** Bytes that memory control groups were charged for nothing. */
+  readonly chargedBytes: number;
   /**
-   * Objects that it is known to have had in its hands and that nobody can have any more. Those it
-   * had allocated are not among them: they stay as they are, for whoever has their addresses.
+   * Objects that may be lost, at most: those that it was freeing for others. The argument of a free
+   * of its own and the result of an allocation, which nobody can know of, come on top. What it had
+   * allocated is no loss: it stays as it is, for whoever has the addresses.
    */
   readonly lost: number;
+  /** Objects in use that it allocated, of caches that note so; null in builds without slab_debug. */
+  readonly tracked: number | null;
 }
 
 const CPU_FREE = 0;
@@ -63,32 +72,36 @@ export function reapAs(
   victim: number,
 ): ReapReport {
   checkTask(state, "heap.reap");
-  const { view, memory, area } = state;
+  const { view, area } = state;
   const own = module === null ? reapCallOf(state.exports) : null;
   const reap = own ?? reaperOf(state, module as WebAssembly.Module);
   const report = area + view.table.constants.CPU_SCRATCH;
-  new Uint32Array(memory.buffer, report, REPORT_WORDS).fill(0);
-  if (reap(victim, report) === 1) return readReport(memory, report, victim);
+  if (reap(victim, report) === 1) return readReport(view, report, victim);
   throw new RangeError(
     `heap.reap: cpu: expected a CPU that nobody reaps yet, got ${victim}; ` +
       "its number is free once the other call has returned",
   );
 }
 
-function reaperOf({ view, memory, area }: CpuState, module: WebAssembly.Module): ReapCall {
-  return instantiateReap(module, memory, [area, view.base, view.header().mem_map]);
+function reaperOf({ view, memory, id }: CpuState, module: WebAssembly.Module): ReapCall {
+  return instantiateReap(module, memory, { base: view.base, cpu: id });
 }
 
-/** Words at CPU_SCRATCH: the ReapReport of assembly/reap/. */
-const REPORT_WORDS = 8;
-
-function readReport(memory: WebAssembly.Memory, at: number, cpu: number): ReapReport {
-  const [locks = 0, slabs = 0, pages = 0, objects = 0, lost = 0] = new Uint32Array(
-    memory.buffer,
-    at,
-    REPORT_WORDS,
-  );
-  return { cpu, locks, slabs, pages, objects, lost };
+function readReport(view: HeapView, at: number, cpu: number): ReapReport {
+  view.refresh();
+  const { reap_report: of } = view.table.offsets;
+  return {
+    cpu,
+    locks: view.u32(at + of.locks),
+    slabs: view.u32(at + of.slabs),
+    pages: view.u32(at + of.pages),
+    objects: view.u32(at + of.objects),
+    freeObjects: view.u32(at + of.freelists),
+    rcuPages: view.u32(at + of.rcu_pages),
+    chargedBytes: view.u32(at + of.charges),
+    lost: view.u32(at + of.lost),
+    tracked: view.table.build.debugs ? view.u32(at + of.tracked) : null,
+  };
 }
 
 /** Whether some thread is that CPU, or reaps it. */

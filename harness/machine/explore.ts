@@ -116,7 +116,7 @@ export async function explore(stage: Stage, options: ExploreOptions): Promise<Ex
     search.lastRound = 0;
     const ended = await search.round(policy, options, deadline);
     complete = ended && options.policy === "dfs";
-    if (!ended || !bounds.learns || !machine.conflicts.grew) break;
+    if (!ended || !usesConflicts(bounds) || !machine.conflicts.grew) break;
   }
   return {
     schedules: search.schedules,
@@ -132,6 +132,11 @@ export async function explore(stage: Stage, options: ExploreOptions): Promise<Ex
     finding: search.finding,
     seconds: (performance.now() - begun) / 1000,
   };
+}
+
+/** Whether what conflicts says where something is offered. Deaths do without. */
+function usesConflicts({ learns, preemptions, handlers }: Bounds): boolean {
+  return learns && (preemptions > 0 || handlers > 0);
 }
 
 export function boundsOf(options: ExploreOptions): Bounds {

@@ -63,7 +63,7 @@ describe("what should be found is found", () => {
 
   test("an object that was in nobody's hands may not be lost", async () => {
     const { machine } = await makeStage(parseScenario("model/64/task:k0"));
-    const losses = new Losses(machine.module.table.sites);
+    const losses = new Losses(machine.module.table.sites, () => 0);
     losses.begin();
     expect(losses.unexplained([4096])).toEqual([4096]);
     expect(losses.counts).toMatchObject({ argument: 0, result: 0, allowance: 0 });

@@ -9,7 +9,6 @@ export const MUTANTS = [
     what: "a slow free whose cmpxchg missed goes on as if it had not: the object is lost",
     file: "slab/free.ts",
     find: `    if (!try_update(cache, slab, old, word) && !update_slow(cache, slab, old, word)) {
-      intent_clear(noted);
       if (locked) list_unlock(slab_node(cache, slab));
       continue;
     }`,

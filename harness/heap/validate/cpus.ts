@@ -18,7 +18,7 @@ export function checkCpus(inspection: Inspection): void {
     const where = `cpu ${number}`;
     const expect = (
       invariant: "A0-context" | "T27-drain",
-      name: "cpu" | "preempt_count" | "intent" | "drain_depth",
+      name: "cpu" | "preempt_count" | "drain_depth",
       value: number,
     ) => {
       if (cpu[name] === value) return;
@@ -30,7 +30,6 @@ export function checkCpus(inspection: Inspection): void {
     }
     if (cpu.state === CPU_TAKEN) expect("A0-context", "cpu", number);
     expect("A0-context", "preempt_count", 0);
-    expect("A0-context", "intent", 0);
     expect("T27-drain", "drain_depth", 0);
     const pageCount = checkPageLists(inspection, cpu, number);
     checkCaches(inspection, cpu, number, pageCount);

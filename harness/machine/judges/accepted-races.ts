@@ -2,8 +2,8 @@
  * The races that are part of the design: each by its field and by the two places in the sources
  * that meet there, so that a third place is a finding.
  *
- * All of them need a task that is moved to another CPU in the middle of a fast path. As long as
- * none is, nothing is accepted.
+ * Most of them need a task that is moved to another CPU in the middle of a fast path. As long as
+ * none is, they are not accepted.
  */
 import type { HeapView } from "../../heap/view.js";
 import type { Machine } from "../core/machine.js";
@@ -13,7 +13,15 @@ import { nameAddress } from "../timeline/address-name.js";
 import type { Race } from "./races.js";
 
 /** One side: a kind of access in a function of the sources; or a user's write. */
-type Side = { readonly kind: SiteKind; readonly in: readonly string[] } | "user";
+type Side = Place | "user";
+
+interface Place {
+  readonly kind: SiteKind;
+  /** Functions of the sources. */
+  readonly in: readonly string[];
+  /** The function of the binary that they were inlined into; undefined: any. */
+  readonly inside?: RegExp;
+}
 
 interface AcceptedRace {
   /** Name of the field, as a timeline has it. */
@@ -21,6 +29,8 @@ interface AcceptedRace {
   readonly one: Side;
   readonly other: Side;
   readonly because: string;
+  /** It happens to tasks that stay on their CPUs, too. */
+  readonly always?: boolean;
 }
 
 const POP_LINK: Side = { kind: "load", in: ["get_freepointer"] };
@@ -51,6 +61,16 @@ export const ACCEPTED_RACES: readonly AcceptedRace[] = [
       "a task that was moved reads the word of its old CPU, perhaps torn; its own cmpxchg is on " +
       "the new CPU's word, whose tid is another",
   },
+  {
+    field: /\bin_hand$/,
+    one: { kind: "cmpxchg", in: ["cmpxchg"], inside: /\/deactivate\/thaw$/ },
+    other: {
+      kind: "store",
+      in: ["add_partial", "push", "hold", "prepare_page", "thaw", "defer_slab"],
+    },
+    because: "who lets go of a thawed slab looks for its own mark, and any other store is kept",
+    always: true,
+  },
 ];
 
 /** @returns whether a race that a schedule showed is one of them. */
@@ -71,15 +91,19 @@ export function acceptRaces(machine: Machine, view: HeapView): (race: Race) => b
   };
   return ({ site, other, address }) => {
     const all = candidates(site, other);
-    if (all.length === 0 || !machine.deviations.some(({ code }) => actionOf(code) >= MIGRATE)) {
-      return false;
-    }
+    if (all.length === 0) return false;
+    const isMoved = machine.deviations.some(({ code }) => actionOf(code) >= MIGRATE);
     const name = nameAddress(view, address);
-    return all.some(({ field }) => field.test(name));
+    return all.some(({ field, always = false }) => (always || isMoved) && field.test(name));
   };
 }
 
 function matches(side: Side, site: Site | undefined): boolean {
   if (side === "user" || site === undefined) return side === "user" && site === undefined;
-  return site.kind === side.kind && side.in.includes(site.place?.function ?? "");
+  const { kind, in: names, inside } = side;
+  return (
+    site.kind === kind &&
+    names.includes(site.place?.function ?? "") &&
+    (inside === undefined || inside.test(site.function))
+  );
 }

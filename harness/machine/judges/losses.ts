@@ -5,20 +5,13 @@
  * object for each interrupted allocation, whose result nobody ever saw; in every frame, also below
  * a handler. Objects that a task owned stay what they were: nobody may free them for it.
  *
- * What the allocator must be allowed beyond that is listed by function in ALLOWANCES, and counted.
+ * The allocator must be allowed one more thing: the object that a drain was about to free for others,
+ * one for each drain that the dead task was in the middle of (CpuArea.drain_depth). Such losses are
+ * counted by the function that it died in.
  */
 import type { Site } from "../instrument/sites.js";
 import type { Fibre } from "../core/fibre.js";
 import { Watcher } from "../core/watcher.js";
-
-/** A place where more may be lost: the access that was made last, by the function it is in. */
-export interface Allowance {
-  readonly after: RegExp;
-  readonly kind: Site["kind"];
-  readonly because: string;
-}
-
-export const ALLOWANCES: readonly Allowance[] = [];
 
 /**
  * Objects lost in the ends that were judged, by why they may be: given to an interrupted free, had
@@ -34,28 +27,29 @@ export interface LossCounts {
 export class Losses extends Watcher {
   readonly #words: Int32Array;
   readonly #sites: readonly Site[];
-  readonly #allowances: readonly Allowance[];
+  readonly #drainsOf: (cpu: number) => number;
   /** Tasks that died in this schedule, in order. */
   readonly dead: Fibre[] = [];
   /** What interrupted frees were given. */
   readonly #arguments = new Set<number>();
   /** Allocations that were interrupted. */
   #results = 0;
-  /** Functions in which an allowance covers what was lost. */
+  /** The function that a task died in, for each drain it was in the middle of. */
   readonly #allowed: string[] = [];
   readonly counts: LossCounts = { argument: 0, result: 0, allowance: 0, functions: {} };
   /** Deaths in all schedules. */
   deaths = 0;
 
+  /** @param drainsOf drains that a CPU is in the middle of, as the memory says */
   constructor(
     { words }: { readonly words: Int32Array },
     sites: readonly Site[],
-    allowances: readonly Allowance[] = ALLOWANCES,
+    drainsOf: (cpu: number) => number,
   ) {
     super();
     this.#words = words;
     this.#sites = sites;
-    this.#allowances = allowances;
+    this.#drainsOf = drainsOf;
   }
 
   override begin(): void {
@@ -78,13 +72,9 @@ export class Losses extends Watcher {
         this.#arguments.add((this.#words[(array >>> 2) + index] as number) >>> 0);
       }
       if (role === "alloc" || role === "realloc") this.#results += count;
-      const site = this.#sites[frame.last];
-      if (site !== undefined && this.#isAllowed(site)) this.#allowed.push(site.function);
     }
-  }
-
-  #isAllowed({ function: name, kind }: Site): boolean {
-    return this.#allowances.some((each) => each.kind === kind && each.after.test(name));
+    const name = this.#sites[fibre.site]?.function ?? "";
+    for (let left = this.#drainsOf(fibre.cpu); left > 0; left--) this.#allowed.push(name);
   }
 
   /** What distinguishes schedules that leave the same memory. */
@@ -102,11 +92,12 @@ export class Losses extends Watcher {
    */
   unexplained(lost: Iterable<number>): number[] {
     let resultsLeft = this.#results;
+    const allowed = [...this.#allowed];
     const left: number[] = [];
     for (const object of lost) {
       if (this.#arguments.has(object)) this.counts.argument++;
       else if (resultsLeft-- > 0) this.counts.result++;
-      else if (this.#allowed.length > 0) this.#countAllowance(this.#allowed[0] as string);
+      else if (allowed.length > 0) this.#countAllowance(allowed.pop() as string);
       else left.push(object);
     }
     return left;

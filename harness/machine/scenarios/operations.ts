@@ -24,8 +24,9 @@ const NAMES = ["own", "two", "grp"] as const;
 /** Arrays of bulk calls come behind the names, below the stacks. */
 const ARRAYS_AT = NAMES_AT + NAMES.length * NAME_BYTES;
 
-/** Where cpu_reap() counts what it found. */
+/** Where cpu_reap() counts what it found: a place for each task. */
 const REPORT_AT = 2048;
+const REPORT_BYTES = 128;
 
 /** One step of a program. */
 export interface Step {
@@ -48,6 +49,8 @@ export interface Around {
   readonly cpus: readonly number[];
   /** The CPU that the step is for, which is also its instance. */
   readonly cpu: number;
+  /** The task that the step is for. */
+  readonly fibre: number;
 }
 
 interface Letter {
@@ -192,8 +195,9 @@ export class OperationMaker {
   }
 }
 
-function reap(call: string, task: number, { cpus }: Around): Operation {
-  return { ...operation(call, cpus[task] ?? 0, REPORT_AT), awaits: task };
+function reap(call: string, task: number, { cpus, fibre }: Around): Operation {
+  const report = REPORT_AT + fibre * REPORT_BYTES;
+  return { ...operation(call, cpus[task] ?? 0, report), awaits: task };
 }
 
 /** `.call:argument:argument.` with its result into a slot, if one follows. */
@@ -213,7 +217,7 @@ function argument(text: string, { cache, bytes, heapBase, cpu }: Around): Argume
 
 /** Whether an argument of a call by its name is one. */
 export function isArgument(text: string): boolean {
-  const around = { cache: 1, bytes: 1, heapBase: 1, cpu: 1, cpus: [] };
+  const around = { cache: 1, bytes: 1, heapBase: 1, cpu: 1, cpus: [], fibre: 0 };
   const value = argument(text, around);
   return typeof value === "object" || Number.isInteger(value);
 }

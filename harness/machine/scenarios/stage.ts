@@ -38,6 +38,8 @@ const LOCK_BOUNDED = 1;
 const LOCK_WAIT = 2;
 /** Accesses that no nolock call of a tiny heap needs more of. */
 export const NOLOCK_STEPS_MAX = 3000;
+/** Objects that a drain of what waited for a grace period frees at once (assembly/slab/rcu.ts). */
+const RCU_CHUNK = 16;
 
 export interface Stage {
   readonly scenario: Scenario;
@@ -87,12 +89,12 @@ export function stageOf(scenario: Scenario, module: MachineModule): Stage {
   const around = { cache, bytes: scenario.bytes, heapBase: base, cpus };
   for (const { cpu, program } of scenario.setup) {
     for (const step of program)
-      runNow(machine, cpu, maker.make(step, { ...around, cpu }), ownership);
+      runNow(machine, cpu, maker.make(step, { ...around, cpu, fibre: 0 }), ownership);
   }
   if (scenario.fail >= 0) makeFail(machine, base, scenario.fail);
   const isCold = scenario.flags.has("cold");
   const tasks = scenario.tasks.map(({ cpu, program }, fibre): Task => {
-    const make = (step: Step) => maker.make(step, { ...around, cpu });
+    const make = (step: Step) => maker.make(step, { ...around, cpu, fibre });
     const handler = handlerOf(scenario, fibre).map(make);
     const nmi = [operation("nmi_enter"), ...handler, operation("nmi_exit")];
     const comesAndGoes = isCold || program.some(({ letter }) => letter === "h" || letter === "H");
@@ -105,7 +107,11 @@ export function stageOf(scenario: Scenario, module: MachineModule): Stage {
       mayDie: mayDie(scenario, fibre),
     };
   });
-  const losses = new Losses(machine, module.table.sites);
+  const drainDepth = table.offsets.cpu_area.drain_depth;
+  const each = usesRcu(scenario) ? RCU_CHUNK : 1;
+  const drainsOf = (cpu: number) =>
+    each * (machine.words[((areas[cpu] as number) + drainDepth) >>> 2] ?? 0);
+  const losses = new Losses(machine, module.table.sites, drainsOf);
   const quiescence = new Quiescence(machine, view, ownership, losses);
   const { flags } = scenario;
   const losesCounts = scenario.handler.length > 0 || sharesCpus(scenario);
@@ -183,6 +189,12 @@ function makeCache(
     if (scenario.cpuPartial === 0) machine.words[each] = 0;
   }
   return cache;
+}
+
+/** Whether anything waits for grace periods, and is freed many at a time. */
+function usesRcu({ tasks, handler, setup }: Scenario): boolean {
+  const programs = [...tasks, ...setup].flatMap(({ program }) => program);
+  return [...programs, ...handler].some(({ letter }) => letter === "r");
 }
 
 /** A step of the setup, before any schedule. */

@@ -193,7 +193,6 @@ export const SLAB_DAMAGE = {
       "in an NMI",
       (copy) => copy.patch("cpu_area", copy.view.cpu(0).address, "preempt_count", 4096),
     ],
-    ["an intent", (copy) => copy.patch("cpu_area", copy.view.cpu(0).address, "intent", 3)],
     ["a number", (copy) => copy.patch("cpu_area", copy.view.cpu(0).address, "cpu", 1)],
     ["a state", (copy) => copy.patch("cpu_area", copy.view.cpu(0).address, "state", 5)],
   ],

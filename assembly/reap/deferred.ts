@@ -1,0 +1,45 @@
+/** What a dead CPU had deferred or was draining: freed by this CPU. */
+import { CACHE_FREE, KmemCache } from "../base/layout";
+import { CpuArea, MAX_DRAINS } from "../base/layout_percpu";
+import { ReapReport } from "../base/layout_reap";
+import { fetch_add, read_once, write_once } from "../sync/atomic";
+import { llist_del_all, llist_next } from "../sync/llist";
+import { cpu_cache_of, header } from "../sync/percpu";
+import { cpu_cache_list, cpu_objects, drain_begin, drain_end, free_deferred } from "../slab/defer";
+import { cache_at, cache_state } from "../slab/kmem_cache";
+import { note } from "./dead";
+
+/** Free the list whose first link is noted at `rest`: what is left is there at any time. */
+function free_rest(rest: usize, report: usize, mode: u32): void {
+  while (true) {
+    const link = <usize>load<u32>(rest);
+    if (link === 0) return;
+    store<u32>(rest, <u32>llist_next(link));
+    free_deferred(link, mode);
+    note(report, offsetof<ReapReport>("objects"), 1);
+  }
+}
+
+/** Free what was taken off lists, and what waits on those of this CPU alone. */
+export function free_deferred_of(area: CpuArea, report: usize, mode: u32): void {
+  const address = changetype<usize>(area);
+  const first = address + offsetof<CpuArea>("drain_rest");
+  const depth = address + offsetof<CpuArea>("drain_depth");
+  // A barrier must not find that nothing is in anybody's hands.
+  const drain = drain_begin();
+  note(report, offsetof<ReapReport>("lost"), read_once(depth));
+  for (let i: u32 = 0; i < MAX_DRAINS; i++) free_rest(first + ((<usize>i) << 2), report, mode);
+  write_once(address + offsetof<CpuArea>("irq_pending"), 0);
+  store<u32>(first, <u32>llist_del_all(cpu_objects(area)));
+  free_rest(first, report, mode);
+  const count = header().nr_caches;
+  for (let index: u32 = 1; index < count; index++) {
+    const cache: KmemCache = cache_at(index);
+    if (cache_state(cache) === CACHE_FREE) continue;
+    store<u32>(first, <u32>llist_del_all(cpu_cache_list(cpu_cache_of(area, cache))));
+    free_rest(first, report, mode);
+  }
+  write_once(depth, 0);
+  fetch_add(address + offsetof<CpuArea>("drain_seq"), 1);
+  drain_end(drain);
+}
