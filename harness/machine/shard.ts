@@ -21,10 +21,6 @@ export function parseShard(text: string): Shard | null {
   return isRight ? shard : null;
 }
 
-export function formatShard({ index, count }: Shard): string {
-  return `${index}/${count}`;
-}
-
 /** Whether the thing at `place` of a list of equally costly things is the shard's. */
 export function isOfShard(place: number, shard: Shard | null): boolean {
   return shard === null || place % shard.count === shard.index;

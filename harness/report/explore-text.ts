@@ -93,8 +93,13 @@ function table(scenarios: readonly ScenarioRow[]): string {
 }
 
 function proved({ complete, missProbability }: ScenarioRow): string {
-  if (missProbability !== null) return missProbability.toFixed(3);
+  if (missProbability !== null) return probability(missProbability);
   return complete ? "yes" : "no";
+}
+
+/** Never rounded up to certainty. */
+function probability(value: number): string {
+  return value > 0.999 ? ">0.999" : value.toFixed(3);
 }
 
 function families(rows: readonly FamilyRow[]): string {
@@ -109,7 +114,7 @@ function families(rows: readonly FamilyRow[]): string {
 
 /** `12 (0), 9 (1)`: so many within so many preemptions. */
 function within({ complete, missProbability }: FamilyRow): string {
-  if (missProbability !== null) return missProbability.toFixed(3);
+  if (missProbability !== null) return probability(missProbability);
   const [only] = complete;
   if (complete.length === 1 && only !== undefined) return full(only.programs);
   return complete.map(({ bound, programs }) => `${full(programs)} (${bound})`).join(", ");
