@@ -66,9 +66,8 @@ export function set_preempt_count(value: u32): void {
  */
 export function poll(): void {
   irq_work_check();
-  const mode = lock_mode();
-  if (mode === LOCK_TRY) return;
-  serve_growth(mode);
+  if (lock_mode() === LOCK_TRY) return;
+  serve_growth();
   rcu_serve();
 }
 

@@ -6,11 +6,17 @@
  * memory the next time. Growth is an eighth of what there is, at least 1 MiB, so that a heap
  * grows in a logarithmic number of steps.
  */
-import { BLOCK_PAGES, LOCK_BOUNDED, MAX_PAGE_ORDER, PAGES_PER_WASM_PAGE } from "../base/config";
+import {
+  BLOCK_PAGES,
+  LOCK_BOUNDED,
+  LOCK_TRY,
+  MAX_PAGE_ORDER,
+  PAGES_PER_WASM_PAGE,
+} from "../base/config";
 import { HeapHeader, PG_HOLE } from "../base/layout";
 import { read_once, write_once, xchg } from "../sync/atomic";
 import { header, heap_base } from "../sync/percpu";
-import { spin_is_free, spin_lock, spin_unlock } from "../sync/spinlock";
+import { spin_lock, spin_unlock } from "../sync/spinlock";
 import { free_pages_range, node_zone, pfn_to_nid, zone_lock, zone_unlock } from "./buddy";
 import { pfn_to_page, set_page_kind } from "./page";
 
@@ -88,6 +94,13 @@ function within_reach(head: HeapHeader, pages: u32): bool {
 }
 
 /**
+ * How often a CPU that may not sleep tries, each time for some 30 us, while another grows the
+ * memory: memory.grow takes milliseconds, and whoever is in it may be off its core. LOCK_TRY, which is
+ * 0, tries once.
+ */
+const MAX_TRIES: u32 = 2048;
+
+/**
  * Grow the memory so that a block of `pages` pages can be had, if the maximum allows.
  *
  * @param seen_end end_pfn when the caller found nothing: if it has moved since, another CPU grew
@@ -96,7 +109,9 @@ function within_reach(head: HeapHeader, pages: u32): bool {
  */
 export function grow_memory(pages: u32, seen_end: u32, mode: u32): bool {
   const lock = heap_base + offsetof<HeapHeader>("grow_lock");
-  if (!spin_lock(lock, mode)) return false;
+  for (let tries: u32 = 0; !spin_lock(lock, mode); tries++) {
+    if (tries === mode * MAX_TRIES) return false;
+  }
   const head = header();
   let grown = head.end_pfn !== seen_end;
   if (!grown && within_reach(head, pages)) {
@@ -110,22 +125,20 @@ export function grow_memory(pages: u32, seen_end: u32, mode: u32): bool {
   return grown;
 }
 
-/** @returns true while some CPU grows the memory. Context: any. */
-export function is_growing(): bool {
-  return !spin_is_free(heap_base + offsetof<HeapHeader>("grow_lock"));
-}
-
 /** Note that a nolock caller missed `pages` pages. Context: any. */
 export function request_growth(pages: u32): void {
   write_once(heap_base + offsetof<HeapHeader>("grow_request"), pages);
 }
 
-/** Fulfil what nolock callers wished for. Context: ordinary slow paths, no lock held. */
-export function serve_growth(mode: u32): void {
+/**
+ * Fulfil what nolock callers wished for; if somebody else is at it, that will do. Context: ordinary
+ * slow paths, no lock held.
+ */
+export function serve_growth(): void {
   const request = heap_base + offsetof<HeapHeader>("grow_request");
   if (read_once(request) === 0) return;
   const pages = xchg(request, 0);
-  if (pages !== 0) grow_memory(pages, end_pfn(), mode);
+  if (pages !== 0) grow_memory(pages, end_pfn(), LOCK_TRY);
 }
 
 export function grow_lock_address(): usize {

@@ -21,7 +21,7 @@ import {
   zone_lock,
   zone_unlock,
 } from "./buddy";
-import { end_pfn, grow_memory, is_growing, request_growth } from "./grow";
+import { end_pfn, grow_memory, request_growth } from "./grow";
 import { hold } from "./hand";
 import { page_to_pfn, set_page_kind } from "./page";
 import { drain_all_pages, pcp_alloc, pcp_free, pcp_serves } from "./pcp";
@@ -58,11 +58,11 @@ export function alloc_pages_thisnode(order: u32, node: u32, mode: u32): usize {
 }
 
 /**
- * How often a CPU that may not sleep looks again after it missed a lock, each time for some 30 us
- * of spinning: longer than a holder is off its core on a busy machine, and than memory.grow takes.
- * Growing instead would not be faster, since new pages enter their zone under the same lock.
+ * How often a CPU that may not sleep looks again after it missed a lock: longer than a holder is
+ * off its core on a busy machine. Growing instead would not be faster, since new pages enter
+ * their zone under the same lock.
  */
-const MAX_MISSES: u32 = 2048;
+const MAX_MISSES: u32 = 512;
 
 /** @returns true if some zone seems to have a block for `order`. Context: any. */
 function zones_have(order: u32): bool {
@@ -71,14 +71,6 @@ function zones_have(order: u32): bool {
     if (zone_has(node_zone(node), order)) return true;
   }
   return false;
-}
-
-/**
- * @returns true if grow_memory() said no only because another CPU was at it for longer than this
- * one may spin: memory.grow can take milliseconds. Context: any.
- */
-function missed_growth(mode: u32): bool {
-  return mode === LOCK_BOUNDED && is_growing();
 }
 
 /** Take in the blocks whose free found its zone locked. @returns true if there were any. */
@@ -129,12 +121,8 @@ export function alloc_pages(order: u32, node: i32, mode: u32): usize {
       continue;
     }
     // Ends: each turn took in blocks that others freed, or grew the memory, which has a maximum,
-    // or missed the lock of who grows it, which is counted, or is the last.
+    // or is the last.
     if (drain_deferred_zones(mode) || grow_memory(1 << order, seen_end, mode)) continue;
-    if (missed_growth(mode) && misses < MAX_MISSES) {
-      misses++;
-      continue;
-    }
     gather_pages(mode);
     page = alloc_from_zones(node, order, mode);
     break;
@@ -160,10 +148,6 @@ export function alloc_large_run(pages: u32, mode: u32): usize {
     }
     if (page !== 0 || mode === LOCK_TRY) break;
     if (drain_deferred_zones(mode) || grow_memory(pages, seen_end, mode)) continue;
-    if (missed_growth(mode) && misses < MAX_MISSES) {
-      misses++;
-      continue;
-    }
     gather_pages(mode);
     page = alloc_run(pages, mode);
     break;

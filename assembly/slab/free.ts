@@ -5,7 +5,7 @@
  */
 import { KmemCache, Slab } from "../base/layout";
 import { claim, hold } from "../page/hand";
-import { preempt_count } from "../sync/context";
+import { NOLOCK, context_enter, context_exit, preempt_count } from "../sync/context";
 import { is_rt } from "../sync/local_lock";
 import {
   cpu_area,
@@ -78,9 +78,15 @@ export function free_to_cpu_slab(cache: KmemCache, slab: Slab, head: usize, tail
   }
 }
 
-/** The same under the local lock: what a heap with RT does. Kernel: do_slab_free(), RT half. */
+/**
+ * The same under the local lock: what a heap with RT does. Kernel: do_slab_free(), RT half.
+ *
+ * The end of the section is a safe point, and the caller may be a nolock one: irq_work that is due
+ * there only tries for locks, as if it had come in an interrupt.
+ */
 function free_to_cpu_slab_locked(cache: KmemCache, slab: Slab, head: usize, tail: usize): bool {
   const c = this_cpu_cache(cache);
+  context_enter(NOLOCK);
   lock_cpu_slab(c);
   const mine = cpu_slab(c) === changetype<usize>(slab);
   if (mine) {
@@ -90,6 +96,7 @@ function free_to_cpu_slab_locked(cache: KmemCache, slab: Slab, head: usize, tail
     store<u64>(address, next_word(word, head));
   }
   unlock_cpu_slab(c);
+  context_exit(NOLOCK);
   return mine;
 }
 

@@ -93,7 +93,7 @@ export function slab_alloc_nolock(cache: KmemCache, node: i32, gfp: u32): usize 
  */
 export function slab_free_nolock(cache: KmemCache, slab: Slab, object: usize): void {
   const cannot = nolock_busy(cache) || nolock_forbidden();
-  if (!cannot && free_to_cpu_slab_nolock(cache, slab, object)) {
+  if (!cannot && free_to_cpu_slab(cache, slab, object, object)) {
     stat_fast(cache, NOLOCK_FREE_FASTPATH);
     return;
   }
@@ -107,18 +107,6 @@ export function slab_free_nolock(cache: KmemCache, slab: Slab, object: usize): v
     if (free_to_slab(cache, slab, object, object, 1, cpu_area().task_mode)) return;
   }
   defer_free(cache, slab, object);
-}
-
-/**
- * free_to_cpu_slab() for who may not wait. With RT it is a section, whose end is a safe point: the
- * irq_work that runs there would wait for locks on behalf of a plain task.
- */
-function free_to_cpu_slab_nolock(cache: KmemCache, slab: Slab, object: usize): bool {
-  if (!is_rt()) return free_to_cpu_slab(cache, slab, object, object);
-  context_enter(NOLOCK);
-  const freed = free_to_cpu_slab(cache, slab, object, object);
-  context_exit(NOLOCK);
-  return freed;
 }
 
 /** slab_free_nolock() for every object of a detached chain of `count`. Context: any. */

@@ -34,11 +34,6 @@ const SPINS_BOUNDED: u32 = 20000;
 /** Sleepers look again by themselves after this long, in nanoseconds. */
 const SLEEP_NS: i64 = 10_000_000;
 
-/** @returns true if nobody holds the lock right now. */
-export function spin_is_free(lock: usize): bool {
-  return read_once(lock) === 0;
-}
-
 /**
  * Take the lock, trying as hard as `mode` (LOCK_*) allows.
  *
