@@ -18,7 +18,7 @@ export const SLAB_LOCK = 6;
 export const STOCK_LOCK = 7;
 export const PCP_LOCK = 8;
 export const ZONE_LOCK = 9;
-export const LAST_LOCK = ZONE_LOCK;
+export const LOCKS: readonly number[] = Array.from({ length: ZONE_LOCK }, (_, at) => at + 1);
 /** freelist and tid of a KmemCacheCpu. */
 export const CPU_LIST = 10;
 export const CPU_SLAB = 11;
