@@ -47,7 +47,7 @@ export function watchFields(
     new SlabWordJudge(machine, heap, ownership),
     new NodeListJudge(machine, heap, locks),
     new DeferJudge(machine, heap, locks, ownership),
-    new PageJudge(machine, heap, view),
+    new PageJudge(machine, heap),
     new OwnWordJudge(machine, heap, losesCounts),
     new RefusalJudge(machine, heap, rt || noCmpxchg, isShort),
   ];
