@@ -44,8 +44,8 @@ export const ACCEPTED_RACES: readonly AcceptedRace[] = [
     one: POP_LINK,
     other: "user",
     because:
-      "the first object of the CPU that the task was on may be somebody's by now: what a pop read " +
-      "there counts only if its cmpxchg then finds word and tid of its new CPU unchanged",
+      "the first object of the CPU that the task was on may be somebody's by now: what a pop " +
+      "read there counts only if its cmpxchg then finds the word of its new CPU unchanged",
   },
   {
     field: LINK,

@@ -92,10 +92,12 @@ export class FieldWatch extends Watcher {
     this.#bases = heap.bases;
     const who = (hook: CallHook | WordHook) =>
       judges.filter((judge) => judge[hook] !== FieldJudge.prototype[hook]);
-    const byKind = (hook: WordHook) =>
-      Array.from({ length: WORD_KINDS }, (_, kind) =>
-        who(hook).filter(({ watches }) => watches.includes(kind)),
+    const byKind = (hook: WordHook) => {
+      const all = who(hook);
+      return Array.from({ length: WORD_KINDS }, (_, kind) =>
+        all.filter(({ watches }) => watches.includes(kind)),
       );
+    };
     this.#all = {
       begin: who("begin"),
       endOperation: who("endOperation"),

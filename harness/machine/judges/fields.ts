@@ -3,7 +3,7 @@ import type { HeapView } from "../../heap/view.js";
 import type { Machine } from "../core/machine.js";
 import { DeferJudge } from "./deferred.js";
 import { FieldWatch } from "./field-watch.js";
-import { HeapWords, LAST_LOCK, SLAB_WORD } from "./heap-words.js";
+import { HeapWords, LOCKS, SLAB_WORD } from "./heap-words.js";
 import { LockJudge } from "./locks.js";
 import { NodeListJudge } from "./node-lists.js";
 import { OwnWordJudge } from "./own-words.js";
@@ -47,10 +47,9 @@ export function watchFields(
     new SlabWordJudge(machine, heap, ownership),
     new NodeListJudge(machine, heap, locks),
     new DeferJudge(machine, heap, locks, ownership),
-    new PageJudge(machine, heap, view),
+    new PageJudge(machine, heap),
     new OwnWordJudge(machine, heap, losesCounts),
     new RefusalJudge(machine, heap, rt || noCmpxchg, isShort),
   ];
-  const loads = [SLAB_WORD, ...Array.from({ length: LAST_LOCK }, (_, at) => at + 1)];
-  return new FieldWatch(heap, judges, loads);
+  return new FieldWatch(heap, judges, [SLAB_WORD, ...LOCKS]);
 }

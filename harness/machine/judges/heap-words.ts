@@ -18,7 +18,7 @@ export const SLAB_LOCK = 6;
 export const STOCK_LOCK = 7;
 export const PCP_LOCK = 8;
 export const ZONE_LOCK = 9;
-export const LAST_LOCK = ZONE_LOCK;
+export const LOCKS: readonly number[] = Array.from({ length: ZONE_LOCK }, (_, at) => at + 1);
 /** freelist and tid of a KmemCacheCpu. */
 export const CPU_LIST = 10;
 export const CPU_SLAB = 11;
@@ -181,7 +181,7 @@ export class HeapWords {
   #mapPages(): void {
     const of = this.#page;
     for (let pfn = this.firstPfn; pfn < this.endPfn; pfn++) {
-      const page = this.memMap + pfn * PAGE_DESCRIPTOR;
+      const page = this.pageOf(pfn);
       this.#set(page + of.freelist, SLAB_WORD, page);
       this.#set(page + of.counters, SLAB_WORD, page);
       this.#set(page + of.kind, PAGE_KIND, page);
@@ -209,6 +209,10 @@ export class HeapWords {
     return this.at((this.areas[cpu] ?? 0) + this.table.offsets.cpu_area.preempt_count) & ~HOOKED;
   }
 
+  pageOf(pfn: number): number {
+    return this.memMap + pfn * PAGE_DESCRIPTOR;
+  }
+
   pfnOf(page: number): number {
     return (page - this.memMap) / PAGE_DESCRIPTOR;
   }
@@ -222,7 +226,7 @@ export class HeapWords {
   slabAt(address: number): number {
     const pfn = address >>> 12;
     if (pfn < this.firstPfn || pfn >= this.endPfn) return 0;
-    return this.at(this.memMap + pfn * PAGE_DESCRIPTOR + this.#page.head);
+    return this.at(this.pageOf(pfn) + this.#page.head);
   }
 
   field(page: number, name: keyof FieldTable["offsets"]["page"]): number {

@@ -15,7 +15,7 @@ import type { Machine } from "../core/machine.js";
 import type { Operation } from "../core/program.js";
 import { SITE_KINDS } from "../instrument/sites.js";
 import { FieldJudge, type Touch } from "./field-watch.js";
-import { type HeapWords, LAST_LOCK, LOCAL_LOCK, STOCK_LOCK, ZONE_LOCK } from "./heap-words.js";
+import { type HeapWords, LOCKS, LOCAL_LOCK, STOCK_LOCK, ZONE_LOCK } from "./heap-words.js";
 import { worksOnOthers } from "./others.js";
 
 const RELAX = SITE_KINDS.indexOf("relax");
@@ -57,7 +57,7 @@ class Held {
 }
 
 export class LockJudge extends FieldJudge {
-  readonly watches = Array.from({ length: LAST_LOCK }, (_, at) => at + 1);
+  readonly watches = LOCKS;
   readonly #held: readonly Held[];
   /** Context of the interrupted, by fibre and depth of the handler. */
   readonly #contexts: readonly Int32Array[];

@@ -1,4 +1,4 @@
-/** Calls that work on what is another CPU's, by their contract: that CPU is gone or stands still. */
+/** Calls that by their contract work on what is another CPU's: that CPU is gone or stands still. */
 import type { Fibre } from "../core/fibre.js";
 
 const CALLS = /offline|destroy|reap/;

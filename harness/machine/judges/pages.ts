@@ -7,7 +7,6 @@
  */
 import type { Machine } from "../core/machine.js";
 import { PG_BUDDY, PG_DEFERRED, PG_INFLIGHT, PG_NONE, PG_PCP } from "../../heap/constants.js";
-import type { HeapView } from "../../heap/view.js";
 import { FieldJudge, type Touch } from "./field-watch.js";
 import { CONTENT, type HeapWords, OUTSIDE, PAGE_KIND } from "./heap-words.js";
 
@@ -19,13 +18,15 @@ export class PageJudge extends FieldJudge {
   readonly #free: Uint8Array;
   readonly #atStart: Uint8Array;
 
-  constructor(machine: Machine, heap: HeapWords, view: HeapView) {
+  constructor(machine: Machine, heap: HeapWords) {
     super(machine, heap);
     this.#free = new Uint8Array(heap.endPfn);
     this.#atStart = new Uint8Array(heap.endPfn);
     for (let pfn = heap.firstPfn; pfn < heap.endPfn; pfn++) {
-      const { kind, order } = view.page(pfn);
-      if (kind !== PG_NONE && FREE.has(kind)) this.#atStart.fill(1, pfn, pfn + 2 ** order);
+      const page = heap.pageOf(pfn);
+      const kind = heap.field(page, "kind");
+      if (kind === PG_NONE || !FREE.has(kind)) continue;
+      this.#atStart.fill(1, pfn, pfn + 2 ** heap.field(page, "order"));
     }
   }
 

@@ -32,6 +32,8 @@ export class PerCpuJudge extends FieldJudge {
   readonly #rt: boolean;
   /** By site: whether it is the one store of a fast path. */
   readonly #isFast: Uint8Array;
+  /** A module without names and places does not say which; then sections are not judged. */
+  readonly #knowsFast: boolean;
   /** By word: number of the walk that met an object there. */
   readonly #met: Int32Array;
   #walk = 0;
@@ -40,7 +42,9 @@ export class PerCpuJudge extends FieldJudge {
     super(machine, heap);
     this.#locks = locks;
     this.#rt = rt;
-    this.#isFast = Uint8Array.from(machine.module.table.sites, (site) => Number(isFast(site)));
+    const { sites } = machine.module.table;
+    this.#isFast = Uint8Array.from(sites, (site) => Number(isFast(site)));
+    this.#knowsFast = this.#isFast.includes(1);
     this.#met = new Int32Array(heap.words.length);
   }
 
@@ -52,6 +56,7 @@ export class PerCpuJudge extends FieldJudge {
       this.report("percpu", `writes what cpu ${this.heap.cpuOf(base)} holds of a cache`, touch);
       return;
     }
+    if (!this.#knowsFast) return;
     const lock = base + this.heap.table.offsets.kmem_cache_cpu.lock;
     if (this.#isFast[touch.site] === 1 && !this.#rt) {
       // A cmpxchg that will fail does no harm, but it has no business here either.

@@ -48,6 +48,7 @@ export class RaceDetector extends Watcher {
   readonly #writeClock: Int32Array;
   readonly #writeSite: Int32Array;
   readonly #writeRange: Int32Array;
+  /** The last read of each fibre, a row a granule. */
   readonly #readClock: Int32Array;
   readonly #readSite: Int32Array;
   readonly #readRange: Int32Array;
@@ -72,9 +73,9 @@ export class RaceDetector extends Watcher {
     this.#writeClock = new Int32Array(granules);
     this.#writeSite = new Int32Array(granules);
     this.#writeRange = new Int32Array(granules);
-    this.#readClock = new Int32Array(granules * N);
-    this.#readSite = new Int32Array(granules * N);
-    this.#readRange = new Int32Array(granules * N);
+    this.#readClock = new Int32Array(granules * this.#fibres);
+    this.#readSite = new Int32Array(granules * this.#fibres);
+    this.#readRange = new Int32Array(granules * this.#fibres);
     this.#released = new Int32Array(granules);
   }
 
@@ -185,7 +186,8 @@ export class RaceDetector extends Watcher {
     this.#round[granule] = this.#schedule;
     this.#writeClock[granule] = 0;
     this.#released[granule] = -1;
-    for (let at = granule * N, end = at + this.#fibres; at < end; at++) this.#readClock[at] = 0;
+    const first = granule * this.#fibres;
+    for (let at = first; at < first + this.#fibres; at++) this.#readClock[at] = 0;
   }
 
   #againstWrite(id: number, site: number, granule: number, range: number): void {
@@ -207,7 +209,7 @@ export class RaceDetector extends Watcher {
   }
 
   #againstReads(id: number, site: number, granule: number, range: number): void {
-    for (let reader = 0, at = granule * N; reader < this.#fibres; reader++, at++) {
+    for (let reader = 0, at = granule * this.#fibres; reader < this.#fibres; reader++, at++) {
       const clock = this.#readClock[at] as number;
       if (clock === 0 || clock <= (this.#clock[id * N + reader] as number)) continue;
       if (range !== 0 && this.#readRange[at] === range) continue;
@@ -216,7 +218,7 @@ export class RaceDetector extends Watcher {
   }
 
   #read(id: number, site: number, granule: number, range: number): void {
-    const at = granule * N + id;
+    const at = granule * this.#fibres + id;
     this.#readClock[at] = this.#clock[id * N + id] as number;
     this.#readSite[at] = site;
     this.#readRange[at] = range;

@@ -7,10 +7,10 @@ import { DEPTH_MAX } from "../core/fibre.js";
 import type { Machine } from "../core/machine.js";
 import type { Operation } from "../core/program.js";
 import { FieldJudge, type Touch } from "./field-watch.js";
-import { type HeapWords, LAST_LOCK } from "./heap-words.js";
+import { type HeapWords, LOCKS } from "./heap-words.js";
 
 export class RefusalJudge extends FieldJudge {
-  readonly watches = Array.from({ length: LAST_LOCK }, (_, at) => at + 1);
+  readonly watches = LOCKS;
   /** By fibre and depth: whether the call that runs met a lock that was held. */
   readonly #met: readonly Uint8Array[];
   readonly #mayRefuse: boolean;
