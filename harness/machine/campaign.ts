@@ -109,6 +109,6 @@ function summary(
   const count = (flags: Uint8Array) => flags.reduce((sum, flag) => sum + flag, 0);
   const unreached = sites
     .filter((_, site) => reached[site] === 0)
-    .map((site) => ({ function: site.function, kind: site.kind, reason: reasonFor(site) }));
+    .map(({ function: name, kind }) => ({ function: name, kind, reason: reasonFor(name) }));
   return { total: sites.length, reached: count(reached), injected: count(injected), unreached };
 }
