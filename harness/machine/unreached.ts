@@ -3,12 +3,9 @@
  * program can lead to on CPUs with one task each; there is one for every instruction that
  * `explore --all` does not reach, and none that is about one it does (test/machine/reached.test.ts).
  */
-import type { Site, SiteKind } from "./instrument/sites.js";
-
 interface Reason {
-  readonly function: RegExp;
-  readonly kinds: readonly SiteKind[];
-  /** Instructions that it is about. */
+  readonly function: string;
+  /** Instructions of it that this is about. */
   readonly sites: number;
   readonly because: string;
 }
@@ -21,31 +18,18 @@ const OUTER_INTENT =
   "noted one before it";
 
 export const REASONS: readonly Reason[] = [
-  {
-    function: /section\/lock_cpu_slab$/,
-    kinds: ["load", "atomicLoad"],
-    sites: 4,
-    because: OTHER_TASK,
-  },
-  {
-    function: /nolock\/(nolock_refuses|kmalloc_nolock|slab_free_nolock)$/,
-    kinds: ["load", "atomicLoad"],
-    sites: 8,
-    because: OTHER_TASK,
-  },
-  {
-    function: /alloc\/get_partial_node$|new_slab\/allocate_slab$/,
-    kinds: ["store"],
-    sites: 3,
-    because: OUTER_INTENT,
-  },
+  { function: "assembly/slab/section/lock_cpu_slab", sites: 4, because: OTHER_TASK },
+  { function: "assembly/slab/nolock/nolock_refuses", sites: 2, because: OTHER_TASK },
+  { function: "assembly/slab/nolock/slab_free_nolock", sites: 2, because: OTHER_TASK },
+  { function: "assembly/kmalloc/nolock/kmalloc_nolock", sites: 4, because: OTHER_TASK },
+  { function: "assembly/slab/alloc/get_partial_node", sites: 1, because: OUTER_INTENT },
+  { function: "assembly/slab/new_slab/allocate_slab", sites: 2, because: OUTER_INTENT },
 ];
 
 /** What reasonFor() says where there is none. */
 export const NO_REASON = "no scenario leads there yet";
 
-/** @returns why a site that was not reached cannot be */
-export function reasonFor({ function: name, kind }: Pick<Site, "function" | "kind">): string {
-  const found = REASONS.find((each) => each.function.test(name) && each.kinds.includes(kind));
-  return found?.because ?? NO_REASON;
+/** @returns why an instruction of `name` that was not reached cannot be */
+export function reasonFor(name: string): string {
+  return REASONS.find((each) => each.function === name)?.because ?? NO_REASON;
 }

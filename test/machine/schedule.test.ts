@@ -94,7 +94,7 @@ test("scenarios are what their text says, and refuse what is none", () => {
     const scenario = parseScenario(text);
     expect(parseScenario(formatScenario(scenario))).toEqual(scenario);
   }
-  expect(() => parseScenario("model/64/task:k0g1")).toThrow(/step of a program, got g1/);
+  expect(() => parseScenario("model/64/task:k0t1")).toThrow(/step of a program, got t1/);
   expect(() => parseScenario("model/64/irqwork")).toThrow(/word of a scenario, got irqwork/);
 });
 

@@ -15,6 +15,8 @@ type Budget = Partial<ExploreOptions>;
 export const NMI_ONCE: Budget = { bound: 0, nmi: 1, nmiDepth: 1, learns: false };
 /** Two NMIs, one in the other or one after the other. */
 export const NMI_TWICE: Budget = { bound: 0, nmi: 2, nmiDepth: 2, learns: false };
+/** Two NMIs, one in the other. */
+export const NMI_NESTED: Budget = { bound: 0, nmi: 2, nmiDepth: 2, nmiNests: true, learns: false };
 /** Three NMIs, each in the one before. */
 export const NMI_IN_NMI: Budget = { bound: 0, nmi: 3, nmiDepth: 3, nmiNests: true, learns: false };
 /** Several CPUs, every schedule with at most two preemptions. */

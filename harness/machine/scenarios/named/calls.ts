@@ -2,7 +2,7 @@
 import {
   NMI_IN_NMI,
   NMI_ONCE,
-  NMI_TWICE,
+  NMI_NESTED,
   type NamedScenario,
   PAIR,
   PAIR_ONCE,
@@ -114,14 +114,14 @@ export const CALLS: readonly NamedScenario[] = [
   scenario(
     "busy-bucket",
     "NMIs in the section of a bucket go on to the next, one whose section is free",
-    `irq-work/setup:${GROUP}${CHARGED}.kmalloc:8000:2.20/setup1:f0/task:a8/nmi:A10`,
-    NMI_TWICE,
+    `irq-work/setup:${GROUP}${CHARGED}.kmalloc:8000:2.20/setup1:f0f1f2f3/task:a8/nmi:A10`,
+    NMI_NESTED,
     4096,
   ),
   scenario(
     "busy-buckets",
     "three NMIs, each in the one before: in the sections of both buckets they get nothing",
-    `irq-work/fail99/setup:${FULL}${LARGER}/setup1:f0f1f2f3.kfree:s20..kfree:s21..kfree:s22./task:k8/nmi:K9`,
+    `irq-work/fail99/setup:${FULL}${LARGER}/setup1:f0f1f2f3.kfree:s20..kfree:s21..kfree:s22./task:K8/nmi:K9`,
     NMI_IN_NMI,
     4096,
   ),
@@ -135,14 +135,14 @@ export const CALLS: readonly NamedScenario[] = [
   scenario(
     "hooked",
     "the same cache in NMIs where every call asks something first",
-    "irq-work/fail99/part2/setup:c0c1c2c3c4c5x0/task:c6/nmi:C7X5",
-    NMI_TWICE,
+    "irq-work/fail99/part3/setup:c0c1c2c3c4c5c6c7x0x2x4/task:c8/nmi:C9X7",
+    NMI_NESTED,
   ),
   scenario(
     "busy-last-bucket",
     "NMIs in the section of the last bucket get nothing",
-    "irq-work/setup:k0k1k2k3/setup1:f0/task:k4/nmi:K5",
-    NMI_TWICE,
+    "irq-work/setup:k0k1k2k3/setup1:f0f1f2/task:k4/nmi:K5",
+    NMI_NESTED,
     8192,
   ),
   ...(["irq-work", "percpu-slow-free"] as const).map((arm) =>

@@ -66,7 +66,7 @@ export const READERS: readonly NamedScenario[] = [
   scenario(
     "rcu-offline-nmi",
     "a CPU goes offline while a reader keeps what it queued, an NMI before every access",
-    "irq-work/setup:c0c1/setup1:i/task:r0pr1hH/task:o/nmi:C4X4",
+    "irq-work/setup:c0/setup1:i/task:r0phH/task:o/nmi:C4X4",
     NMI_ONCE,
   ),
   scenario(
