@@ -22,7 +22,7 @@ async function answer(order: Order): Promise<void> {
   process.send?.(reply);
 }
 
-/** The machine's build is instrumented here: a hunt has a time limit, a build takes what it takes. */
+/** The machine's build is instrumented here: a hunt has a time limit, a build has a long one. */
 async function build(order: Order & { type: "build" }): Promise<Answer> {
   const bytes = await buildWasm(order);
   if (order.target !== MODEL) return { type: "built", bytes, table: null };
