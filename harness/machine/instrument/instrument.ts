@@ -99,7 +99,7 @@ async function loadBinaryen(): Promise<{ default: Api }> {
 /** What engines have without flags; of more, Binaryen might make use (types of the GC proposal). */
 function featuresOf({ Features: of }: Api): number {
   const memory = of.Atomics | of.BulkMemory | of.BulkMemoryOpt;
-  return memory | of.MutableGlobals | of.SignExt | of.NontrappingFPToInt;
+  return memory | of.SIMD128 | of.MutableGlobals | of.SignExt | of.NontrappingFPToInt;
 }
 
 function hookFunction(hooker: Hooker, name: string): void {

@@ -10,7 +10,8 @@ import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type Edit, applyEdit } from "./mutant.js";
 
-const MODEL = "model";
+/** The target that the machine hunts on. */
+export const MODEL = "model";
 
 /** The part of the compiler's interface that is used here. */
 interface Compiler {

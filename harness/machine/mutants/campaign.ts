@@ -9,7 +9,7 @@ import { Child, NoAnswerError } from "./child.js";
 import type { HuntResult, Hunter } from "./hunter.js";
 import { orderFor } from "./hunters.js";
 import type { Edit, Mutant } from "./mutant.js";
-import type { Answer, HuntOrder } from "./protocol.js";
+import type { Answer, Build, HuntOrder } from "./protocol.js";
 
 /** Longer than any build takes on a machine that does other things too. */
 const BUILD_TIMEOUT_MS = 180_000;
@@ -80,16 +80,17 @@ export async function runMutants(options: CampaignOptions): Promise<MutantsResul
 
 async function huntOne(mutant: Mutant, builder: Child, options: CampaignOptions): Promise<Fate> {
   const party = new Child(options.root);
-  const builds = new Map<string, Uint8Array>();
+  const builds = new Map<string, Build>();
   let schedules = 0;
   let seconds = 0;
   try {
     for (const hunter of orderFor(mutant, options.hunters)) {
       const target = hunter.targetOf(mutant);
       if (target === null) continue;
-      const bytes = builds.get(target) ?? (await build(mutant, target, builder, options));
-      builds.set(target, bytes);
-      const prey = { name: mutant.name, target, bytes, tests: mutant.tests, shapes: mutant.shapes };
+      const made = builds.get(target) ?? (await build(mutant, target, builder, options));
+      builds.set(target, made);
+      const { name, tests, shapes } = mutant;
+      const prey = { ...made, name, target, tests, shapes };
       const result = await hunt(hunter, prey, party, options);
       if (result.killed) {
         const { what, schedules: tried, seconds: took } = result;
@@ -124,13 +125,13 @@ async function build(
   target: string,
   builder: Child,
   { root, signal }: CampaignOptions,
-): Promise<Uint8Array> {
+): Promise<Build> {
   const { name, file, find, replace } = edit;
   const isEdited = find !== "";
   const order = { root, target, edit: isEdited ? { name, file, find, replace } : null };
   const answer = await builder.ask({ type: "build", ...order }, BUILD_TIMEOUT_MS, signal);
   if (answer.type !== "built") throw new Error(failureOf(answer));
-  return answer.bytes;
+  return { bytes: answer.bytes, table: answer.table };
 }
 
 async function hunt(

@@ -1,26 +1,26 @@
 /**
  * The machine as a hunter: every interleaving and every NMI of small programs, on the mutant's own
- * model build, which is instrumented here, in memory.
+ * model build, which process-main.ts instruments in memory.
  *
  * The shapes that a record names come first, then the others, cheapest first. Learning is not
  * switched off: the sets of conflicting words are learned from the mutant itself.
  */
 import { DEFAULT_EXPLORE, explore } from "../explore.js";
 import { type MachineModule, makeMachineModule } from "../core/module.js";
-import { instrument } from "../instrument/instrument.js";
 import { parseScenario } from "../scenarios/scenario.js";
 import { stageOf } from "../scenarios/stage.js";
+import { MODEL } from "./builder.js";
 import { type HuntOptions, type HuntResult, type Hunter, timed } from "./hunter.js";
 import { SHAPES, type Shape } from "./shapes.js";
 
 export const explorer: Hunter = {
   name: "machine",
   unit: "schedules",
-  targetOf: () => "model",
-  hunt: ({ bytes, shapes }, options) =>
+  targetOf: () => MODEL,
+  hunt: ({ bytes, table, shapes }, options) =>
     timed(async () => {
-      const { wasm, table } = await instrument(bytes, { optimizeLevel: 0 });
-      const module = makeMachineModule(Uint8Array.from(wasm), table);
+      if (table === null) throw new Error("expected an instrumented build, got one without sites");
+      const module = makeMachineModule(Uint8Array.from(bytes), table);
       return hunt(module, ordered(shapes), options);
     }),
 };

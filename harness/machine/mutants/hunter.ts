@@ -5,6 +5,7 @@
  * A hunter runs in a process of its own, which is ended when it does not come back: a defect may
  * well be an endless loop. So all it is given can be sent to another process.
  */
+import type { SiteTable } from "../instrument/sites.js";
 import type { Mutant } from "./mutant.js";
 
 /** A build of a mutant, or of the sources as they are. */
@@ -14,6 +15,8 @@ export interface Prey {
   readonly target: string;
   readonly bytes: Uint8Array;
   readonly module: WebAssembly.Module;
+  /** What was instrumented in it: the target `model` alone. */
+  readonly table: SiteTable | null;
   /** Unit tests that are directed at what was edited. */
   readonly tests: readonly string[];
   /** Names of shapes, shapes.ts, that are directed at it. */

@@ -3,7 +3,8 @@
  *
  * Started by child.ts, and over when nobody talks to it any more.
  */
-import { buildWasm } from "./builder.js";
+import { instrument } from "../instrument/instrument.js";
+import { MODEL, buildWasm } from "./builder.js";
 import { HUNTERS } from "./hunters.js";
 import type { Answer, HuntOrder, Order } from "./protocol.js";
 
@@ -21,8 +22,12 @@ async function answer(order: Order): Promise<void> {
   process.send?.(reply);
 }
 
+/** The machine's build is instrumented here: a hunt has a time limit, a build has a long one. */
 async function build(order: Order & { type: "build" }): Promise<Answer> {
-  return { type: "built", bytes: await buildWasm(order) };
+  const bytes = await buildWasm(order);
+  if (order.target !== MODEL) return { type: "built", bytes, table: null };
+  const { wasm, table } = await instrument(bytes, { optimizeLevel: 0 });
+  return { type: "built", bytes: wasm, table };
 }
 
 async function hunt({ hunter: name, prey, budgetMs, seed }: HuntOrder): Promise<Answer> {

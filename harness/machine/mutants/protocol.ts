@@ -1,6 +1,14 @@
 /** What a campaign and its processes say to each other. */
+import type { SiteTable } from "../instrument/sites.js";
 import type { BuildOptions } from "./builder.js";
 import type { HuntResult } from "./hunter.js";
+
+/** A build, ready for the hunters of its target. */
+export interface Build {
+  readonly bytes: Uint8Array;
+  /** Of the target `model`, which is instrumented: its accesses. */
+  readonly table: SiteTable | null;
+}
 
 export interface BuildOrder extends BuildOptions {
   readonly type: "build";
@@ -14,6 +22,7 @@ export interface HuntOrder {
     readonly name: string;
     readonly target: string;
     readonly bytes: Uint8Array;
+    readonly table: SiteTable | null;
     readonly tests: readonly string[];
     readonly shapes: readonly string[];
   };
@@ -25,6 +34,6 @@ export type Order = BuildOrder | HuntOrder;
 
 /** The answer to an order; processes do one thing at a time. */
 export type Answer =
-  | { readonly type: "built"; readonly bytes: Uint8Array }
+  | ({ readonly type: "built" } & Build)
   | { readonly type: "hunted"; readonly result: HuntResult }
   | { readonly type: "failed"; readonly message: string };

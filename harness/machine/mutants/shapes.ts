@@ -25,7 +25,12 @@ const TWICE: Partial<ExploreOptions> = { bound: 2 };
 const MOVED: Partial<ExploreOptions> = { migrations: 1 };
 
 /** The groups in slots 8 and 9; this CPU charges the second. */
-const TWO_GROUPS = ".memcg_create:two:9.8.memcg_create:grp:9.9.memcg_set:s9:1.";
+const SET8 = ".memcg_set:s8:1.";
+const SET9 = ".memcg_set:s9:1.";
+const GROUPS = `model/64/irq-work/setup:.memcg_create:two:9.8.memcg_create:grp:9.9${SET9}`;
+/** Makes a cache of 64 bytes with a name in between. */
+const CREATE = ".kmem_cache_create";
+const EMPTY = ":64:0:0:0.";
 
 export const SHAPES: readonly Shape[] = [
   {
@@ -145,8 +150,7 @@ export const SHAPES: readonly Shape[] = [
   },
   {
     name: "same-list-again",
-    about:
-      "two tasks of a CPU and a remote free: the list's head is again what it was, by refills alone",
+    about: "two tasks of a CPU, a remote free: the list's head is what it was, by refills alone",
     text: "model/8000/irq-work/setup:c0c1c2c3/task0:x0c4/task0:c5c6/task1:x1x5x2",
     options: { bound: 3, only: /this_cpu_cmpxchg_double$|slab_alloc_slow$/ },
   },
@@ -219,7 +223,7 @@ export const SHAPES: readonly Shape[] = [
   {
     name: "two-creates",
     about: "two CPUs make a cache at the same time",
-    text: "model/16000/irq-work/task:.kmem_cache_create:two:64:0:0:0./task:.kmem_cache_create:grp:64:0:0:0.",
+    text: `model/16000/irq-work/task:${CREATE}:two${EMPTY}/task:${CREATE}:grp${EMPTY}`,
     options: ONCE,
   },
   {
@@ -237,13 +241,13 @@ export const SHAPES: readonly Shape[] = [
   {
     name: "two-groups-pair",
     about: "two CPUs that change their group give bytes back to one at the same time",
-    text: `model/64/irq-work/setup:${TWO_GROUPS}a0/setup1:.memcg_set:s9:1.a1/task:.memcg_set:s8:1.a2a3/task:.memcg_set:s8:1.a4a5`,
+    text: `${GROUPS}a0/setup1:${SET9}a1/task:${SET8}a2a3/task:${SET8}a4a5`,
     options: ONCE,
   },
   {
     name: "two-takers-of-bytes",
     about: "two CPUs without a stock charge a group that has bytes left over",
-    text: `model/64/irq-work/setup:${TWO_GROUPS}a0.memcg_set:s8:1.a1.memcg_set:s9:1./setup1:.memcg_set:s9:1./task:a2/task:a3`,
+    text: `${GROUPS}a0${SET8}a1${SET9}/setup1:${SET9}/task:a2/task:a3`,
     options: ONCE,
   },
   {
