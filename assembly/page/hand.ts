@@ -43,7 +43,8 @@ export function claim(page: Page): bool {
   const hand = in_hand_address(page);
   while (true) {
     const seen = read_once(hand);
-    if (seen !== 0 && seen < HAND_LEAVES) return false;
+    // Neither nobody's nor on its way out.
+    if (seen - 1 < HAND_LEAVES - 1) return false;
     if (cmpxchg(hand, seen, cpu_token()) === seen) return true;
   }
 }

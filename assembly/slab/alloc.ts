@@ -304,8 +304,7 @@ function get_new_slab(cache: KmemCache, node: i32, only: bool, mode: u32): usize
 function install_slab(cache: KmemCache, slab: Slab, mode: u32): usize {
   const c = this_cpu_cache(cache);
   lock_cpu_slab(c);
-  const other = cpu_slab(c);
-  if (other !== 0) detach_cpu_slab(c);
+  const other = detach_cpu_slab(c);
   const object = use_slab(cache, c, slab);
   unlock_cpu_slab(c);
   if (other !== 0) {
