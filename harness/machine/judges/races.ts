@@ -25,9 +25,12 @@ export interface AcceptedRace {
   /** Both must match, in either order. */
   readonly first: RegExp;
   readonly second: RegExp;
+  /** The first is a look: a load, atomic or not. */
+  readonly firstOnlyReads?: boolean;
   readonly because: string;
 }
 
+const LOOKS: ReadonlySet<string> = new Set(["load", "atomicLoad", "relax"]);
 const READS = new Set(["load", "atomicLoad", "relax", "rmw", "cmpxchg"]);
 const WRITES = new Set(["store", "atomicStore", "rmw"]);
 const SYNC = SITE_KINDS.map((kind) => isAtomic(kind));
@@ -275,9 +278,12 @@ export class RaceDetector extends Watcher {
     if (known !== undefined) return known;
     const name = (of: number) => this.#sites[of]?.function ?? "a user";
     const [a, b] = [name(site), name(other)];
-    const accepted = this.#accepted.some(
-      ({ first, second }) => (first.test(a) && second.test(b)) || (first.test(b) && second.test(a)),
-    );
+    const isLook = (of: number) => LOOKS.has(this.#sites[of]?.kind ?? "store");
+    const accepted = this.#accepted.some(({ first, second, firstOnlyReads = false }) => {
+      const isFirst = (of: number, its: string) =>
+        first.test(its) && (!firstOnlyReads || isLook(of));
+      return (isFirst(site, a) && second.test(b)) || (isFirst(other, b) && second.test(a));
+    });
     this.#known.set(key, accepted);
     return accepted;
   }

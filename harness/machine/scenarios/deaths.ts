@@ -61,7 +61,7 @@ const SINGLE: readonly Death[] = [
   {
     name: "death-kmalloc",
     about: "a CPU dies in kmalloc, kzalloc, kfree and their nolock twins",
-    rest: "irq-work/kib448/setup:k0k1k2k3/task:k5f0K6F1z7f2/task:d0k20k21f20f21",
+    rest: "irq-work/kib448/setup:k0k1k2k3k4k5k6k7/task:k8f0K9F1z10f2k11f8/task:d0k20k21f20f21",
     bytes: 4096,
   },
   {

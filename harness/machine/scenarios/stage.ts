@@ -47,6 +47,14 @@ export const ACCEPTED_RACES: readonly AcceptedRace[] = [
     second: /(add_partial|pcp\/push|hand\/hold|prepare_page|thaw|defer_slab)$/,
     because: "who lets go of a thawed slab looks for its own mark, and any other store is kept",
   },
+  {
+    first: /^assembly\/reap\//,
+    firstOnlyReads: true,
+    second: /./,
+    because:
+      "reaping looks at every descriptor, also at those that live CPUs change; what it acts on " +
+      "it takes by a cmpxchg, or judges again under the lock",
+  },
 ];
 
 export interface Stage {
