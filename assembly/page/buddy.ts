@@ -11,7 +11,16 @@
  * __free_one_page().
  */
 import { BLOCK_PAGES, MAX_PAGE_ORDER } from "../base/config";
-import { PG_BUDDY, PG_INFLIGHT, PG_NONE, Page, ZONES, ZONE_BLOCK_MAP, ZONE_SIZE, Zone } from "../base/layout";
+import {
+  PG_BUDDY,
+  PG_INFLIGHT,
+  PG_NONE,
+  Page,
+  ZONES,
+  ZONE_BLOCK_MAP,
+  ZONE_SIZE,
+  Zone,
+} from "../base/layout";
 import { read_once, write_once } from "../sync/atomic";
 import { heap_base, header } from "../sync/percpu";
 import { spin_lock, spin_unlock } from "../sync/spinlock";

@@ -29,7 +29,13 @@ import { is_debug_cache } from "../slab/debug_layout";
 import { cpu_slabs, list_or_defer, slabs_lock } from "../slab/defer";
 import { cache_at, cache_state } from "../slab/kmem_cache";
 import { cpu_slab } from "../slab/kmem_cache_cpu";
-import { add_partial, get_node, nr_partial, remove_partial, slab_node } from "../slab/kmem_cache_node";
+import {
+  add_partial,
+  get_node,
+  nr_partial,
+  remove_partial,
+  slab_node,
+} from "../slab/kmem_cache_node";
 import { discard_slab } from "../slab/new_slab";
 import { list_lock, list_unlock } from "../slab/section";
 import { slab_word, word_freelist, word_frozen, word_inuse } from "../slab/slab";

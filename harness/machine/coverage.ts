@@ -46,7 +46,7 @@ export class Coverage {
     const unreached = sites
       .filter((_, site) => this.#reached[site] === 0)
       .map(({ function: name, kind }) => {
-        return { function: name, kind, reason: reasonFor({ function: name, kind }) };
+        return { function: name, kind, reason: reasonFor(name) };
       });
     return {
       total: sites.length,

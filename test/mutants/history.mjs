@@ -64,9 +64,9 @@ export const MUTANTS = [
     origin: "version 1 of the patch",
     what: "a nolock allocation that replaces a cpu slab puts it away itself, waiting for list_lock",
     file: "slab/alloc.ts",
-    find: `    if (mode === LOCK_TRY) defer_slab(cache, changetype<Slab>(other), flushed);
-    else deactivate_slab(cache, changetype<Slab>(other), flushed, mode);`,
-    replace: "    deactivate_slab(cache, changetype<Slab>(other), flushed, cpu_area().task_mode);",
+    find: `    if (mode === LOCK_TRY) defer_slab(cache, changetype<Slab>(other));
+    else deactivate_slab(cache, changetype<Slab>(other), mode);`,
+    replace: "    deactivate_slab(cache, changetype<Slab>(other), cpu_area().task_mode);",
     tests: ["nolock-race", "slab-deactivate"],
   },
   {
@@ -98,7 +98,7 @@ export const MUTANTS = [
     origin: "review of the patch",
     what: "a nolock allocation that finds a cpu slab installed meanwhile forgets that one",
     file: "slab/alloc.ts",
-    find: `    if (mode === LOCK_TRY) defer_slab(cache, changetype<Slab>(other), flushed);
+    find: `    if (mode === LOCK_TRY) defer_slab(cache, changetype<Slab>(other));
     else deactivate`,
     replace: "    if (mode !== LOCK_TRY) deactivate",
     tests: ["nolock-race"],

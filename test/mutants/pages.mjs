@@ -55,8 +55,8 @@ export const MUTANTS = [
     origin: "ours",
     what: "the end of the heap moves one page too few: the next growth hands it out again",
     file: "page/grow.ts",
-    find: '  write_once(heap_base + offsetof<HeapHeader>("end_pfn"), end);',
-    replace: '  write_once(heap_base + offsetof<HeapHeader>("end_pfn"), end - 1);',
+    find: `    write_once(heap_base + offsetof<HeapHeader>("end_pfn"), block_end);`,
+    replace: `    write_once(heap_base + offsetof<HeapHeader>("end_pfn"), block_end - 1);`,
     tests: ["page-growth"],
   },
   {
@@ -100,9 +100,10 @@ export const MUTANTS = [
     origin: "ours",
     what: "pages of a SLAB_TYPESAFE_BY_RCU cache go back at once",
     file: "slab/new_slab.ts",
-    find: "  if (late) rcu_queue_slab(slab);\n  else free_pages(slab, mode);",
-    replace: "  free_pages(slab, mode);",
-    target: "release",
+    find: `  if ((cache.flags & SLAB_TYPESAFE_BY_RCU) !== 0) {
+    rcu_queue_slab(slab);`,
+    replace: `  if (false) {
+    rcu_queue_slab(slab);`,
     tests: ["rcu"],
   },
   {
@@ -167,8 +168,9 @@ export const MUTANTS = [
     origin: "ours",
     what: "a flushed CPU keeps its freelist without a slab",
     file: "slab/deactivate.ts",
-    find: "  c.slab = 0;\n  const freelist = detach_freelist(c);\n  unlock_cpu_slab(c);",
-    replace: "  c.slab = 0;\n  const freelist: usize = 0;\n  unlock_cpu_slab(c);",
+    find: `  store<u64>(address, next_word(word, 0));
+  c.slab = 0;`,
+    replace: "  c.slab = 0;",
     expected: "smoke",
   },
   {

@@ -23,8 +23,10 @@ export const MUTANTS = [
     origin: "ours",
     what: "a list that an interruption filled is overwritten with what was freed remotely",
     file: "slab/alloc.ts",
-    find: "  let freelist = <usize>c.freelist;\n  if (freelist === 0) {",
-    replace: "  let freelist: usize = 0;\n  if (freelist === 0) {",
+    find: `  let freelist = <usize>c.freelist;
+  if (freelist !== 0) {`,
+    replace: `  let freelist: usize = 0;
+  if (freelist !== 0) {`,
     expected: "fuzz",
   },
   {
@@ -53,8 +55,8 @@ export const MUTANTS = [
     origin: "ours",
     what: "a new slab becomes the cpu slab over one that appeared meanwhile, which is forgotten",
     file: "slab/alloc.ts",
-    find: "  const other = cpu_slab(c);\n  let flushed",
-    replace: "  const other: usize = 0;\n  let flushed",
+    find: "  const other = detach_cpu_slab(c);",
+    replace: "  const other: usize = 0;",
     expected: "fuzz",
     tests: ["nolock-race"],
   },
@@ -62,9 +64,9 @@ export const MUTANTS = [
     name: "flush-forgets-freelist",
     origin: "ours",
     what: "the list of a replaced cpu slab is not given back to it: its objects are lost",
-    file: "slab/alloc.ts",
-    find: "  if (other !== 0) flushed = detach_freelist(c);",
-    replace: "  if (other !== 0) detach_freelist(c);",
+    file: "slab/deactivate.ts",
+    find: "    changetype<Slab>(slab).flush_freelist = <u32>word;",
+    replace: "",
     expected: "fuzz",
     tests: ["nolock-race"],
   },
@@ -97,15 +99,6 @@ export const MUTANTS = [
     expected: "smoke",
   },
   {
-    name: "was-full-twice",
-    origin: "ours",
-    what: "every free to an unlisted slab puts it on the percpu partial list, not only the first",
-    file: "slab/free.ts",
-    find: "    const to_partial = prior === 0 && !frozen && !locked;",
-    replace: "    const to_partial = !frozen && !locked;",
-    expected: "smoke",
-  },
-  {
     name: "unlisted-slab-is-settled",
     origin: "ours",
     what: "an empty percpu partial slab of another CPU is taken off a list it is not on",
@@ -132,8 +125,10 @@ export const MUTANTS = [
     origin: "ours",
     what: "empty slabs are kept without bound",
     file: "slab/free.ts",
-    find: "  if (inuse === 0 && nr_partial(node) >= cache.min_partial) {\n    if (prior",
-    replace: "  if (inuse === 0 && nr_partial(node) >= 0x7fff_ffff) {\n    if (prior",
+    find: `  if (inuse === 0 && nr_partial(node) >= cache.min_partial) {
+    hold(slab);`,
+    replace: `  if (inuse === 0 && nr_partial(node) >= 0x7fff_ffff) {
+    hold(slab);`,
     tests: ["slab-free-counters", "shrink"],
   },
   {
@@ -151,10 +146,11 @@ export const MUTANTS = [
     origin: "ours",
     what: "slabs leave a node's list without its lock",
     file: "slab/alloc.ts",
-    find: "  if (nr_partial(node) === 0 || !list_lock(node, mode)) return 0;\n  const noted",
+    find: `  if (nr_partial(node) === 0 || !list_lock(node, mode)) return 0;
+  const enough`,
     replace: `  if (nr_partial(node) === 0) return 0;
   const held = list_lock(node, LOCK_TRY);
-  const noted`,
+  const enough`,
     expected: "machine",
     shapes: ["two-refills"],
   },
@@ -183,8 +179,8 @@ export const MUTANTS = [
     origin: "ours",
     what: "a cpu slab that cannot be put away now is forgotten",
     file: "slab/deactivate.ts",
-    find: `if (!put_partial_slab(cache, slab, where, where, mode)) defer_slab(cache, slab, 0);`,
-    replace: "put_partial_slab(cache, slab, where, where, mode);",
+    find: "  else if (!put_partial_slab(cache, slab, where, where, mode)) defer_slab(cache, slab);",
+    replace: "  else put_partial_slab(cache, slab, where, where, mode);",
     expected: "unit",
     tests: ["defer-locks", "nolock-race"],
   },

@@ -13,12 +13,13 @@ import { nameAddress } from "../timeline/address-name.js";
 import type { Race } from "./races.js";
 
 /** One side: a kind of access in a function of the sources; or a user's write. */
-type Side = Place | "user";
+type Side = Place | "user" | "any";
 
 interface Place {
-  readonly kind: SiteKind;
-  /** Functions of the sources. */
-  readonly in: readonly string[];
+  /** null: any that only looks. */
+  readonly kind: SiteKind | null;
+  /** Functions of the sources; null: any. */
+  readonly in: readonly string[] | null;
   /** The function of the binary that they were inlined into; undefined: any. */
   readonly inside?: RegExp;
 }
@@ -32,6 +33,8 @@ interface AcceptedRace {
   /** It happens to tasks that stay on their CPUs, too. */
   readonly always?: boolean;
 }
+
+const LOOKS: ReadonlySet<SiteKind> = new Set(["load", "atomicLoad", "relax"]);
 
 const POP_LINK: Side = { kind: "load", in: ["get_freepointer"] };
 const WORD_READS = ["try_pop", "try_push", "alloc_from_cpu_freelist", "free_to_cpu_slab"];
@@ -71,6 +74,15 @@ export const ACCEPTED_RACES: readonly AcceptedRace[] = [
     because: "who lets go of a thawed slab looks for its own mark, and any other store is kept",
     always: true,
   },
+  {
+    field: /./,
+    one: { kind: null, in: null, inside: /^assembly\/reap\// },
+    other: "any",
+    because:
+      "reaping looks at every descriptor, also at those that live CPUs change; what it acts on " +
+      "it takes by a cmpxchg, or judges again under the lock",
+    always: true,
+  },
 ];
 
 /** @returns whether a race that a schedule showed is one of them. */
@@ -99,11 +111,12 @@ export function acceptRaces(machine: Machine, view: HeapView): (race: Race) => b
 }
 
 function matches(side: Side, site: Site | undefined): boolean {
+  if (side === "any") return true;
   if (side === "user" || site === undefined) return side === "user" && site === undefined;
   const { kind, in: names, inside } = side;
   return (
-    site.kind === kind &&
-    names.includes(site.place?.function ?? "") &&
+    (kind === null ? LOOKS.has(site.kind) : site.kind === kind) &&
+    (names === null || names.includes(site.place?.function ?? "")) &&
     (inside === undefined || inside.test(site.function))
   );
 }
