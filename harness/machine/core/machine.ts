@@ -14,6 +14,7 @@ import { Chooser } from "./chooser.js";
 import { Conflicts } from "./conflicts.js";
 import { DeviationLog } from "./deviation-log.js";
 import { ASLEEP, FINISHED, FRESH, Fibre, type Frame, PARKED, STACK_BYTES } from "./fibre.js";
+import { Growth } from "./growth.js";
 import type { FoundHere, Watcher } from "./watcher.js";
 import type { MachineModule } from "./module.js";
 import { beginOperation, endOperation } from "./hands.js";
@@ -70,18 +71,13 @@ export class Machine {
   /** Whether writes outside schedules are undone with the schedule before them. */
   #logs = false;
   #areas: readonly number[] = [];
-  /** Pages of 64 KiB, now and at the start of every schedule. */
-  #wasmPages: number;
-  #wasmPagesAtStart: number;
-  readonly #wasmPagesMax: number;
+  readonly growth: Growth;
 
   constructor(module: MachineModule, memory: WebAssembly.Memory, options: MachineOptions) {
     this.module = module;
     this.memory = memory;
     const wasmPages = memory.buffer.byteLength >>> 16;
-    this.#wasmPages = options.wasmPages ?? wasmPages;
-    this.#wasmPagesMax = options.wasmPagesMax ?? wasmPages;
-    this.#wasmPagesAtStart = this.#wasmPages;
+    this.growth = new Growth(options.wasmPages ?? wasmPages, options.wasmPagesMax ?? wasmPages);
     this.words = new Int32Array(memory.buffer);
     this.undo = new UndoLog(this.words);
     this.conflicts = new Conflicts(this.words.length);
@@ -110,13 +106,13 @@ export class Machine {
     this.#areas = areas;
     this.#chooser.settle(counts);
     this.#slotsAtStart.set(this.slots);
-    this.#wasmPagesAtStart = this.#wasmPages;
+    this.growth.settle();
   }
 
   /** Forget all that is behind `from`, and the pages that were asked for. */
   wipe(from: number): void {
     this.words.fill(0, from >>> 2);
-    this.#wasmPages = this.#wasmPagesAtStart;
+    this.growth.restore();
   }
 
   /** The same after a schedule, and undone with it. Only a fibre that ended has its stack left. */
@@ -166,7 +162,7 @@ export class Machine {
   /** Make the memory what it was before the schedule. */
   restore(): void {
     this.undo.restore();
-    this.#wasmPages = this.#wasmPagesAtStart;
+    this.growth.restore();
   }
 
   #loop(): void {
@@ -435,22 +431,13 @@ export class Machine {
     this.report("lost-wakeup", "only its timeout would wake a sleeper", sleeper.id);
   }
 
-  /** Somebody else grows the memory, outside any schedule. */
-  takePages(wasmPages: number): void {
-    this.#wasmPages += wasmPages;
-  }
-
   size(): number {
-    return this.#wasmPages;
+    return this.growth.pages;
   }
 
-  /** The memory is as large as it can get from the start; the program finds it as it asks for it. */
   grow(fibre: Fibre, delta: number): number {
     if (!this.#free) for (const watcher of this.watchers) watcher.grows(fibre);
-    const before = this.#wasmPages;
-    if (before + delta > this.#wasmPagesMax) return -1;
-    this.#wasmPages = before + delta;
-    return before;
+    return this.growth.grow(delta);
   }
 
   next(fibre: Fibre): number {
