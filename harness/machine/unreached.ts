@@ -1,7 +1,7 @@
 /**
- * Why an instruction of the allocator is in no scenario. Each reason is about instructions that no
- * program can lead to on CPUs with one task each; there is one for every instruction that
- * `explore --all` does not reach, and none that is about one it does (test/machine/reached.test.ts).
+ * Why an instruction of the allocator is in no scenario: no program leads to it on CPUs with one task
+ * each. There is a reason for every instruction that `explore --all` does not reach, and none for
+ * one that it does (test/machine/reached.test.ts).
  */
 interface Reason {
   readonly function: string;

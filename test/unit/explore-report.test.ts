@@ -98,7 +98,7 @@ test("no line is wider than 100 columns but the command that replays a finding",
 test.each([
   [["explore", "remote-free"], 2, /expected a scenario of --list, got "remote-free"; try remote-/],
   [["explore"], 2, /expected a scenario, --all or --bench, got none/],
-  [["explore", "model/16000/task:q0"], 2, /expected a step of a program, got q0/],
+  [["explore", "model/16000/task:t0"], 2, /expected a step of a program, got t0/],
   [["replay", "nothing"], 2, /expected a schedule that begins with slx1~, got "nothing"/],
   [["replay", SCHEDULE], 2, /cut or changed/],
 ])("slablab %j is refused with a sentence", (args, status, message) => {

@@ -166,17 +166,13 @@ export class Hooks implements HostOf {
   }
 
   size(): number {
-    return this.#machine.wasmPages;
+    return this.#machine.growth.pages;
   }
 
-  /** The memory is as large as it can get from the start; the program finds it as it asks for it. */
   grow(fibre: Fibre, delta: number): number {
-    const machine = this.#machine;
-    if (!this.free) for (const watcher of machine.watchers) watcher.grows(fibre);
-    const before = machine.wasmPages;
-    if (before + delta > machine.wasmPagesMax) return -1;
-    machine.wasmPages = before + delta;
-    return before;
+    const { watchers, growth } = this.#machine;
+    if (!this.free) for (const watcher of watchers) watcher.grows(fibre);
+    return growth.grow(delta);
   }
 
   next(fibre: Fibre): number {

@@ -13,6 +13,7 @@ import { Conflicts } from "./conflicts.js";
 import { Decisions } from "./decisions.js";
 import { ASLEEP, BLOCKED, DEAD, FINISHED, FRESH, PARKED, STACK_BYTES } from "./fibre.js";
 import { Fibre, type Frame } from "./fibre.js";
+import { Growth } from "./growth.js";
 import { Hooks } from "./hooks.js";
 import type { FoundHere, Watcher } from "./watcher.js";
 import type { MachineModule } from "./module.js";
@@ -54,18 +55,13 @@ export class Machine {
   switches = 0;
   found: FoundHere | null = null;
   wasPruned = false;
-  /** Pages of 64 KiB that the program finds now. */
-  wasmPages: number;
-  #wasmPagesAtStart: number;
-  readonly wasmPagesMax: number;
+  readonly growth: Growth;
 
   constructor(module: MachineModule, memory: WebAssembly.Memory, options: MachineOptions) {
     this.module = module;
     this.memory = memory;
     const wasmPages = memory.buffer.byteLength >>> 16;
-    this.wasmPages = options.wasmPages ?? wasmPages;
-    this.wasmPagesMax = options.wasmPagesMax ?? wasmPages;
-    this.#wasmPagesAtStart = this.wasmPages;
+    this.growth = new Growth(options.wasmPages ?? wasmPages, options.wasmPagesMax ?? wasmPages);
     this.words = new Int32Array(memory.buffer);
     this.undo = new UndoLog(this.words);
     this.conflicts = new Conflicts(this.words.length);
@@ -93,18 +89,13 @@ export class Machine {
     this.#decisions.areas = areas;
     this.#chooser.settle(counts);
     this.#operations.settle();
-    this.#wasmPagesAtStart = this.wasmPages;
+    this.growth.settle();
   }
 
   /** Forget all that is behind `from`, and the pages that were asked for. */
   wipe(from: number): void {
     this.words.fill(0, from >>> 2);
-    this.wasmPages = this.#wasmPagesAtStart;
-  }
-
-  /** Somebody else grows the memory, outside any schedule. */
-  takePages(wasmPages: number): void {
-    this.wasmPages += wasmPages;
+    this.growth.restore();
   }
 
   /** The same after a schedule, and undone with it. Only a fibre that ended has its stack left. */
@@ -152,7 +143,7 @@ export class Machine {
   /** Make the memory what it was before the schedule. */
   restore(): void {
     this.undo.restore();
-    this.wasmPages = this.#wasmPagesAtStart;
+    this.growth.restore();
   }
 
   #loop(bounds: Bounds): void {

@@ -36,9 +36,10 @@ export const LEARNING_PROOF: readonly string[] = [
   "model/16000/irq-work/setup:c0c1c2c3/task:x0/task:c4",
 ];
 
-/** The names nearest to one that is unknown, by edits. */
+/** The names nearest to one that is unknown: those that begin with it, else by edits. */
 export function suggestScenarios(name: string): string[] {
-  return SCENARIOS.map((each) => ({ name: each.name, edits: editDistance(name, each.name) }))
+  const edits = (known: string) => editDistance(name, known.startsWith(name) ? name : known);
+  return SCENARIOS.map((each) => ({ name: each.name, edits: edits(each.name) }))
     .sort((a, b) => a.edits - b.edits)
     .slice(0, 3)
     .map((each) => each.name);

@@ -127,7 +127,7 @@ export function stageOf(scenario: Scenario, module: MachineModule): Stage {
   for (const area of areas) machine.words[(area + table.offsets.cpu_area.fail_seen) >>> 2] = 0;
   quiescence.settle();
   if (isCold) machine.wipe(reserve);
-  if (scenario.flags.has("hole")) machine.takePages(1);
+  if (scenario.flags.has("hole")) machine.growth.grow(1);
   machine.settle(isCold ? areas.map(() => 0) : areas, counts);
   return { scenario, machine, view, tasks, nolock, ownership, losses, quiescence };
 }
