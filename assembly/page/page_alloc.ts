@@ -142,7 +142,8 @@ export function alloc_large_run(pages: u32, mode: u32): usize {
   while (true) {
     const seen_end = end_pfn();
     page = alloc_run(pages, mode);
-    if (page === RUN_MISSED && mode !== LOCK_TRY && misses < MAX_MISSES) {
+    // LOCK_TRY, which is 0, never; LOCK_WAIT misses none.
+    if (page === RUN_MISSED && misses < mode * MAX_MISSES) {
       misses++;
       continue;
     }

@@ -5,8 +5,8 @@
  */
 import { KmemCache, Slab } from "../base/layout";
 import { claim, claim_move, hold } from "../page/hand";
-import { NOLOCK, context_enter, context_exit, preempt_count } from "../sync/context";
-import { is_rt } from "../sync/local_lock";
+import { preempt_count } from "../sync/context";
+import { cpu_cache_lock, is_rt, local_unlock_section } from "../sync/local_lock";
 import {
   cpu_area,
   cpu_offset,
@@ -45,7 +45,7 @@ import { discard_slab } from "./new_slab";
 import { slab_free_chain_nolock, slab_free_nolock } from "./nolock";
 import { set_freepointer } from "./object";
 import { flush_if_asked, is_asked_to_flush } from "./shrink";
-import { list_lock, list_unlock, lock_cpu_slab, unlock_cpu_slab } from "./section";
+import { list_lock, list_unlock, lock_cpu_slab } from "./section";
 import {
   make_word,
   slab_word,
@@ -81,12 +81,11 @@ export function free_to_cpu_slab(cache: KmemCache, slab: Slab, head: usize, tail
 /**
  * The same under the local lock: what a heap with RT does. Kernel: do_slab_free(), RT half.
  *
- * The end of the section is a safe point, and the caller may be a nolock one: irq_work that is due
- * there only tries for locks, as if it had come in an interrupt.
+ * irq_work that is due does not run at the end of this section but at the next safe point: the caller
+ * may be a nolock one, and the work would wait for locks (an RT kernel leaves it to a thread, too).
  */
 function free_to_cpu_slab_locked(cache: KmemCache, slab: Slab, head: usize, tail: usize): bool {
   const c = this_cpu_cache(cache);
-  context_enter(NOLOCK);
   lock_cpu_slab(c);
   const mine = cpu_slab(c) === changetype<usize>(slab);
   if (mine) {
@@ -95,8 +94,7 @@ function free_to_cpu_slab_locked(cache: KmemCache, slab: Slab, head: usize, tail
     set_freepointer(cache, tail, <usize>(<u32>word));
     store<u64>(address, next_word(word, head));
   }
-  unlock_cpu_slab(c);
-  context_exit(NOLOCK);
+  local_unlock_section(cpu_cache_lock(c));
   return mine;
 }
 
