@@ -14,27 +14,29 @@
  *   |     `- bytes of an object: kmalloc's, or those of the scenario's own cache
  *   `- build
  * ```
- * Further words, of the heap: `rt`, `nocmpxchg`, `random` (shuffled freelists), `fail3` (each CPU's
- * third allocation fails; `fail0`: every second), `cpus3`, `nodes2`, `pages2` (that many pages are
- * free when it begins), `mib8` (MiB of memory, else 2), `start1` (the MiB it has at first: it
- * grows), `limit1` (to no more than that, although its heap may), `hole` (another module grew it
- * for itself), `cold` (there is no heap: each task makes or finds it, and becomes a CPU). Of the CPUs:
- * `bounded` (they may not sleep), `sleepy` (spin loops are run to their ends, so that who waits for
- * a lock sleeps), `timeouts` (who sleeps for a time wakes when nobody else can go on: without it
- * that is a lost wakeup). Of its own cache: `ctor`, `badctor` (a constructor, one that throws), `account`,
- * `typesafe` (SLAB_ACCOUNT, SLAB_TYPESAFE_BY_RCU).
+ * Further words, of the heap: `rt`, `nocmpxchg`, `random` (shuffled freelists), `fail3` (each
+ * CPU's third allocation fails; `fail0`: every second), `cpus3`, `nodes2`, `pages2` (that many
+ * pages are free when it begins), `mib8` (MiB of memory, else 2), `start1` (the MiB it has at
+ * first: it grows), `limit1` (to no more than that, although its heap may), `hole` (another
+ * module grew it for itself), `cold` (there is no heap: each task makes or finds it, and
+ * becomes a CPU). Of the CPUs: `bounded` (they may not sleep), `sleepy` (spin loops are run to
+ * their ends, so that who waits for a lock sleeps), `timeouts` (who sleeps for a time wakes
+ * when nobody else can go on: without it that is a lost wakeup). Of its own cache: `ctor`,
+ * `badctor` (a constructor, one that throws), `account`, `typesafe` (SLAB_ACCOUNT,
+ * SLAB_TYPESAFE_BY_RCU).
  *
  * A program is a row of letters, each with the number of a slot: `k` kmalloc, `z` kzalloc, `f`
- * kfree, `c` kmem_cache_alloc, `x` kmem_cache_free; capitals are their nolock twins (`z` has none).
- * `a` and `A` are charged kmallocs, `n` and `N` prefer node 1. `l` kmalloc of whole pages, `g` of a block of 32, `m` of a run of blocks (`mib16`), `q`
- * kcalloc, `y` aligned_alloc, `u` krealloc to twice the size, `v` to half, zeroed; `r` kfree_rcu,
- * `j` kfree_checked, `J` its nolock twin. `B` and `U` are bulk calls on the cache for three slots.
+ * kfree, `c` kmem_cache_alloc, `x` kmem_cache_free; capitals are their nolock twins (`z` has
+ * none). `a` and `A` are charged kmallocs, `n` and `N` prefer node 1. `l` kmalloc of whole
+ * pages, `g` of a block of 32, `m` of a run of blocks (`mib16`), `q` kcalloc, `y`
+ * aligned_alloc, `u` krealloc to twice the size, `v` to half, zeroed; `r` kfree_rcu, `j`
+ * kfree_checked, `J` its nolock twin. `B` and `U` are bulk calls on the cache for three slots.
  *
  * Alone stand `p` poll, `b` defer_free_barrier, `s` kmem_cache_shrink, `w` synchronize_rcu, `W`
- * rcu_barrier, `i` and `o` rcu_read_lock and _unlock, `d` a kmem_cache_destroy that must succeed,
- * `h` cpu_offline, `H` cpu_attach. Any other call is `.name:argument:argument.`, with a slot
- * behind it for its result: arguments are numbers, `s3` what is in slot 3, `cache`, `bytes`,
- * `base`, `cpu`, `any`, and `own`, `two`, `grp`, addresses of these names.
+ * rcu_barrier, `i` and `o` rcu_read_lock and _unlock, `d` a kmem_cache_destroy that must
+ * succeed, `h` cpu_offline, `H` cpu_attach. Any other call is `.name:argument:argument.`, with
+ * a slot behind it for its result: arguments are numbers, `s3` what is in slot 3, `cache`,
+ * `bytes`, `base`, `cpu`, `any`, and `own`, `two`, `grp`, addresses of these names.
  */
 import { DEFER_ARMS, type DeferArm } from "../../heap/constants.js";
 import type { MachineBuild } from "../core/module.js";
