@@ -1,7 +1,7 @@
 /**
- * Why an instruction of the allocator is in no scenario: no program leads to it on CPUs with one task
- * each. There is a reason for every instruction that `explore --all` does not reach, and none for
- * one that it does (test/machine/reached.test.ts).
+ * Why an instruction of the allocator is in no scenario: no program leads to it on CPUs with one
+ * task each. There is a reason for every instruction that `explore --all` does not reach, and none
+ * for one that it does (test/machine/reached.test.ts).
  */
 interface Reason {
   readonly function: string;
@@ -11,8 +11,8 @@ interface Reason {
 }
 
 const OTHER_TASK =
-  "asks who owns a local lock that is held while its CPU may wait: with rt that is another task of " +
-  "the same CPU, and a Worker is one task (test/unit/rt.test.ts has two)";
+  "asks who owns a local lock that is held while its CPU may wait: with rt that is another task " +
+  "of the same CPU, and a Worker is one task (test/unit/rt.test.ts has two)";
 const OUTER_INTENT =
   "clears the intent that it noted itself, and its only caller, alloc_from_new_cpu_slab(), has " +
   "noted one before it";

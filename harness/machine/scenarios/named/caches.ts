@@ -95,7 +95,8 @@ export const CACHES: readonly NamedScenario[] = [
   scenario(
     "cold-refused",
     "two Workers make a heap whose tables do not fit: one is told, and the other waits to be",
-    "irq-work/task:h.heap_init:1048576:300:1:1:14:0:0:1.H/task:h.heap_init:1048576:300:1:1:14:0:0:1.H",
+    "irq-work/task:h.heap_init:1048576:300:1:1:14:0:0:1.H/task:h" +
+      ".heap_init:1048576:300:1:1:14:0:0:1.H",
     PAIR,
   ),
   scenario(

@@ -1,4 +1,4 @@
-/** Calls beside plain allocation and free: many at once, other sizes, checked, in other contexts. */
+/** Calls beside plain allocation and free: many at once, other sizes, checked, elsewhere. */
 import {
   NMI_IN_NMI,
   NMI_ONCE,
@@ -53,7 +53,8 @@ export const CALLS: readonly NamedScenario[] = [
   scenario(
     "bulk-mixed",
     "an NMI before every access of a bulk free of several slabs and of whole pages",
-    "irq-work/setup:c0c1c2c3c4l6/task:c5x3U4U0.kmalloc_bulk:64:0:3:1024.8.kfree_bulk:3:1024./nmi:C7X7",
+    "irq-work/setup:c0c1c2c3c4l6/task:c5x3U4U0.kmalloc_bulk:64:0:3:1024.8" +
+      ".kfree_bulk:3:1024./nmi:C7X7",
     NMI_ONCE,
   ),
   scenario(
@@ -77,7 +78,8 @@ export const CALLS: readonly NamedScenario[] = [
   scenario(
     "checked",
     "an NMI before every access of checked frees, of right objects",
-    "irq-work/setup:c0c1c2c3l4/task:r3j0J1c5j5j4J2.check_object:s3..kmem_cache_free_checked:cache:s8./nmi:C6X6",
+    "irq-work/setup:c0c1c2c3l4/task:r3j0J1c5j5j4J2.check_object:s3." +
+      ".kmem_cache_free_checked:cache:s8./nmi:C6X6",
     NMI_ONCE,
   ),
   scenario(
@@ -96,7 +98,8 @@ export const CALLS: readonly NamedScenario[] = [
   scenario(
     "contexts",
     "an NMI before every access of what enters and leaves contexts",
-    "irq-work/setup:c0c1c2c3/task:.preempt_disable.X0.set_preempt_count:0..irq_enter.X1.irq_exit./nmi:C4X4",
+    "irq-work/setup:c0c1c2c3/task:.preempt_disable.X0.set_preempt_count:0..irq_enter.X1" +
+      ".irq_exit./nmi:C4X4",
     NMI_ONCE,
   ),
   scenario(
@@ -121,7 +124,8 @@ export const CALLS: readonly NamedScenario[] = [
   scenario(
     "busy-buckets",
     "three NMIs, each in the one before: in the sections of both buckets they get nothing",
-    `irq-work/fail99/setup:${FULL}${LARGER}/setup1:f0f1f2f3.kfree:s20..kfree:s21..kfree:s22./task:K8/nmi:K9`,
+    `irq-work/fail99/setup:${FULL}${LARGER}/setup1:f0f1f2f3.kfree:s20..kfree:s21.` +
+      ".kfree:s22./task:K8/nmi:K9",
     NMI_IN_NMI,
     4096,
   ),
@@ -149,7 +153,8 @@ export const CALLS: readonly NamedScenario[] = [
     scenario(
       `migrated-${arm}`,
       "a task is moved between a deferral and its list",
-      `${arm}/cpus2/setup:c0c1c2c3/task:.migrate_next_defer:1.X0.migrate_next_defer:0.X1pb/nmi:C4X4`,
+      `${arm}/cpus2/setup:c0c1c2c3/task:.migrate_next_defer:1.X0.migrate_next_defer:0.X1pb` +
+        "/nmi:C4X4",
       NMI_ONCE,
     ),
   ),

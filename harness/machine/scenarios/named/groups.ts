@@ -16,7 +16,8 @@ export const GROUPS: readonly NamedScenario[] = [
   scenario(
     "memcg-stock",
     "an NMI before every access of the stock: small objects, and another group",
-    `irq-work/setup:${TWO}${GROUP}/task:a0.memcg_set:s8:1.a1.memcg_set:s9:1.a2.kmalloc_bulk:64:2:3:1024.7.kfree_bulk:3:1024.f0f1f2/nmi:A4F4`,
+    `irq-work/setup:${TWO}${GROUP}/task:a0.memcg_set:s8:1.a1.memcg_set:s9:1.a2` +
+      ".kmalloc_bulk:64:2:3:1024.7.kfree_bulk:3:1024.f0f1f2/nmi:A4F4",
     NMI_ONCE,
     64,
   ),
