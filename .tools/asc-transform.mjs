@@ -33,6 +33,8 @@ const INLINABLE = [
 const NEVER_INLINABLE = [
   "assembly/slab/hooks/charge_or_free",
   "assembly/slab/memcg/memcg_uncharge_object",
+  "assembly/page/hand/claim_move",
+  "assembly/kmalloc/large/free_large",
   "assembly/slab/slab/update_slow",
 ];
 /** Up to this much text a function is smaller than a call of it. */

@@ -62,10 +62,9 @@ export class HeapHeader {
   grow_failures: u32;
   /** Times memory.grow said yes. */
   grows: u32;
-  /** Page frames that memory.grow gave and that are being added; grow_end 0 = none. */
-  grow_start: u32;
+  /** Page frame after the last that memory.grow gave, while they are being added; else 0. */
   grow_end: u32;
-  growReserved0: u32;
+  growReserved1: u64;
   growReserved2: u64;
   growReserved3: u64;
   growReserved4: u64;
@@ -115,7 +114,7 @@ export class HeapHeader {
   rcu_next: u32;
   rcu_wait: u32;
   rcu_wait_gp: u32;
-  rcu_taking: u32;
+  rcuTakingReserved: u32;
   /** Reports and repairs of slab_debug so far, a line each (SLUB_DEBUG builds). */
   slab_errors: u32;
 }
@@ -263,7 +262,7 @@ export class KmemCacheNode {
   /** First full slab of a debug cache, or 0. */
   full: u32;
   /** Slabs that were about to be counted, up or down: moves before the counts. Atomic. */
-  slab_moves: u32;
+  moves: u32;
 }
 if (offsetof<KmemCacheNode>("nr_slabs") % 8 !== 0) ERROR("the counts of slabs must be one i64");
 export const KMEM_CACHE_NODE_SIZE: usize = 64;

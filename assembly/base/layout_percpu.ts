@@ -54,7 +54,9 @@ export class CpuArea {
   drain_depth: u32;
   /** Owner CPU + 1, or 0: held while a slab is taken off `defer_slabs`. */
   slabs_lock: u32;
-  line1a: u64;
+  /** Frees of this CPU that may make a full slab partial and have not claimed it yet. */
+  claiming: u32;
+  line1pad: u32;
   line1b: u64;
   line1c: u64;
   line1d: u64;

@@ -84,7 +84,6 @@ export const heap_header$grow_request: u32 = <u32>offsetof<HeapHeader>("grow_req
 export const heap_header$grow_failures: u32 =
   <u32>offsetof<HeapHeader>("grow_failures") | (4 << 16);
 export const heap_header$grows: u32 = <u32>offsetof<HeapHeader>("grows") | (4 << 16);
-export const heap_header$grow_start: u32 = <u32>offsetof<HeapHeader>("grow_start") | (4 << 16);
 export const heap_header$grow_end: u32 = <u32>offsetof<HeapHeader>("grow_end") | (4 << 16);
 export const heap_header$slab_mutex: u32 = <u32>offsetof<HeapHeader>("slab_mutex") | (4 << 16);
 export const heap_header$nr_caches: u32 = <u32>offsetof<HeapHeader>("nr_caches") | (4 << 16);
@@ -105,7 +104,6 @@ export const heap_header$rcu_open: u32 = <u32>offsetof<HeapHeader>("rcu_open") |
 export const heap_header$rcu_next: u32 = <u32>offsetof<HeapHeader>("rcu_next") | (4 << 16);
 export const heap_header$rcu_wait: u32 = <u32>offsetof<HeapHeader>("rcu_wait") | (4 << 16);
 export const heap_header$rcu_wait_gp: u32 = <u32>offsetof<HeapHeader>("rcu_wait_gp") | (4 << 16);
-export const heap_header$rcu_taking: u32 = <u32>offsetof<HeapHeader>("rcu_taking") | (4 << 16);
 export const heap_header$slab_errors: u32 = <u32>offsetof<HeapHeader>("slab_errors") | (4 << 16);
 
 // Zone
@@ -168,8 +166,7 @@ export const kmem_cache_node$nr_slabs: u32 = <u32>offsetof<KmemCacheNode>("nr_sl
 export const kmem_cache_node$total_objects: u32 =
   <u32>offsetof<KmemCacheNode>("total_objects") | (4 << 16);
 export const kmem_cache_node$full: u32 = <u32>offsetof<KmemCacheNode>("full") | (4 << 16);
-export const kmem_cache_node$slab_moves: u32 =
-  <u32>offsetof<KmemCacheNode>("slab_moves") | (4 << 16);
+export const kmem_cache_node$moves: u32 = <u32>offsetof<KmemCacheNode>("moves") | (4 << 16);
 
 // KmemCacheCpu
 export const kmem_cache_cpu$freelist: u32 = <u32>offsetof<KmemCacheCpu>("freelist") | (4 << 16);
@@ -224,6 +221,7 @@ export const cpu_area$state: u32 = <u32>offsetof<CpuArea>("state") | (4 << 16);
 export const cpu_area$drain_seq: u32 = <u32>offsetof<CpuArea>("drain_seq") | (4 << 16);
 export const cpu_area$drain_depth: u32 = <u32>offsetof<CpuArea>("drain_depth") | (4 << 16);
 export const cpu_area$slabs_lock: u32 = <u32>offsetof<CpuArea>("slabs_lock") | (4 << 16);
+export const cpu_area$claiming: u32 = <u32>offsetof<CpuArea>("claiming") | (4 << 16);
 export const cpu_area$defer_objects: u32 = <u32>offsetof<CpuArea>("defer_objects") | (4 << 16);
 export const cpu_area$defer_slabs: u32 = <u32>offsetof<CpuArea>("defer_slabs") | (4 << 16);
 export const cpu_area$irq_pending: u32 = <u32>offsetof<CpuArea>("irq_pending") | (4 << 16);

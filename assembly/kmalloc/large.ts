@@ -51,6 +51,6 @@ export function kmalloc_large(size: usize, gfp: u32, node: i32, mode: u32): usiz
 
 /** Free what kmalloc_large() gave. Context: any with LOCK_TRY. */
 export function free_large(page: Page, mode: u32): void {
-  if (page.flags !== 0) memcg_uncharge_large(page);
+  memcg_uncharge_large(page);
   free_pages(page, mode);
 }

@@ -51,10 +51,17 @@ function grow_by(head: HeapHeader, pages: u32): u32 {
   head.grows = head.grows + 1;
   const start = <u32>before * PAGES_PER_WASM_PAGE;
   const end = min(start + wasm_pages * PAGES_PER_WASM_PAGE, head.maximum_pages);
-  head.grow_start = start;
+  if (start > head.end_pfn) {
+    // Another module grew the memory for itself: its pages lie between.
+    const hole = pfn_to_page(head.end_pfn);
+    hole.nr_pages = start - head.end_pfn;
+    set_page_kind(hole, PG_HOLE);
+  }
+  if (end <= start) return 0;
+  write_once(heap_base + offsetof<HeapHeader>("end_pfn"), start);
   head.grow_end = end;
   finish_growth(head);
-  return end <= start ? 0 : end - start;
+  return end - start;
 }
 
 /**
@@ -63,15 +70,7 @@ function grow_by(head: HeapHeader, pages: u32): u32 {
  * The end of a growth that its CPU did not live to see is the same: all it needs is in the header.
  */
 export function finish_growth(head: HeapHeader): void {
-  const from = head.end_pfn;
-  const start = head.grow_start;
-  if (start > from) {
-    // Another module grew the memory for itself: its pages lie between.
-    const hole = pfn_to_page(from);
-    hole.nr_pages = start - from;
-    set_page_kind(hole, PG_HOLE);
-  }
-  add_pages(max(start, from), head.grow_end);
+  add_pages(head.end_pfn, head.grow_end);
   head.grow_end = 0;
 }
 

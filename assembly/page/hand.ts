@@ -7,8 +7,9 @@
  * hand is passed on through a lock, or with the block's slab word.
  */
 import { Page } from "../base/layout";
-import { cmpxchg, read_once } from "../sync/atomic";
-import { cpu_token } from "../sync/percpu";
+import { CpuArea } from "../base/layout_percpu";
+import { cmpxchg, fetch_add, read_once } from "../sync/atomic";
+import { cpu_token, this_cpu } from "../sync/percpu";
 
 /** Take a block that nobody else can reach in hand. */
 export function hold(page: Page): void {
@@ -32,19 +33,30 @@ export function let_go(page: Page): void {
 }
 
 /**
+ * A free of this CPU may make a full slab partial from here on (1), or not any more (-1): in between
+ * it may be the one that is to claim the slab. A count, since an NMI may do the same meanwhile.
+ */
+export function claim_move(by: u32): void {
+  fetch_add(this_cpu + offsetof<CpuArea>("claiming"), by);
+}
+
+/**
  * Take a slab in hand that this CPU's free found full: it is on no list, and frees that come later
- * leave it alone.
+ * leave it alone. The end of claim_move(1).
  *
  * Races with the end of the thaw that let it go (one turn more), and with whoever recovers a dead
- * CPU and takes what nobody seems to have: then it is theirs to put on a list. @returns true if it
- * is ours. Ends: the mark is taken off once.
+ * CPU and takes what nobody seems to have: then it is theirs to put on a list, which they do when
+ * nobody is between claim_move(1) and here any more. @returns true if it is ours. Ends: the mark is
+ * taken off once.
  */
 export function claim(page: Page): bool {
   const hand = in_hand_address(page);
-  while (true) {
-    const seen = read_once(hand);
+  let seen: u32;
+  do {
+    seen = read_once(hand);
     // Neither nobody's nor on its way out.
-    if (seen - 1 < HAND_LEAVES - 1) return false;
-    if (cmpxchg(hand, seen, cpu_token()) === seen) return true;
-  }
+    if (seen - 1 < HAND_LEAVES - 1) break;
+  } while (cmpxchg(hand, seen, cpu_token()) !== seen);
+  claim_move(-1);
+  return seen - 1 >= HAND_LEAVES - 1;
 }

@@ -6,7 +6,7 @@
  * needs to be measured at one moment only. The moment: no live CPU is in the middle of counting
  * here, and none began while all pages were looked at. One that began before the look has its slab
  * in that state when the look comes by, or has counted before the count is read; one that begins
- * later moves `slab_moves`.
+ * later moves `moves`.
  */
 import { KmemCache, PG_INFLIGHT, PG_SLAB, KmemCacheNode } from "../base/layout";
 import { end_pfn } from "../page/grow";
@@ -41,7 +41,7 @@ function count_slabs(cache: KmemCache, number: u32): u64 {
 /** Make the counts of `cache` on node `number` right. */
 export function recount_slabs(cache: KmemCache, number: u32): void {
   const node = get_node(cache, number);
-  const moves = changetype<usize>(node) + offsetof<KmemCacheNode>("slab_moves");
+  const moves = changetype<usize>(node) + offsetof<KmemCacheNode>("moves");
   for (let turn: u32 = 0; turn < TRIES; turn++) {
     const before = read_once(moves);
     const sum = count_slabs(cache, number);

@@ -41,6 +41,7 @@ import {
   take_lost_slabs,
   take_slabs_in_hand,
   trim_empties,
+  wait_for_claims,
 } from "./slabs";
 import { tracked_objects } from "./tracked";
 
@@ -77,6 +78,7 @@ function strip(cpu: u32, report: usize, mode: u32): void {
 function set_free(area: CpuArea): void {
   const address = changetype<usize>(area);
   area.preempt_count = 0;
+  write_once(address + offsetof<CpuArea>("claiming"), 0);
   area.migrate_to = 0;
   memory.fill(address + CPU_SHRINK, 0, 128);
   const stock = changetype<MemcgStock>(address + CPU_MEMCG_STOCK);
@@ -108,6 +110,8 @@ export function cpu_reap(victim: u32, report: usize): i32 {
   for (let cpu: u32 = 0; cpu < cpus; cpu++) {
     if (is_victim(cpu)) strip(cpu, report, mode);
   }
+  // A reaper may have died with a slab that a live CPU had not claimed yet.
+  wait_for_claims(mode);
   take_slabs_in_hand(report, mode);
   take_lost_slabs(report, mode);
   free_pages_in_hand(report, mode);

@@ -155,7 +155,7 @@ export function free_bulk(count: u32, array: usize): void {
       left--;
     } else if (page_slab(virt_to_page(last)) === 0) {
       const page = virt_to_page(last);
-      if (page.flags !== 0) memcg_uncharge_large(page);
+      memcg_uncharge_large(page);
       free_pages(page, lock_mode());
       left--;
     } else {

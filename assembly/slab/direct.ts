@@ -11,7 +11,7 @@
  * take a lock - which here is left to irq_work.
  */
 import { KmemCache, Slab } from "../base/layout";
-import { claim } from "../page/hand";
+import { claim, claim_move } from "../page/hand";
 import { DEFER_DIRECT_FREE, stat } from "../sync/stat";
 import { defer_slab } from "./defer";
 import { set_freepointer } from "./object";
@@ -46,9 +46,14 @@ export function free_direct(cache: KmemCache, slab: Slab, object: usize): bool {
     if (inuse === 0 && !frozen) return false;
     set_freepointer(cache, object, prior);
     const word = make_word(object, inuse, word_objects(old), frozen);
-    if (!slab_update_freelist(cache, slab, old, word)) continue;
+    const to_partial = prior === 0 && !frozen;
+    if (to_partial) claim_move(1);
+    if (!slab_update_freelist(cache, slab, old, word)) {
+      if (to_partial) claim_move(-1);
+      continue;
+    }
     stat(cache, DEFER_DIRECT_FREE);
-    if (prior === 0 && !frozen && claim(slab)) defer_slab(cache, slab);
+    if (to_partial && claim(slab)) defer_slab(cache, slab);
     return true;
   }
 }

@@ -4,7 +4,7 @@
  * Kernel: mm/slub.c do_slab_free(), __slab_free(); 6.18.
  */
 import { KmemCache, Slab } from "../base/layout";
-import { claim, hold } from "../page/hand";
+import { claim, claim_move, hold } from "../page/hand";
 import { preempt_count } from "../sync/context";
 import { is_rt } from "../sync/local_lock";
 import {
@@ -178,7 +178,9 @@ export function free_to_slab(
     const to_partial = prior === 0 && !frozen && !locked;
     set_freepointer(cache, tail, prior);
     const word = make_word(head, inuse, word_objects(old), frozen);
+    if (to_partial) claim_move(1);
     if (!try_update(cache, slab, old, word) && !update_slow(cache, slab, old, word)) {
+      if (to_partial) claim_move(-1);
       if (locked) list_unlock(slab_node(cache, slab));
       continue;
     }

@@ -77,11 +77,11 @@ export function remove_partial(node: KmemCacheNode, slab: Slab): void {
 
 /**
  * A slab of `objects` objects came into being; or, both negative, is given back. Meanwhile it is
- * PG_INFLIGHT and leads to its cache: that and `slab_moves` let a walk over all pages tell
+ * PG_INFLIGHT and leads to its cache: that and `moves` let a walk over all pages tell
  * whether the counts are right (reap/counts.ts). Context: any.
  */
 export function count_slab(node: KmemCacheNode, slabs: i64, objects: i64): void {
-  fetch_add(changetype<usize>(node) + offsetof<KmemCacheNode>("slab_moves"), 1);
+  fetch_add(changetype<usize>(node) + offsetof<KmemCacheNode>("moves"), 1);
   fetch_add64(node_counts(node), slabs + (objects << 32));
 }
 

@@ -45,33 +45,40 @@ export function memcg_init_slab(cache: KmemCache, slab: Slab, objects: u32): voi
   memory.fill(slab_end(slab) - bytes, 0, bytes);
 }
 
+/** Charge bytes to this CPU's group, if it has one, and write it down. @returns false if it is full. */
+function charge_entry(entry: usize, bytes: u32): bool {
+  const memcg = cpu_area().memcg;
+  if (memcg === 0) return true;
+  memcg_move();
+  const charged = charge_bytes(changetype<Memcg>(<usize>memcg), bytes);
+  if (charged) store<u32>(entry, memcg);
+  memcg_move();
+  return charged;
+}
+
+/** Discharge what is written down, if anything is. */
+function uncharge_entry(entry: usize, bytes: u32): void {
+  const memcg = load<u32>(entry);
+  if (memcg === 0) return;
+  memcg_move();
+  store<u32>(entry, 0);
+  uncharge_bytes(changetype<Memcg>(<usize>memcg), bytes);
+  memcg_move();
+}
+
 /**
  * Charge an object of a cache with SLAB_ACCOUNT to this CPU's group, if it has one.
  *
  * @returns false if the group is full. Context: any; the caller owns the object.
  */
 export function memcg_charge_object(cache: KmemCache, object: usize): bool {
-  const memcg = cpu_area().memcg;
-  if (memcg === 0) return true;
-  memcg_move();
-  const charged = charge_bytes(changetype<Memcg>(<usize>memcg), obj_full_size(cache));
-  if (charged) {
-    const slab = changetype<Slab>(page_slab(virt_to_page(object)));
-    store<u32>(entry_of(cache, slab, object), memcg);
-  }
-  memcg_move();
-  return charged;
+  const slab = changetype<Slab>(page_slab(virt_to_page(object)));
+  return charge_entry(entry_of(cache, slab, object), obj_full_size(cache));
 }
 
 /** Discharge an object of a cache with SLAB_ACCOUNT. Context: any; the caller owns the object. */
 export function memcg_uncharge_object(cache: KmemCache, slab: Slab, object: usize): void {
-  const entry = entry_of(cache, slab, object);
-  const memcg = load<u32>(entry);
-  if (memcg === 0) return;
-  memcg_move();
-  store<u32>(entry, 0);
-  uncharge_bytes(changetype<Memcg>(<usize>memcg), obj_full_size(cache));
-  memcg_move();
+  uncharge_entry(entry_of(cache, slab, object), obj_full_size(cache));
 }
 
 /** @returns bytes of the pages of a large allocation. */
@@ -82,20 +89,10 @@ export function large_bytes(page: Page): u32 {
 
 /** Charge the pages of a large allocation to this CPU's group. @returns false if it is full. */
 export function memcg_charge_large(page: Page): bool {
-  const memcg = cpu_area().memcg;
-  if (memcg === 0) return true;
-  memcg_move();
-  const charged = charge_bytes(changetype<Memcg>(<usize>memcg), large_bytes(page));
-  if (charged) page.flags = memcg;
-  memcg_move();
-  return charged;
+  return charge_entry(changetype<usize>(page) + offsetof<Page>("flags"), large_bytes(page));
 }
 
-/** Discharge them; `flags` is not 0. */
+/** Discharge them, if anybody was charged. */
 export function memcg_uncharge_large(page: Page): void {
-  const memcg = changetype<Memcg>(<usize>page.flags);
-  memcg_move();
-  page.flags = 0;
-  uncharge_bytes(memcg, large_bytes(page));
-  memcg_move();
+  uncharge_entry(changetype<usize>(page) + offsetof<Page>("flags"), large_bytes(page));
 }

@@ -12,10 +12,11 @@ export const MUTANTS = [
     what: "a slow free whose cmpxchg missed goes on as if it had not: the object is lost",
     file: "slab/free.ts",
     find: `    if (!try_update(cache, slab, old, word) && !update_slow(cache, slab, old, word)) {
+      if (to_partial) claim_move(-1);
       if (locked) list_unlock(slab_node(cache, slab));
       continue;
     }`,
-    replace: `    if (!try_update(cache, slab, old, word)) update_slow(cache, slab, old, word);`,
+    replace: "    if (!try_update(cache, slab, old, word)) update_slow(cache, slab, old, word);",
     expected: "race",
     why: RACE,
   },
@@ -83,7 +84,10 @@ export const MUTANTS = [
     origin: "ours",
     what: "a direct free whose cmpxchg missed takes the object for freed",
     file: "slab/direct.ts",
-    find: "    if (!slab_update_freelist(cache, slab, old, word)) continue;",
+    find: `    if (!slab_update_freelist(cache, slab, old, word)) {
+      if (to_partial) claim_move(-1);
+      continue;
+    }`,
     replace: "    slab_update_freelist(cache, slab, old, word);",
     expected: "race",
     why: RACE,

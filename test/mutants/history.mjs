@@ -212,7 +212,7 @@ export const MUTANTS = [
     origin: "version 1 of the patch",
     what: "an object is charged, but not whom to: the charge is never undone",
     file: "slab/memcg.ts",
-    find: "  store<u32>(entry_of(cache, slab, object), memcg);\n",
+    find: "  if (charged) store<u32>(entry, memcg);\n",
     replace: "",
     tests: ["memcg-charge"],
   },
