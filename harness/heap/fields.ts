@@ -47,10 +47,6 @@ const STRUCTS = {
     ...["freelist", "counters", "slab_cache", "kind", "head", "next", "prev", "slabs", "llnode"],
     ...["flush_freelist", "in_hand", "order", "nr_pages", "node", "flags", "lock"],
   ],
-  reap_report: [
-    ...["locks", "slabs", "pages", "objects", "freelists", "rcu_pages", "charges", "lost"],
-    "tracked",
-  ],
   track: ["op", "cpu", "pid", "when"],
 } as const;
 

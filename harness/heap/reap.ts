@@ -8,6 +8,7 @@
 import { type ReapCall, instantiateReap, reapCallOf } from "./abi.js";
 import { type CpuState, checkTask } from "./cpu-state.js";
 import { throwNotInteger } from "./errors.js";
+import { type FieldTable, readFieldTable } from "./fields.js";
 import type { HeapView } from "./view.js";
 
 /** What was found on a CPU whose thread is gone: see `Heap.reap()`. */
@@ -76,7 +77,8 @@ export function reapAs(
   const own = module === null ? reapCallOf(state.exports) : null;
   const reap = own ?? reaperOf(state, module as WebAssembly.Module);
   const report = area + view.table.constants.CPU_SCRATCH;
-  if (reap(victim, report) === 1) return readReport(view, report, victim);
+  const table = module === null ? view.table : readFieldTable(module);
+  if (reap(victim, report) === 1) return readReport(view, table, report, victim);
   throw new RangeError(
     `heap.reap: cpu: expected a CPU that nobody reaps yet, got ${victim}; ` +
       "its number is free once the other call has returned",
@@ -87,20 +89,25 @@ function reaperOf({ view, memory, id }: CpuState, module: WebAssembly.Module): R
   return instantiateReap(module, memory, { base: view.base, cpu: id });
 }
 
-function readReport(view: HeapView, at: number, cpu: number): ReapReport {
+/** @param table of the module that wrote it: the release build does not know the report */
+function readReport(view: HeapView, table: FieldTable, at: number, cpu: number): ReapReport {
   view.refresh();
-  const { reap_report: of } = view.table.offsets;
+  const fields = table.fields.filter(({ struct }) => struct === "reap_report");
+  const read = (name: string) => {
+    const field = fields.find((each) => each.name === name);
+    return field === undefined ? 0 : view.u32(at + field.offset);
+  };
   return {
     cpu,
-    locks: view.u32(at + of.locks),
-    slabs: view.u32(at + of.slabs),
-    pages: view.u32(at + of.pages),
-    objects: view.u32(at + of.objects),
-    freeObjects: view.u32(at + of.freelists),
-    rcuPages: view.u32(at + of.rcu_pages),
-    chargedBytes: view.u32(at + of.charges),
-    lost: view.u32(at + of.lost),
-    tracked: view.table.build.debugs ? view.u32(at + of.tracked) : null,
+    locks: read("locks"),
+    slabs: read("slabs"),
+    pages: read("pages"),
+    objects: read("objects"),
+    freeObjects: read("freelists"),
+    rcuPages: read("rcu_pages"),
+    chargedBytes: read("charges"),
+    lost: read("lost"),
+    tracked: view.table.build.debugs ? read("tracked") : null,
   };
 }
 

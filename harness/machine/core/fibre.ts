@@ -52,8 +52,9 @@ export interface Frame {
   steps: number;
   /** What the operation frees. */
   object: number;
-  /** The access it made last, in this operation; -1: none yet. */
+  /** The access it made last, in this operation, and the one it is about to make; -1: none yet. */
   last: number;
+  stands: number;
 }
 
 export class Fibre {
@@ -162,6 +163,7 @@ export class Fibre {
     frame.delivered = false;
     frame.steps = 0;
     frame.last = -1;
+    frame.stands = -1;
   }
 
   resetStack(): void {
@@ -208,5 +210,5 @@ export class Fibre {
 const READS = 4;
 
 function makeFrame(): Frame {
-  return { operations: [], at: 0, delivered: false, steps: 0, object: 0, last: -1 };
+  return { operations: [], at: 0, delivered: false, steps: 0, object: 0, last: -1, stands: -1 };
 }

@@ -24,9 +24,14 @@ export interface MachineOptions {
   readonly fibres: number;
   /** Where the stacks of the fibres lie: `fibres * STACK_BYTES` bytes that nobody else uses. */
   readonly stacks: number;
+  /** Functions whose timed sleeps are pauses: they end by themselves. */
+  readonly polls?: RegExp;
   /** Imports of the module beside the machine's own. */
   readonly imports?: WebAssembly.Imports;
 }
+
+/** What memory.atomic.wait32 returns then. */
+const TIMED_OUT = 2;
 
 export class Machine {
   readonly module: MachineModule;
@@ -40,6 +45,7 @@ export class Machine {
   readonly conflicts: Conflicts;
   watchers: readonly Watcher[] = [];
 
+  readonly #polls: RegExp | undefined;
   readonly #chooser: Chooser;
   readonly #decisions: Decisions;
   readonly #operations: Operations;
@@ -53,6 +59,7 @@ export class Machine {
 
   constructor(module: MachineModule, memory: WebAssembly.Memory, options: MachineOptions) {
     this.module = module;
+    this.#polls = options.polls;
     this.memory = memory;
     this.words = new Int32Array(memory.buffer);
     this.undo = new UndoLog(this.words);
@@ -268,6 +275,21 @@ export class Machine {
     const { site = -1, frame } = this.fibres[fibre] ?? {};
     const operation = frame?.operations[frame.at]?.call ?? "";
     this.found = { kind, message, fibre, site, operation, step: this.steps };
+  }
+
+  /** Time passes: whoever sleeps for a while goes on. @returns false if that is nobody */
+  passTime(): boolean {
+    const { sites } = this.module.table;
+    const sleeper = this.fibres
+      .slice(0, this.#chooser.live)
+      .find(({ state, waitForEver, site }) => {
+        if (state !== ASLEEP || waitForEver) return false;
+        return this.#polls?.test(sites[site]?.function ?? "") === true;
+      });
+    if (sleeper === undefined) return false;
+    sleeper.waitResult = TIMED_OUT;
+    sleeper.state = PARKED;
+    return true;
   }
 
   /** A sleeper whose time would be up: nobody else will wake it. */

@@ -25,12 +25,12 @@ export interface AcceptedRace {
   /** Both must match, in either order. */
   readonly first: RegExp;
   readonly second: RegExp;
-  /** The first is a look: a load, atomic or not. */
-  readonly firstOnlyReads?: boolean;
+  /** The first is a look, a load, or a cmpxchg, which is one until it succeeds. */
+  readonly firstOnlyLooks?: boolean;
   readonly because: string;
 }
 
-const LOOKS: ReadonlySet<string> = new Set(["load", "atomicLoad", "relax"]);
+const LOOKS: ReadonlySet<string> = new Set(["load", "atomicLoad", "relax", "cmpxchg"]);
 const READS = new Set(["load", "atomicLoad", "relax", "rmw", "cmpxchg"]);
 const WRITES = new Set(["store", "atomicStore", "rmw"]);
 const SYNC = SITE_KINDS.map((kind) => isAtomic(kind));
@@ -279,9 +279,9 @@ export class RaceDetector extends Watcher {
     const name = (of: number) => this.#sites[of]?.function ?? "a user";
     const [a, b] = [name(site), name(other)];
     const isLook = (of: number) => LOOKS.has(this.#sites[of]?.kind ?? "store");
-    const accepted = this.#accepted.some(({ first, second, firstOnlyReads = false }) => {
+    const accepted = this.#accepted.some(({ first, second, firstOnlyLooks = false }) => {
       const isFirst = (of: number, its: string) =>
-        first.test(its) && (!firstOnlyReads || isLook(of));
+        first.test(its) && (!firstOnlyLooks || isLook(of));
       return (isFirst(site, a) && second.test(b)) || (isFirst(other, b) && second.test(a));
     });
     this.#known.set(key, accepted);

@@ -48,12 +48,6 @@ const DEATHS: readonly Death[] = [
     rest: `kib448/setup:c0c1c2/task:x0c6/nmi0:C8X8/${REAPER}`,
     options: WITH_NMI,
   },
-  {
-    name: "death-beside",
-    about: "a CPU dies while another works, whom the reaper meets anywhere",
-    rest: "kib448/setup:c0c1c2c3/task:x0/task:d0c20/task:x1c9",
-    options: BESIDE,
-  },
 ];
 
 /** Deaths for which the arm makes no difference. */
@@ -93,6 +87,24 @@ const SINGLE: readonly Death[] = [
     name: "death-sleepers",
     about: "a CPU dies with a lock that another sleeps for",
     rest: "irq-work/part0/sleepy/kib448/setup:c0c1c2c3/task:x0/task:d0c20/task:x2",
+    options: BESIDE,
+  },
+  {
+    name: "death-beside-frees",
+    about: "a CPU dies while another frees to the same slab, whom the reaper meets anywhere",
+    rest: "irq-work/kib448/setup:c0c1c2c3/task:x0/task:d0c20/task:x1c9",
+    options: BESIDE,
+  },
+  {
+    name: "death-beside-nolock",
+    about: "the same where nolock frees go to the slab directly",
+    rest: "direct/kib448/setup:c0c1c2c3/task:X0/task:d0c20/task:X1c9",
+    options: BESIDE,
+  },
+  {
+    name: "death-beside-allocs",
+    about: "a CPU dies while another allocates",
+    rest: "irq-work/kib448/setup:c0c1c2c3/task:x0/task:d0c20/task:c9x9",
     options: BESIDE,
   },
   {
