@@ -45,6 +45,7 @@ export class Decisions {
     const chooser = this.#chooser;
     const policy = this.#policy as Policy;
     chooser.enumerate(id);
+    while (chooser.optionCount === 0 && machine.passTime()) chooser.enumerate(id);
     const { options, optionCount } = chooser;
     if (optionCount === 0) {
       if (this.#timeouts && machine.timesOut()) return this.decide(id);

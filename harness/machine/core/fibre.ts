@@ -52,8 +52,9 @@ export interface Frame {
   steps: number;
   /** What the operation frees. */
   object: number;
-  /** The access it made last, in this operation; -1: none yet. */
+  /** The access it made last, in this operation, and the one it is about to make; -1: none yet. */
   last: number;
+  stands: number;
   /** The copy or fill that it stands before (AccessLog): others may make theirs in between. */
   dest: number;
   source: number;
@@ -169,6 +170,7 @@ export class Fibre {
     frame.delivered = false;
     frame.steps = 0;
     frame.last = -1;
+    frame.stands = -1;
   }
 
   resetStack(): void {
@@ -230,5 +232,6 @@ const READS = 4;
 const NO_SPAN = { dest: 0, source: -1, bytes: 0 };
 
 function makeFrame(): Frame {
-  return { operations: [], at: 0, delivered: false, steps: 0, object: 0, last: -1, ...NO_SPAN };
+  const at = { at: 0, delivered: false, steps: 0, object: 0, last: -1, stands: -1 };
+  return { operations: [], ...at, ...NO_SPAN };
 }

@@ -76,6 +76,7 @@ export class Hooks implements HostOf {
       action = this.action;
     } else {
       fibre.site = site;
+      fibre.frame.stands = site;
       fibre.address = address >>> 0;
       const code = this.starting ? PRUNE : this.#decisions.decide(fibre.id);
       if (code === PRUNE || fibreOf(code) !== fibre.id || actionOf(code) === KILL) {

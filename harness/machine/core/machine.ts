@@ -29,9 +29,14 @@ export interface MachineOptions {
   readonly wasmPages?: number;
   /** To no more than this. */
   readonly wasmPagesMax?: number;
+  /** Functions whose timed sleeps are pauses: they end by themselves. */
+  readonly polls?: RegExp;
   /** Imports of the module beside the machine's own. */
   readonly imports?: WebAssembly.Imports;
 }
+
+/** What memory.atomic.wait32 returns then. */
+const TIMED_OUT = 2;
 
 export class Machine {
   readonly module: MachineModule;
@@ -45,6 +50,7 @@ export class Machine {
   readonly conflicts: Conflicts;
   watchers: readonly Watcher[] = [];
 
+  readonly #polls: RegExp | undefined;
   readonly #chooser: Chooser;
   readonly #decisions: Decisions;
   readonly #operations: Operations;
@@ -59,6 +65,7 @@ export class Machine {
 
   constructor(module: MachineModule, memory: WebAssembly.Memory, options: MachineOptions) {
     this.module = module;
+    this.#polls = options.polls;
     this.memory = memory;
     const wasmPages = memory.buffer.byteLength >>> 16;
     this.growth = new Growth(options.wasmPages ?? wasmPages, options.wasmPagesMax ?? wasmPages);
@@ -293,16 +300,26 @@ export class Machine {
 
   /** Nobody can go on: the time of the first sleeper is up. @returns false if there is none */
   timesOut(): boolean {
-    const sleeper = this.#firstSleeper();
+    return this.#wakeInTime(this.#firstSleeper());
+  }
+
+  /** Time passes: whoever sleeps for a while goes on. @returns false if that is nobody */
+  passTime(): boolean {
+    const { sites } = this.module.table;
+    const isPause = ({ site }: Fibre) => this.#polls?.test(sites[site]?.function ?? "") === true;
+    return this.#wakeInTime(this.#firstSleeper(isPause));
+  }
+
+  #wakeInTime(sleeper: Fibre | undefined): boolean {
     if (sleeper === undefined) return false;
-    sleeper.waitResult = 2;
+    sleeper.waitResult = TIMED_OUT;
     sleeper.state = PARKED;
     return true;
   }
 
-  #firstSleeper(): Fibre | undefined {
+  #firstSleeper(among: (fibre: Fibre) => boolean = () => true): Fibre | undefined {
     const live = this.fibres.slice(0, this.#chooser.live);
-    return live.find(({ state, waitForEver }) => state === ASLEEP && !waitForEver);
+    return live.find((fibre) => fibre.state === ASLEEP && !fibre.waitForEver && among(fibre));
   }
 
   /** A sleeper whose time would be up: nobody else will wake it. */

@@ -16,7 +16,7 @@ import type { Race } from "./races.js";
 type Side = Place | "user" | "any";
 
 interface Place {
-  /** null: any that only looks. */
+  /** null: any that looks, a cmpxchg among them, which does no more until it succeeds. */
   readonly kind: SiteKind | null;
   /** Functions of the sources; null: any. */
   readonly in: readonly string[] | null;
@@ -34,7 +34,9 @@ interface AcceptedRace {
   readonly always?: boolean;
 }
 
-const LOOKS: ReadonlySet<SiteKind> = new Set(["load", "atomicLoad", "relax"]);
+const LOOKS: ReadonlySet<SiteKind> = new Set([
+  ...(["load", "atomicLoad", "relax", "cmpxchg"] as const),
+]);
 
 const POP_LINK: Side = { kind: "load", in: ["get_freepointer"] };
 const WORD_READS = ["try_pop", "try_push", "alloc_from_cpu_freelist", "free_to_cpu_slab"];
@@ -80,7 +82,7 @@ export const ACCEPTED_RACES: readonly AcceptedRace[] = [
     other: "any",
     because:
       "reaping looks at every descriptor, also at those that live CPUs change; what it acts on " +
-      "it takes by a cmpxchg, or judges again under the lock",
+      "it takes by a cmpxchg, which any other store undoes, or judges again under the lock",
     always: true,
   },
 ];

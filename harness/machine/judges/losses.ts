@@ -5,13 +5,21 @@
  * object for each interrupted allocation, whose result nobody ever saw; in every frame, also below
  * a handler. Objects that a task owned stay what they were: nobody may free them for it.
  *
- * The allocator must be allowed one more thing: the object that a drain was about to free for others,
- * one for each drain that the dead task was in the middle of (CpuArea.drain_depth). Such losses are
- * counted by the function that it died in.
+ * The allocator must be allowed two more things, which are counted by the function that the task died
+ * in. The object that a drain was about to free for others: one for each drain it was in the middle of
+ * (CpuArea.drain_depth). And all of a list between the exchange that took it and the store that notes
+ * it (WINDOWS): it is nowhere for one access.
  */
 import type { Site } from "../instrument/sites.js";
-import type { Fibre } from "../core/fibre.js";
+import type { Fibre, Frame } from "../core/fibre.js";
 import { Watcher } from "../core/watcher.js";
+
+const TAKES = /\/llist\/llist_del_all$/;
+/** Functions where a list is nowhere between an exchange and the store that follows. */
+const WINDOWS: readonly RegExp[] = [
+  /\/defer\/drain_objects$/,
+  /\/reap\/deferred\/free_deferred_of$/,
+];
 
 /**
  * Objects lost in the ends that were judged, by why they may be: given to an interrupted free, had
@@ -36,6 +44,8 @@ export class Losses extends Watcher {
   #results = 0;
   /** The function that a task died in, for each drain it was in the middle of. */
   readonly #allowed: string[] = [];
+  /** The window in which a task died, or "": any number may be lost. */
+  #window = "";
   readonly counts: LossCounts = { argument: 0, result: 0, allowance: 0, functions: {} };
   /** Deaths in all schedules. */
   deaths = 0;
@@ -57,6 +67,7 @@ export class Losses extends Watcher {
     this.#arguments.clear();
     this.#results = 0;
     this.#allowed.length = 0;
+    this.#window = "";
   }
 
   override dies(fibre: Fibre): void {
@@ -72,14 +83,24 @@ export class Losses extends Watcher {
         this.#arguments.add((this.#words[(array >>> 2) + index] as number) >>> 0);
       }
       if (role === "alloc" || role === "realloc") this.#results += count;
+      this.#window ||= this.#windowAt(frame);
     }
     const name = this.#sites[fibre.site]?.function ?? "";
     for (let left = this.#drainsOf(fibre.cpu); left > 0; left--) this.#allowed.push(name);
   }
 
+  /** The function, if a list is nowhere at this moment, or "". */
+  #windowAt({ last, stands }: Frame): string {
+    const [before, next] = [this.#sites[last], this.#sites[stands]];
+    if (before?.kind !== "rmw" || next?.kind !== "store") return "";
+    const { function: name } = next;
+    const isTaken = before.function === name || TAKES.test(before.function);
+    return isTaken && WINDOWS.some((each) => each.test(name)) ? name : "";
+  }
+
   /** What distinguishes schedules that leave the same memory. */
   hash(): number {
-    let sum = this.#results * 7 + this.#allowed.length * 131;
+    let sum = this.#results * 7 + this.#allowed.length * 131 + this.#window.length * 524287;
     for (const { cpu } of this.dead) sum = (sum * 31 + cpu + 1) % 2 ** 31;
     for (const address of this.#arguments) sum += Math.imul(address, 0x85ebca6b) >>> 5;
     return sum;
@@ -98,6 +119,7 @@ export class Losses extends Watcher {
       if (this.#arguments.has(object)) this.counts.argument++;
       else if (resultsLeft-- > 0) this.counts.result++;
       else if (allowed.length > 0) this.#countAllowance(allowed.pop() as string);
+      else if (this.#window !== "") this.#countAllowance(this.#window);
       else left.push(object);
     }
     return left;

@@ -38,6 +38,8 @@ const LOCK_BOUNDED = 1;
 const LOCK_WAIT = 2;
 /** Accesses that no nolock call of a tiny heap needs more of. */
 export const NOLOCK_STEPS_MAX = 3000;
+/** Who sleeps for a while and then looks again, by itself: nobody wakes it. */
+const POLLS = /\/reap\/slabs\/wait_for_claims$/;
 /** Objects that a drain of what waited for a grace period frees at once (assembly/slab/rcu.ts). */
 const RCU_CHUNK = 16;
 
@@ -65,7 +67,7 @@ export function stageOf(scenario: Scenario, module: MachineModule): Stage {
   const host = { call_ctor, call_trace: () => {}, call_lockdep: () => {} };
   const wasmPages = (scenario.startMib * MIB) / WASM_PAGE;
   const wasmPagesMax = (scenario.limitMib * MIB) / WASM_PAGE;
-  const options = { fibres, stacks, wasmPages, wasmPagesMax, imports: { host } };
+  const options = { fibres, stacks, wasmPages, wasmPagesMax, polls: POLLS, imports: { host } };
   const machine = new Machine(module, memory, options);
   const reserve = Math.ceil((stacks + fibres * STACK_BYTES) / WASM_PAGE) * WASM_PAGE;
   const table = readFieldTable(module.module);
