@@ -6,15 +6,12 @@
  * being repaired, and whoever holds that waits for nothing that a dead CPU still holds. No irq_work
  * runs between, which might want any lock.
  */
-import { NR_KMALLOC_CACHES } from "../base/config";
+import { NR_KMALLOC_CACHES, PCP_ORDERS } from "../base/config";
 import {
   CACHE_FREE,
-  HeapHeader,
   KmemCache,
-  KmemCacheCpu,
   KmemCacheNode,
   PG_PCP,
-  PG_RCU,
   PG_SLAB,
   PG_TABLE,
   Page,
@@ -26,9 +23,8 @@ import { ReapReport } from "../base/layout_reap";
 import { node_zone, zone_lock_address } from "../page/buddy";
 import { end_pfn, finish_growth, grow_lock_address } from "../page/grow";
 import { hold } from "../page/hand";
-import { list_add, page_address, page_kind, page_to_pfn, pfn_to_page } from "../page/page";
+import { list_add, page_address, page_kind, pfn_to_page } from "../page/page";
 import { free_pages } from "../page/page_alloc";
-import { PCP_ORDERS } from "../base/config";
 import { pcp_count, pcp_list, pcp_lock_address, push } from "../page/pcp";
 import { read_once, write_once } from "../sync/atomic";
 import { llist_next } from "../sync/llist";

@@ -90,8 +90,8 @@ function set_free(area: CpuArea): void {
 /**
  * Recover everything of CPU `victim`, which has died: it makes no access any more, now or later.
  *
- * Waits for locks of live CPUs. With several dead, one call each; a CPU that dies in here is
- * recovered by another, together with its victim. A task that the host moved between CPUs must be
+ * Waits for locks of live CPUs, and so also for those of another dead one: of several, whichever
+ * died first comes first. A CPU that dies in here is recovered by another, with its victim. A task that the host moved between CPUs must be
  * dead wherever it was.
  *
  * @param report address of a ReapReport to fill, or 0
@@ -111,7 +111,7 @@ export function cpu_reap(victim: u32, report: usize): i32 {
     if (is_victim(cpu)) strip(cpu, report, mode);
   }
   // A reaper may have died with a slab that a live CPU had not claimed yet.
-  wait_for_claims(mode);
+  wait_for_claims();
   take_slabs_in_hand(report, mode);
   take_lost_slabs(report, mode);
   free_pages_in_hand(report, mode);

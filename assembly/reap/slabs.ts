@@ -4,7 +4,7 @@
  *
  * Everything is done with slab_mutex held, so that no destroy flushes the same CPU meanwhile.
  */
-import { LOCK_BOUNDED, LOCK_WAIT } from "../base/config";
+import { LOCK_BOUNDED } from "../base/config";
 import {
   CACHE_FREE,
   KmemCache,
@@ -19,7 +19,7 @@ import { ReapReport } from "../base/layout_reap";
 import { end_pfn } from "../page/grow";
 import { HAND_LEAVES, hold, in_hand_address } from "../page/hand";
 import { page_kind, page_slab, pfn_to_page, set_page_heads, virt_to_page } from "../page/page";
-import { cmpxchg, cpu_relax, read_once, wait_on, write_once } from "../sync/atomic";
+import { cmpxchg, cpu_relax, read_once, write_once } from "../sync/atomic";
 import { cpu_cache_of, cpu_token, header, next_word, per_cpu } from "../sync/percpu";
 import { spin_lock, spin_unlock } from "../sync/spinlock";
 import { DEACTIVATE_TO_TAIL } from "../sync/stat";
@@ -42,10 +42,8 @@ import { slab_word, word_freelist, word_frozen, word_inuse } from "../slab/slab"
 import { is_dead, is_victim, note } from "./dead";
 import { cut_list, is_on_own_list } from "./freelist";
 
-/** Turns that a live CPU gets for a few accesses; after SPINS of them, if we may, we sleep. */
-const TURNS: u32 = 1 << 14;
-const SPINS: u32 = 1 << 12;
-const SLEEP_NS: i64 = 1_000_000;
+/** Turns that a live CPU gets for a few accesses: longer than it may be off its core. */
+const TURNS: u32 = 1 << 26;
 
 /** Forget the list of deferred slabs: each is in its CPU's hand anyway. */
 export function drop_deferred(area: CpuArea): void {
@@ -168,18 +166,15 @@ function seems_lost(slab: Slab): bool {
  * that is in our hand by now has found it there. A CPU that is another dead one is not waited for
  * for ever. @returns false if one is inside all the time.
  */
-export function wait_for_claims(mode: u32): bool {
+export function wait_for_claims(): bool {
   const cpus = header().nr_cpu_ids;
   for (let cpu: u32 = 0; cpu < cpus; cpu++) {
     if (is_victim(cpu)) continue;
     const claiming = changetype<usize>(per_cpu(cpu)) + offsetof<CpuArea>("claiming");
     let turn: u32 = 0;
-    while (true) {
-      const seen = read_once(claiming);
-      if (seen === 0) break;
+    while (read_once(claiming) !== 0) {
       if (++turn === TURNS) return false;
-      if (turn > SPINS && mode === LOCK_WAIT) wait_on(claiming, seen, SLEEP_NS);
-      else cpu_relax(claiming);
+      cpu_relax(claiming);
     }
   }
   return true;
@@ -214,7 +209,7 @@ function take_lost_slab(slab: Slab, report: usize, mode: u32): void {
     if (cmpxchg(hand, seen, token) !== seen) continue;
     const cache = changetype<KmemCache>(<usize>slab.slab_cache);
     // Another dead CPU may be in there: then it is left to who recovers that.
-    if (!wait_for_claims(mode)) turn = TURNS - 1;
+    if (!wait_for_claims()) turn = TURNS - 1;
     else if (changetype<usize>(cache) !== 0) {
       const node = slab_node(cache, slab);
       while (!list_lock(node, mode)) {}

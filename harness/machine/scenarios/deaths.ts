@@ -116,7 +116,7 @@ const SINGLE: readonly Death[] = [
   {
     name: "death-reaper",
     about: "whoever reaps dies too, anywhere, and a third reaps both",
-    rest: "irq-work/kib448/setup:c0c1c2/task:x0/task:d0/task:d1d0c20c21x20",
+    rest: "irq-work/kib448/setup:c0c1c2/task:x0/task:d0/task:d0d1c20c21x20",
     options: BOTH,
   },
 ];
