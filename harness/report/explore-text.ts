@@ -85,7 +85,8 @@ function died(scenarios: readonly ScenarioResult[]): string {
   return (
     ` ${full(deaths)} tasks died. Of the different ends, ${full(sum("argument"))} lost the ` +
     `object that an interrupted free was given, ${full(sum("result"))} the one that an ` +
-    `interrupted allocation had, and ${full(sum("allowance"))} one more, where that is allowed${where}.`
+    `interrupted allocation had, and ${full(sum("allowance"))} one more, where that is ` +
+    `allowed${where}.`
   );
 }
 
