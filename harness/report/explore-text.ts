@@ -170,8 +170,9 @@ function died(scenarios: readonly ScenarioRow[]): string {
   const where = functions.size === 0 ? "" : ` (${[...functions].map(shortName).join(", ")})`;
   return (
     ` ${full(deaths)} tasks died. Of the different ends, ${full(sum("argument"))} lost the ` +
-    `object that an interrupted free was given, ${full(sum("result"))} the one that an interrupted ` +
-    `allocation had, and ${full(sum("allowance"))} one more, where that is allowed${where}.`
+    `object that an interrupted free was given, ${full(sum("result"))} the one that an ` +
+    `interrupted allocation had, and ${full(sum("allowance"))} one more, where that is ` +
+    `allowed${where}.`
   );
 }
 

@@ -353,7 +353,7 @@ describe("deferral", () => {
     const { view, ownership } = broken.stage;
     const [object = 0] = ownership.live.keys();
     const cache = [...view.caches()].find(({ name }) => name === "own");
-    ownership.takes(broken.fibre(0), 0, object);
+    ownership.takes(broken.fibre(0), 0, object, operation("kmem_cache_free"));
     return object + (cache?.offset ?? 0);
   }
   const list = (cpu: number) => (own.area[cpu] ?? 0) + of.cpu_area.defer_objects;

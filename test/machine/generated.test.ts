@@ -18,10 +18,14 @@ import {
   programsOf,
 } from "slablab/internal/machine/scenarios/generated.js";
 import { Permutation } from "slablab/internal/machine/scenarios/permutation.js";
-import { type Step, parseScenario } from "slablab/internal/machine/scenarios/scenario.js";
+import type { Step } from "slablab/internal/machine/scenarios/operations.js";
+import { parseScenario } from "slablab/internal/machine/scenarios/scenario.js";
 import { type TinyHeap, smallStates } from "slablab/internal/machine/scenarios/small-states.js";
 import { makeStage } from "slablab/internal/machine/scenarios/stage.js";
 import { describe, expect, test } from "vitest";
+
+/** The steps of a setup. */
+const programOf = (text: string) => parseScenario(text).setup.flatMap(({ program }) => program);
 
 /** Where the slabs of the heap are after a setup, in the words of the model. */
 async function signatureOf(heap: TinyHeap, setup: string): Promise<string> {
@@ -56,7 +60,7 @@ async function signatureOf(heap: TinyHeap, setup: string): Promise<string> {
 function longer({ kind }: TinyHeap, setup: string): string[] {
   const live = new Set<number>();
   let next = 0;
-  for (const { letter, slot } of parseScenario(`setup:${setup}`).setup) {
+  for (const { letter, slot } of programOf(`setup:${setup}`)) {
     if (letter === kind) live.add(slot);
     else live.delete(slot);
     next = Math.max(next, slot + 1);
@@ -119,7 +123,7 @@ test.each(FAMILIES)("%s: every free has an object, and nobody frees another's", 
         else if (slot >= 0) expect(mine.delete(slot) || live.delete(slot), text).toBe(true);
       }
     };
-    run(setup, live);
+    run(setup.flatMap(({ program }) => program), live);
     for (const { program } of [...tasks, { program: handler }]) run(program, new Set());
   }
 });

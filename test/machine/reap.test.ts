@@ -37,7 +37,7 @@ test.each(QUICK)("%s: a death before every access is survived", async (name) => 
 });
 
 test("learning leaves no death out: the same ends without it", async () => {
-  const text = "model/16000/irq-work/kib448/setup:c0c1c2/task:x0/task:d0c20";
+  const text = "model/16000/irq-work/kib448/setup:c0c1c2/task:x0/task:D0c20";
   const learned = await exploreText(text, { bound: 0, deaths: 1 });
   const all = await exploreText(text, { bound: 0, deaths: 1, learns: false });
   expect([learned.complete, all.complete]).toEqual([true, true]);
@@ -64,7 +64,7 @@ describe("what should be found is found", () => {
 
   test("an object that was in nobody's hands may not be lost", async () => {
     const { machine } = await makeStage(parseScenario("model/64/task:k0"));
-    const losses = new Losses(machine.module.table.sites, () => 0);
+    const losses = new Losses(machine, machine.module.table.sites, () => 0);
     losses.begin();
     expect(losses.unexplained([4096])).toEqual([4096]);
     expect(losses.counts).toMatchObject({ argument: 0, result: 0, allowance: 0 });
@@ -72,7 +72,7 @@ describe("what should be found is found", () => {
 });
 
 test("a step that reaps is refused where it makes no sense", () => {
-  expect(() => parseScenario("model/64/task:k0/task:d2")).toThrow(/number of another task, got d2/);
-  expect(() => parseScenario("model/64/task:d0/task:k0")).toThrow(/number of another task, got d0/);
-  expect(() => parseScenario("model/64/task:k0/nmi:d0")).toThrow(/expected d in tasks only/);
+  expect(() => parseScenario("model/64/task:k0/task:D2")).toThrow(/number of another task, got D2/);
+  expect(() => parseScenario("model/64/task:D0/task:k0")).toThrow(/number of another task, got D0/);
+  expect(() => parseScenario("model/64/task:k0/nmi:D0")).toThrow(/expected D in tasks only/);
 });
