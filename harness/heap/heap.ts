@@ -204,8 +204,9 @@ export class Heap {
    * `worker.terminate()` or its event `exit` first. Reaping a CPU that runs corrupts the heap.
    *
    * Context: a thread that is a CPU of this heap, outside `nmi()`; or one that can be for the
-   * moment of the call, since a number is free. If the caller dies in it, reap the caller, then
-   * `cpu` if it is still taken.
+   * moment of the call, since a number is free. It waits for locks of the others: while another CPU
+   * is dead too, and holds one, it waits for ever. If the caller dies in it, reap the caller, which
+   * takes over `cpu` as well.
    *
    * @param cpu the number of the CPU whose thread is gone
    * @returns what it left

@@ -35,7 +35,7 @@ export interface ReapReport {
    * allocated is no loss: it stays as it is, for whoever has the addresses.
    */
   readonly lost: number;
-  /** Objects in use that it allocated, of caches that note so; null in builds without slab_debug. */
+  /** Objects in use that it allocated, of caches that note it; null: no build with slab_debug. */
   readonly tracked: number | null;
 }
 

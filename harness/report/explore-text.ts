@@ -34,7 +34,8 @@ export function exploreText(
 
 const LEGEND = wrap(
   "bound: preemptions in a schedule; die: tasks that may. all: every schedule within the bounds " +
-    "was run, or one that differs from it in nothing that conflicts; with pct, the probability to have missed a bug. " +
+    "was run, or one that differs from it in nothing that conflicts; with pct, the probability " +
+    "to have missed a bug. " +
     "ends: different memories at the end, each judged. inj: instructions with a switch or an NMI " +
     "right before them, of those reached.",
 );
@@ -83,8 +84,9 @@ function died(scenarios: readonly ScenarioResult[]): string {
   const where = functions.size === 0 ? "" : ` (${[...functions].map(shortName).join(", ")})`;
   return (
     ` ${full(deaths)} tasks died. Of the different ends, ${full(sum("argument"))} lost the ` +
-    `object that an interrupted free was given, ${full(sum("result"))} the one that an interrupted ` +
-    `allocation had, and ${full(sum("allowance"))} one more, where that is allowed${where}.`
+    `object that an interrupted free was given, ${full(sum("result"))} the one that an ` +
+    `interrupted allocation had, and ${full(sum("allowance"))} one more, where that is ` +
+    `allowed${where}.`
   );
 }
 

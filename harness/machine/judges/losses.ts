@@ -5,10 +5,10 @@
  * object for each interrupted allocation, whose result nobody ever saw; in every frame, also below
  * a handler. Objects that a task owned stay what they were: nobody may free them for it.
  *
- * The allocator must be allowed two more things, which are counted by the function that the task died
- * in. The object that a drain was about to free for others: one for each drain it was in the middle of
- * (CpuArea.drain_depth). And all of a list between the exchange that took it and the store that notes
- * it (WINDOWS): it is nowhere for one access.
+ * The allocator must be allowed two more things, counted by the function that the task died in. The
+ * object that a drain was about to free for others: one for each drain it was in the middle of
+ * (CpuArea.drain_depth). And all of a list between the exchange that took it and the store that
+ * notes it (WINDOWS): it is nowhere for one access.
  */
 import type { Site } from "../instrument/sites.js";
 import type { Fibre, Frame } from "../core/fibre.js";
