@@ -16,6 +16,7 @@ const ASSEMBLY_LAYERS = [
   ["page"],
   ["slab"],
   ["kmalloc"],
+  ["reap"],
   ["inspect"],
   ["workload"],
   ["index"],
