@@ -24,7 +24,7 @@ export function in_hand_address(page: Page): usize {
 }
 
 /**
- * The slab is thawed, full, and everybody's now. Whoever freed to it since has taken it in hand, and
+ * The slab is thawed, full, and everybody's now. Whoever freed to it since has taken it in hand;
  * then it is left alone: this very mark is found by nobody but who made it. Context: the thaw.
  */
 export function let_go(page: Page): void {
@@ -33,8 +33,8 @@ export function let_go(page: Page): void {
 }
 
 /**
- * A free of this CPU may make a full slab partial from here on (1), or not any more (-1): in between
- * it may be the one that is to claim the slab. A count, since an NMI may do the same meanwhile.
+ * A free of this CPU may make a full slab partial from here on (1), or not any more (-1): between
+ * the two it may be the one that is to claim the slab. A count, since an NMI may do the same meanwhile.
  */
 export function claim_move(by: u32): void {
   fetch_add(this_cpu + offsetof<CpuArea>("claiming"), by);

@@ -91,8 +91,8 @@ function set_free(area: CpuArea): void {
  * Recover everything of CPU `victim`, which has died: it makes no access any more, now or later.
  *
  * Waits for locks of live CPUs, and so also for those of another dead one: of several, whichever
- * died first comes first. A CPU that dies in here is recovered by another, with its victim. A task that the host moved between CPUs must be
- * dead wherever it was.
+ * died first comes first. A CPU that dies in here is recovered by another, with its victim. A task
+ * that the host moved between CPUs must be dead wherever it was.
  *
  * @param report address of a ReapReport to fill, or 0
  * @returns 1 when its number is free again; 0 if it is no CPU that is in use, or the caller, if

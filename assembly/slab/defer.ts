@@ -255,7 +255,7 @@ export function slabs_lock(area: CpuArea): usize {
  * Take all slabs that wait on `area`'s list in this CPU's hand.
  *
  * The lock keeps takers apart, so that the list only grows in front while each slab on it changes
- * hands; and then the cmpxchg misses and what came is taken in hand too. @returns the first link, or
+ * hands; and then the cmpxchg misses and what came is taken in hand too. @returns the first link;
  * 0: none, or the lock was not to be had.
  */
 function take_slabs(area: CpuArea, mode: u32): usize {

@@ -45,7 +45,7 @@ export function memcg_init_slab(cache: KmemCache, slab: Slab, objects: u32): voi
   memory.fill(slab_end(slab) - bytes, 0, bytes);
 }
 
-/** Charge bytes to this CPU's group, if it has one, and write it down. @returns false if it is full. */
+/** Charge bytes to this CPU's group, if any, and write it down. @returns false if it is full. */
 function charge_entry(entry: usize, bytes: u32): bool {
   const memcg = cpu_area().memcg;
   if (memcg === 0) return true;

@@ -108,8 +108,8 @@ const WORD: usize = offsetof<MemcgStock>("memcg");
 
 /**
  * This CPU begins or ends a charge or a discharge, what is written down about it included: a count
- * of both, so that whoever measures a group knows whether anything moved (reap/charges.ts). Those of
- * an NMI come in pairs inside.
+ * of both, so that whoever measures a group knows if anything moved (reap/charges.ts). Those of an
+ * NMI come in pairs inside.
  */
 export function memcg_move(): void {
   const moves = stock_of(this_cpu) + offsetof<MemcgStock>("moves");

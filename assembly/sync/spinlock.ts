@@ -95,8 +95,8 @@ export function spin_unlock(lock: usize): void {
 }
 
 /**
- * Make a dead owner's lock this CPU's (reap/). Nobody else changes the owner of a lock that is held,
- * so a miss is a waiter that marked it. Context: `dead` owns it, and no other CPU recovers that.
+ * Make a dead owner's lock this CPU's (reap/). Nobody else changes the owner of a held lock, so
+ * a miss is a waiter that marked it. Context: `dead` owns it, and no other CPU recovers that.
  */
 export function spin_take_over(lock: usize, dead: u32): void {
   context_enter(IRQ_OFF);
