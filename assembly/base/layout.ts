@@ -114,7 +114,7 @@ export class HeapHeader {
   rcu_next: u32;
   rcu_wait: u32;
   rcu_wait_gp: u32;
-  rcuTakingReserved: u32;
+  takingReserved: u32;
   /** Reports and repairs of slab_debug so far, a line each (SLUB_DEBUG builds). */
   slab_errors: u32;
 }

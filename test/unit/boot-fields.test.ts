@@ -24,7 +24,9 @@ const snake = (name: string) =>
 /** Fields that hold nothing: they fill a line, or are kept for later. */
 const isPadding = (name: string) => /^(pad|pcp_pad|line\d|[a-z]+Reserved|reserved)/.test(name);
 
-const LAYOUT_FILES = ["layout", "layout_percpu"].map((name) => `assembly/base/${name}.ts`);
+const LAYOUT_FILES = ["layout", "layout_percpu", "layout_reap"].map(
+  (name) => `assembly/base/${name}.ts`,
+);
 
 /** Every field of every @unmanaged class, laid out in order at its natural alignment. */
 function fieldsInSource(): Field[] {
@@ -69,6 +71,7 @@ test("the source has the structs it should, and every field a size this test kno
     "page",
     "rcu_data",
     "rcu_queue",
+    "reap_report",
     "track",
     "zone",
   ]);
@@ -81,7 +84,11 @@ test.each(BUILDS)(
     const { table } = new TestHeap({ build });
     const key = ({ struct, name, offset, sizeBytes }: Field) =>
       `${struct}$${name} at ${offset}, ${sizeBytes} bytes`;
-    const expected = IN_SOURCE.filter(({ name }) => !isPadding(name)).map(key);
+    // Of a dead CPU's recovery, which is in a module of its own there.
+    const isHere = ({ struct }: Field) => struct !== "reap_report" || build !== "release";
+    const expected = IN_SOURCE.filter(({ name }) => !isPadding(name))
+      .filter(isHere)
+      .map(key);
     const found = table.fields.filter(({ name }) => !isPadding(name)).map(key);
     expect(found.sort()).toEqual(expected.sort());
   },

@@ -34,6 +34,11 @@ interface AcceptedRace {
   readonly always?: boolean;
 }
 
+/** Where a descriptor's hand is written; the token's own function is the place of its operand. */
+const TAKES_IN_HAND = [
+  ...["add_partial", "push", "hold", "prepare_page", "thaw", "defer_slab", "cpu_token"],
+];
+
 const LOOKS: ReadonlySet<SiteKind> = new Set([
   ...(["load", "atomicLoad", "relax", "cmpxchg"] as const),
 ]);
@@ -71,7 +76,7 @@ export const ACCEPTED_RACES: readonly AcceptedRace[] = [
     one: { kind: "cmpxchg", in: ["cmpxchg"], inside: /\/deactivate\/thaw$/ },
     other: {
       kind: "store",
-      in: ["add_partial", "push", "hold", "prepare_page", "thaw", "defer_slab"],
+      in: [...TAKES_IN_HAND],
     },
     because: "who lets go of a thawed slab looks for its own mark, and any other store is kept",
     always: true,

@@ -61,9 +61,24 @@ export class DeferJudge extends FieldJudge {
 
   override wrote(touch: Touch): void {
     if (touch.what === IRQ_PENDING) this.#pending(touch);
-    else if (touch.kind === RMW && touch.after === 0) this.#taken(touch);
+    else if (this.#isFirstTaken(touch)) this.#takenFirst(touch);
     else if (touch.after !== 0) this.#added(touch);
+    else if (touch.kind === RMW || touch.what !== OBJECT_LLIST) this.#taken(touch);
     else this.report("defer", "empties a lock-less list without taking it", touch);
+  }
+
+  /** One node is taken off its front, by a cmpxchg to what it leads to: pages, by their lock's owner. */
+  #isFirstTaken({ what, address, before, after }: Touch): boolean {
+    return (
+      what === PAGE_LLIST &&
+      this.#waiting.get(before) === address &&
+      this.heap.at(before) === after &&
+      (after === 0 || this.#waiting.get(after) === address)
+    );
+  }
+
+  #takenFirst({ before }: Touch): void {
+    this.#waiting.delete(before);
   }
 
   #added(touch: Touch): void {
@@ -126,6 +141,8 @@ export class DeferJudge extends FieldJudge {
     // Not by the depth of handlers: work that waited for an NMI runs at its end.
     const context = this.heap.context(cpu);
     if ((context & NMI_MASK) !== 0) this.report("defer", "drains in an NMI", touch);
+    // Slabs are taken under a lock of their own, which keeps takers apart.
+    if (touch.what === SLAB_LLIST) return;
     if (this.#locks.countOf(fibre) > 0 || (context & IRQ_OFF_MASK) !== 0) {
       this.report("defer", "drains with a lock held", touch);
     }
@@ -145,6 +162,8 @@ export class DeferJudge extends FieldJudge {
     if (this.#owesOf(fibre)[fibre.depth] !== NOBODY) {
       this.reportAt("defer", "found a CPU's list empty, and raised no work", fibre);
     }
+    // A handler may stand between the exchange and the context of what it interrupted.
+    if (fibre.depth > 0) return;
     for (let cpu = 0; cpu < this.heap.cpus; cpu++) {
       if (!this.#isForgotten(cpu)) continue;
       this.reportAt("defer", `something waits for cpu ${cpu}, and no work is raised`, fibre);

@@ -1,7 +1,7 @@
 /** Calls that by their contract work on what is another CPU's: that CPU is gone or stands still. */
 import type { Fibre } from "../core/fibre.js";
 
-const CALLS = /offline|destroy|reap/;
+const CALLS = /attach|offline|destroy|reap/;
 
 export function worksOnOthers(fibre: Fibre): boolean {
   return CALLS.test(callOf(fibre));

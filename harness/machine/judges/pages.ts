@@ -10,6 +10,9 @@ import { PG_BUDDY, PG_DEFERRED, PG_INFLIGHT, PG_NONE, PG_PCP } from "../../heap/
 import { FieldJudge, type Touch } from "./field-watch.js";
 import { CONTENT, type HeapWords, OUTSIDE, PAGE_KIND } from "./heap-words.js";
 
+/** Below this lies what callers pass by address: names, arrays, reports. */
+const ARGUMENTS_END = 4096;
+
 const FREE: ReadonlySet<number> = new Set([PG_NONE, PG_BUDDY, PG_PCP, PG_DEFERRED]);
 
 export class PageJudge extends FieldJudge {
@@ -36,6 +39,7 @@ export class PageJudge extends FieldJudge {
 
   override touches(touch: Touch): void {
     if (!touch.writes) return;
+    if (touch.what === OUTSIDE && touch.address < ARGUMENTS_END) return;
     if (touch.what === OUTSIDE) {
       this.report("page", `writes to ${hex(touch.address)}, outside the heap`, touch);
     } else if (touch.what === CONTENT && this.#free[touch.address >>> 12] === 1) {
