@@ -34,7 +34,8 @@ export function let_go(page: Page): void {
 
 /**
  * A free of this CPU may make a full slab partial from here on (1), or not any more (-1): between
- * the two it may be the one that is to claim the slab. A count, since an NMI may do the same meanwhile.
+ * the two it may be the one that is to claim the slab. A count, since an NMI may do the same
+ * meanwhile.
  */
 export function claim_move(by: u32): void {
   fetch_add(this_cpu + offsetof<CpuArea>("claiming"), by);

@@ -1,7 +1,7 @@
 /**
  * Deaths in one thread: a CPU of the build "trace" ceases at a trace point - where a lock was
- * taken, is about to be released, a slab comes or goes - because the host's handler throws, which ends the
- * call where it is, as `worker.terminate()` does.
+ * taken, is about to be released, a slab comes or goes - because the host's handler throws, which
+ * ends the call where it is, as `worker.terminate()` does.
  */
 import { expect } from "vitest";
 import type { TestCpu } from "./cpu.js";
