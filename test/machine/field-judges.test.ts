@@ -470,8 +470,8 @@ describe("pages", () => {
   });
 
   test("outside the heap", () => {
-    broken.store(32, 1);
-    expect(broken.found).toMatch(/page: writes to 0x20, outside the heap/);
+    broken.store(4128, 1);
+    expect(broken.found).toMatch(/page: writes to 0x1020, outside the heap/);
   });
 });
 

@@ -123,7 +123,10 @@ test.each(FAMILIES)("%s: every free has an object, and nobody frees another's", 
         else if (slot >= 0) expect(mine.delete(slot) || live.delete(slot), text).toBe(true);
       }
     };
-    run(setup.flatMap(({ program }) => program), live);
+    run(
+      setup.flatMap(({ program }) => program),
+      live,
+    );
     for (const { program } of [...tasks, { program: handler }]) run(program, new Set());
   }
 });

@@ -15,7 +15,7 @@ import { SITE_KINDS } from "../instrument/sites.js";
 import { FieldJudge, type Touch } from "./field-watch.js";
 import { type HeapWords, IRQ_PENDING, OBJECT_LLIST, PAGE_LLIST, SLAB_LLIST } from "./heap-words.js";
 import type { LockJudge } from "./locks.js";
-import { isBarrier, worksOnOthers } from "./others.js";
+import { isBarrier, isReaping, worksOnOthers } from "./others.js";
 import type { Ownership } from "./ownership.js";
 
 const RMW = SITE_KINDS.indexOf("rmw");
@@ -142,7 +142,7 @@ export class DeferJudge extends FieldJudge {
     const context = this.heap.context(cpu);
     if ((context & NMI_MASK) !== 0) this.report("defer", "drains in an NMI", touch);
     // Slabs are taken under a lock of their own, which keeps takers apart.
-    if (touch.what === SLAB_LLIST) return;
+    if (touch.what === SLAB_LLIST || isReaping(fibre)) return;
     if (this.#locks.countOf(fibre) > 0 || (context & IRQ_OFF_MASK) !== 0) {
       this.report("defer", "drains with a lock held", touch);
     }

@@ -85,8 +85,11 @@ export class FieldWatch extends Watcher {
   #isPending = false;
 
   /** @param loads kinds of words whose loads are judged */
+  readonly #heap: HeapWords;
+
   constructor(heap: HeapWords, judges: readonly FieldJudge[], loads: readonly number[]) {
     super();
+    this.#heap = heap;
     this.#words = heap.words;
     this.#kinds = heap.kinds;
     this.#bases = heap.bases;
@@ -141,7 +144,8 @@ export class FieldWatch extends Watcher {
     const index = address >>> 2;
     touch.fibre = fibre;
     touch.depth = fibre.depth;
-    touch.cpu = fibre.cpu;
+    // A task that came back may be another CPU than the one it began on.
+    touch.cpu = fibre.task?.comesAndGoes ? this.#heap.cpuOf(fibre.register) : fibre.cpu;
     touch.site = site;
     touch.kind = kind;
     touch.width = width;

@@ -20,7 +20,8 @@ const SHORT_PAGES = 32;
 export interface FieldRules {
   /** Local locks are owned by tasks, and fast paths take them. */
   readonly rt: boolean;
-  readonly noCmpxchg: boolean;
+  /** The heap's options let a nolock allocation return NULL wherever it likes. */
+  readonly mayRefuse: boolean;
   /** NMIs come, or tasks share CPUs: counters lose what is counted in between. */
   readonly losesCounts: boolean;
 }
@@ -30,7 +31,7 @@ export function watchFields(
   machine: Machine,
   view: HeapView,
   ownership: Ownership,
-  { rt, noCmpxchg, losesCounts }: FieldRules,
+  { rt, mayRefuse, losesCounts }: FieldRules,
 ): FieldWatch {
   const heap = new HeapWords(machine, view);
   const locks = new LockJudge(machine, heap);
@@ -49,7 +50,7 @@ export function watchFields(
     new DeferJudge(machine, heap, locks, ownership),
     new PageJudge(machine, heap),
     new OwnWordJudge(machine, heap, losesCounts),
-    new RefusalJudge(machine, heap, rt || noCmpxchg, isShort),
+    new RefusalJudge(machine, heap, mayRefuse, isShort),
   ];
   return new FieldWatch(heap, judges, [SLAB_WORD, ...LOCKS]);
 }

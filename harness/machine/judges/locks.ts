@@ -16,8 +16,9 @@ import type { Operation } from "../core/program.js";
 import { SITE_KINDS } from "../instrument/sites.js";
 import { FieldJudge, type Touch } from "./field-watch.js";
 import { type HeapWords, LOCKS, LOCAL_LOCK, STOCK_LOCK, ZONE_LOCK } from "./heap-words.js";
-import { worksOnOthers } from "./others.js";
+import { isReaping, worksOnOthers } from "./others.js";
 
+const CONTEXT_CALLS = /^(preempt|irq|nmi)_|^set_preempt_count$/;
 const RELAX = SITE_KINDS.indexOf("relax");
 const SLEEPERS = 0x8000_0000;
 const NOT_HELD = -1;
@@ -96,7 +97,14 @@ export class LockJudge extends FieldJudge {
     if (before === after) return;
     if (after === 0) this.#release(touch);
     else if (before === 0) this.#acquire(touch, after);
+    else if (isReaping(touch.fibre)) this.#takeOver(touch);
     else this.report("lock", `takes ${nameOf(touch.what)} from ${before}, who holds it`, touch);
+  }
+
+  /** From a CPU that died, in whatever order it had them. */
+  #takeOver(touch: Touch): void {
+    for (const each of this.#held) each.forget(touch.address);
+    this.#hold(touch);
   }
 
   #acquire(touch: Touch, token: number): void {
@@ -115,8 +123,14 @@ export class LockJudge extends FieldJudge {
       const other = held.kind[at] as number;
       // Zones in the order of their nodes.
       const isFine = other < what || (what === ZONE_LOCK && (held.address[at] as number) < address);
-      if (!isFine) this.report("lock", `takes ${nameOf(what)} inside ${nameOf(other)}`, touch);
+      if (!isFine && !isReaping(touch.fibre))
+        this.report("lock", `takes ${nameOf(what)} inside ${nameOf(other)}`, touch);
     }
+    this.#hold(touch);
+  }
+
+  #hold({ fibre, address, what, depth }: Touch): void {
+    const held = this.#held[fibre.id] as Held;
     held.address[held.count] = address;
     held.kind[held.count] = what;
     held.depth[held.count] = depth;
@@ -145,7 +159,7 @@ export class LockJudge extends FieldJudge {
     this.#nothingHeld(fibre, `${operation.call}()`);
     if (fibre.depth > 0) return;
     const context = this.heap.context(fibre.cpu);
-    if (context === 0) return;
+    if (context === 0 || isWanted(fibre)) return;
     this.reportAt(
       "lock",
       `${operation.call}() ends in the context 0x${context.toString(16)}`,
@@ -173,6 +187,11 @@ export class LockJudge extends FieldJudge {
     const hex = (context: number) => `0x${context.toString(16)}`;
     this.reportAt("lock", `an NMI makes of the context ${hex(before)} ${hex(after)}`, fibre);
   }
+}
+
+/** The program itself asks for a context that outlasts calls. */
+function isWanted({ frame }: Fibre): boolean {
+  return frame.operations.some(({ call }) => CONTEXT_CALLS.test(call));
 }
 
 function nameOf(kind: number): string {

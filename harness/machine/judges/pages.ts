@@ -39,8 +39,8 @@ export class PageJudge extends FieldJudge {
 
   override touches(touch: Touch): void {
     if (!touch.writes) return;
-    if (touch.what === OUTSIDE && touch.address < ARGUMENTS_END) return;
     if (touch.what === OUTSIDE) {
+      if (touch.address < ARGUMENTS_END) return;
       this.report("page", `writes to ${hex(touch.address)}, outside the heap`, touch);
     } else if (touch.what === CONTENT && this.#free[touch.address >>> 12] === 1) {
       this.report("page", `writes to ${hex(touch.address)}, in a page that is free`, touch);

@@ -9,6 +9,8 @@ import type { Operation } from "../core/program.js";
 import { FieldJudge, type Touch } from "./field-watch.js";
 import { type HeapWords, LOCKS } from "./heap-words.js";
 
+const LARGEST_BUCKET = 8192;
+
 export class RefusalJudge extends FieldJudge {
   readonly watches = LOCKS;
   /** By fibre and depth: whether the call that runs met a lock that was held. */
@@ -48,7 +50,12 @@ export class RefusalJudge extends FieldJudge {
     const hasReason = met[fibre.depth] === 1 || this.#mayRefuse;
     met[fibre.depth] = 0;
     if (hasReason || !operation.nolock || operation.role !== "alloc" || result !== 0) return;
-    if (this.#isShort()) return;
+    if (this.#isShort() || isTooLarge(operation)) return;
     this.reportAt("refusal", `${operation.call}() returns NULL for no reason`, fibre);
   }
+}
+
+/** kmalloc_nolock() serves buckets alone. */
+function isTooLarge({ call, args: [size = 0] }: Operation): boolean {
+  return call === "kmalloc_nolock" && typeof size === "number" && size > LARGEST_BUCKET;
 }

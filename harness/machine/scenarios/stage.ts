@@ -117,11 +117,19 @@ export function stageOf(scenario: Scenario, module: MachineModule): Stage {
   const quiescence = new Quiescence(machine, view, ownership, losses);
   const { flags } = scenario;
   const losesCounts = scenario.handler.length > 0 || sharesCpus(scenario);
-  const rules = { rt: flags.has("rt"), noCmpxchg: flags.has("nocmpxchg"), losesCounts };
+  const refusing = ["rt", "nocmpxchg", "badctor"] as const;
+  const mayRefuse = scenario.fail >= 0 || refusing.some((flag) => flags.has(flag));
+  const rules = { rt: flags.has("rt"), mayRefuse, losesCounts };
   const fields = watchFields(machine, view, ownership, rules);
   const results = new ResultJudge(machine);
-  const all = [nolock, ownership, losses, fields, results];
-  machine.watchers = races === undefined ? all : [...all, races];
+  // What the judges of fields know is the heap that is there now, and no other.
+  const makesHeap = tasks.some((task) => task.operations.some(({ call }) => call === "heap_init"));
+  const grows = scenario.startMib * KIB < scenario.kib;
+  machine.watchers = [
+    ...[nolock, ownership, losses, results],
+    ...(makesHeap || grows ? [] : [fields]),
+    ...(races === undefined ? [] : [races]),
+  ];
   const counts = areas
     .slice(0, scenario.cpus)
     .map((area) => area + table.offsets.cpu_area.preempt_count);
