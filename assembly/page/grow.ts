@@ -94,8 +94,8 @@ function within_reach(head: HeapHeader, pages: u32): bool {
 
 /**
  * How often a CPU that may not sleep tries, each time for some 30 us, while another grows the
- * memory: memory.grow takes milliseconds, and whoever is in it may be off its core. LOCK_TRY, which is
- * 0, tries once.
+ * memory: memory.grow takes milliseconds, and whoever is in it may be off its core. LOCK_TRY,
+ * which is 0, tries once.
  */
 const MAX_TRIES: u32 = 2048;
 

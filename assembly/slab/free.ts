@@ -81,8 +81,9 @@ export function free_to_cpu_slab(cache: KmemCache, slab: Slab, head: usize, tail
 /**
  * The same under the local lock: what a heap with RT does. Kernel: do_slab_free(), RT half.
  *
- * irq_work that is due does not run at the end of this section but at the next safe point: the caller
- * may be a nolock one, and the work would wait for locks (an RT kernel leaves it to a thread, too).
+ * irq_work that is due does not run at the end of this section but at the next safe point: the
+ * caller may be a nolock one, and the work would wait for locks (an RT kernel leaves it to a
+ * thread, too).
  */
 function free_to_cpu_slab_locked(cache: KmemCache, slab: Slab, head: usize, tail: usize): bool {
   const c = this_cpu_cache(cache);

@@ -14,11 +14,11 @@ const OTHER_TASK =
   "asks who owns a local lock that is held while its CPU may wait: with rt that is another task " +
   "of the same CPU, and a Worker is one task (test/unit/rt.test.ts has two)";
 const TWO_TAKERS =
-  "misses the lock of whoever takes the slabs of the same CPU, where it may not wait: a drain with " +
-  "preemption off beside a barrier, which no scenario has yet";
+  "misses the lock of whoever takes the slabs of the same CPU, where it may not wait: a drain " +
+  "with preemption off beside a barrier, which no scenario has yet";
 const RARE_REPAIR =
-  "repairs what a death in the middle of a charge, a run of blocks, growth or a destruction leaves: " +
-  "no scenario with deaths has those yet (test/unit/reap-locks.test.ts has the locks)";
+  "repairs what a death in the middle of a charge, a run of blocks, growth or a destruction " +
+  "leaves: no scenario with deaths has those yet (test/unit/reap-locks.test.ts has the locks)";
 
 export const REASONS: readonly Reason[] = [
   { function: "assembly/slab/section/lock_cpu_slab", sites: 4, because: OTHER_TASK },

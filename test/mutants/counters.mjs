@@ -209,6 +209,6 @@ const LINES = [
 
 /** @type {import("slablab/internal/machine/mutants/mutant.js").MutantRecord[]} */
 export const MUTANTS = LINES.map(([name, counter, file, find, tests, replace = ""]) => ({
-  ...{ name: `${name}-counter-misses`, what: `${counter} is not counted`, origin: "ours" },
+  ...{ name: `${name}-count-misses`, what: `${counter} is not counted`, origin: "ours" },
   ...{ file, find, replace, tests: [tests], expected: "unit" },
 }));

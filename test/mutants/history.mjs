@@ -199,7 +199,7 @@ export const MUTANTS = [
     tests: ["rt"],
   },
   {
-    name: "migrates-between-list-and-raise",
+    name: "migrates-between-add-and-raise",
     origin: "fixed after the merge",
     what: "list and raise go to two CPUs where the task is moved in between: the list rots",
     file: "slab/defer.ts",

@@ -151,7 +151,7 @@ export const MUTANTS = [
     tests: ["memcg-stock"],
   },
   {
-    name: "drain-counter-misses",
+    name: "drain-count-misses",
     origin: "ours",
     what: "drained objects are not counted",
     file: "sync/stat.ts",
@@ -160,7 +160,7 @@ export const MUTANTS = [
     expected: "smoke",
   },
   {
-    name: "requeue-counter-misses",
+    name: "requeue-count-misses",
     origin: "ours",
     what: "objects that had to wait once more are not counted",
     file: "slab/defer.ts",
@@ -169,7 +169,7 @@ export const MUTANTS = [
     tests: ["defer-locks"],
   },
   {
-    name: "free-slab-counter-misses",
+    name: "free-slab-count-misses",
     origin: "ours",
     what: "slabs that a free gave back are not counted",
     file: "slab/free.ts",
@@ -178,7 +178,7 @@ export const MUTANTS = [
     expected: "smoke",
   },
   {
-    name: "frozen-counter-misses",
+    name: "frozen-count-misses",
     origin: "ours",
     what: "frees to some CPU's cpu slab are not counted",
     file: "slab/free.ts",
@@ -187,7 +187,7 @@ export const MUTANTS = [
     tests: ["slab-free-counters"],
   },
   {
-    name: "remote-counter-misses",
+    name: "remote-count-misses",
     origin: "ours",
     what: "slabs with remote frees are put away as if they had none",
     file: "slab/deactivate.ts",

@@ -67,7 +67,7 @@ export class DeferJudge extends FieldJudge {
     else this.report("defer", "empties a lock-less list without taking it", touch);
   }
 
-  /** One node is taken off its front, by a cmpxchg to what it leads to: pages, by their lock's owner. */
+  /** One node is taken off its front, by a cmpxchg to what it leads to: pages alone. */
   #isFirstTaken({ what, address, before, after }: Touch): boolean {
     return (
       what === PAGE_LLIST &&

@@ -7,7 +7,7 @@ import { Machine } from "../core/machine.js";
 import { type MachineModule, loadMachineModule } from "../core/module.js";
 import { type Operation, SLOTS_MAX, type Task, operation } from "../core/program.js";
 import { acceptRaces } from "../judges/accepted-races.js";
-import { watchFields } from "../judges/fields.js";
+import { type FieldRules, watchFields } from "../judges/fields.js";
 import { Losses } from "../judges/losses.js";
 import { NolockJudge } from "../judges/nolock.js";
 import { Ownership } from "../judges/ownership.js";
@@ -15,7 +15,8 @@ import { Quiescence } from "../judges/quiescence.js";
 import { RACE_FIBRES_MAX, RaceDetector } from "../judges/races.js";
 import { ResultJudge } from "../judges/results.js";
 import { OperationMaker, type Step, nameAddress, slotsOf, writeNames } from "./operations.js";
-import { type Scenario, type ScenarioFlag, isTaken, mayDie, sharesCpus } from "./scenario.js";
+import type { Scenario, ScenarioFlag, ScenarioTask } from "./scenario.js";
+import { isTaken, mayDie, sharesCpus } from "./scenario.js";
 
 const KIB = 1024;
 const MIB = 2 ** 20;
@@ -95,19 +96,9 @@ export function stageOf(scenario: Scenario, module: MachineModule): Stage {
   }
   if (scenario.fail >= 0) makeFail(machine, base, scenario.fail);
   const isCold = scenario.flags.has("cold");
-  const tasks = scenario.tasks.map(({ cpu, program }, fibre): Task => {
-    const make = (step: Step) => maker.make(step, { ...around, cpu, fibre });
-    const handler = handlerOf(scenario, fibre).map(make);
-    const nmi = [operation("nmi_enter"), ...handler, operation("nmi_exit")];
-    const comesAndGoes = isCold || program.some(({ letter }) => letter === "h" || letter === "H");
-    const arrival = isCold
-      ? [operation("heap_init", ...boot), operation("cpu_attach", base, cpu, LOCK_WAIT)]
-      : [];
-    const operations = [...arrival, ...program.map(make)];
-    return {
-      ...{ cpu, operations, handler: handler.length === 0 ? [] : nmi, comesAndGoes },
-      mayDie: mayDie(scenario, fibre),
-    };
+  const tasks = scenario.tasks.map((_, fibre) => {
+    const make = (step: Step, cpu: number) => maker.make(step, { ...around, cpu, fibre });
+    return taskOf(scenario, fibre, boot, base, make);
   });
   const drainDepth = table.offsets.cpu_area.drain_depth;
   const each = usesRcu(scenario) ? RCU_CHUNK : 1;
@@ -115,12 +106,7 @@ export function stageOf(scenario: Scenario, module: MachineModule): Stage {
     each * (machine.words[((areas[cpu] as number) + drainDepth) >>> 2] ?? 0);
   const losses = new Losses(machine, module.table.sites, drainsOf);
   const quiescence = new Quiescence(machine, view, ownership, losses);
-  const { flags } = scenario;
-  const losesCounts = scenario.handler.length > 0 || sharesCpus(scenario);
-  const refusing = ["rt", "nocmpxchg", "badctor"] as const;
-  const mayRefuse = scenario.fail >= 0 || refusing.some((flag) => flags.has(flag));
-  const rules = { rt: flags.has("rt"), mayRefuse, losesCounts };
-  const fields = watchFields(machine, view, ownership, rules);
+  const fields = watchFields(machine, view, ownership, rulesOf(scenario));
   const results = new ResultJudge(machine);
   // What the judges of fields know is the heap that is there now, and no other.
   const makesHeap = tasks.some((task) => task.operations.some(({ call }) => call === "heap_init"));
@@ -140,6 +126,41 @@ export function stageOf(scenario: Scenario, module: MachineModule): Stage {
   if (scenario.flags.has("hole")) machine.growth.grow(1);
   machine.settle(isCold ? areas.map(() => 0) : areas, counts);
   return { scenario, machine, view, tasks, nolock, ownership, losses, quiescence };
+}
+
+/** What one task does; where there is no heap yet, it first makes it, with `boot`. */
+function taskOf(
+  scenario: Scenario,
+  fibre: number,
+  boot: readonly number[],
+  base: number,
+  make: (step: Step, cpu: number) => Operation,
+): Task {
+  const { cpu, program } = scenario.tasks[fibre] as ScenarioTask;
+  const isCold = scenario.flags.has("cold");
+  const handler = handlerOf(scenario, fibre).map((step) => make(step, cpu));
+  const nmi = [operation("nmi_enter"), ...handler, operation("nmi_exit")];
+  const arrival = isCold
+    ? [operation("heap_init", ...boot), operation("cpu_attach", base, cpu, LOCK_WAIT)]
+    : [];
+  return {
+    cpu,
+    operations: [...arrival, ...program.map((step) => make(step, cpu))],
+    handler: handler.length === 0 ? [] : nmi,
+    comesAndGoes: isCold || program.some(({ letter }) => letter === "h" || letter === "H"),
+    mayDie: mayDie(scenario, fibre),
+  };
+}
+
+/** What the judges of fields have to know. */
+function rulesOf(scenario: Scenario): FieldRules {
+  const { flags, fail, handler } = scenario;
+  const refusing = ["rt", "nocmpxchg", "badctor"] as const;
+  return {
+    rt: flags.has("rt"),
+    mayRefuse: fail >= 0 || refusing.some((flag) => flags.has(flag)),
+    losesCounts: handler.length > 0 || sharesCpus(scenario),
+  };
 }
 
 /** The handler of a fibre: slots that only handlers use are each fibre's own. */
