@@ -37,8 +37,9 @@ const LINES = [
     "bypass",
     "DEACTIVATE_BYPASS",
     "slab/alloc.ts",
-    "      stat(cache, DEACTIVATE_BYPASS);\n",
+    "  if (!thaw(cache, slab)) stat(cache, DEACTIVATE_BYPASS);\n",
     "slab-alloc-counters",
+    "  if (!thaw(cache, slab)) {}\n",
   ],
   [
     "cpu-partial-alloc",

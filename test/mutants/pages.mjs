@@ -64,7 +64,7 @@ export const MUTANTS = [
     origin: "ours",
     what: "what a nolock allocation wished for is never grown",
     file: "page/grow.ts",
-    find: "  if (pages !== 0) grow_memory(pages, end_pfn(), mode);",
+    find: "  if (pages !== 0) grow_memory(pages, end_pfn(), LOCK_TRY);",
     replace: "",
     tests: ["page-growth", "nolock-alloc"],
   },
@@ -141,11 +141,13 @@ export const MUTANTS = [
     file: "slab/defer.ts",
     find: `  const drain = drain_begin();
   const since = deferred_since(stamp);
+  const rest = rest_of(drain);
   let link = llist_del_all(list);
   if (link !== 0) {`,
     replace: `  const since = deferred_since(stamp);
   let link = llist_del_all(list);
   const drain = drain_begin();
+  const rest = rest_of(drain);
   if (link !== 0) {`,
     tests: ["slab-cache", "nolock-free"],
     expected: "machine",

@@ -96,10 +96,8 @@ export const MUTANTS = [
     origin: "ours",
     what: "a slow free whose cmpxchg missed begins again with list_lock held",
     file: "slab/free.ts",
-    find: `      intent_clear(noted);
-      if (locked) list_unlock(slab_node(cache, slab));
-      continue;`,
-    replace: "      intent_clear(noted);\n      continue;",
+    find: "      if (locked) list_unlock(slab_node(cache, slab));\n      continue;",
+    replace: "      continue;",
     expected: "machine",
     shapes: ["last-free-while-refilled"],
   },
@@ -150,8 +148,9 @@ export const MUTANTS = [
     origin: "ours",
     what: "a flush reads the cpu slab before it enters the section",
     file: "slab/deactivate.ts",
-    find: "  lock_cpu_slab(c);\n  const slab = cpu_slab(c);\n  c.slab = 0;",
-    replace: "  const slab = cpu_slab(c);\n  lock_cpu_slab(c);\n  c.slab = 0;",
+    find: "  lock_cpu_slab(c);\n  const slab = detach_cpu_slab(c);\n  unlock_cpu_slab(c);",
+    replace:
+      "  const slab = cpu_slab(c);\n  lock_cpu_slab(c);\n  detach_cpu_slab(c);\n  unlock_cpu_slab(c);",
     expected: "machine",
     shapes: ["nmi-while-flushed"],
   },
@@ -186,28 +185,10 @@ export const MUTANTS = [
     origin: "ours",
     what: "whether a cpu slab appeared meanwhile is asked before the section, not in it",
     file: "slab/alloc.ts",
-    find: "  lock_cpu_slab(c);\n  const other = cpu_slab(c);",
-    replace: "  const other = cpu_slab(c);\n  lock_cpu_slab(c);",
+    find: "  lock_cpu_slab(c);\n  const other = detach_cpu_slab(c);",
+    replace: "  const other = detach_cpu_slab(c);\n  lock_cpu_slab(c);",
     expected: "machine",
     shapes: ["nmi-slabs"],
-  },
-  {
-    name: "defer-slab-publishes-early",
-    origin: "ours",
-    what: "a deferred slab is filled in after it can be reached",
-    file: "slab/defer.ts",
-    find: `  slab.flush_freelist = <u32>freelist;
-  const area = cpu_area();
-  slab.in_hand = area.cpu + 1;
-  const link = changetype<usize>(slab) + offsetof<Slab>("llnode");
-  if (llist_add(link, cpu_slabs(area))) irq_work_raise(cache, area);`,
-    replace: `  const area = cpu_area();
-  const link = changetype<usize>(slab) + offsetof<Slab>("llnode");
-  if (llist_add(link, cpu_slabs(area))) irq_work_raise(cache, area);
-  slab.flush_freelist = <u32>freelist;
-  slab.in_hand = area.cpu + 1;`,
-    expected: "machine",
-    shapes: ["direct-and-barrier"],
   },
   {
     name: "irq-pending-is-cleared-late",
@@ -233,6 +214,9 @@ export const MUTANTS = [
     what: "a grace period's objects are in nobody's hands between the queue and the drain",
     file: "slab/rcu.ts",
     find: `    const drain = drain_begin();
+    for (let node = list; node !== 0; node = llist_next(node)) {
+      hold(changetype<Page>(node - offsetof<Page>("llnode")));
+    }
     write_once(wait_list(queue), 0);
     unlock_queue(queue);`,
     replace: `    write_once(wait_list(queue), 0);

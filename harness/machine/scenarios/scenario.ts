@@ -17,13 +17,13 @@
  * `nmi1:` is for NMIs on task 1 alone. Further words, of the heap: `rt`, `nocmpxchg`, `random`
  * (shuffled freelists), `fail3` (each CPU's third allocation fails; `fail0`: every second),
  * `cpus3`, `nodes2`, `pages2` (that many pages are free when it begins), `mib8` or `kib448` (the
- * memory, a multiple of 64 KiB, else 2 MiB), `start1` (the MiB it has at first: it grows), `limit1` (to no
- * more than that, although its heap may), `hole` (another module grew it for itself), `cold` (there
- * is no heap: each task makes or finds it, and becomes a CPU). Of the CPUs: `bounded` (they may not
- * sleep), `sleepy` (spin loops are run to their ends, so that who waits for a lock sleeps),
- * `timeouts` (who sleeps for a time wakes when nobody else can go on: without it that is a lost
- * wakeup). Of its own cache: `ctor`, `badctor` (a constructor, one that throws), `account`,
- * `typesafe` (SLAB_ACCOUNT, SLAB_TYPESAFE_BY_RCU).
+ * memory, a multiple of 64 KiB, else 2 MiB), `start1` (the MiB it has at first: it grows),
+ * `limit1` (to no more than that, although its heap may), `hole` (another module grew it for
+ * itself), `cold` (there is no heap: each task makes or finds it, and becomes a CPU). Of the
+ * CPUs: `bounded` (they may not sleep), `sleepy` (spin loops are run to their ends, so that who
+ * waits for a lock sleeps), `timeouts` (who sleeps for a time wakes when nobody else can go on:
+ * without it that is a lost wakeup). Of its own cache: `ctor`, `badctor` (a constructor, one that
+ * throws), `account`, `typesafe` (SLAB_ACCOUNT, SLAB_TYPESAFE_BY_RCU).
  *
  * A program is a row of letters, each with the number of a slot: `k` kmalloc, `z` kzalloc, `f`
  * kfree, `c` kmem_cache_alloc, `x` kmem_cache_free; capitals are their nolock twins (`z` has
@@ -35,10 +35,10 @@
  * Alone stand `p` poll, `b` defer_free_barrier, `s` kmem_cache_shrink, `w` synchronize_rcu, `W`
  * rcu_barrier, `i` and `o` rcu_read_lock and _unlock, `d` a kmem_cache_destroy that must succeed,
  * `h` cpu_offline, `H` cpu_attach. `D1` reaps the CPU of task 1 once that died; it is skipped if
- * task 1 comes to its end; where there is a `D`, only tasks named by one may die. Any other call is
- * `.name:argument:argument.`, with a slot behind it for its result: arguments are numbers, `s3`
- * what is in slot 3, `cache`, `bytes`, `base`, `cpu`, `any`, and `own`, `two`, `grp`, addresses of
- * these names.
+ * task 1 comes to its end; where there is a `D`, only tasks named by one may die. Any other call
+ * is `.name:argument:argument.`, with a slot behind it for its result: arguments are numbers,
+ * `s3` what is in slot 3, `cache`, `bytes`, `base`, `cpu`, `any`, and `own`, `two`, `grp`,
+ * addresses of these names.
  */
 import { DEFER_ARMS, type DeferArm } from "../../heap/constants.js";
 import type { MachineBuild } from "../core/module.js";
