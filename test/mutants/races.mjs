@@ -149,8 +149,10 @@ export const MUTANTS = [
     what: "a flush reads the cpu slab before it enters the section",
     file: "slab/deactivate.ts",
     find: "  lock_cpu_slab(c);\n  const slab = detach_cpu_slab(c);\n  unlock_cpu_slab(c);",
-    replace:
-      "  const slab = cpu_slab(c);\n  lock_cpu_slab(c);\n  detach_cpu_slab(c);\n  unlock_cpu_slab(c);",
+    replace: `  const slab = cpu_slab(c);
+  lock_cpu_slab(c);
+  detach_cpu_slab(c);
+  unlock_cpu_slab(c);`,
     expected: "machine",
     shapes: ["nmi-while-flushed"],
   },
