@@ -11,12 +11,16 @@
  * Tests import the built package: `slablab` is dist/index.js, `slablab/internal/*` is dist/*. It is
  * loaded by the runtime itself, not transformed, so a Worker it starts loads the same files.
  */
+import { availableParallelism } from "node:os";
 import { playwright } from "@vitest/browser-playwright";
 import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
 import { findChromium } from "../.tools/chromium.mjs";
 import { IN_DIST, ROOT, alias } from "./paths.js";
 
 const MINUTE_MS = 60_000;
+
+/** Test files at a time where they do not compete: vitest by itself leaves one core idle, of two. */
+const AT_ONCE = Math.max(2, availableParallelism() - 1);
 
 /** Projects of one group run together, groups one after the other. */
 function nodeProject(
@@ -76,6 +80,7 @@ async function browserProject(): Promise<TestProjectInlineConfiguration> {
 export default defineConfig({
   root: ROOT,
   test: {
+    maxWorkers: AT_ONCE,
     projects: [
       nodeProject("unit", ["unit", "model"], { sequence: { groupOrder: 0 } }),
       nodeProject("tidy", ["tidy"], { sequence: { groupOrder: 0 }, testTimeout: MINUTE_MS }),
