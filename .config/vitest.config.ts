@@ -19,7 +19,7 @@ import { IN_DIST, ROOT, alias } from "./paths.js";
 
 const MINUTE_MS = 60_000;
 
-/** Test files at a time where they do not compete: vitest by itself leaves one core idle, of two. */
+/** Test files at a time where they do not compete: by itself vitest leaves one core idle. */
 const AT_ONCE = Math.max(2, availableParallelism() - 1);
 
 /** Projects of one group run together, groups one after the other. */

@@ -55,7 +55,7 @@ test("what takes too long for this test is a scenario of explore --all", () => {
   for (const { scenario } of LONG) expect(names).toContain(scenario);
 });
 
-test("reasons are given for functions of the binary, and for no more instructions than those have", async () => {
+test("a reason is for instructions that its function has", async () => {
   const { table } = await loadMachineModule("model");
   const has = countsOf(table.sites.map((site) => ({ function: site.function, sites: 1 })));
   for (const [name, sites] of Object.entries(countsOf([...REASONS, ...LONG]))) {
