@@ -5,7 +5,8 @@
 import { HeapHeader } from "../base/layout";
 import { per_cpu, set_registers } from "../sync/percpu";
 
-export { cpu_reap } from "./reap";
+export { cpu_died, reap_blocker } from "./blocker";
+export { cpu_reap, cpu_reap_dead } from "./reap";
 
 /**
  * Work as CPU `cpu` of the heap at `base`, which the caller is. Context: between two calls of that

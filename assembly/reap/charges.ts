@@ -18,9 +18,9 @@ import { header, per_cpu } from "../sync/percpu";
 import { CHARGE_BYTES, large_bytes, obj_full_size, slab_end } from "../slab/memcg";
 import { add_free_bytes, free_of, stock_of, usage_pages } from "../slab/memcg_stock";
 import { slab_word, word_objects } from "../slab/slab";
-import { is_victim, note } from "./dead";
+import { is_taken, note } from "./dead";
 
-/** Measurements that are tried; another dead CPU may be in the middle of a charge. */
+/** Measurements that are tried; a CPU may be in the middle of a charge, and dead. */
 const TRIES: u32 = 1 << 12;
 
 /** Empty a dead CPU's stock: what it had is charged for nothing from here on. */
@@ -36,7 +36,7 @@ function moves(): u64 {
   let busy: bool = false;
   const cpus = header().nr_cpu_ids;
   for (let cpu: u32 = 0; cpu < cpus; cpu++) {
-    if (is_victim(cpu)) continue;
+    if (!is_taken(cpu)) continue;
     const stock = stock_of(changetype<usize>(per_cpu(cpu)));
     const count = read_once(stock + offsetof<MemcgStock>("moves"));
     if ((count & 1) !== 0) busy = true;

@@ -6,19 +6,20 @@
  * needs to be measured at one moment only. The moment: no live CPU is in the middle of counting
  * here, and none began while all pages were looked at. One that began before the look has its slab
  * in that state when the look comes by, or has counted before the count is read; one that begins
- * later moves `moves`.
+ * later moves `moves`. What a CPU had begun to count that is known to be dead, and another one's
+ * victim, is left out: whoever recovers that counts again.
  */
 import { KmemCache, PG_INFLIGHT, PG_SLAB, KmemCacheNode } from "../base/layout";
 import { end_pfn } from "../page/grow";
 import { in_hand_address } from "../page/hand";
 import { page_kind, pfn_to_page } from "../page/page";
-import { fetch_add64, read_once, read_once64 } from "../sync/atomic";
+import { cpu_relax, fetch_add64, read_once, read_once64 } from "../sync/atomic";
 import { header } from "../sync/percpu";
 import { get_node, node_counts } from "../slab/kmem_cache_node";
 import { slab_word, word_objects } from "../slab/slab";
-import { is_dead } from "./dead";
+import { is_known_dead } from "./dead";
 
-/** Measurements that are tried; another dead CPU may be in the middle of counting. */
+/** Measurements that are tried; a CPU may be in the middle of counting, and dead. */
 const TRIES: u32 = 1 << 12;
 /** No count: somebody is in the middle of counting. */
 const BUSY: u64 = u64.MAX_VALUE;
@@ -33,7 +34,7 @@ function count_slabs(cache: KmemCache, number: u32): u64 {
     if (kind !== PG_SLAB && kind !== PG_INFLIGHT) continue;
     if (<usize>page.slab_cache !== changetype<usize>(cache) || page.node !== number) continue;
     if (kind === PG_SLAB) sum += 1 + ((<u64>word_objects(slab_word(page))) << 32);
-    else if (!is_dead(read_once(in_hand_address(page)))) return BUSY;
+    else if (!is_known_dead(read_once(in_hand_address(page)))) return BUSY;
   }
   return sum;
 }
@@ -46,7 +47,10 @@ export function recount_slabs(cache: KmemCache, number: u32): void {
     const before = read_once(moves);
     const sum = count_slabs(cache, number);
     const counted = read_once64(node_counts(node));
-    if (sum === BUSY || read_once(moves) !== before) continue;
+    if (sum === BUSY || read_once(moves) !== before) {
+      cpu_relax(moves);
+      continue;
+    }
     fetch_add64(node_counts(node), sum - counted);
     return;
   }

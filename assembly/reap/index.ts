@@ -1,2 +1,3 @@
 /** The recovery of dead CPUs: what builds with room for it export beside the ABI. */
-export { cpu_reap } from "./reap";
+export { cpu_died, reap_blocker } from "./blocker";
+export { cpu_reap, cpu_reap_dead } from "./reap";

@@ -24,10 +24,17 @@ import { free_pages } from "../page/page_alloc";
 import { pcp_count, pcp_list, pcp_lock_address } from "../page/pcp";
 import { read_once } from "../sync/atomic";
 import { llist_add, llist_next } from "../sync/llist";
-import { header } from "../sync/percpu";
+import { header, per_cpu } from "../sync/percpu";
 import { spin_lock, spin_unlock } from "../sync/spinlock";
 import { large_bytes } from "../slab/memcg";
-import { heap_queue, lock_queue, next_list, rcu_queue_slab, unlock_queue } from "../slab/rcu";
+import {
+  RCU_CHUNK,
+  heap_queue,
+  lock_queue,
+  next_list,
+  rcu_queue_slab,
+  unlock_queue,
+} from "../slab/rcu";
 import { set_slab_word } from "../slab/slab";
 import { recount_slabs } from "./counts";
 import { is_dead, note } from "./dead";
@@ -108,10 +115,17 @@ export function hand_over_rcu_pages(report: usize, mode: u32): void {
   rehold_queue(queue, 0);
   unlock_queue(queue);
   const end = end_pfn();
+  let draining: u32 = 0;
   for (let pfn = header().first_pfn; pfn < end; pfn++) {
     const page = pfn_to_page(pfn);
-    if (page_kind(page) !== PG_RCU || !is_dead(read_once(in_hand_address(page)))) continue;
+    const token = read_once(in_hand_address(page));
+    if (page_kind(page) !== PG_RCU || !is_dead(token)) continue;
     note(report, offsetof<ReapReport>("rcu_pages"), 1);
+    // One of the addresses that it was about to free counts with its drain (reap/deferred.ts).
+    if (token !== draining && per_cpu(token - 1).drain_depth !== 0) {
+      note(report, offsetof<ReapReport>("lost"), RCU_CHUNK - 1);
+      draining = token;
+    }
     page.slab_cache = 0;
     hold(page);
     llist_add(changetype<usize>(page) + offsetof<Page>("llnode"), next_list(queue));

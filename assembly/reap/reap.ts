@@ -31,7 +31,7 @@ import { cache_at, cache_state } from "../slab/kmem_cache";
 import { lock_queue, next_list, open_page, queue_of, unlock_queue, wait_list } from "../slab/rcu";
 import { lock_slab_mutex, unlock_slab_mutex } from "../slab/slab_mutex";
 import { drop_stock, settle_charges } from "./charges";
-import { claim_victims, is_victim, note } from "./dead";
+import { claim_victims, is_victim, note, set_dead } from "./dead";
 import { free_deferred_of } from "./deferred";
 import { break_locks } from "./locks";
 import { drop_page_lists, free_pages_in_hand, hand_over_rcu_pages } from "./pages";
@@ -88,25 +88,45 @@ function set_free(area: CpuArea): void {
 }
 
 /**
- * Recover everything of CPU `victim`, which has died: it makes no access any more, now or later.
+ * Recover everything of every CPU that is known to be dead, together: see cpu_died().
  *
- * Waits for locks of live CPUs, and so also for those of another dead one: of several, whichever
- * died first comes first. A CPU that dies in here is recovered by another, with its victim. A task
- * that the host moved between CPUs must be dead wherever it was.
+ * Waits for locks of live CPUs, and so also for those of a dead one that nobody said is dead:
+ * reap_blocker() tells before. A CPU that dies in here is recovered by another, with its victims. A
+ * task that the host moved between CPUs must be dead wherever it was.
  *
  * @param report address of a ReapReport to fill, or 0
- * @returns 1 when its number is free again; 0 if it is no CPU that is in use, or the caller, if
- * another CPU recovers it, or in a context that must not wait. Context: task, no lock held.
+ * @returns how many numbers are free again; 0 also in a context that must not wait, and if other
+ * CPUs recover all that died. Context: task, no lock held.
+ */
+export function cpu_reap_dead(report: usize): u32 {
+  const mode = lock_mode();
+  if (mode === LOCK_TRY) return 0;
+  if (report !== 0) memory.fill(report, 0, offsetof<ReapReport>());
+  const count = claim_victims();
+  if (count !== 0) recover_victims(report, mode);
+  return count;
+}
+
+/**
+ * cpu_died() and cpu_reap_dead() in one.
+ *
+ * @param report address of a ReapReport to fill, or 0
+ * @returns 1 when the victim's number is free again; 0 if it is no CPU that is in use, or the
+ * caller, if another CPU recovers it, or in a context that must not wait. Context: task, no lock
+ * held.
  */
 export function cpu_reap(victim: u32, report: usize): i32 {
-  const mode = lock_mode();
-  const head = header();
-  if (mode === LOCK_TRY || victim >= head.nr_cpu_ids || victim === cpu_area().cpu) return 0;
-  if (report !== 0) memory.fill(report, 0, offsetof<ReapReport>());
-  if (!claim_victims(victim)) return 0;
+  if (lock_mode() === LOCK_TRY || victim === cpu_area().cpu) return 0;
+  if (victim >= header().nr_cpu_ids) return 0;
+  // A victim already: an earlier call of this CPU did not come to its end.
+  if (!set_dead(victim) && !is_victim(victim)) return 0;
+  return cpu_reap_dead(report) === 0 ? 0 : 1;
+}
+
+function recover_victims(report: usize, mode: u32): void {
   break_locks(report, mode);
   lock_slab_mutex(mode);
-  const cpus = head.nr_cpu_ids;
+  const cpus = header().nr_cpu_ids;
   for (let cpu: u32 = 0; cpu < cpus; cpu++) {
     if (is_victim(cpu)) strip(cpu, report, mode);
   }
@@ -126,5 +146,4 @@ export function cpu_reap(victim: u32, report: usize): i32 {
   for (let cpu: u32 = 0; cpu < cpus; cpu++) {
     if (is_victim(cpu)) set_free(per_cpu(cpu));
   }
-  return 1;
 }

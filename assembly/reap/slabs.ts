@@ -39,7 +39,7 @@ import {
 import { discard_slab } from "../slab/new_slab";
 import { list_lock, list_unlock } from "../slab/section";
 import { slab_word, word_freelist, word_frozen, word_inuse } from "../slab/slab";
-import { is_dead, is_victim, note } from "./dead";
+import { is_dead, is_known_dead, is_taken, note } from "./dead";
 import { cut_list, is_on_own_list } from "./freelist";
 
 /** Turns that a live CPU gets for a few accesses: longer than it may be off its core. */
@@ -163,16 +163,17 @@ function seems_lost(slab: Slab): bool {
 
 /**
  * Wait until every live CPU was seen outside claim_move(1) .. claim(): whoever made a slab partial
- * that is in our hand by now has found it there. A CPU that is another dead one is not waited for
- * for ever. @returns false if one is inside all the time.
+ * that is in our hand by now has found it there. A CPU that is known to be dead, also while it is
+ * waited for, finds nothing any more; one of which nobody said so is not waited for for ever.
+ *
+ * @returns false if one is inside all the time.
  */
 export function wait_for_claims(): bool {
   const cpus = header().nr_cpu_ids;
   for (let cpu: u32 = 0; cpu < cpus; cpu++) {
-    if (is_victim(cpu)) continue;
     const claiming = changetype<usize>(per_cpu(cpu)) + offsetof<CpuArea>("claiming");
     let turn: u32 = 0;
-    while (read_once(claiming) !== 0) {
+    while (is_taken(cpu) && read_once(claiming) !== 0) {
       if (++turn === TURNS) return false;
       cpu_relax(claiming);
     }
@@ -201,7 +202,7 @@ function take_lost_slab(slab: Slab, report: usize, mode: u32): void {
   for (let turn: u32 = 0; turn < TURNS && seems_lost(slab); turn++) {
     const seen = read_once(hand);
     if (seen !== 0 && !is_dead(seen)) {
-      if (seen < HAND_LEAVES) return;
+      if (seen < HAND_LEAVES || is_known_dead(seen)) return;
       // A live CPU is at the end of a thaw: a few accesses more.
       cpu_relax(hand);
       continue;

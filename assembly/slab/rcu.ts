@@ -136,7 +136,7 @@ export function rcu_queue_slab(slab: Slab): void {
 }
 
 /** Addresses of a page that are freed at once: as many as a death can lose. */
-const CHUNK: u32 = 16;
+export const RCU_CHUNK: u32 = 16;
 
 /** Free a list whose grace period is over. The rest of a page is known at any time. */
 function free_waited(node: usize): void {
@@ -145,7 +145,7 @@ function free_waited(node: usize): void {
     const page = changetype<Page>(node - offsetof<Page>("llnode"));
     node = llist_next(node);
     while (page.slabs !== 0) {
-      const count = min(page.slabs, CHUNK);
+      const count = min(page.slabs, RCU_CHUNK);
       page.slabs = page.slabs - count;
       free_bulk(count, page_address(page) + ((<usize>page.slabs) << 2));
     }

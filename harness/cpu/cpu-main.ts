@@ -45,11 +45,12 @@ async function obey(command: Command): Promise<unknown> {
   }
 }
 
-/** @returns what a dead CPU of that number left, or null */
+/** @returns what dead CPUs left, or null */
 async function attach(command: AttachCommand): Promise<ReapReport | null> {
-  const { heap: id, handle, cpu: number, reaps = false } = command;
+  const { heap: id, handle, cpu: number, dead = [] } = command;
   const heap = await attachHeap(handle);
-  const report = reaps && heap.isTaken(number) ? await heap.reap(number) : null;
+  const [first, ...others] = dead.filter((each) => heap.isTaken(each));
+  const report = first === undefined ? null : await heap.reap(first, ...others);
   seats.set(id, { heap, number, cpu: heap.cpu(number) });
   return report;
 }

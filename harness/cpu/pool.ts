@@ -116,21 +116,23 @@ export class Pool {
    * The others may go on with their jobs. Each heap needs a number that is free for the moment, or
    * `heap.reap()` before this, on a thread that is a CPU of it.
    *
-   * @returns what each left on each heap, in order; nothing where the numbers were free already
+   * @returns what they left on each heap, all in one report; none where the numbers were free
    * @throws JobError if a CPU could not be reaped; the Worker in its place has ended then
    */
   async revive(): Promise<ReapReport[]> {
     if (this.#closing !== null) throw new JobError(null, POOL_CLOSED);
     const reports: ReapReport[] = [];
-    for (const { number, death } of [...this.#workers]) {
-      if (death === null) continue;
-      // Only now is it sure that its thread makes no further access.
-      await this.terminate(number);
+    const ended = this.#workers.filter(({ death }) => death !== null);
+    // Only then is it sure that its thread makes no further access.
+    for (const { number } of ended) await this.terminate(number);
+    // They are reaped together: one may have a lock that the recovery of another needs.
+    const dead = ended.map(({ number }) => this.#firstCpu + number);
+    for (const { number } of ended) {
       const worker = new WorkerCpu(number, threadOptions(number, this.#options));
       const cpu = this.#firstCpu + number;
       try {
         for (const [heap, handle] of this.#heaps) {
-          const order = { type: "attach", heap, handle, cpu, reaps: true } as const;
+          const order = { type: "attach", heap, handle, cpu, dead } as const;
           const report = await worker.order(order, "revive");
           if (report !== null) reports.push(report as ReapReport);
         }
@@ -139,6 +141,7 @@ export class Pool {
         throw error;
       }
       this.#workers[number] = worker;
+      dead.splice(dead.indexOf(cpu), 1);
     }
     return reports;
   }

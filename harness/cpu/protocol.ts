@@ -52,8 +52,8 @@ export interface AttachCommand {
   readonly handle: HeapHandle;
   /** The CPU number to become. */
   readonly cpu: number;
-  /** The number's thread is gone: reap it first, if that was not done yet. */
-  readonly reaps?: boolean;
+  /** CPUs whose threads are gone: reap those that are left first. */
+  readonly dead?: readonly number[];
 }
 
 /** Go offline on a heap and forget it. */

@@ -175,36 +175,44 @@ export function instantiateHeap(
   return { exports, calls, cpuArea: () => unsigned(exports.this_cpu.value) };
 }
 
-/** Take over from a CPU; returns 1, or 0: it is not taken, the caller, or being reaped. */
-export type ReapCall = (victim: number, report: number) => number;
-
-/** cpu_reap() of an instance; null: its build leaves it to the module `reap`. */
-export function reapCallOf(exports: RawExports): ReapCall | null {
-  return (exports as unknown as { readonly cpu_reap?: ReapCall }).cpu_reap ?? null;
+/** The recovery of dead CPUs: of the module `reap`, or of a build that has it itself. */
+export interface ReapCalls {
+  /** Say that a thread is gone. Returns 0: nobody is that CPU, or another one recovers it. */
+  cpu_died(heapBase: number, victim: number): number;
+  /** A CPU that recovery would wait for, + 1; 0: none. */
+  reap_blocker(heapBase: number): number;
+  /** Recover all that are said to be dead; returns how many were. Context: a CPU. */
+  cpu_reap_dead(report: number): number;
 }
 
-/** Whether instances of `module` will have it. */
+/** Whether instances of `module` have the calls; if not, those of the module `reap` do. */
 export function hasReap(module: WebAssembly.Module): boolean {
-  return WebAssembly.Module.exports(module).some(({ name }) => name === "cpu_reap");
+  return WebAssembly.Module.exports(module).some(({ name }) => name === "cpu_reap_dead");
 }
 
-/** cpu_reap() of the module `reap` on the same memory, as a CPU that the caller is. */
-export function instantiateReap(
-  module: WebAssembly.Module,
-  memory: WebAssembly.Memory,
-  { base, cpu }: { readonly base: number; readonly cpu: number },
-): ReapCall {
+/** The calls of a CPU's own instance; null: its build leaves them to the module `reap`. */
+export function reapCallsOf(exports: RawExports): ReapCalls | null {
+  const calls = exports as unknown as Partial<ReapCalls>;
+  return calls.cpu_reap_dead === undefined ? null : (calls as ReapCalls);
+}
+
+/** The calls of an instance on the same memory that is no CPU. */
+export function instantiateReap(module: WebAssembly.Module, memory: WebAssembly.Memory): ReapCalls {
   const host = { call_ctor: () => 1, call_trace: ignore, call_lockdep: ignore };
   const { exports } = instantiateSync(module, {
     env: { memory },
     host: { ...host, slab_report: ignore },
   }).instance;
-  const { cpu_stand_in, cpu_reap } = exports as unknown as {
+  return exports as unknown as ReapCalls;
+}
+
+/** Let an instance of the module `reap` be a CPU that the caller is. */
+export function standIn(calls: ReapCalls, heapBase: number, cpu: number): ReapCalls {
+  const { cpu_stand_in } = calls as unknown as {
     readonly cpu_stand_in: (base: number, cpu: number) => void;
-    readonly cpu_reap: ReapCall;
   };
-  cpu_stand_in(base, cpu);
-  return cpu_reap;
+  cpu_stand_in(heapBase, cpu);
+  return calls;
 }
 
 function ignore(): void {}

@@ -30,6 +30,8 @@ export const CACHE_LIVE = 1;
 
 export const CPU_FREE = 0;
 export const CPU_TAKEN = 1;
+/** A bit: its thread is known to be gone. */
+export const CPU_REAPING = 2;
 
 // Page.kind: what the page that heads a block is.
 export const PG_NONE = 0;

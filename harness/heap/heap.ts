@@ -4,7 +4,7 @@
  * Everything a heap is lies in its memory; a thread needs that memory and the compiled module,
  * which is what the handle holds. A Heap object is one thread's door to it.
  */
-import { type HeapCalls, hasReap, instantiateHeap, unsigned } from "./abi.js";
+import { type HeapCalls, instantiateHeap, unsigned } from "./abi.js";
 import { checkFunction, checkKeys } from "./arguments.js";
 import { Constructors } from "./constructors.js";
 import { headerAddress, parseSlabDebug, writeSlabDebug } from "./slab-debug-option.js";
@@ -28,7 +28,7 @@ import {
   resolveOptions,
 } from "./options.js";
 import { canWait, requireSharedMemory } from "./runtime.js";
-import { type ReapReport, checkDead, isTaken, reapAs, throwOwn } from "./reap.js";
+import { type ReapReport, isTaken, reapCpus } from "./reap.js";
 import { type SlabInfo, readSlabinfo } from "./slabinfo.js";
 import { type HeapStats, readStats } from "./stats.js";
 import { type OnTrace, Tracer } from "./trace.js";
@@ -203,25 +203,29 @@ export class Heap {
    * The caller must know that the thread is gone, which the heap cannot see: await
    * `worker.terminate()` or its event `exit` first. Reaping a CPU that runs corrupts the heap.
    *
+   * CPUs that died together may hold what the recovery of each other waits for. So all that are
+   * known to be dead are reaped in one go; and while a CPU that nobody named keeps a lock, the call
+   * waits, without holding up its thread, for up to ten seconds: a call for that CPU, on any
+   * thread, completes both. If the caller dies in it, reap the caller, which takes over `cpu` too.
+   *
    * Context: a thread that is a CPU of this heap, outside `nmi()`; or one that can be for the
-   * moment of the call, since a number is free. It waits for locks of the others: while another CPU
-   * is dead too, and holds one, it waits for ever. If the caller dies in it, reap the caller, which
-   * takes over `cpu` as well.
+   * moment of the call, since a number is free. It waits for locks of live CPUs.
    *
    * @param cpu the number of the CPU whose thread is gone
-   * @returns what it left
+   * @param others numbers of more of them
+   * @returns what they left
    * @throws RangeError, TypeError for a number that nobody has or of this very thread; RangeError
-   * if no number is free, and while another thread reaps it; Error inside nmi() or a constructor
+   * if no number is free, and while another thread reaps it; Error inside nmi() or a constructor,
+   * and where it waited in vain
    */
-  async reap(cpu: number): Promise<ReapReport> {
-    checkDead(this.#view, cpu, this.options.cpus);
-    const isMine = () => [...this.#own].some(({ id, isOnline }) => isOnline && id === cpu);
-    if (isMine()) throwOwn(cpu);
-    const module = hasReap(this.handle.module) ? null : await compileBuild("reap");
-    if (isMine()) throwOwn(cpu);
-    const work = (state: CpuState) => reapAs(state, module, cpu);
-    const mine = [...this.#own].find(({ isOnline }) => isOnline);
-    return mine === undefined ? this.#onFreeCpu("heap.reap", work, CALL_THERE) : work(mine);
+  async reap(cpu: number, ...others: number[]): Promise<ReapReport> {
+    const own = () => [...this.#own].filter(({ isOnline }) => isOnline);
+    const onCpu = (work: (state: CpuState) => ReapReport | null) => {
+      const [mine] = own();
+      return mine === undefined ? this.#onFreeCpu("heap.reap", work, CALL_THERE) : work(mine);
+    };
+    const [view, { module, memory }, { cpus }] = [this.#view, this.handle, this.options];
+    return await reapCpus({ view, module, memory, cpus, own, onCpu }, [cpu, ...others]);
   }
 
   /**

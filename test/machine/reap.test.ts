@@ -17,7 +17,7 @@ const QUICK = [
   ...["death-kmalloc", "death-large", "death-shrink", "death-rcu", "death-rt", "death-nocmpxchg"],
   ...["death-slabs-irq-work", "death-frees-irq-work", "death-nolock-irq-work"],
   ...["death-nolock-direct", "death-nolock-global", "death-nolock-percpu-switch"],
-  "death-beside-frees",
+  ...["death-beside-frees", "death-two-nolock", "death-two-slabs"],
 ];
 /** What one access of the victim and its reaping cost, roughly. */
 const DEATHS_MIN = 40;

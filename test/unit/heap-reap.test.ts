@@ -2,8 +2,10 @@
  * Goal: heap.reap() refuses what it cannot do, in words. Method: CPUs of this thread, none of which
  * has died; test/threads/reap.test.ts has Workers that did.
  */
-import { createHeap } from "slablab";
-import { expect, test } from "vitest";
+import { attachHeap, createHeap } from "slablab";
+import { readFieldTable } from "slablab/internal/heap/fields.js";
+import { findHeap } from "slablab/internal/heap/find.js";
+import { expect, test, vi } from "vitest";
 
 test("a number that is none, or nobody's, or of this thread is refused", async () => {
   const heap = await createHeap({ cpus: 2 });
@@ -23,7 +25,6 @@ test.each(["release", "stats", "debug", "trace", "model"] as const)(
   async (build) => {
     const heap = await createHeap({ cpus: 2, build });
     // Another door to the same heap: what it holds is not known to be of this thread.
-    const { attachHeap } = await import("slablab");
     const other = (await attachHeap(heap.handle)).cpu(0);
     const objects = Array.from({ length: 50 }, (_, index) => other.kmalloc(8 + index * 20));
     for (const object of objects.splice(0, 20)) other.kfree(object);
@@ -38,9 +39,65 @@ test.each(["release", "stats", "debug", "trace", "model"] as const)(
   },
 );
 
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
+}
+
+/** Two CPUs nobody is any more; the second died with slab_mutex. */
+async function twoDead() {
+  const heap = await createHeap({ cpus: 3 });
+  const other = await attachHeap(heap.handle);
+  for (const cpu of [0, 1]) other.cpu(cpu).kmalloc(64);
+  const { memory, module } = heap.handle;
+  const table = readFieldTable(module);
+  const found = findHeap(memory.buffer, table);
+  if (!("base" in found)) throw new Error("expected a heap");
+  const at = found.base + table.offsets.heap_header.slab_mutex;
+  new Int32Array(memory.buffer)[at >>> 2] = 1 + 1;
+  return heap;
+}
+
+test("of two that died, the first waits until the second is known to be dead too", async () => {
+  const heap = await twoDead();
+  let isOver = false;
+  const first = heap.reap(0).finally(() => {
+    isOver = true;
+  });
+  await sleep(60);
+  expect([isOver, heap.isTaken(0)]).toEqual([false, true]);
+  const reports = await Promise.all([first, heap.reap(1)]);
+  expect(reports.map(({ cpu }) => cpu)).toEqual([0, 1]);
+  expect(reports.map(({ locks }) => locks).sort()).toEqual([0, 1]);
+  expect([0, 1].map((cpu) => heap.isTaken(cpu))).toEqual([false, false]);
+  expect(heap.validate()).toEqual([]);
+});
+
+test("several are reaped in one call", async () => {
+  const heap = await twoDead();
+  await expect(heap.reap(0, 2)).rejects.toThrow(/got 2, which nobody is/);
+  await expect(heap.reap(0, 1)).resolves.toMatchObject({ cpu: 0, locks: 1 });
+  expect(heap.validate()).toEqual([]);
+});
+
+test("who waits in vain is told for whom, and can go on from there", async () => {
+  const heap = await twoDead();
+  const now = performance.now();
+  const clock = vi
+    .spyOn(performance, "now")
+    .mockReturnValueOnce(now)
+    .mockReturnValue(now + 1e5);
+  const reaped = heap.reap(0);
+  await expect(reaped).rejects.toThrow(/CPU 1 has kept CPU 0 .*heap\.reap\(1\) reaps all of them/);
+  clock.mockRestore();
+  await heap.reap(1);
+  expect([0, 1].map((cpu) => heap.isTaken(cpu))).toEqual([false, false]);
+  expect(heap.validate()).toEqual([]);
+});
+
 test("inside nmi() it is refused", async () => {
   const heap = await createHeap({ cpus: 2, build: "stats" });
-  const { attachHeap } = await import("slablab");
   (await attachHeap(heap.handle)).cpu(0);
   const cpu = heap.cpu(1);
   cpu.exports.nmi_enter();

@@ -5,7 +5,7 @@
  */
 import { expect, test } from "vitest";
 import type { TestCpu } from "./support/cpu.js";
-import { TRACE_HELD, diesAt, expectReaped } from "./support/death.js";
+import { TRACE_HELD, diesAt, expectReaped, reapExports } from "./support/death.js";
 import { MIB, TestHeap, type TestHeapOptions } from "./support/heap.js";
 
 const HEAP_NO_CMPXCHG = 2;
@@ -18,6 +18,8 @@ interface Case {
   readonly before?: (cpus: readonly TestCpu[]) => void;
   readonly work: (cpu: TestCpu) => void;
   readonly options?: TestHeapOptions;
+  /** Nobody else takes it, so no recovery waits for it. */
+  readonly isLocal?: boolean;
 }
 
 function slotOf(heap: TestHeap, cpu: number): number {
@@ -69,6 +71,7 @@ const CASES: readonly Case[] = [
     at: (heap) => slotOf(heap, 0) + heap.table.offsets.kmem_cache_cpu.lock,
     before: fill,
     work: freeKept,
+    isLocal: true,
   },
   {
     lock: "grow_lock",
@@ -114,6 +117,7 @@ const CASES: readonly Case[] = [
       cpu.kfree(object);
     },
     options: { maxCaches: 40 },
+    isLocal: true,
   },
   {
     lock: "a slab's",
@@ -124,7 +128,15 @@ const CASES: readonly Case[] = [
   },
 ];
 
-for (const { lock, at, before, work, options } of CASES) {
+/** Recovery of others would wait for it, until it is said to be dead. */
+function expectBlocks({ base }: TestHeap, by: TestCpu, cpu: number): void {
+  const { cpu_died, reap_blocker } = reapExports(by);
+  expect(reap_blocker(base)).toBe(cpu + 1);
+  expect(cpu_died(base, cpu)).toBe(1);
+  expect(reap_blocker(base)).toBe(0);
+}
+
+for (const { lock, at, before, work, options, isLocal = false } of CASES) {
   test(`${lock} lock of a dead CPU is broken`, () => {
     let deaths = 0;
     for (let point = 0; point < 8; point++) {
@@ -138,6 +150,7 @@ for (const { lock, at, before, work, options } of CASES) {
         event === TRACE_HELD && a === word && left-- === 0;
       if (!diesAt(heap, isEnd, () => work(cpus[0] as TestCpu))) break;
       deaths++;
+      if (!isLocal) expectBlocks(heap, cpus[1] as TestCpu, 0);
       expectReaped(heap, cpus[1] as TestCpu, 0, `${lock} lock, ${point}`);
     }
     expect(deaths).toBeGreaterThanOrEqual(2);

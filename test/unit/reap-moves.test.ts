@@ -5,7 +5,7 @@
  */
 import { describe, expect, test } from "vitest";
 import type { TestCpu } from "./support/cpu.js";
-import { diesAtPoint, expectReaped, reap } from "./support/death.js";
+import { diesAtPoint, expectReaped, reap, reapExports } from "./support/death.js";
 import { MIB, TestHeap, type TestHeapOptions } from "./support/heap.js";
 
 const HEAP_RT = 1;
@@ -126,6 +126,38 @@ test("whoever dies in reaping is reaped with its victim", () => {
     heap.cpu(0).exports.cpu_offline();
   }
   expect(deaths).toBeGreaterThan(3);
+});
+
+test("a chain of dead reapers is recovered at once, with what the first of them had", () => {
+  const heap = new TestHeap({ build: "trace", cpus: 4, maximumBytes: 4 * MIB });
+  const [first, second, third, fourth] = heap.cpus() as [TestCpu, TestCpu, TestCpu, TestCpu];
+  const objects = first.take(2048, 20);
+  expect(diesAtPoint(heap, 9, () => mixed(first, objects))).toBe(true);
+  expect(diesAtPoint(heap, 3, () => reap(second, 0))).toBe(true);
+  expect(diesAtPoint(heap, 5, () => reap(third, 1))).toBe(true);
+  expect(reapExports(fourth).cpu_died(heap.base, 2)).toBe(1);
+  expect(reapExports(fourth).cpu_reap_dead(0)).toBe(3);
+  heap.expectSound();
+  for (const cpu of [0, 1, 2]) heap.cpu(cpu).exports.cpu_offline();
+});
+
+test("CPUs that died together are recovered together", () => {
+  const heap = new TestHeap({ build: "trace", cpus: 3, maximumBytes: 4 * MIB });
+  const [first, , third] = heap.cpus() as [TestCpu, TestCpu, TestCpu];
+  const objects = first.take(2048, 20);
+  const { cpu_died, cpu_reap_dead, reap_blocker } = reapExports(third);
+  expect(diesAtPoint(heap, 9, () => mixed(first, objects))).toBe(true);
+  // A lock word that says that it had the lock when it died.
+  const { slab_mutex } = heap.table.offsets.heap_header;
+  new Int32Array(heap.memory.buffer)[(heap.base + slab_mutex) >>> 2] = 1 + 1;
+  expect([0, 3].map((cpu) => cpu_died(heap.base, cpu))).toEqual([1, 0]);
+  expect(reap_blocker(heap.base)).toBe(2);
+  expect(cpu_died(heap.base, 1)).toBe(1);
+  expect(reap_blocker(heap.base)).toBe(0);
+  expect(cpu_reap_dead(0)).toBe(2);
+  expect(cpu_reap_dead(0)).toBe(0);
+  heap.expectSound();
+  for (const cpu of [0, 1]) heap.cpu(cpu).exports.cpu_offline();
 });
 
 test("nobody reaps itself, a number that is free, or one that does not exist", () => {

@@ -200,6 +200,11 @@ export class Machine {
     fibre.suspended = false;
   }
 
+  #isSkipped({ awaits, skips }: Operation): boolean {
+    const state = this.fibres[awaits]?.state;
+    return state === FINISHED || (skips && state !== DEAD);
+  }
+
   /** Whether an operation can begin; if not, its fibre is blocked until another is over. */
   #mayBegin(fibre: Fibre, { awaits }: Operation): boolean {
     if (awaits < 0) return true;
@@ -233,7 +238,7 @@ export class Machine {
           fibre.state = FINISHED;
           break;
         }
-        if (this.fibres[operation.awaits]?.state === FINISHED) {
+        if (this.#isSkipped(operation)) {
           frame.at++;
           operations.begin(fibre);
           continue;

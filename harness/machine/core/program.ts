@@ -40,6 +40,8 @@ export interface Operation {
   readonly nolock: boolean;
   /** Task that must have died before it; if that one comes to its end, it is skipped. -1: none. */
   readonly awaits: number;
+  /** It does not wait: unless that one is dead by now, it is skipped. */
+  readonly skips: boolean;
 }
 
 export interface Task {
@@ -58,6 +60,6 @@ export interface Task {
 export function operation(call: string, ...args: Argument[]): Operation {
   return {
     ...{ call, args, into: -1, role: "other", object: 0, bytes: 0, nolock: false, awaits: -1 },
-    ...{ count: 1, array: 0, refusal: null, mustReturn: null, waits: false },
+    ...{ count: 1, array: 0, refusal: null, mustReturn: null, waits: false, skips: false },
   };
 }

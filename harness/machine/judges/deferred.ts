@@ -9,7 +9,7 @@
  * - A CPU's lists are taken by itself (or by a barrier), not in an NMI, with no lock held.
  */
 import type { Fibre } from "../core/fibre.js";
-import { DEPTH_MAX } from "../core/fibre.js";
+import { DEAD, DEPTH_MAX } from "../core/fibre.js";
 import type { Machine } from "../core/machine.js";
 import { SITE_KINDS } from "../instrument/sites.js";
 import { FieldJudge, type Touch } from "./field-watch.js";
@@ -170,14 +170,18 @@ export class DeferJudge extends FieldJudge {
     }
   }
 
-  /** Something waits, no work is raised, and nobody is about to raise it or is just doing it. */
+  /** Something waits, no work is raised, and nobody is about to raise it, is doing it, or died. */
   #isForgotten(cpu: number): boolean {
     const area = this.heap.areas[cpu] ?? 0;
     const { defer_objects, defer_slabs, irq_pending } = this.heap.table.offsets.cpu_area;
     if (this.heap.at(area + defer_objects) + this.heap.at(area + defer_slabs) === 0) return false;
     if (this.heap.at(area + irq_pending) !== 0) return false;
     if ((this.heap.context(cpu) & HARDIRQ_MASK) !== 0) return false;
-    return !this.#owes.some((owes) => owes.includes(cpu)) && !this.#isBeginning(cpu);
+    return (
+      !this.#owes.some((owes) => owes.includes(cpu)) &&
+      !this.#fibres.some((fibre) => fibre.cpu === cpu && fibre.state === DEAD) &&
+      !this.#isBeginning(cpu)
+    );
   }
 
   /** Between the exchange of `irq_pending` and the context of the work. */

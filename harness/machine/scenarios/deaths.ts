@@ -22,6 +22,8 @@ const BESIDE: Partial<ExploreOptions> = { bound: 1, deaths: 1 };
 const WITH_NMI: Partial<ExploreOptions> = { bound: 0, deaths: 1, nmi: 1 };
 const BOTH: Partial<ExploreOptions> = { bound: 0, deaths: 2 };
 
+/** Each knows of one death. They begin with a call, so that they look when it has happened. */
+const TWO_REAPERS = "task:pE0D0c20/task:pE1D1";
 /** What the reaper does with the heap afterwards. */
 const REAPER = "task:D0c20c21x20x21";
 
@@ -117,6 +119,30 @@ const SINGLE: readonly Death[] = [
     name: "death-reaper",
     about: "whoever reaps dies too, anywhere, and a third reaps both",
     rest: "irq-work/kib448/setup:c0c1c2/task:x0/task:D0/task:D0D1c20c21x20",
+    options: BOTH,
+  },
+  {
+    name: "death-two-reapers",
+    about: "a CPU dies, and who reaps it; two others reap both at the same time",
+    rest: "irq-work/kib448/setup:c0c1/task:x0/task:D0/task:pE0E1D1D0c20/task:pD0",
+    options: BOTH,
+  },
+  {
+    name: "death-two",
+    about: "two CPUs die, each with a lock that reaping the other waits for; two others reap them",
+    rest: `irq-work/kib448/setup:c0c1c2c3/task:x0/task:x1/${TWO_REAPERS}`,
+    options: BOTH,
+  },
+  {
+    name: "death-two-nolock",
+    about: "two CPUs die in nolock frees",
+    rest: `irq-work/kib448/setup:c0c1c2c3/task:X0/task:X1/${TWO_REAPERS}`,
+    options: BOTH,
+  },
+  {
+    name: "death-two-slabs",
+    about: "a CPU dies with a new slab in its hand, and one with its zone or list",
+    rest: "irq-work/part0/min0/kib448/setup:c0c1c2/task:c4/task:x0/task:pE0D0/task:pE1D1",
     options: BOTH,
   },
 ];

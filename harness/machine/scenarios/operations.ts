@@ -127,6 +127,7 @@ export const LETTERS: Readonly<Record<string, Letter>> = {
   i: alone("rcu_read_lock"),
   o: alone("rcu_read_unlock"),
   d: alone("kmem_cache_destroy", CACHE, 0),
+  E: { ...alone("cpu_died"), reaps: true },
   D: { ...alone("cpu_reap"), reaps: true },
   h: alone("cpu_offline"),
   H: alone("cpu_attach", ({ heapBase, cpu }) => [heapBase, cpu, LOCK_WAIT]),
@@ -195,9 +196,10 @@ export class OperationMaker {
   }
 }
 
-function reap(call: string, task: number, { cpus, fibre }: Around): Operation {
-  const report = REPORT_AT + fibre * REPORT_BYTES;
-  return { ...operation(call, cpus[task] ?? 0, report), awaits: task };
+function reap(call: string, task: number, { cpus, fibre, heapBase }: Around): Operation {
+  const cpu = cpus[task] ?? 0;
+  const args = call === "cpu_died" ? [heapBase, cpu] : [cpu, REPORT_AT + fibre * REPORT_BYTES];
+  return { ...operation(call, ...args), awaits: task, skips: call === "cpu_died" };
 }
 
 /** `.call:argument:argument.` with its result into a slot, if one follows. */

@@ -35,7 +35,8 @@
  * Alone stand `p` poll, `b` defer_free_barrier, `s` kmem_cache_shrink, `w` synchronize_rcu, `W`
  * rcu_barrier, `i` and `o` rcu_read_lock and _unlock, `d` a kmem_cache_destroy that must succeed,
  * `h` cpu_offline, `H` cpu_attach. `D1` reaps the CPU of task 1 once that died; it is skipped if
- * task 1 comes to its end; where there is a `D`, only tasks named by one may die. Any other call
+ * task 1 comes to its end. `E1` says that it is dead, if it is by then. Where there is a `D` or `E`,
+ * only tasks named by one may die. Any other call
  * is `.name:argument:argument.`, with a slot behind it for its result: arguments are numbers,
  * `s3` what is in slot 3, `cache`, `bytes`, `base`, `cpu`, `any`, and `own`, `two`, `grp`,
  * addresses of these names.
@@ -90,8 +91,8 @@ export class ScenarioError extends Error {}
 
 const KIB_DEFAULT = 2048;
 const NUMBERS = /^(min|part|cpus|nodes|pages|mib|kib|start|limit|fail)(\d+)$/;
-/** Its number is that of a task. */
-const REAP = "D";
+/** Steps whose number is that of a task. */
+const REAPS = "DE";
 
 /** @throws ScenarioError */
 export function parseScenario(text: string): Scenario {
@@ -142,23 +143,27 @@ export function parseScenario(text: string): Scenario {
   };
 }
 
-/** @throws ScenarioError unless each `D` is a step of a task, and of another than it names */
+/** @throws ScenarioError unless each `D` and `E` is a step of a task, and of another than it names */
 function checkReaps(tasks: readonly ScenarioTask[], others: readonly (readonly Step[])[]): void {
   for (const [at, { program }] of tasks.entries()) {
     for (const { letter, slot } of program) {
-      if (letter !== REAP || (slot !== at && slot < tasks.length)) continue;
-      throw new ScenarioError(`expected D with the number of another task, got D${slot}`);
+      if (!REAPS.includes(letter) || (slot !== at && slot < tasks.length)) continue;
+      throw new ScenarioError(
+        `expected ${letter} with the number of another task, got ${letter}${slot}`,
+      );
     }
   }
-  const wrong = others.find((steps) => steps.some(({ letter }) => letter === REAP));
+  const wrong = others.find((steps) => steps.some(({ letter }) => REAPS.includes(letter)));
   if (wrong !== undefined) {
-    throw new ScenarioError(`expected D in tasks only, got it in ${formatProgram(wrong)}`);
+    throw new ScenarioError(`expected D or E in tasks only, got ${formatProgram(wrong)}`);
   }
 }
 
 /** Whether a task is there to be killed and reaped; without any such, all are. */
 export function mayDie({ tasks }: Scenario, task: number): boolean {
-  const reaped = tasks.flatMap(({ program }) => program.filter(({ letter }) => letter === REAP));
+  const reaped = tasks.flatMap(({ program }) =>
+    program.filter(({ letter }) => REAPS.includes(letter)),
+  );
   return reaped.length === 0 || reaped.some(({ slot }) => slot === task);
 }
 

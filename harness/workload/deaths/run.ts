@@ -121,8 +121,8 @@ class DeathRun {
     ...{ deaths: 0, reaps: 0, inherited: 0, lost: 0, inHand: 0 },
     ...{ locks: 0, slabs: 0, pages: 0, objects: 0, operations: 0, validations: 0 },
   };
-  /** The CPU that died last. */
-  victim = 0;
+  /** Who died last. */
+  victims: readonly number[] = [];
   readonly #heap: Heap;
   readonly #setup: StressSetup;
   readonly #seed: number;
@@ -162,24 +162,39 @@ class DeathRun {
     this.#jobs[worker].catch(() => undefined);
   }
 
-  /** One Worker dies, is reaped while the others go on, and is replaced. */
+  /** A Worker dies, or two at once; they are reaped while the others go on, and replaced. */
   async kill(): Promise<void> {
     const pool = this.#pool as Pool;
     await sleep(this.#random.below(LIFE_MS_MAX));
-    const victim = this.#random.below(this.#setup.cpus);
-    this.victim = victim;
-    await pool.terminate(victim);
-    await this.#checkDeath(victim);
-    this.counts.deaths++;
-    // By this thread's CPU, or by the Worker that comes next.
-    if (this.#random.below(2) === 0) this.#add(await this.#heap.reap(victim));
-    const reports = await pool.revive();
-    for (const report of reports) this.#add(report);
+    const victims = this.#chooseVictims();
+    this.victims = victims;
+    await Promise.all(victims.map((victim) => pool.terminate(victim)));
+    for (const victim of victims) await this.#checkDeath(victim);
+    this.counts.deaths += victims.length;
+    for (const report of await this.#reap(victims)) this.#add(report);
+    this.counts.reaps += victims.length;
     await this.#pause();
     this.#validate();
-    this.#inherit(victim);
+    for (const victim of victims) this.#inherit(victim);
     this.#estate.ask(GO);
-    this.#start(victim);
+    for (const victim of victims) this.#start(victim);
+  }
+
+  #chooseVictims(): [number, ...number[]] {
+    const { cpus } = this.#setup;
+    const first = this.#random.below(cpus);
+    const isAlone = cpus === 1 || this.#random.below(3) !== 0;
+    return isAlone ? [first] : [first, (first + 1 + this.#random.below(cpus - 1)) % cpus];
+  }
+
+  /** By this thread's CPU, in a call for each or one for all; or by the Worker that comes next. */
+  async #reap(victims: readonly [number, ...number[]]): Promise<ReapReport[]> {
+    const way = this.#random.below(3);
+    const reports: ReapReport[] = [];
+    if (way === 0) {
+      reports.push(...(await Promise.all(victims.map((victim) => this.#heap.reap(victim)))));
+    } else if (way === 1) reports.push(await this.#heap.reap(...victims));
+    return [...reports, ...(await (this.#pool as Pool).revive())];
   }
 
   /** It ended because it was ended. @throws FindingError if it ended before */
@@ -192,8 +207,9 @@ class DeathRun {
     }
   }
 
-  #add({ locks, slabs, pages, objects }: ReapReport): void {
-    this.counts.reaps++;
+  #add({ locks, slabs, pages, objects, lost }: ReapReport): void {
+    // Beside the operation's own: what a drain in it was freeing.
+    this.counts.inHand += lost;
     this.counts.locks += locks;
     this.counts.slabs += slabs;
     this.counts.pages += pages;
@@ -205,7 +221,7 @@ class DeathRun {
     this.#estate.ask(PAUSE);
     const until = performance.now() + STUCK_MS;
     for (let cpu = 0; cpu < this.#setup.cpus; cpu++) {
-      while (cpu !== this.victim && !this.#estate.isParked(cpu)) {
+      while (!this.victims.includes(cpu) && !this.#estate.isParked(cpu)) {
         await this.#lookAt(cpu);
         if (performance.now() < until) continue;
         throw this.#found("no-end", `CPU ${cpu} did not come out of a call in ${STUCK_MS} ms`);
@@ -287,14 +303,14 @@ function sleep(ms: number): Promise<void> {
 /** @throws whatever is no finding */
 function describe(
   error: unknown,
-  { victim, counts }: DeathRun,
+  { victims, counts }: DeathRun,
   setup: StressSetup,
   seed: number,
   durationMs: number,
 ): DeathFinding {
   const flags = [...flagsOf(setup), "--duration", `${Math.ceil(durationMs)}ms`];
   const reproduce = `npx slablab stress --kill --seed 0x${seed.toString(16)} ${flags.join(" ")}`;
-  const more = { cpu: victim, operation: counts.deaths, reproduce };
+  const more = { cpu: victims[0] ?? 0, operation: counts.deaths, reproduce };
   if (error instanceof FindingError) return { ...error.finding, ...more };
   if (error instanceof JobError || error instanceof RangeError) {
     return { kind: "worker", message: error.message, ...more };

@@ -44,12 +44,21 @@ export function diesAtPoint(heap: TestHeap, number: number, work: () => void): b
   return diesAt(heap, () => left-- === 0, work);
 }
 
+/** The exports of recovery. */
+export interface ReapExports {
+  readonly cpu_reap: (victim: number, report: number) => number;
+  readonly cpu_reap_dead: (report: number) => number;
+  readonly cpu_died: (base: number, victim: number) => number;
+  readonly reap_blocker: (base: number) => number;
+}
+
+export function reapExports({ exports }: TestCpu): ReapExports {
+  return exports as unknown as ReapExports;
+}
+
 /** @returns what cpu_reap() says. @param report where it counts, or 0 */
 export function reap(cpu: TestCpu, victim: number, report = 0): number {
-  const { cpu_reap } = cpu.exports as unknown as {
-    readonly cpu_reap: (victim: number, report: number) => number;
-  };
-  return cpu_reap(victim, report);
+  return reapExports(cpu).cpu_reap(victim, report);
 }
 
 /** The number is free, the heap is sound, and whoever gets the number can work with it. */
