@@ -16,9 +16,9 @@ const OTHER_TASK =
 const TWO_TAKERS =
   "misses the lock of whoever takes the slabs of the same CPU, where it may not wait: a drain " +
   "with preemption off beside a barrier, which no scenario has yet";
-const RARE_REPAIR =
-  "repairs what a death in the middle of a charge, a run of blocks, growth or a destruction " +
-  "leaves: no scenario with deaths has those yet (test/unit/reap-locks.test.ts has the locks)";
+const RECOVERED_ELSEWHERE =
+  "recovers slabs of slab_debug, which the model build has none of (test/unit/reap-moves.test.ts " +
+  "kills there), or waits for a CPU that is in the middle of the same thing";
 
 export const REASONS: readonly Reason[] = [
   { function: "assembly/slab/section/lock_cpu_slab", sites: 4, because: OTHER_TASK },
@@ -36,6 +36,6 @@ export const NO_REASON = "no scenario leads there yet";
 
 /** @returns why an instruction of `name` that was not reached cannot be */
 export function reasonFor(name: string): string {
-  if (name.startsWith(RECOVERY)) return RARE_REPAIR;
+  if (name.startsWith(RECOVERY)) return RECOVERED_ELSEWHERE;
   return REASONS.find((each) => each.function === name)?.because ?? NO_REASON;
 }

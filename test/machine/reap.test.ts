@@ -18,6 +18,8 @@ const QUICK = [
   ...["death-slabs-irq-work", "death-frees-irq-work", "death-nolock-irq-work"],
   ...["death-nolock-direct", "death-nolock-global", "death-nolock-percpu-switch"],
   ...["death-beside-frees", "death-two-nolock", "death-two-slabs"],
+  ...["death-bulk", "death-memcg", "death-growth", "death-destroy", "death-offline"],
+  "death-blocker",
 ];
 /** What one access of the victim and its reaping cost, roughly. */
 const DEATHS_MIN = 40;
@@ -64,7 +66,7 @@ describe("what should be found is found", () => {
 
   test("an object that was in nobody's hands may not be lost", async () => {
     const { machine } = await makeStage(parseScenario("model/64/task:k0"));
-    const losses = new Losses(machine, machine.module.table.sites, () => 0);
+    const losses = new Losses(machine.module.table.sites, () => 0);
     losses.begin();
     expect(losses.unexplained([4096])).toEqual([4096]);
     expect(losses.counts).toMatchObject({ argument: 0, result: 0, allowance: 0 });
@@ -74,5 +76,6 @@ describe("what should be found is found", () => {
 test("a step that reaps is refused where it makes no sense", () => {
   expect(() => parseScenario("model/64/task:k0/task:D2")).toThrow(/number of another task, got D2/);
   expect(() => parseScenario("model/64/task:D0/task:k0")).toThrow(/number of another task, got D0/);
-  expect(() => parseScenario("model/64/task:k0/nmi:D0")).toThrow(/expected D in tasks only/);
+  expect(() => parseScenario("model/64/task:k0/nmi:D0")).toThrow(/expected D or E in tasks only/);
+  expect(() => parseScenario("model/64/task:k0/task:E1")).toThrow(/another task, got E1/);
 });

@@ -11,7 +11,8 @@
  * notes it (WINDOWS): it is nowhere for one access.
  */
 import type { Site } from "../instrument/sites.js";
-import type { Fibre, Frame } from "../core/fibre.js";
+import { DEPTH_MAX, type Fibre, type Frame } from "../core/fibre.js";
+import type { Operation } from "../core/program.js";
 import { Watcher } from "../core/watcher.js";
 
 const TAKES = /\/llist\/llist_del_all$/;
@@ -33,13 +34,14 @@ export interface LossCounts {
 }
 
 export class Losses extends Watcher {
-  readonly #words: Int32Array;
   readonly #sites: readonly Site[];
   readonly #drainsOf: (cpu: number) => number;
   /** Tasks that died in this schedule, in order. */
   readonly dead: Fibre[] = [];
   /** What interrupted frees were given. */
   readonly #arguments = new Set<number>();
+  /** What a bulk free in progress was given, which clears its array as it goes. */
+  readonly #given = new Map<number, number[]>();
   /** Allocations that were interrupted. */
   #results = 0;
   /** The function that a task died in, for each drain it was in the middle of. */
@@ -51,13 +53,8 @@ export class Losses extends Watcher {
   deaths = 0;
 
   /** @param drainsOf drains that a CPU is in the middle of, as the memory says */
-  constructor(
-    { words }: { readonly words: Int32Array },
-    sites: readonly Site[],
-    drainsOf: (cpu: number) => number,
-  ) {
+  constructor(sites: readonly Site[], drainsOf: (cpu: number) => number) {
     super();
-    this.#words = words;
     this.#sites = sites;
     this.#drainsOf = drainsOf;
   }
@@ -65,9 +62,22 @@ export class Losses extends Watcher {
   override begin(): void {
     this.dead.length = 0;
     this.#arguments.clear();
+    this.#given.clear();
     this.#results = 0;
     this.#allowed.length = 0;
     this.#window = "";
+  }
+
+  override takes({ id, depth }: Fibre, _slot: number, object: number, { count }: Operation): void {
+    if (count === 1) return;
+    const key = keyOf(id, depth);
+    const given = this.#given.get(key);
+    if (given === undefined) this.#given.set(key, [object]);
+    else given.push(object);
+  }
+
+  override endOperation({ id, depth }: Fibre): void {
+    this.#given.delete(keyOf(id, depth));
   }
 
   override dies(fibre: Fibre): void {
@@ -77,10 +87,10 @@ export class Losses extends Watcher {
       const frame = fibre.frames[depth];
       const operation = frame?.operations[frame.at];
       if (frame === undefined || operation === undefined) continue;
-      const { role, count, array } = operation;
+      const { role, count } = operation;
       if (role === "free" || role === "realloc") this.#arguments.add(frame.object >>> 0);
-      for (let index = 0; role === "free" && count > 1 && index < count; index++) {
-        this.#arguments.add((this.#words[(array >>> 2) + index] as number) >>> 0);
+      for (const object of this.#given.get(keyOf(fibre.id, depth)) ?? []) {
+        this.#arguments.add(object);
       }
       if (role === "alloc" || role === "realloc") this.#results += count;
       this.#window ||= this.#windowAt(frame);
@@ -129,4 +139,8 @@ export class Losses extends Watcher {
     this.counts.allowance++;
     this.counts.functions[name] = (this.counts.functions[name] ?? 0) + 1;
   }
+}
+
+function keyOf(fibre: number, depth: number): number {
+  return fibre * DEPTH_MAX + depth;
 }

@@ -141,6 +141,11 @@ export class Ownership extends Watcher {
     }
   }
 
+  /** Whoever died reads no more. */
+  override reaps(_fibre: Fibre, dead: Fibre): void {
+    this.#enters(dead.id, -(this.#readers.get(dead.id) ?? 0));
+  }
+
   #own(fibre: Fibre, object: number, bytes: number): void {
     if (object < LOWEST) return;
     if (this.live.has(object) || this.#mark(object, bytes, this.#schedule)) {

@@ -256,7 +256,11 @@ export const SHAPES: readonly Shape[] = [
     text: "model/64/irq-work/cold/start0/task:k0/task:k1",
     options: { ...ONCE, only: /boot\/heap_init$/ },
   },
-  ...["attach-race"].map(known),
+  ...["attach-race", "death-slabs-irq-work", "death-frees-irq-work", "death-nolock-irq-work"].map(
+    known,
+  ),
+  ...["death-rcu", "death-shrink", "death-nocmpxchg", "death-two-slabs", "death-reader"].map(known),
+  ...["death-two-reapers", "death-reaper", "death-beside-frees", "death-two"].map(known),
 ];
 
 /** A shape that `slablab explore` has, too. */

@@ -24,6 +24,10 @@ const BOTH: Partial<ExploreOptions> = { bound: 0, deaths: 2 };
 
 /** Each knows of one death. They begin with a call, so that they look when it has happened. */
 const TWO_REAPERS = "task:pE0D0c20/task:pE1D1";
+/** A group, and CPU 1 in it. */
+const GROUP = "setup:.memcg_create:grp:9.9.memcg_set:s9:1.";
+const MEMBER = "setup1:.memcg_set:s9:1.";
+const ASKS = ".reap_blocker:base.";
 /** What the reaper does with the heap afterwards. */
 const REAPER = "task:D0c20c21x20x21";
 
@@ -74,6 +78,103 @@ const SINGLE: readonly Death[] = [
     name: "death-rcu",
     about: "a CPU dies in kfree_rcu() and in waiting for a grace period",
     rest: `irq-work/kib448/setup:c0c1c2c3/task:r0r2pw/${REAPER}`,
+  },
+  {
+    name: "death-reader",
+    about: "a CPU dies in a read-side section, and another waits for a grace period",
+    rest: "irq-work/kib448/setup:c0c1/task:ir0o/task:D0wc20",
+  },
+  {
+    name: "death-rcu-barrier",
+    about: "a CPU dies in rcu_barrier(), among what others gave to kfree_rcu()",
+    rest: "irq-work/kib448/setup:c0c1c2/setup1:c4c5r4r5/task:r0W/task:D0c20wp",
+  },
+  {
+    name: "death-typesafe",
+    about: "a CPU dies while slabs of a SLAB_TYPESAFE_BY_RCU cache are given back",
+    rest: "irq-work/typesafe/kib448/setup:c0c1/task:x0x1spw/task:D0c20wp",
+  },
+  {
+    name: "death-bulk",
+    about: "a CPU dies in bulk calls",
+    rest: "irq-work/kib448/setup:c3/task:B0U0x3/task:D0c20x20",
+  },
+  {
+    name: "death-nodes",
+    about: "a CPU dies between two nodes",
+    rest: "irq-work/nodes2/kib640/setup:n0n1/task:n2f0N3f1F2/task:D0n20",
+    bytes: 4096,
+  },
+  {
+    name: "death-memcg",
+    about: "a CPU dies in charges and their return; another of the group reaps it",
+    rest: `irq-work/${GROUP}a0/${MEMBER}/task:a1f0a2/task:D0a20f20`,
+    bytes: 64,
+  },
+  {
+    name: "death-memcg-large",
+    about: "the same with whole pages",
+    rest: `irq-work/${GROUP}/${MEMBER}/task:a1f1/task:D0a20f20`,
+    bytes: 10_000,
+  },
+  {
+    name: "death-group",
+    about: "a CPU dies while it makes the first group, with its caches",
+    rest: "irq-work/setup:k0/task:.memcg_create:grp:9.9/task:D0k20f20",
+    bytes: 64,
+  },
+  {
+    name: "death-growth",
+    about: "a CPU dies while the heap grows",
+    rest: "irq-work/mib2/start1/limit2/setup:g0g1g2g3/task:g4f4/task:D0g20",
+  },
+  {
+    name: "death-run",
+    about: "a CPU dies while a run of blocks is put together, and cut up",
+    rest: "irq-work/mib16/task:m0f0/task:D0c20",
+  },
+  {
+    name: "death-create",
+    about: "a CPU dies while it makes a cache, with shuffled freelists",
+    rest: "irq-work/random/kib512/task:.kmem_cache_create:two:64:0:0:0./task:D0k20f20",
+    bytes: 64,
+  },
+  {
+    name: "death-destroy",
+    about: "a CPU dies while it destroys a cache of which others have slabs",
+    rest: "irq-work/kib448/setup:c0c1x0x1/setup1:c2c3c4c5x2x4x3x5/task:d/task:D0k20f20",
+  },
+  {
+    name: "death-offline",
+    about: "a CPU dies on its way out",
+    rest: "irq-work/kib448/setup:c0c1/task:x0X1h/task:D0c20x20",
+  },
+  {
+    name: "death-barrier",
+    about: "a CPU dies in a shrink and barriers that take what others deferred",
+    rest: "percpu-slow-free/kib448/setup1:c0c1c2c3X0X1X2X3/task:sbW/task:D0c20",
+  },
+  {
+    name: "death-lists",
+    about: "a CPU dies while lists of several objects pass from a slab to it and back",
+    rest: "irq-work/kib448/setup:c0c1c2c3c4c5/setup1:x0x2x4/task:c6x1x3c7s/task:D0c20c21x20",
+    bytes: 4000,
+  },
+  {
+    name: "death-large-late",
+    about: "a CPU dies among pages that an NMI could not give back",
+    rest: "irq-work/setup:g0g4/task:g1f0f1/nmi0:f4/task:D0c20",
+    options: WITH_NMI,
+  },
+  {
+    name: "death-hole",
+    about: "a CPU dies while the heap grows around what another module took",
+    rest: "irq-work/start1/hole/pages1/task:l0f0/task:D0c20",
+  },
+  {
+    name: "death-blocker",
+    about: "somebody asks who is dead without anybody having said so, before and after",
+    rest: `irq-work/part0/sleepy/kib448/setup:c0c1c2c3/task:x0c4/task:p${ASKS}E0${ASKS}D0c20`,
   },
   {
     name: "death-rt",

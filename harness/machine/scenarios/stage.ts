@@ -104,7 +104,7 @@ export function stageOf(scenario: Scenario, module: MachineModule): Stage {
   const each = usesRcu(scenario) ? RCU_CHUNK : 1;
   const drainsOf = (cpu: number) =>
     each * (machine.words[((areas[cpu] as number) + drainDepth) >>> 2] ?? 0);
-  const losses = new Losses(machine, module.table.sites, drainsOf);
+  const losses = new Losses(module.table.sites, drainsOf);
   const quiescence = new Quiescence(machine, view, ownership, losses);
   const fields = watchFields(machine, view, ownership, rulesOf(scenario));
   const results = new ResultJudge(machine);

@@ -1,0 +1,151 @@
+/**
+ * What lets a CPU die: the notes that everybody leaves, and what whoever reaps makes of them. No
+ * heap whose CPUs live is any different.
+ */
+
+/** A statement of a file that is left out. */
+const without = (name, what, file, statement, ...shapes) => ({
+  ...{ name, origin: "ours", what, file, find: `${statement}\n`, replace: "\n" },
+  ...{ expected: "machine", shapes },
+});
+
+const FREES = ["death-frees-irq-work", "death-slabs-irq-work"];
+
+/** @type {import("slablab/internal/machine/mutants/mutant.js").MutantRecord[]} */
+export const MUTANTS = [
+  without(
+    ...["dead-zone-lists-stay", "a zone's lists stay as the dead CPU left them"],
+    ...["reap/locks.ts", "    rebuild_zone(zone, node);", "death-slabs-irq-work"],
+  ),
+  without(
+    ...["dead-page-lists-stay", "a CPU's page lists stay as the dead one left them"],
+    ...["reap/locks.ts", "      rebuild_pcp(area);", ...FREES],
+  ),
+  without(
+    ...["dead-node-lists-stay", "a node's lists stay as the dead CPU left them"],
+    ...["reap/locks.ts", "      rebuild_node(cache, node, number);", ...FREES],
+  ),
+  without(
+    ...["dead-list-locks-stay", "list_lock of a dead CPU stays held"],
+    ...["reap/locks.ts", "  break_list_locks(report);", ...FREES],
+  ),
+  without(
+    ...["dead-slab-locks-stay", "the slab lock of a dead CPU stays held"],
+    ...["reap/locks.ts", "  break_slab_locks(report);", "death-nocmpxchg"],
+  ),
+  without(
+    ...["dead-queue-stays-torn", "pages on their way between two lists of a queue are on neither"],
+    ...["reap/locks.ts", "  repair_queue(queue, token);", "death-rcu"],
+  ),
+  without(
+    ...["dead-deferred-objects-stay", "what the dead CPU had deferred is freed by nobody"],
+    ...["reap/reap.ts", "    if (is_victim(cpu)) free_deferred_of(per_cpu(cpu), report, mode);"],
+    "death-nolock-irq-work",
+  ),
+  without(
+    ...["dead-slabs-in-hand-stay", "slabs in the dead CPU's hand are on no list"],
+    ...["reap/reap.ts", "  take_slabs_in_hand(report, mode);", ...FREES],
+  ),
+  without(
+    ...["lost-slabs-stay", "slabs that the dead CPU made partial are on no list"],
+    ...["reap/reap.ts", "  take_lost_slabs(report, mode);", ...FREES],
+  ),
+  without(
+    ...["dead-pages-in-hand-stay", "pages in the dead CPU's hand stay there"],
+    ...["reap/reap.ts", "  free_pages_in_hand(report, mode);", ...FREES],
+  ),
+  without(
+    ...["dead-rcu-pages-stay", "pages that wait for a grace period stay in the dead CPU's hand"],
+    ...["reap/reap.ts", "  hand_over_rcu_pages(report, mode);", "death-rcu"],
+  ),
+  without(
+    ...["dead-empties-stay", "a list that was made anew keeps more empty slabs than it may"],
+    ...["reap/reap.ts", "  trim_empties(mode);", ...FREES, "death-shrink"],
+  ),
+  without(
+    ...["dead-reader-blocks", "no grace period ends any more: the dead CPU seems to read"],
+    "reap/reap.ts",
+    '  write_once(changetype<usize>(rcu) + offsetof<RcuData>("reader"), 0);',
+    "death-reader",
+  ),
+  without(
+    ...["dead-number-stays-taken", "the dead CPU's number is not free again"],
+    "reap/reap.ts",
+    '  write_once(address + offsetof<CpuArea>("state"), CPU_FREE);',
+    ...FREES,
+  ),
+  without(
+    ...["dead-cpu-slabs-stay", "the dead CPU keeps its cpu slabs"],
+    "reap/reap.ts",
+    "    if (cache_state(cache) !== CACHE_FREE) detach_dead_cpu_slab(area, cache, report);",
+    ...FREES,
+  ),
+  without(
+    ...["reaper-asks-nobody-for-claims", "a live CPU's new partial slab is listed by two"],
+    "reap/reap.ts",
+    "  wait_for_claims();",
+    "death-beside-frees",
+  ),
+  without(
+    ...["dead-victims-stay", "victims of a dead reaper are nobody's"],
+    "reap/dead.ts",
+    "        cmpxchg(state_of(other), reaping_by(cpu + 1), mine);",
+    ...["death-two-reapers", "death-reaper"],
+  ),
+  {
+    name: "reaper-waits-for-dead-claim",
+    origin: "ours",
+    what: "a reaper waits for a claim of a CPU that died in it, and whoever reaps that waits for it",
+    ...{ file: "reap/slabs.ts", find: "is_taken(cpu) && read_once(claiming) !== 0" },
+    ...{ replace: "read_once(claiming) !== 0" },
+    ...{ expected: "machine", shapes: ["death-two"] },
+  },
+  {
+    name: "reaper-waits-for-dead-thaw",
+    origin: "ours",
+    what: "a reaper waits for the end of a thaw whose CPU died in it",
+    ...{ file: "reap/slabs.ts", find: "seen < HAND_LEAVES || is_known_dead(seen)" },
+    ...{ replace: "seen < HAND_LEAVES" },
+    ...{ expected: "machine", shapes: ["death-two-slabs"] },
+  },
+  {
+    name: "reaper-knows-its-own-victims-alone",
+    origin: "ours",
+    what: "what another reaper's victim had begun is waited for, by thaws and by counts",
+    ...{ file: "reap/dead.ts", find: "(read_once(state_of(cpu)) & CPU_REAPING) !== 0" },
+    ...{ replace: "is_victim(cpu)" },
+    ...{ expected: "machine", shapes: ["death-two-slabs"] },
+  },
+  {
+    name: "dead-moving-list-is-lost",
+    origin: "ours",
+    what: "a list that was taken from a slab and not yet put in the CPU's word is nowhere",
+    ...{ file: "slab/slab.ts", find: "    c.moving = <u32>freelist;\n", replace: "" },
+    ...{ expected: "machine", shapes: FREES },
+  },
+  {
+    name: "hand-is-not-noted",
+    origin: "ours",
+    what: "a block that is on no list says in nobody's hand it is",
+    ...{ file: "page/hand.ts", find: "  page.in_hand = cpu_token();\n}" },
+    ...{ replace: "  page.in_hand = page.in_hand;\n}" },
+    ...{ expected: "machine", shapes: FREES },
+  },
+  {
+    name: "claims-are-not-counted",
+    origin: "ours",
+    what: "a reaper cannot see that a live CPU is about to claim the slab that it lists",
+    file: "page/hand.ts",
+    find: '  fetch_add(this_cpu + offsetof<CpuArea>("claiming"), by);',
+    replace: '  fetch_add(this_cpu + offsetof<CpuArea>("claiming"), by & 0);',
+    ...{ expected: "machine", shapes: ["death-beside-frees"] },
+  },
+  {
+    name: "dead-holder-is-not-seen",
+    origin: "ours",
+    what: "recovery begins although a CPU that nobody named holds a lock: it never ends",
+    ...{ file: "reap/blocker.ts", find: "  return owner;\n}\n\n/** @returns true if `word`" },
+    ...{ replace: "  return 0;\n}\n\n/** @returns true if `word`" },
+    ...{ target: "trace", tests: ["reap-locks"], expected: "unit" },
+  },
+];
