@@ -18,7 +18,7 @@ const QUICK = [
   ...["death-slabs-irq-work", "death-frees-irq-work", "death-nolock-irq-work"],
   ...["death-nolock-direct", "death-nolock-global", "death-nolock-percpu-switch"],
   ...["death-beside-frees", "death-two-nolock", "death-two-slabs"],
-  ...["death-bulk", "death-memcg", "death-growth", "death-destroy", "death-offline"],
+  ...["death-bulk", "death-memcg-large", "death-growth", "death-destroy", "death-offline"],
   "death-blocker",
 ];
 /** What one access of the victim and its reaping cost, roughly. */

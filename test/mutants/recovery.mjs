@@ -19,11 +19,11 @@ export const MUTANTS = [
   ),
   without(
     ...["dead-page-lists-stay", "a CPU's page lists stay as the dead one left them"],
-    ...["reap/locks.ts", "      rebuild_pcp(area);", ...FREES],
+    ...["reap/locks.ts", "      rebuild_pcp(area);", "death-others-pages"],
   ),
   without(
     ...["dead-node-lists-stay", "a node's lists stay as the dead CPU left them"],
-    ...["reap/locks.ts", "      rebuild_node(cache, node, number);", ...FREES],
+    ...["reap/locks.ts", "      rebuild_node(cache, node, number);", "death-node-list"],
   ),
   without(
     ...["dead-list-locks-stay", "list_lock of a dead CPU stays held"],
@@ -35,7 +35,7 @@ export const MUTANTS = [
   ),
   without(
     ...["dead-queue-stays-torn", "pages on their way between two lists of a queue are on neither"],
-    ...["reap/locks.ts", "  repair_queue(queue, token);", "death-rcu"],
+    ...["reap/locks.ts", "  repair_queue(queue, token);", "death-rcu-barrier"],
   ),
   without(
     ...["dead-deferred-objects-stay", "what the dead CPU had deferred is freed by nobody"],
@@ -60,7 +60,7 @@ export const MUTANTS = [
   ),
   without(
     ...["dead-empties-stay", "a list that was made anew keeps more empty slabs than it may"],
-    ...["reap/reap.ts", "  trim_empties(mode);", ...FREES, "death-shrink"],
+    ...["reap/reap.ts", "  trim_empties(mode);", "death-node-list"],
   ),
   without(
     ...["dead-reader-blocks", "no grace period ends any more: the dead CPU seems to read"],
@@ -84,7 +84,7 @@ export const MUTANTS = [
     ...["reaper-asks-nobody-for-claims", "a live CPU's new partial slab is listed by two"],
     "reap/reap.ts",
     "  wait_for_claims();",
-    "death-beside-frees",
+    "dead-reaper-of-claim",
   ),
   without(
     ...["dead-victims-stay", "victims of a dead reaper are nobody's"],
@@ -106,7 +106,7 @@ export const MUTANTS = [
     what: "a reaper waits for the end of a thaw whose CPU died in it",
     ...{ file: "reap/slabs.ts", find: "seen < HAND_LEAVES || is_known_dead(seen)" },
     ...{ replace: "seen < HAND_LEAVES" },
-    ...{ expected: "machine", shapes: ["death-two-slabs"] },
+    ...{ expected: "machine", shapes: ["two-dead-thaw"] },
   },
   {
     name: "reaper-knows-its-own-victims-alone",
@@ -114,7 +114,7 @@ export const MUTANTS = [
     what: "what another reaper's victim had begun is waited for, by thaws and by counts",
     ...{ file: "reap/dead.ts", find: "(read_once(state_of(cpu)) & CPU_REAPING) !== 0" },
     ...{ replace: "is_victim(cpu)" },
-    ...{ expected: "machine", shapes: ["death-two-slabs"] },
+    ...{ expected: "machine", shapes: ["two-dead-count"] },
   },
   {
     name: "dead-moving-list-is-lost",

@@ -146,6 +146,7 @@ export class Chooser implements Situation {
     if (fibre.state === FRESH || fibre.state === BLOCKED || fibre.isOver || this.#hasTwoOnOne)
       return;
     if (fibre.task?.mayDie === false || (this.#bounds.learns && !fibre.diesAnew)) return;
+    if (!this.#isOffered(fibre)) return;
     fibre.diesAnew = false;
     this.#offer(choice(fibre.id, KILL));
   }

@@ -256,11 +256,29 @@ export const SHAPES: readonly Shape[] = [
     text: "model/64/irq-work/cold/start0/task:k0/task:k1",
     options: { ...ONCE, only: /boot\/heap_init$/ },
   },
-  ...["attach-race", "death-slabs-irq-work", "death-frees-irq-work", "death-nolock-irq-work"].map(
-    known,
-  ),
-  ...["death-rcu", "death-shrink", "death-nocmpxchg", "death-two-slabs", "death-reader"].map(known),
-  ...["death-two-reapers", "death-reaper", "death-beside-frees", "death-two"].map(known),
+  ...["attach-race"].map(known),
+  ...["death-slabs-irq-work", "death-frees-irq-work", "death-nolock-irq-work"].map(known),
+  ...["death-rcu", "death-rcu-barrier", "death-nocmpxchg", "death-node-list"].map(known),
+  ...["death-others-pages", "death-two-slabs", "death-reader", "death-two-reapers"].map(known),
+  ...["death-reaper", "death-beside-frees", "death-two"].map(known),
+  {
+    name: "two-dead-thaw",
+    about: "a CPU dies in the thaw of a slab that another one freed to and died",
+    text: "model/16000/irq-work/part0/kib448/setup:c0c1/task:c4/task:x0/task:pE0D0/task:pE1E0D1",
+    options: { bound: 0, deaths: 2, only: /\/thaw$|\/add_partial$/ },
+  },
+  {
+    name: "two-dead-count",
+    about: "two CPUs die with new slabs of a node, before they were counted or after",
+    text: "model/16000/irq-work/part0/kib448/task:c4/task:c5/task:pE0D0/task:pE1D1",
+    options: { bound: 0, deaths: 2, only: /\/(?:count_slab|allocate_slab)$/ },
+  },
+  {
+    name: "dead-reaper-of-claim",
+    about: "who reaps a CPU dies with a slab that a live one has made partial and not claimed",
+    text: "model/16000/irq-work/kib448/setup:c0c1c2c3/task:x0/task:x1/task:D0/task:D2D0",
+    options: { bound: 1, deaths: 2, only: /\/hand\/claim|\/take_lost_slab$/ },
+  },
 ];
 
 /** A shape that `slablab explore` has, too. */

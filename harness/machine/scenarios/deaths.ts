@@ -161,6 +161,16 @@ const SINGLE: readonly Death[] = [
     bytes: 4000,
   },
   {
+    name: "death-node-list",
+    about: "a CPU dies while its node's list changes at both ends and in the middle",
+    rest: "irq-work/part0/kib448/setup:c0c1c2c3c4c5x0x2x4/task:x3x5c6x1/task:D0c20c21c22",
+  },
+  {
+    name: "death-others-pages",
+    about: "memory is out, and a CPU dies while it takes the pages that another keeps",
+    rest: "irq-work/kib448/pages16/setup1:l0l1f0f1/task:l2l3/task1:D0l20l21",
+  },
+  {
     name: "death-large-late",
     about: "a CPU dies among pages that an NMI could not give back",
     rest: "irq-work/setup:g0g4/task:g1f0f1/nmi0:f4/task:D0c20",
