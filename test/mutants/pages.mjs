@@ -104,6 +104,7 @@ export const MUTANTS = [
     rcu_queue_slab(slab);`,
     replace: `  if (false) {
     rcu_queue_slab(slab);`,
+    target: "release",
     tests: ["rcu"],
   },
   {
