@@ -68,7 +68,7 @@ function is_busy(word: usize, busy: u32): bool {
   return true;
 }
 
-/** @returns the owner + 1 of a lock of CPU `cpu`, or of that CPU if it is in the middle of a step. */
+/** @returns the owner + 1 of a lock of CPU `cpu`; or that CPU, if it is in the middle of a step. */
 function owner_at(cpu: u32): u32 {
   const area = per_cpu(cpu);
   let owner = owner_of(pcp_lock_address(area));

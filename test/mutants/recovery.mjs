@@ -95,7 +95,7 @@ export const MUTANTS = [
   {
     name: "reaper-waits-for-dead-claim",
     origin: "ours",
-    what: "a reaper waits for a claim of a CPU that died in it, and whoever reaps that waits for it",
+    what: "a reaper waits for a claim of a CPU that died in it, whose own reaper waits for that",
     ...{ file: "reap/slabs.ts", find: "is_taken(cpu) && read_once(claiming) !== 0" },
     ...{ replace: "read_once(claiming) !== 0" },
     ...{ expected: "machine", shapes: ["death-two"] },
