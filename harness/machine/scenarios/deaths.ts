@@ -22,6 +22,10 @@ const BESIDE: Partial<ExploreOptions> = { bound: 1, deaths: 1 };
 const WITH_NMI: Partial<ExploreOptions> = { bound: 0, deaths: 1, nmi: 1 };
 const BOTH: Partial<ExploreOptions> = { bound: 0, deaths: 2 };
 
+/** Nothing left out. */
+const ANYWHERE: Partial<ExploreOptions> = { ...BOTH, learns: false };
+/** It dies, or it does not: what it had is all from the setup. */
+const VICTIM = "task:.preempt_count.";
 /** Each knows of one death. They begin with a call, so that they look when it has happened. */
 const TWO_REAPERS = "task:pE0D0c20/task:pE1D1";
 /** A group, and CPU 1 in it. */
@@ -173,7 +177,7 @@ const SINGLE: readonly Death[] = [
   {
     name: "death-large-late",
     about: "a CPU dies among pages that an NMI could not give back",
-    rest: "irq-work/setup:g0g4/task:g1f0f1/nmi0:f4/task:D0c20",
+    rest: "irq-work/kib1024/setup:g0g4/task:f0/nmi0:f4/task:D0c20",
     options: WITH_NMI,
   },
   {
@@ -231,6 +235,18 @@ const SINGLE: readonly Death[] = [
     about: "whoever reaps dies too, anywhere, and a third reaps both",
     rest: "irq-work/kib448/setup:c0c1c2/task:x0/task:D0/task:D0D1c20c21x20",
     options: BOTH,
+  },
+  {
+    name: "death-reaper-anywhere",
+    about: "whoever reaps a CPU with slabs in all places dies before every access of it",
+    rest: `irq-work/kib448/setup:c0c1c2c3c4X0X1X2x3/${VICTIM}/task:D0/task:D0D1c20`,
+    options: ANYWHERE,
+  },
+  {
+    name: "death-reaper-anywhere-rcu",
+    about: "the same where objects wait for a grace period",
+    rest: `irq-work/kib448/setup:c0c1c2c3r0r1/${VICTIM}/task:D0/task:D0D1c20`,
+    options: ANYWHERE,
   },
   {
     name: "death-two-reapers",
