@@ -6,7 +6,7 @@
 /** CPU_* states of CpuArea.state. */
 export const CPU_FREE: u32 = 0;
 export const CPU_TAKEN: u32 = 1;
-/** Its owner died; from bit CPU_REAPER_SHIFT on the number + 1 of the CPU that recovers it, or 0. */
+/** Its owner died; from bit CPU_REAPER_SHIFT on the number + 1 of who recovers it, or 0. */
 export const CPU_REAPING: u32 = 2;
 export const CPU_REAPER_SHIFT: u32 = 8;
 

@@ -21,7 +21,7 @@ export interface Bounds {
   readonly timeouts: boolean;
   /** Offer a choice only before accesses that may conflict. */
   readonly learns: boolean;
-  /** Offer preemptions, NMIs, moves and deaths only in functions whose names match; null: in all. */
+  /** Offer preemptions, NMIs, moves, deaths only in functions whose names match; null: in all. */
   readonly only: RegExp | null;
 }
 

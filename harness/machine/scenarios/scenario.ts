@@ -35,11 +35,10 @@
  * Alone stand `p` poll, `b` defer_free_barrier, `s` kmem_cache_shrink, `w` synchronize_rcu, `W`
  * rcu_barrier, `i` and `o` rcu_read_lock and _unlock, `d` a kmem_cache_destroy that must succeed,
  * `h` cpu_offline, `H` cpu_attach. `D1` reaps the CPU of task 1 once that died; it is skipped if
- * task 1 comes to its end. `E1` says that it is dead, if it is by then. Where there is a `D` or `E`,
- * only tasks named by one may die. Any other call
- * is `.name:argument:argument.`, with a slot behind it for its result: arguments are numbers,
- * `s3` what is in slot 3, `cache`, `bytes`, `base`, `cpu`, `any`, and `own`, `two`, `grp`,
- * addresses of these names.
+ * task 1 comes to its end. `E1` says that it is dead, if it is by then. Where there is a `D` or an
+ * `E`, only tasks named by one may die. Any other call is `.name:argument:argument.`, with a slot
+ * behind it for its result: arguments are numbers, `s3` what is in slot 3, `cache`, `bytes`,
+ * `base`, `cpu`, `any`, and `own`, `two`, `grp`, addresses of these names.
  */
 import { DEFER_ARMS, type DeferArm } from "../../heap/constants.js";
 import type { MachineBuild } from "../core/module.js";
@@ -143,7 +142,7 @@ export function parseScenario(text: string): Scenario {
   };
 }
 
-/** @throws ScenarioError unless each `D` and `E` is a step of a task, and of another than it names */
+/** @throws ScenarioError unless each `D` and `E` is a step of another task than it names */
 function checkReaps(tasks: readonly ScenarioTask[], others: readonly (readonly Step[])[]): void {
   for (const [at, { program }] of tasks.entries()) {
     for (const { letter, slot } of program) {
