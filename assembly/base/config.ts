@@ -12,7 +12,7 @@
  */
 
 /** Changes with every change of the memory layout or of an export's meaning. */
-export const ABI_VERSION: u32 = 2;
+export const ABI_VERSION: u32 = 3;
 /** "SLABLAB" and a version byte, little endian: the first eight bytes of a heap header. */
 export const HEAP_MAGIC: u64 = 0x0142_414c_4241_4c53;
 
@@ -113,6 +113,16 @@ export const HEAP_RANDOMIZE: u32 = 0x4;
 export const HEAP_HARDENED: u32 = 0x8;
 /** Allocations fail on purpose (kernel: failslab). */
 export const HEAP_FAILSLAB: u32 = 0x10;
+
+// HeapHeader.build: what of a build changes the meaning of words that other CPUs read. Encoded free
+// pointers are an option of the heap; trace points and the instructions of `model` are their CPU's.
+/** Every counter counts, and lists have ages (SLUB_STATS builds). */
+export const BUILD_STATS: u32 = 0x1;
+/** Free objects carry stamps, caches may have slab_debug (SLUB_DEBUG builds). */
+export const BUILD_DEBUG: u32 = 0x2;
+/** What this build is: the same in every module on one heap, which whoever attaches it checks. */
+export const BUILD: u32 =
+  (isDefined(SLUB_STATS) ? BUILD_STATS : 0) | (isDefined(SLUB_DEBUG) ? BUILD_DEBUG : 0);
 
 // Arms of deferral: where a nolock free waits, and who drains it (slab/defer.ts).
 export const DEFER_NONE: u32 = 0;

@@ -98,7 +98,9 @@ export class HeapHeader {
   fail_nth: u32;
   /** Records of slab_debug= that follow at SLAB_DEBUG_RECORDS (SLUB_DEBUG builds). */
   nr_debug_records: u32;
-  optionsReserved0: u64;
+  /** BUILD_*: of the module that made the heap; every other must agree. */
+  build: u32;
+  optionsReserved: u32;
   optionsReserved1: u64;
   optionsReserved2: u64;
   optionsReserved3: u64;

@@ -9,6 +9,7 @@
  */
 import {
   ABI_VERSION,
+  BUILD,
   GFP_ACCOUNT,
   GFP_ZERO,
   MAX_PAGE_ORDER,
@@ -98,6 +99,7 @@ export const heap_header$fail_interval: u32 =
 export const heap_header$fail_nth: u32 = <u32>offsetof<HeapHeader>("fail_nth") | (4 << 16);
 export const heap_header$nr_debug_records: u32 =
   <u32>offsetof<HeapHeader>("nr_debug_records") | (4 << 16);
+export const heap_header$build: u32 = <u32>offsetof<HeapHeader>("build") | (4 << 16);
 export const heap_header$rcu_gp: u32 = <u32>offsetof<HeapHeader>("rcu_gp") | (4 << 16);
 export const heap_header$rcu_lock: u32 = <u32>offsetof<HeapHeader>("rcu_lock") | (4 << 16);
 export const heap_header$rcu_open: u32 = <u32>offsetof<HeapHeader>("rcu_open") | (4 << 16);
@@ -284,6 +286,7 @@ export const held_locks$first: u32 = <u32>offsetof<HeldLocks>("first") | (4 << 1
 
 // Sizes, places and limits.
 export const const$ABI_VERSION: u32 = <u32>ABI_VERSION;
+export const const$BUILD: u32 = <u32>BUILD;
 export const const$PAGE_SHIFT: u32 = <u32>PAGE_SHIFT;
 export const const$MAX_PAGE_ORDER: u32 = <u32>MAX_PAGE_ORDER;
 export const const$PCP_ORDERS: u32 = <u32>PCP_ORDERS;

@@ -6,6 +6,7 @@
  */
 import {
   ABI_VERSION,
+  BUILD,
   HEAP_FAILSLAB,
   HEAP_RT,
   HEAP_MAGIC,
@@ -69,6 +70,7 @@ function init_header(head: HeapHeader, reserve_bytes: u32, maximum_pages: u32, c
   const base = changetype<usize>(head);
   head.self = <u32>base;
   head.abi_version = ABI_VERSION;
+  head.build = BUILD;
   head.nr_cpu_ids = cpus;
   head.maximum_pages = maximum_pages;
   head.reserve_bytes = reserve_bytes;
@@ -157,6 +159,8 @@ export function heap_init(
 ): usize {
   if (!arguments_fit(cpus, nodes, max_caches, defer_arm)) return 0;
   const base = heap_base_for(reserve_bytes);
+  // Rounded up past the end of 32 bits, it would lie in the bytes of others.
+  if (base < reserve_bytes) return 0;
   if ((base >> PAGE_SHIFT) + 2 > maximum_pages) return 0;
   if (!ensure_pages(<u32>(base >> PAGE_SHIFT) + 2)) return 0;
   const word = base + offsetof<HeapHeader>("boot");

@@ -16,7 +16,7 @@ const STRUCTS = {
     ...["maximum_pages", "defer_arm", "node_table", "cpu_areas", "cpu_area_size", "mem_map"],
     ...["first_pfn", "reserve_bytes", "grow_lock", "end_pfn", "slab_mutex", "nr_caches"],
     ...["cg_caches", "memcg_table", "options", "seed", "rcu_gp", "rcu_lock"],
-    ...["nr_debug_records", "slab_errors"],
+    ...["nr_debug_records", "build", "slab_errors"],
   ],
   zone: ["lock", "free_mask", "nr_free", "nr_managed", "deferred", "free_area"],
   kmem_cache: [
@@ -51,7 +51,15 @@ const STRUCTS = {
 } as const;
 
 const CONSTANTS = [
-  ...["ABI_VERSION", "PAGE_SHIFT", "MAX_PAGE_ORDER", "PCP_ORDERS", "NAME_BYTES", "STAT_STRIDE"],
+  ...[
+    "ABI_VERSION",
+    "BUILD",
+    "PAGE_SHIFT",
+    "MAX_PAGE_ORDER",
+    "PCP_ORDERS",
+    "NAME_BYTES",
+    "STAT_STRIDE",
+  ],
   ...["ZONES", "ZONE_SIZE", "ZONE_BLOCK_MAP", "CACHE_TABLE", "KMEM_CACHE_SIZE"],
   ...["KMEM_CACHE_NODE_SIZE", "KMEM_CACHE_CPU_SIZE", "CPU_SCRATCH", "CPU_RCU", "CPU_CACHES"],
   ...["CPU_MEMCG_STOCK", "MAX_MEMCGS"],
@@ -84,7 +92,7 @@ export interface FieldTable {
   /** Every constant of the module, those the library does not read included. */
   readonly allConstants: Readonly<Record<string, number>>;
   /** The constants that say what the build does; one that is absent is off. */
-  readonly build: Readonly<Record<"counts" | "debugs" | "models" | "traces", boolean>>;
+  readonly build: Readonly<Record<"counts" | "debugs" | "hardens" | "models" | "traces", boolean>>;
 }
 
 /**
@@ -110,6 +118,7 @@ export function readFieldTable(module: WebAssembly.Module): FieldTable {
   const build = {
     counts: isOn("SLUB_STATS"),
     debugs: isOn("SLUB_DEBUG"),
+    hardens: isOn("SLUB_HARDENED"),
     models: isOn("SLUB_MODEL"),
     traces: isOn("SLUB_TRACE"),
   };

@@ -5,6 +5,7 @@
  * which is what the handle holds. A Heap object is one thread's door to it.
  */
 import { type HeapCalls, instantiateHeap, unsigned } from "./abi.js";
+import { checkAgreement, checkHardens } from "./agreement.js";
 import { checkFunction, checkKeys } from "./arguments.js";
 import { Constructors } from "./constructors.js";
 import { headerAddress, parseSlabDebug, writeSlabDebug } from "./slab-debug-option.js";
@@ -286,6 +287,7 @@ export async function createHeap(options: HeapOptions = {}): Promise<Heap> {
   const memory = makeMemory(resolved);
   const { calls } = instantiateHeap(module, memory, { callCtor: refuseConstructor });
   const table = readFieldTable(module);
+  if (resolved.hardened) checkHardens(table);
   if (resolved.slabDebug !== undefined) {
     if (!table.build.debugs) throwNoDebug();
     const base = headerAddress(table, resolved.reserveBytes);
@@ -299,7 +301,8 @@ export async function createHeap(options: HeapOptions = {}): Promise<Heap> {
 /**
  * Join a heap that another thread made.
  *
- * @throws TypeError if this is no handle; Error if its memory holds no heap, or one of another
+ * @throws TypeError if this is no handle, or the module is of another build than the one that made
+ * the heap, and they would not mean the same; Error if its memory holds no heap, or one of another
  * version, or one whose boot never finishes
  */
 export async function attachHeap(handle: HeapHandle): Promise<Heap> {
@@ -308,6 +311,7 @@ export async function attachHeap(handle: HeapHandle): Promise<Heap> {
   const { memory, module } = handle;
   const table = readFieldTable(module);
   const view = new HeapView(memory, table, await findBase(memory, table));
+  checkAgreement(view);
   return new Heap(Object.freeze({ memory, module }), readOptions(view), view);
 }
 
