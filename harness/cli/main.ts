@@ -5,9 +5,9 @@
  * Results go to standard output, everything else to standard error. Exit codes are in exit.ts.
  */
 import { Command, CommanderError } from "commander";
-import { packageVersion } from "../measure/environment.js";
+import { packageVersion } from "../measure/common/environment.js";
 import { COMMANDS } from "./commands.js";
-import { CliError, EXIT, type ExitStatus } from "./exit.js";
+import { CliError, EXIT, type ExitStatus } from "./common/exit.js";
 
 /** Commands that the bare `slablab` offers to copy. */
 const OFFER_COUNT = 4;

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { chromium } from "playwright";
-import { benchHtml } from "slablab/internal/report/bench-html.js";
+import { benchHtml } from "slablab/internal/report/bench/bench-html.js";
 import { afterAll, expect, test } from "vitest";
 import { findChromium } from "../../.tools/chromium.mjs";
 import { resultsOf, runOf, steady, variantOf } from "../unit/support/bench.js";

@@ -6,9 +6,9 @@ import { execFile } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { runBench } from "slablab/internal/measure/bench-run.js";
-import { systemClock } from "slablab/internal/measure/clock.js";
-import { type BenchReport, parseBenchReport } from "slablab/internal/report/bench-schema.js";
+import { runBench } from "slablab/internal/measure/bench/bench-run.js";
+import { systemClock } from "slablab/internal/measure/common/clock.js";
+import { type BenchReport, parseBenchReport } from "slablab/internal/report/bench/bench-schema.js";
 import { larson } from "slablab/internal/workload/loads/larson.js";
 import { afterAll, expect, test } from "vitest";
 

@@ -6,10 +6,10 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { resolve } from "node:path";
-import { compareResults } from "slablab/internal/measure/compare-results.js";
-import { runCompare } from "slablab/internal/measure/compare-run.js";
-import type { CompareParameters } from "slablab/internal/measure/compare-plan.js";
-import { compareReportSchema } from "slablab/internal/report/compare-schema.js";
+import { compareResults } from "slablab/internal/measure/compare/compare-results.js";
+import { runCompare } from "slablab/internal/measure/compare/compare-run.js";
+import type { CompareParameters } from "slablab/internal/measure/compare/compare-plan.js";
+import { compareReportSchema } from "slablab/internal/report/compare/compare-schema.js";
 import * as v from "valibot";
 import { expect, test } from "vitest";
 

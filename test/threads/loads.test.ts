@@ -2,7 +2,7 @@
  * Goal: every load runs on real Workers in every flavour, loses and damages nothing, and every CPU
  * gets work. Method: short windows of all loads on two Workers.
  */
-import { runLoad } from "slablab/internal/measure/load-run.js";
+import { runLoad } from "slablab/internal/measure/bench/load-run.js";
 import { LOADS, loadNamed } from "slablab/internal/workload/loads/catalogue.js";
 import { expect, test } from "vitest";
 import { nextSeed } from "./support/effort.js";

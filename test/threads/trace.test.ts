@@ -7,7 +7,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import type { ChromeEvent } from "slablab/internal/report/trace-format.js";
+import type { ChromeEvent } from "slablab/internal/report/trace/trace-format.js";
 import { expectTrace } from "../unit/support/trace.js";
 
 const BINARY = resolve(import.meta.dirname, "../../dist/cli/main.js");

@@ -6,9 +6,9 @@ import {
   type CompareSide,
   compareBenches,
   failSentence,
-} from "slablab/internal/measure/bench-compare.js";
-import { formatFailOn, parseFailOn } from "slablab/internal/measure/fail-on.js";
-import { compareTables } from "slablab/internal/report/bench-compare-text.js";
+} from "slablab/internal/measure/bench/bench-compare.js";
+import { formatFailOn, parseFailOn } from "slablab/internal/measure/bench/fail-on.js";
+import { compareTables } from "slablab/internal/report/bench/bench-compare-text.js";
 import { expect, test } from "vitest";
 import { rowOf, SEED } from "./support/bench.js";
 

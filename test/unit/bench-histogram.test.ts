@@ -11,10 +11,10 @@ import {
   histogramOf,
   percentileNs,
   percentilesOf,
-} from "slablab/internal/measure/histogram.js";
-import { createRandom } from "slablab/internal/measure/random.js";
+} from "slablab/internal/measure/common/histogram.js";
+import { createRandom } from "slablab/internal/measure/common/random.js";
 import { RECORDER_BYTES, Recorder } from "slablab/internal/workload/loads/recorder.js";
-import { bars } from "slablab/internal/report/bars.js";
+import { bars } from "slablab/internal/report/bench/bars.js";
 import { expect, test } from "vitest";
 
 /** A bucket of the recorder is 0.8 % wide, one of the histogram 0.1 %. */

@@ -2,8 +2,8 @@
  * Goal: `bench --list` names everything on one screen. Method: the real catalogue, and the filters
  * it tells of.
  */
-import { allSuites, matchSuites } from "slablab/internal/measure/bench-suites.js";
-import { benchListText } from "slablab/internal/report/bench-list.js";
+import { allSuites, matchSuites } from "slablab/internal/measure/bench/bench-suites.js";
+import { benchListText } from "slablab/internal/report/bench/bench-list.js";
 import { expect, test } from "vitest";
 
 const suites = allSuites();

@@ -6,22 +6,22 @@
 import { resolve } from "node:path";
 import { toJsonSchema } from "@valibot/to-json-schema";
 import { Ajv } from "ajv";
-import { compareBenches } from "slablab/internal/measure/bench-compare.js";
-import { machineWarnings } from "slablab/internal/measure/bench-warnings.js";
-import { readEnvironment } from "slablab/internal/measure/environment.js";
-import { measureFastpath } from "slablab/internal/measure/fastpath.js";
+import { compareBenches } from "slablab/internal/measure/bench/bench-compare.js";
+import { machineWarnings } from "slablab/internal/measure/bench/bench-warnings.js";
+import { readEnvironment } from "slablab/internal/measure/common/environment.js";
+import { measureFastpath } from "slablab/internal/measure/bench/fastpath.js";
 import {
   benchCompareSchema,
   benchDocument,
   benchReportSchema,
   comparisonDocument,
   parseBenchReport,
-} from "slablab/internal/report/bench-schema.js";
-import { benchCsv, benchMarkdown } from "slablab/internal/report/bench-flat.js";
-import { benchHtml } from "slablab/internal/report/bench-html.js";
-import { benchText } from "slablab/internal/report/bench-text.js";
-import { createReport, serializeReport } from "slablab/internal/report/json.js";
-import type { BenchResults } from "slablab/internal/measure/bench-row.js";
+} from "slablab/internal/report/bench/bench-schema.js";
+import { benchCsv, benchMarkdown } from "slablab/internal/report/bench/bench-flat.js";
+import { benchHtml } from "slablab/internal/report/bench/bench-html.js";
+import { benchText } from "slablab/internal/report/bench/bench-text.js";
+import { createReport, serializeReport } from "slablab/internal/report/common/json.js";
+import type { BenchResults } from "slablab/internal/measure/bench/bench-row.js";
 import { FASTPATH_TASKS } from "slablab/internal/workload/fastpath.js";
 import * as v from "valibot";
 import { expect, test } from "vitest";

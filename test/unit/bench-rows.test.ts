@@ -2,15 +2,15 @@
  * Goal: rows say what windows held, and warn of what makes them doubtful. Method: runs written by
  * hand whose figures are known, one for each warning.
  */
-import { fitCounts } from "slablab/internal/measure/bench-run.js";
+import { fitCounts } from "slablab/internal/measure/bench/bench-run.js";
 import {
   allSuites,
   closestName,
   defaultSuites,
   matchSuites,
-} from "slablab/internal/measure/bench-suites.js";
-import { machineWarnings, rowWarnings } from "slablab/internal/measure/bench-warnings.js";
-import { loadFindings, loadRows } from "slablab/internal/measure/load-rows.js";
+} from "slablab/internal/measure/bench/bench-suites.js";
+import { machineWarnings, rowWarnings } from "slablab/internal/measure/bench/bench-warnings.js";
+import { loadFindings, loadRows } from "slablab/internal/measure/bench/load-rows.js";
 import { larson } from "slablab/internal/workload/loads/larson.js";
 import { expect, test } from "vitest";
 import { rowOf, runOf, SEED, steady, variantOf, WINDOW_NS, windowOf } from "./support/bench.js";

@@ -2,9 +2,9 @@
  * Goal: what bench says of two samples and of many CPUs is right. Method: published vectors, and
  * extremes whose answers are known.
  */
-import { P_SMALLEST, mannWhitney } from "slablab/internal/measure/mann-whitney.js";
-import { jainIndex, scalingEfficiency } from "slablab/internal/measure/scaling.js";
-import { estimateRatioOfMedians } from "slablab/internal/measure/statistics.js";
+import { P_SMALLEST, mannWhitney } from "slablab/internal/measure/common/mann-whitney.js";
+import { jainIndex, scalingEfficiency } from "slablab/internal/measure/bench/scaling.js";
+import { estimateRatioOfMedians } from "slablab/internal/measure/common/statistics.js";
 import { expect, test } from "vitest";
 
 const SEED = 0x51ab1ab;

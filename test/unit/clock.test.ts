@@ -1,5 +1,5 @@
 /** Goal: the resolution is measured, whatever the clock does. Method: clocks made for the test. */
-import { measureResolutionNs, systemClock } from "slablab/internal/measure/clock.js";
+import { measureResolutionNs, systemClock } from "slablab/internal/measure/common/clock.js";
 import { expect, test } from "vitest";
 
 /** A clock that returns the given readings and then stays at the last one. */

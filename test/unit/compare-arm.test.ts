@@ -7,14 +7,14 @@ import {
   armResult,
   crossing,
   ordinaryOf,
-} from "slablab/internal/measure/compare-arm.js";
+} from "slablab/internal/measure/compare/compare-arm.js";
 import {
   ALLOC_KEY,
   NOLOCK_KEY,
   slopeKey,
   VICTIM_KEY,
-} from "slablab/internal/measure/compare-plan.js";
-import { SlotTable } from "slablab/internal/measure/compare-table.js";
+} from "slablab/internal/measure/compare/compare-plan.js";
+import { SlotTable } from "slablab/internal/measure/compare/compare-table.js";
 import { expect, test } from "vitest";
 import { countsOf, FREES, PARAMETERS, slotOf } from "./support/compare.js";
 

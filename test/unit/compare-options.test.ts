@@ -9,7 +9,7 @@ import {
   parametersOf,
   parseArms,
   parseShares,
-} from "slablab/internal/cli/compare-options.js";
+} from "slablab/internal/cli/compare/compare-options.js";
 import { expect, test } from "vitest";
 
 const BINARY = resolve(import.meta.dirname, "../../dist/cli/main.js");

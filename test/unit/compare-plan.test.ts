@@ -9,7 +9,7 @@ import {
   makePlan,
   piecesOf,
   slopeKey,
-} from "slablab/internal/measure/compare-plan.js";
+} from "slablab/internal/measure/compare/compare-plan.js";
 import { expect, test } from "vitest";
 import { PARAMETERS } from "./support/compare.js";
 

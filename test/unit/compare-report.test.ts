@@ -14,13 +14,16 @@ import {
   makePlan,
   NOLOCK_KEY,
   VICTIM_KEY,
-} from "slablab/internal/measure/compare-plan.js";
-import { compareResults } from "slablab/internal/measure/compare-results.js";
-import { SlotTable } from "slablab/internal/measure/compare-table.js";
-import { readEnvironment } from "slablab/internal/measure/environment.js";
-import { compareParameters, compareReportSchema } from "slablab/internal/report/compare-schema.js";
-import { compareText } from "slablab/internal/report/compare-text.js";
-import { createReport, serializeReport } from "slablab/internal/report/json.js";
+} from "slablab/internal/measure/compare/compare-plan.js";
+import { compareResults } from "slablab/internal/measure/compare/compare-results.js";
+import { SlotTable } from "slablab/internal/measure/compare/compare-table.js";
+import { readEnvironment } from "slablab/internal/measure/common/environment.js";
+import {
+  compareParameters,
+  compareReportSchema,
+} from "slablab/internal/report/compare/compare-schema.js";
+import { compareText } from "slablab/internal/report/compare/compare-text.js";
+import { createReport, serializeReport } from "slablab/internal/report/common/json.js";
 import * as v from "valibot";
 import { expect, test } from "vitest";
 import { countsOf, FREES, PARAMETERS, slotOf } from "./support/compare.js";

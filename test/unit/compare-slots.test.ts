@@ -2,15 +2,15 @@
  * Goal: only phases that the CPUs ran together count, and a slot's numbers are what its phases
  * were. Method: records written by hand, with interruptions planted in them.
  */
-import { rolesOf, victimOf } from "slablab/internal/measure/compare-roles.js";
-import { mainConditions } from "slablab/internal/measure/compare-plan.js";
+import { rolesOf, victimOf } from "slablab/internal/measure/compare/compare-roles.js";
+import { mainConditions } from "slablab/internal/measure/compare/compare-plan.js";
 import {
   judgePiece,
   overlapOf,
   type SlotRoles,
   sumUp,
   trimmedMean,
-} from "slablab/internal/measure/compare-slots.js";
+} from "slablab/internal/measure/compare/compare-slots.js";
 import type { SlotRecord } from "slablab/internal/workload/slot.js";
 import { expect, test } from "vitest";
 import { PARAMETERS } from "./support/compare.js";

@@ -2,15 +2,15 @@
  * Goal: ratios are paired and withheld where they would mislead; a sentence claims no more than
  * its interval. Method: tables of slots written by hand.
  */
-import { type ArmInputs, armResult } from "slablab/internal/measure/compare-arm.js";
-import { NOLOCK_KEY, slopeKey, VICTIM_KEY } from "slablab/internal/measure/compare-plan.js";
-import { armRatios } from "slablab/internal/measure/compare-ratios.js";
-import { SlotTable } from "slablab/internal/measure/compare-table.js";
+import { type ArmInputs, armResult } from "slablab/internal/measure/compare/compare-arm.js";
+import { NOLOCK_KEY, slopeKey, VICTIM_KEY } from "slablab/internal/measure/compare/compare-plan.js";
+import { armRatios } from "slablab/internal/measure/compare/compare-ratios.js";
+import { SlotTable } from "slablab/internal/measure/compare/compare-table.js";
 import {
   answer,
   armVerdicts,
   breakEvenRaiseNs,
-} from "slablab/internal/measure/compare-verdicts.js";
+} from "slablab/internal/measure/compare/compare-verdicts.js";
 import { expect, test } from "vitest";
 import { countsOf, FREES, PARAMETERS, slotOf } from "./support/compare.js";
 

@@ -6,14 +6,14 @@
 import { resolve } from "node:path";
 import { toJsonSchema } from "@valibot/to-json-schema";
 import { Ajv } from "ajv";
-import { readEnvironment } from "slablab/internal/measure/environment.js";
+import { readEnvironment } from "slablab/internal/measure/common/environment.js";
 import {
   deathsReportSchema,
   deathsResults,
   totalOf,
-} from "slablab/internal/report/deaths-schema.js";
-import { deathsText } from "slablab/internal/report/deaths-text.js";
-import { createReport, serializeReport } from "slablab/internal/report/json.js";
+} from "slablab/internal/report/stress/deaths-schema.js";
+import { deathsText } from "slablab/internal/report/stress/deaths-text.js";
+import { createReport, serializeReport } from "slablab/internal/report/common/json.js";
 import type { DeathResults, DeathRow } from "slablab/internal/workload/deaths/run.js";
 import { setupsOf } from "slablab/internal/workload/stress/setup.js";
 import * as v from "valibot";

@@ -1,6 +1,9 @@
 /** Goal: a report says where it was made. Method: this process, whose truth is known otherwise. */
 import { availableParallelism } from "node:os";
-import { describeEnvironment, readEnvironment } from "slablab/internal/measure/environment.js";
+import {
+  describeEnvironment,
+  readEnvironment,
+} from "slablab/internal/measure/common/environment.js";
 import { expect, test } from "vitest";
 
 test("the environment names runtime, machine, clock and package", () => {

@@ -6,7 +6,7 @@ import { spawn } from "node:child_process";
 import { resolve } from "node:path";
 import { expect, test } from "vitest";
 
-const EXIT_MODULE = resolve(import.meta.dirname, "../../dist/cli/exit.js");
+const EXIT_MODULE = resolve(import.meta.dirname, "../../dist/cli/common/exit.js");
 
 /** Runs `body` inside runInterruptible, sends one signal when it says "ready". */
 function interrupted(body: string, signals: number): Promise<{ status: number; stdout: string }> {

@@ -10,10 +10,13 @@ import { toJsonSchema } from "@valibot/to-json-schema";
 import { Ajv } from "ajv";
 import { type CampaignResults, runCampaign } from "slablab/internal/machine/campaign.js";
 import { planOf } from "slablab/internal/machine/plan.js";
-import { readEnvironment } from "slablab/internal/measure/environment.js";
-import { exploreReportSchema, exploreResults } from "slablab/internal/report/explore-schema.js";
-import { exploreText } from "slablab/internal/report/explore-text.js";
-import { createReport, serializeReport } from "slablab/internal/report/json.js";
+import { readEnvironment } from "slablab/internal/measure/common/environment.js";
+import {
+  exploreReportSchema,
+  exploreResults,
+} from "slablab/internal/report/explore/explore-schema.js";
+import { exploreText } from "slablab/internal/report/explore/explore-text.js";
+import { createReport, serializeReport } from "slablab/internal/report/common/json.js";
 import * as v from "valibot";
 import { beforeAll, expect, test } from "vitest";
 import { formatJson } from "./support/json.js";

@@ -3,7 +3,7 @@
  * Method: the loads on CPUs of this one thread, stopped after few and after many steps; a heap that
  * is too small; a load that loses an object.
  */
-import { inspect } from "slablab/internal/measure/load-run.js";
+import { inspect } from "slablab/internal/measure/bench/load-run.js";
 import { LOADS, loadNamed } from "slablab/internal/workload/loads/catalogue.js";
 import { scaled } from "slablab/internal/workload/loads/definition.js";
 import { describe, expect, test } from "vitest";

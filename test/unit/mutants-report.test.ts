@@ -12,10 +12,13 @@ import { Ajv } from "ajv";
 import type { Fate, MutantsResults } from "slablab/internal/machine/mutants/campaign.js";
 import { HUNTERS } from "slablab/internal/machine/mutants/hunters.js";
 import { loadMutants } from "slablab/internal/machine/mutants/mutant.js";
-import { readEnvironment } from "slablab/internal/measure/environment.js";
-import { createReport, serializeReport } from "slablab/internal/report/json.js";
-import { mutantsReportSchema, mutantsResults } from "slablab/internal/report/mutants-schema.js";
-import { mutantsList, mutantsText } from "slablab/internal/report/mutants-text.js";
+import { readEnvironment } from "slablab/internal/measure/common/environment.js";
+import { createReport, serializeReport } from "slablab/internal/report/common/json.js";
+import {
+  mutantsReportSchema,
+  mutantsResults,
+} from "slablab/internal/report/mutants/mutants-schema.js";
+import { mutantsList, mutantsText } from "slablab/internal/report/mutants/mutants-text.js";
 import * as v from "valibot";
 import { expect, test } from "vitest";
 import { formatJson } from "./support/json.js";

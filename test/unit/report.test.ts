@@ -1,13 +1,13 @@
 /** Goal: results read the same everywhere. Method: exact text of small tables and documents. */
-import { readEnvironment } from "slablab/internal/measure/environment.js";
-import { createReport, serializeReport } from "slablab/internal/report/json.js";
+import { readEnvironment } from "slablab/internal/measure/common/environment.js";
+import { createReport, serializeReport } from "slablab/internal/report/common/json.js";
 import {
   formatCount,
   formatNs,
   formatPercent,
   formatRatio,
   renderTable,
-} from "slablab/internal/report/table.js";
+} from "slablab/internal/report/common/table.js";
 import { expect, test } from "vitest";
 
 const estimate = (median: number, low: number, high: number) => ({ median, low, high });

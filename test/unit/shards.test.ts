@@ -11,12 +11,15 @@ import { type CampaignOptions, runCampaign } from "slablab/internal/machine/camp
 import { estimateSeconds, planAll, planDeep, planOf } from "slablab/internal/machine/plan.js";
 import { SCENARIOS } from "slablab/internal/machine/scenarios/named.js";
 import { type Shard, balance, parseShard, shareOf } from "slablab/internal/machine/shard.js";
-import { readEnvironment } from "slablab/internal/measure/environment.js";
-import { mergeExplore } from "slablab/internal/report/explore-merge.js";
-import { type ExploreReport, exploreResults } from "slablab/internal/report/explore-schema.js";
-import { createReport } from "slablab/internal/report/json.js";
-import { mergeMutants } from "slablab/internal/report/mutants-merge.js";
-import type { MutantsReport } from "slablab/internal/report/mutants-schema.js";
+import { readEnvironment } from "slablab/internal/measure/common/environment.js";
+import { mergeExplore } from "slablab/internal/report/explore/explore-merge.js";
+import {
+  type ExploreReport,
+  exploreResults,
+} from "slablab/internal/report/explore/explore-schema.js";
+import { createReport } from "slablab/internal/report/common/json.js";
+import { mergeMutants } from "slablab/internal/report/mutants/mutants-merge.js";
+import type { MutantsReport } from "slablab/internal/report/mutants/mutants-schema.js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 const MAIN = resolve(import.meta.dirname, "../../dist/cli/main.js");

@@ -10,7 +10,7 @@ import { join, resolve } from "node:path";
 import { toJsonSchema } from "@valibot/to-json-schema";
 import { Ajv } from "ajv";
 import { decodeSnapshot, encodeSnapshot, viewOf } from "slablab/internal/heap/snapshot.js";
-import { slabinfoReportSchema } from "slablab/internal/report/slabinfo-schema.js";
+import { slabinfoReportSchema } from "slablab/internal/report/slabinfo/slabinfo-schema.js";
 import * as v from "valibot";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { formatJson } from "./support/json.js";

@@ -11,7 +11,10 @@ import {
   viewOf,
 } from "slablab/internal/heap/snapshot.js";
 import { validate } from "slablab/internal/heap/validate.js";
-import { readSlabCaches, type SlabCache } from "slablab/internal/report/slabinfo-caches.js";
+import {
+  readSlabCaches,
+  type SlabCache,
+} from "slablab/internal/report/slabinfo/slabinfo-caches.js";
 import { expect, test } from "vitest";
 import type { TestCpu } from "./support/cpu.js";
 import { TestHeap } from "./support/heap.js";

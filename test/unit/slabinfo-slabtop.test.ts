@@ -2,9 +2,13 @@
  * Goal: slabtop looks and sorts as procps' does, and gives the terminal back. Method: caches
  * written by hand, compared byte for byte; a terminal that writes down what it is told.
  */
-import { openScreen } from "slablab/internal/cli/slabtop-screen.js";
+import { openScreen } from "slablab/internal/cli/slabtop/slabtop-screen.js";
 import type { SlabInfo } from "slablab/internal/heap/slabinfo.js";
-import { SLABTOP_KEYS, slabtopLines, sorted } from "slablab/internal/report/slabtop-text.js";
+import {
+  SLABTOP_KEYS,
+  slabtopLines,
+  sorted,
+} from "slablab/internal/report/slabtop/slabtop-text.js";
 import { expect, test } from "vitest";
 
 function makeInfo(name: string, [active, total, size, slabs]: readonly number[]): SlabInfo {

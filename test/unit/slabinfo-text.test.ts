@@ -4,9 +4,12 @@
  * pages compared byte for byte.
  */
 import { STAT_ITEMS, type StatItem } from "slablab/internal/heap/stat-items.js";
-import type { SlabCache } from "slablab/internal/report/slabinfo-caches.js";
-import { storeSize } from "slablab/internal/report/slabinfo-format.js";
-import { type SlabinfoLayout, slabinfoText } from "slablab/internal/report/slabinfo-text.js";
+import type { SlabCache } from "slablab/internal/report/slabinfo/slabinfo-caches.js";
+import { storeSize } from "slablab/internal/report/slabinfo/slabinfo-format.js";
+import {
+  type SlabinfoLayout,
+  slabinfoText,
+} from "slablab/internal/report/slabinfo/slabinfo-text.js";
 import { expect, test } from "vitest";
 
 const NONE = Object.fromEntries(STAT_ITEMS.map((item) => [item, 0])) as Record<StatItem, number>;

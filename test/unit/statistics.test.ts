@@ -2,7 +2,7 @@
  * Goal: a reported interval means what it says. Method: known vectors, coverage over many seeded
  * samples of a known distribution, and what must be refused.
  */
-import { createRandom } from "slablab/internal/measure/random.js";
+import { createRandom } from "slablab/internal/measure/common/random.js";
 import {
   estimateMedian,
   estimatePairedDifference,
@@ -10,7 +10,7 @@ import {
   mad,
   median,
   quantile,
-} from "slablab/internal/measure/statistics.js";
+} from "slablab/internal/measure/common/statistics.js";
 import { expect, test } from "vitest";
 
 const SEED = 0x51ab1ab;

@@ -6,10 +6,10 @@
 import { resolve } from "node:path";
 import { toJsonSchema } from "@valibot/to-json-schema";
 import { Ajv } from "ajv";
-import { readEnvironment } from "slablab/internal/measure/environment.js";
-import { createReport, serializeReport } from "slablab/internal/report/json.js";
-import { stressReportSchema, stressResults } from "slablab/internal/report/stress-schema.js";
-import { stressText } from "slablab/internal/report/stress-text.js";
+import { readEnvironment } from "slablab/internal/measure/common/environment.js";
+import { createReport, serializeReport } from "slablab/internal/report/common/json.js";
+import { stressReportSchema, stressResults } from "slablab/internal/report/stress/stress-schema.js";
+import { stressText } from "slablab/internal/report/stress/stress-text.js";
 import { Board, IN_NMI } from "slablab/internal/workload/stress/board.js";
 import { OPERATIONS } from "slablab/internal/workload/stress/kinds.js";
 import { logText } from "slablab/internal/workload/stress/log.js";

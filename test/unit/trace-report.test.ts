@@ -6,12 +6,12 @@
 import { resolve } from "node:path";
 import { toJsonSchema } from "@valibot/to-json-schema";
 import { Ajv } from "ajv";
-import { readEnvironment } from "slablab/internal/measure/environment.js";
-import { createReport, serializeReport } from "slablab/internal/report/json.js";
-import { chromeEvents, lockWaits, traceFile } from "slablab/internal/report/trace-events.js";
-import type { ChromeEvent } from "slablab/internal/report/trace-format.js";
-import { traceReportSchema, traceResults } from "slablab/internal/report/trace-schema.js";
-import { traceText } from "slablab/internal/report/trace-text.js";
+import { readEnvironment } from "slablab/internal/measure/common/environment.js";
+import { createReport, serializeReport } from "slablab/internal/report/common/json.js";
+import { chromeEvents, lockWaits, traceFile } from "slablab/internal/report/trace/trace-events.js";
+import type { ChromeEvent } from "slablab/internal/report/trace/trace-format.js";
+import { traceReportSchema, traceResults } from "slablab/internal/report/trace/trace-schema.js";
+import { traceText } from "slablab/internal/report/trace/trace-text.js";
 import { type CpuTrace, TraceRing } from "slablab/internal/workload/trace/ring.js";
 import * as v from "valibot";
 import { expect, test } from "vitest";

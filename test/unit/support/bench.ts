@@ -1,7 +1,7 @@
 /** Runs of loads and rows of bench, written by hand. */
-import type { BenchResults, BenchRow } from "slablab/internal/measure/bench-row.js";
-import { loadFindings, loadRows } from "slablab/internal/measure/load-rows.js";
-import type { LoadRun, VariantRun } from "slablab/internal/measure/load-run.js";
+import type { BenchResults, BenchRow } from "slablab/internal/measure/bench/bench-row.js";
+import { loadFindings, loadRows } from "slablab/internal/measure/bench/load-rows.js";
+import type { LoadRun, VariantRun } from "slablab/internal/measure/bench/load-run.js";
 import type { SpannedRecord } from "slablab/internal/workload/loads/board.js";
 import { larson } from "slablab/internal/workload/loads/larson.js";
 import { RECORDER_BYTES, Recorder } from "slablab/internal/workload/loads/recorder.js";

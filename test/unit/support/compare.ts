@@ -1,7 +1,7 @@
 /** What the tests of the comparison share: parameters, slots made by hand, tables of them. */
-import type { CompareParameters } from "slablab/internal/measure/compare-plan.js";
-import type { SlotNumbers } from "slablab/internal/measure/compare-slots.js";
-import type { ConditionCounts } from "slablab/internal/measure/compare-counts.js";
+import type { CompareParameters } from "slablab/internal/measure/compare/compare-plan.js";
+import type { SlotNumbers } from "slablab/internal/measure/compare/compare-slots.js";
+import type { ConditionCounts } from "slablab/internal/measure/compare/compare-counts.js";
 
 export const PARAMETERS: CompareParameters = {
   sizeBytes: 64,

@@ -1,5 +1,5 @@
 /** What every trace has to be, whatever happened in it. */
-import type { ChromeEvent } from "slablab/internal/report/trace-format.js";
+import type { ChromeEvent } from "slablab/internal/report/trace/trace-format.js";
 import { expect } from "vitest";
 
 /** Known tracks, times that never decrease, slices inside each other or apart, counters from 0. */

@@ -1,0 +1,254 @@
+/**
+ * `slablab bench [filter]`: micro-benchmarks and loads; `slablab bench compare A B`: two runs.
+ *
+ * Whatever was asked for is checked before anything is measured, because measuring takes minutes.
+ */
+import { availableParallelism } from "node:os";
+import { type Command, Option } from "commander";
+import type { RestedHeap } from "../../heap/rested.js";
+import type { Comparison } from "../../measure/bench/bench-compare.js";
+import type { BenchResults } from "../../measure/bench/bench-row.js";
+import type { Suite } from "../../measure/bench/bench-suites.js";
+import type { Environment } from "../../measure/common/environment.js";
+import type { BenchReport } from "../../report/bench/bench-schema.js";
+import { registerCompare } from "./bench-compare.js";
+import { type BenchOptions, failOnOption, flavourOption, scaleOption } from "./bench-options.js";
+import { EXIT, type ExitStatus, UsageError, runInterruptible } from "../common/exit.js";
+import {
+  CPUS_MAX,
+  durationOption,
+  jsonOption,
+  parseCpusList,
+  parseSizeBytes,
+  quietOption,
+  seedOption,
+} from "../common/options.js";
+import { createProgress } from "../common/progress.js";
+import { type Kept, checkSnapshot, saveKept, snapshotOption } from "../common/snapshot-option.js";
+
+/** Larger objects have no fast path. */
+const SIZE_MAX = 8192;
+/** A heap is one memory of 32-bit addresses. */
+const HEAP_BYTES_MAX = 2 ** 32;
+const PROGRESS_STEPS = 1000;
+/** What a suite takes beside its duration: heaps, Workers, warming up. */
+const SETUP_MS = 1500;
+
+export function register(program: Command): void {
+  const command = program
+    .command("bench")
+    .description("micro-benchmarks and loads: what the heap costs, on one CPU and on many")
+    .argument("[filter]", "suites or rows by name, `loads`, or `all` (default: a choice of them)")
+    .option("--list", "list what there is and measure nothing", false)
+    .addOption(durationOption("5s"))
+    .option(
+      "--cpus <list>",
+      "CPUs of loads, such as 4 or 1,2,4 (default: 1 and all)",
+      parseCpusList,
+    )
+    .addOption(scaleOption())
+    .addOption(flavourOption())
+    .addOption(
+      new Option("--size <bytes>", "object size of micro-benchmarks")
+        .argParser(parseSizeBytes)
+        .default(64),
+    )
+    .addOption(seedOption())
+    .addOption(jsonOption().conflicts(["markdown", "csv"]))
+    .addOption(new Option("--markdown", "print a Markdown table").default(false).conflicts("csv"))
+    .addOption(new Option("--csv", "print comma-separated values").default(false))
+    .option("--html <file>", "write a page with plots, too")
+    .option("--save <name>", "keep the results, for --baseline")
+    .option("--baseline <name>", "compare with results that were saved")
+    .addOption(failOnOption())
+    .addOption(snapshotOption("a heap of the last load, before everything is freed"))
+    .addOption(quietOption())
+    .addHelpText("after", HELP)
+    .action(async (filter: string | undefined, options: BenchOptions) => {
+      process.exitCode = await runInterruptible((signal) => bench(filter, options, signal));
+    });
+  registerCompare(command);
+}
+
+const HELP = `
+The duration is that of each suite. bench/README.md explains every number.
+
+Examples:
+  slablab bench                                    a choice, in less than a minute
+  slablab bench fastpath --duration 10s
+  slablab bench larson --cpus 1,2,4 --html larson.html
+  slablab bench loads --save main                  before a change, and after it:
+  slablab bench loads --baseline main --fail-on p50:5%,mops:10%
+  slablab bench compare before.json after.json`;
+
+async function bench(
+  filter: string | undefined,
+  options: BenchOptions,
+  signal: AbortSignal,
+): Promise<ExitStatus> {
+  if (options.list) return list();
+  const suites = await selectSuites(filter);
+  const cpuCounts = cpuCountsOf(options);
+  await checkSizes(suites, options, cpuCounts);
+  await checkSnapshot(options.snapshot);
+  const baseline = await checkFiles(options);
+  const { readEnvironment } = await import("../../measure/common/environment.js");
+  const environment = readEnvironment();
+  announce(suites, options, filter === undefined);
+  const { results, kept } = await measure({ suites, cpuCounts, options, environment, signal });
+  const comparison = await compareWith(baseline, options, environment, results);
+  const run = { suites, options, cpuCounts, environment, results, comparison };
+  const { writeOutputs } = await import("./bench-output.js");
+  await writeOutputs(run);
+  await saveKept(options, kept);
+  const isBad = results.findings.length > 0 || (comparison?.failed.length ?? 0) > 0;
+  return isBad ? EXIT.finding : EXIT.fine;
+}
+
+async function list(): Promise<ExitStatus> {
+  const { allSuites, defaultSuites, rowsOf } = await import("../../measure/bench/bench-suites.js");
+  const { benchListText } = await import("../../report/bench/bench-list.js");
+  const suites = allSuites();
+  const chosen = new Set(defaultSuites(suites));
+  const listed = suites.map((suite) => {
+    const { name, about, kind } = suite;
+    const rows = kind === "micro" ? rowsOf(suite) : [];
+    return { name, about, isDefault: chosen.has(suite), rows };
+  });
+  process.stdout.write(`${benchListText(listed)}\n`);
+  return EXIT.fine;
+}
+
+async function selectSuites(filter: string | undefined): Promise<Suite[]> {
+  const { allSuites, closestName, defaultSuites, matchSuites, rowsOf } = await import(
+    "../../measure/bench/bench-suites.js"
+  );
+  const suites = allSuites();
+  if (filter === undefined) return defaultSuites(suites);
+  const found = matchSuites(suites, filter);
+  if (found.length > 0) return found;
+  const names = ["compare", "loads", "all", ...suites.map(({ name }) => name)];
+  const close = closestName([...names, ...suites.flatMap(rowsOf)], filter);
+  const advice = close === null ? "try slablab bench --list" : `did you mean ${close}?`;
+  throw new UsageError(
+    `bench: expected part of a suite's or row's name, loads or all, got ${filter}; ${advice}`,
+  );
+}
+
+/** On one CPU and on all of them, unless somebody says otherwise. */
+function cpuCountsOf({ cpus }: BenchOptions): number[] {
+  const counts = cpus ?? [1, Math.min(availableParallelism(), CPUS_MAX)];
+  return [...new Set(counts)].sort((a, b) => a - b);
+}
+
+async function checkSizes(
+  suites: readonly Suite[],
+  { size, scale }: BenchOptions,
+  cpuCounts: readonly number[],
+): Promise<void> {
+  if (size > SIZE_MAX) {
+    throw new UsageError(`--size: expected 1..${SIZE_MAX} bytes, got ${size}; try 64`);
+  }
+  const { heapBytesOf } = await import("../../measure/bench/load-run.js");
+  const { fitCounts } = await import("../../measure/bench/bench-run.js");
+  for (const suite of suites) {
+    if (suite.kind !== "load") continue;
+    const cpus = Math.max(...fitCounts(suite.load, cpuCounts).cpuCounts);
+    const bytes = heapBytesOf(suite.load, cpus, scale);
+    if (bytes <= HEAP_BYTES_MAX) continue;
+    const gib = (bytes / 2 ** 30).toPrecision(2);
+    throw new UsageError(
+      `--scale: expected loads that fit in a heap of 4 GiB, got ${suite.name} of ${gib} GiB at ` +
+        `--scale ${scale} on ${cpus} CPUs; try --scale ${Math.max(0.01, scale / 10)}`,
+    );
+  }
+}
+
+/** @returns the baseline, or null: none was asked for */
+async function checkFiles({
+  html,
+  save,
+  baseline,
+  failOn,
+}: BenchOptions): Promise<BenchReport | null> {
+  const { checkWritable, prepareSave, readBench, savedFile } = await import("./bench-files.js");
+  if (failOn.length > 0 && baseline === undefined) {
+    throw new UsageError(
+      "--fail-on: expected --baseline NAME to compare with, got none; " +
+        "save one with slablab bench --save NAME",
+    );
+  }
+  if (html !== undefined) await checkWritable("--html", html);
+  if (save !== undefined) await prepareSave(savedFile("--save", save));
+  if (baseline === undefined) return null;
+  const advice = `save one with slablab bench --save ${baseline}`;
+  return readBench("--baseline", savedFile("--baseline", baseline), advice);
+}
+
+function announce(suites: readonly Suite[], options: BenchOptions, isDefault: boolean): void {
+  if (options.json || options.quiet) return;
+  const seconds = Math.ceil((suites.length * (options.duration + SETUP_MS)) / 1000);
+  const names = suites.map(({ name }) => name).join(", ");
+  console.error(`measuring ${names}: about ${seconds} s`);
+  if (isDefault) console.error("there is more: slablab bench --list");
+}
+
+interface Measuring {
+  readonly suites: readonly Suite[];
+  readonly cpuCounts: readonly number[];
+  readonly options: BenchOptions;
+  readonly environment: Environment;
+  readonly signal: AbortSignal;
+}
+
+async function measure({
+  suites,
+  cpuCounts,
+  options,
+  environment,
+  signal,
+}: Measuring): Promise<{ results: BenchResults; kept: Kept | null }> {
+  const { systemClock } = await import("../../measure/common/clock.js");
+  const { runBench } = await import("../../measure/bench/bench-run.js");
+  const { cpu, loadAverage, timerResolutionNs } = environment;
+  const { duration: durationMs, scale, size, seed, flavour } = options;
+  const progress = createProgress(options);
+  const bar = progress.bar("bench", suites.length * PROGRESS_STEPS);
+  try {
+    let kept: Kept | null = null;
+    const onHeap = (suite: Suite, heap: RestedHeap) => {
+      kept = { heap, of: `the load ${suite.name}` };
+    };
+    const results = await runBench({
+      ...(options.snapshot !== undefined && { onHeap }),
+      ...{ suites, durationMs, cpuCounts, flavours: flavour ?? null, scale, size, seed, signal },
+      ...{ machine: { cores: cpu.cores, loadAverage, timerResolutionNs }, clock: systemClock },
+      onProgress: (suite, share) => {
+        bar.update(Math.round((suites.indexOf(suite) + share) * PROGRESS_STEPS), suite.name);
+      },
+    });
+    return { results, kept };
+  } finally {
+    progress.stop();
+  }
+}
+
+async function compareWith(
+  baseline: BenchReport | null,
+  options: BenchOptions,
+  environment: Environment,
+  { rows }: BenchResults,
+): Promise<Comparison | null> {
+  if (baseline === null) return null;
+  const { compareBenches } = await import("../../measure/bench/bench-compare.js");
+  const { seed, failOn, size, scale, duration: durationMs } = options;
+  const measured = new Set(rows.map(({ suite }) => suite));
+  // What was not asked for this time is not missing.
+  const before = baseline.results.rows.filter(({ suite }) => measured.has(suite));
+  const { environment: was, parameters } = baseline;
+  return compareBenches(
+    { environment: was, parameters, rows: before },
+    { environment, parameters: { size, scale, durationMs }, rows },
+    { seed, failOn },
+  );
+}

@@ -1,0 +1,110 @@
+/**
+ * `slablab doctor`: what this machine and runtime can do, and what to do about what they cannot.
+ *
+ * Needs nothing built or allocated, so that it answers where everything else fails.
+ */
+import { availableParallelism } from "node:os";
+import type { Command } from "commander";
+import { type Environment, readEnvironment } from "../../measure/common/environment.js";
+import { createReport, serializeReport } from "../../report/common/json.js";
+import { renderTable } from "../../report/common/table.js";
+import { EXIT, type ExitStatus } from "../common/exit.js";
+import { DEFAULT_SEED, jsonOption } from "../common/options.js";
+
+/** What was looked at: `fails` makes the exit status 3, `warns` only costs something. */
+interface Checkup {
+  readonly name: string;
+  readonly verdict: "ok" | "warns" | "fails";
+  readonly found: string;
+  /** What to do; empty when the verdict is ok. */
+  readonly advice: string;
+}
+
+export function register(program: Command): void {
+  program
+    .command("doctor")
+    .description("say what this machine and runtime can do")
+    .addOption(jsonOption())
+    .action((options: { json: boolean }) => {
+      process.exitCode = doctor(options.json);
+    });
+}
+
+function doctor(isJson: boolean): ExitStatus {
+  const environment = readEnvironment();
+  const checkups = [...requiredFeatures(), ...conditions(environment)];
+  if (isJson) {
+    const parts = { command: "doctor", environment, seed: DEFAULT_SEED } as const;
+    const report = createReport({ ...parts, parameters: {}, results: { checkups } });
+    process.stdout.write(serializeReport(report));
+  } else {
+    const head = ["check", "", "found", "advice"];
+    const rows = checkups.map(({ name, verdict, found, advice }) => [name, verdict, found, advice]);
+    process.stdout.write(`${renderTable({ head, rows })}\n`);
+  }
+  const isAble = checkups.every(({ verdict }) => verdict !== "fails");
+  return isAble ? EXIT.fine : EXIT.environment;
+}
+
+/** Without these nothing runs. */
+function requiredFeatures(): Checkup[] {
+  const runtime = "use Node 20.19 or newer, Deno or Bun";
+  return [
+    required("SharedArrayBuffer", typeof SharedArrayBuffer === "function", runtime),
+    required("shared wasm memory", canShareMemory(), runtime),
+    required("wasm atomics", WebAssembly.validate(ATOMIC_MODULE), runtime),
+    required("Atomics.waitAsync", typeof Atomics.waitAsync === "function", runtime),
+  ];
+}
+
+/** What makes measurements worse without making them wrong. */
+function conditions({ cpu, loadAverage, timerResolutionNs }: Environment): Checkup[] {
+  const cores = availableParallelism();
+  return [
+    {
+      name: "cores",
+      verdict: cores >= 2 ? "ok" : "warns",
+      found: `${cores} x ${cpu.model ?? "unknown"}`,
+      advice: cores >= 2 ? "" : "two CPUs cannot run at once: contention is not measurable here",
+    },
+    {
+      name: "load",
+      verdict: loadAverage === null || loadAverage < cores / 2 ? "ok" : "warns",
+      found: loadAverage === null ? "unknown" : loadAverage.toFixed(2),
+      advice:
+        loadAverage === null || loadAverage < cores / 2 ? "" : "others use the cores: stop them",
+    },
+    {
+      name: "timer",
+      verdict: timerResolutionNs <= TIMER_WARN_NS ? "ok" : "warns",
+      found: `steps of ${Math.round(timerResolutionNs)} ns`,
+      advice: timerResolutionNs <= TIMER_WARN_NS ? "" : "measure longer: raise --duration",
+    },
+  ];
+}
+
+const TIMER_WARN_NS = 10_000;
+
+function required(name: string, isThere: boolean, advice: string): Checkup {
+  return isThere
+    ? { name, verdict: "ok", found: "yes", advice: "" }
+    : { name, verdict: "fails", found: "no", advice };
+}
+
+function canShareMemory(): boolean {
+  try {
+    const memory = new WebAssembly.Memory({ initial: 1, maximum: 2, shared: true });
+    return memory.grow(1) === 1 && memory.buffer instanceof SharedArrayBuffer;
+  } catch {
+    return false;
+  }
+}
+
+/** A module with a shared memory and one function that is `i32.atomic.load` of address 0. */
+const ATOMIC_MODULE = Uint8Array.of(
+  ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
+  ...[0x01, 0x05, 0x01, 0x60, 0x00, 0x01, 0x7f],
+  ...[0x03, 0x02, 0x01, 0x00],
+  ...[0x05, 0x04, 0x01, 0x03, 0x01, 0x01],
+  ...[0x0a, 0x0a, 0x01, 0x08, 0x00, 0x41, 0x00, 0xfe, 0x10, 0x02, 0x00, 0x0b],
+);

@@ -1,0 +1,203 @@
+/**
+ * `slablab mutants`: plants one defect after the other in the allocator's sources, builds it, and
+ * shows who notices. One that nobody notices is a hole in the tests.
+ */
+import { availableParallelism } from "node:os";
+import { type Command, Option } from "commander";
+import type { MutantsResults } from "../../machine/mutants/campaign.js";
+import type { Mutant } from "../../machine/mutants/mutant.js";
+import type { Shard } from "../../machine/shard.js";
+import type { MutantsReport } from "../../report/mutants/mutants-schema.js";
+import {
+  EXIT,
+  EnvironmentError,
+  type ExitStatus,
+  UsageError,
+  runInterruptible,
+} from "../common/exit.js";
+import {
+  jsonOption,
+  parseDurationMs,
+  parseInteger,
+  quietOption,
+  seedOption,
+} from "../common/options.js";
+import { checkWritable } from "../common/output-file.js";
+import { createProgress } from "../common/progress.js";
+import {
+  mergeOption,
+  outputOption,
+  readDocuments,
+  refuseBeside,
+  shardOption,
+  writeDocument,
+} from "../common/shard-options.js";
+
+interface MutantsOptions {
+  readonly list: boolean;
+  readonly jobs: number;
+  /** Milliseconds. */
+  readonly budget: number;
+  readonly shard?: Shard;
+  readonly merge?: readonly string[];
+  readonly output?: string;
+  readonly seed: number;
+  readonly json: boolean;
+  readonly quiet: boolean;
+}
+
+/** A build takes one core and half a gigabyte. */
+const DEFAULT_JOBS = Math.min(2, availableParallelism());
+const JOBS_MAX = 64;
+
+export function register(program: Command): void {
+  program
+    .command("mutants")
+    .description("plant defects in the allocator, one at a time, and show who notices")
+    .argument("[filter]", "only mutants whose name, group or origin has this in it")
+    .option("--list", "show what there is, and hunt nothing", false)
+    .addOption(jobsOption())
+    .addOption(budgetOption())
+    .addOption(shardOption())
+    .addOption(mergeOption())
+    .addOption(seedOption())
+    .addOption(outputOption())
+    .addOption(jsonOption())
+    .addOption(quietOption())
+    .addHelpText("after", HELP)
+    .action(async (filter: string | undefined, options: MutantsOptions) => {
+      process.exitCode = await runInterruptible((signal) => mutants(filter, options, signal));
+    });
+}
+
+const HELP = `
+Builds from the sources: works in a clone of the repository, not in an installed package.
+Exit status 1 means that one of them survived.
+
+Examples:
+  slablab mutants nolock --budget 5s
+  slablab mutants --shard 0/8 --output 0.json
+  slablab mutants --merge *.json`;
+
+function jobsOption(): Option {
+  return new Option("--jobs <n>", "mutants hunted at the same time")
+    .argParser((text) => parseInteger(text, { min: 1, max: JOBS_MAX, example: "2" }))
+    .default(DEFAULT_JOBS);
+}
+
+function budgetOption(): Option {
+  return new Option("--budget <time>", "what each hunter gets for each mutant")
+    .argParser(parseDurationMs)
+    .default(10_000, "10s");
+}
+
+async function mutants(
+  filter: string | undefined,
+  options: MutantsOptions,
+  signal: AbortSignal,
+): Promise<ExitStatus> {
+  if (options.list && options.json) {
+    throw new UsageError("expected --list or --json, got both; leave one out");
+  }
+  if (options.merge !== undefined) {
+    const { list, shard } = options;
+    refuseBeside("--merge", { "a filter": filter, "--list": list, "--shard": shard });
+  }
+  if (options.output !== undefined) {
+    await checkWritable("--output", options.output, "mutants.json");
+  }
+  if (options.merge !== undefined) return merge(options.merge, options);
+  const { UnsupportedError } = await import("../../heap/errors.js");
+  const { findRepository, loadMutants } = await import("../../machine/mutants/mutant.js");
+  let root: string;
+  try {
+    root = findRepository();
+  } catch (error) {
+    if (error instanceof UnsupportedError) throw new EnvironmentError(error.message);
+    throw error;
+  }
+  const chosen = choose(await loadMutants(root), filter);
+  if (options.list) {
+    const { mutantsList } = await import("../../report/mutants/mutants-text.js");
+    process.stdout.write(mutantsList(chosen));
+    return EXIT.fine;
+  }
+  const { isOfShard } = await import("../../machine/shard.js");
+  const mine = chosen.filter((_, at) => isOfShard(at, options.shard ?? null));
+  const results = await hunt(root, mine, options, signal);
+  const { readEnvironment } = await import("../../measure/common/environment.js");
+  const { createReport } = await import("../../report/common/json.js");
+  const { mutantsResults } = await import("../../report/mutants/mutants-schema.js");
+  const { hashSources } = await import("../../machine/mutants/mutant.js");
+  const { jobs, budget: budgetMs, shard = null, seed } = options;
+  const report = createReport({
+    command: "mutants",
+    ...{ environment: readEnvironment(), seed },
+    parameters: { filter: filter ?? null, jobs, budgetMs, shard },
+    results: mutantsResults(results, {
+      sources: await hashSources(root),
+      planned: chosen.map(({ name }) => name),
+    }),
+  });
+  return print({ ...report, environment: { ...report.environment } }, options);
+}
+
+async function merge(files: readonly string[], options: MutantsOptions): Promise<ExitStatus> {
+  const { mutantsReportSchema } = await import("../../report/mutants/mutants-schema.js");
+  const { mergeMutants } = await import("../../report/mutants/mutants-merge.js");
+  const { mergeShards } = await import("../common/shard-files.js");
+  const documents = await readDocuments(files, "slablab/mutants/v1");
+  return print(mergeShards(documents, mutantsReportSchema, mergeMutants), options);
+}
+
+function choose(all: readonly Mutant[], filter = ""): Mutant[] {
+  const chosen = all.filter(({ name, group, origin }) =>
+    [name, group, origin].some((text) => text.includes(filter)),
+  );
+  if (chosen.length > 0) return chosen;
+  const groups = [...new Set(all.map(({ group }) => group))].join(", ");
+  throw new UsageError(
+    `expected a part of a mutant's name, group or origin, got "${filter}"; ` +
+      `try --list, or one of the groups ${groups}`,
+  );
+}
+
+async function hunt(
+  root: string,
+  chosen: readonly Mutant[],
+  options: MutantsOptions,
+  signal: AbortSignal,
+): Promise<MutantsResults> {
+  const { runMutants } = await import("../../machine/mutants/campaign.js");
+  const { HUNTERS } = await import("../../machine/mutants/hunters.js");
+  const { jobs, budget: budgetMs, seed, json, quiet } = options;
+  if (!json && !quiet) {
+    console.error(
+      `hunting ${chosen.length} mutants, ${jobs} at a time; Ctrl-C shows what is known`,
+    );
+  }
+  const progress = createProgress(options);
+  const bar = progress.bar("mutants", chosen.length);
+  try {
+    return await runMutants({
+      ...{ root, mutants: chosen, hunters: HUNTERS, jobs, budgetMs, seed, signal },
+      onProgress: (done, name) => bar.update(done, name),
+    });
+  } finally {
+    progress.stop();
+  }
+}
+
+async function print(report: MutantsReport, options: MutantsOptions): Promise<ExitStatus> {
+  const { serializeReport } = await import("../../report/common/json.js");
+  const { results, parameters, seed } = report;
+  await writeDocument(() => serializeReport(report as never), options);
+  if (!options.json) {
+    const { HUNTERS } = await import("../../machine/mutants/hunters.js");
+    const { mutantsText } = await import("../../report/mutants/mutants-text.js");
+    const { describeEnvironment } = await import("../../measure/common/environment.js");
+    const head = describeEnvironment(report.environment as never, seed);
+    process.stdout.write(mutantsText(results, HUNTERS, head, parameters.shard));
+  }
+  return results.survivors.length > 0 ? EXIT.finding : EXIT.fine;
+}

@@ -1,0 +1,65 @@
+/** `slablab replay`: one schedule again, as a timeline with a column per task. */
+import type { Command } from "commander";
+import type { ExploreFinding } from "../../machine/explore.js";
+import { EXIT, type ExitStatus, UsageError } from "../common/exit.js";
+import { parseInteger } from "../common/options.js";
+
+interface Options {
+  readonly full: boolean;
+  readonly context: number;
+}
+
+const DEFAULT_CONTEXT = 4;
+const CONTEXT_MAX = 1000;
+
+export function register(program: Command): void {
+  program
+    .command("replay")
+    .description("run one schedule of explore again, and show what happens in it")
+    .argument("<schedule>", "the string that a finding printed")
+    .option("--full", "show every access", false)
+    .option(
+      "--context <n>",
+      "accesses shown around each switch",
+      (text: string) => parseInteger(text, { min: 0, max: CONTEXT_MAX, example: "4" }),
+      DEFAULT_CONTEXT,
+    )
+    .addHelpText("after", HELP)
+    .action(async (text: string, options: Options) => {
+      process.exitCode = await run(text, options);
+    });
+}
+
+const HELP = `
+Exit status 1 says that the schedule still ends in a finding.
+
+Example:
+  slablab replay 'slx1~0588b857~model/64/irq-work/min0/part1/cpus1/task0:k0f0~0~0000'`;
+
+function where({ function: name, source }: ExploreFinding): string {
+  return source === "" ? name : `${name} (${source})`;
+}
+
+async function run(text: string, { full, context }: Options): Promise<ExitStatus> {
+  const { ScheduleError, parseSchedule } = await import("../../machine/schedule.js");
+  const { replay } = await import("../../machine/replay.js");
+  const { timeline } = await import("../../machine/timeline/timeline.js");
+  try {
+    const { stage, events, finding, steps } = await replay(parseSchedule(text));
+    const { machine, tasks } = stage;
+    const lines = timeline(events, machine.module.table.sites, {
+      fibres: tasks.length,
+      context: full ? Number.POSITIVE_INFINITY : context,
+    });
+    console.log(lines.join("\n"));
+    const end =
+      finding === null
+        ? `no finding in ${steps} accesses`
+        : `${finding.kind}: ${finding.message}, in ${finding.operation}(), ${where(finding)}`;
+    console.log(`\n${end}`);
+    return finding === null ? EXIT.fine : EXIT.finding;
+  } catch (error) {
+    if (error instanceof ScheduleError) throw new UsageError(`replay: ${error.message}`);
+    throw error;
+  }
+}

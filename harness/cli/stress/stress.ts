@@ -1,0 +1,195 @@
+/**
+ * `slablab stress`: Workers call everything there is, at random, on one heap, and every object,
+ * every law and every byte at the end is checked.
+ */
+import { type Command, Option } from "commander";
+import type { DeferArm } from "../../heap/constants.js";
+import {
+  STRESS_BUILDS,
+  STRESS_PERCPU,
+  type StressBuild,
+  type StressPercpu,
+  setupsOf,
+} from "../../workload/stress/setup.js";
+import type { StressResults } from "../../workload/stress/run.js";
+import { EXIT, type ExitStatus, UsageError, runInterruptible } from "../common/exit.js";
+import { armOption } from "../fuzz/fuzz-options.js";
+import {
+  cpusOption,
+  durationOption,
+  jsonOption,
+  quietOption,
+  seedOption,
+} from "../common/options.js";
+import { createProgress } from "../common/progress.js";
+import { checkSnapshot, saveKept, snapshotOption } from "../common/snapshot-option.js";
+
+interface StressCliOptions {
+  readonly cpus: number;
+  readonly duration: number;
+  readonly seed: number;
+  readonly arm: DeferArm | "all";
+  readonly percpu: StressPercpu;
+  readonly build: StressBuild;
+  readonly kill: boolean;
+  readonly log: string | undefined;
+  readonly snapshot: string | undefined;
+  readonly json: boolean;
+  readonly quiet: boolean;
+}
+
+/** The Workers hand objects over in the bottom of the memory, and stand at one start line. */
+const STRESS_CPUS_MAX = 64;
+const PROGRESS_STEPS = 1000;
+
+export function register(program: Command): void {
+  program
+    .command("stress")
+    .description("Workers call everything at random on one heap, and all of it is verified")
+    .addOption(cpusOption())
+    .addOption(durationOption("10s"))
+    .addOption(seedOption())
+    .addOption(armOption())
+    .addOption(
+      new Option("--percpu <kind>", "what a CPU allocates from")
+        .choices(STRESS_PERCPU)
+        .default("slab"),
+    )
+    .addOption(
+      new Option("--build <name>", "which build of the allocator")
+        .choices(STRESS_BUILDS)
+        .default("release"),
+    )
+    .option("--kill", "terminate Workers wherever they are, reap their CPUs, replace them", false)
+    .option("--log <file>", "where the log of a finding goes (default: a file in .slablab/)")
+    .addOption(snapshotOption("the heap at the last quiescent point (see below)"))
+    .addOption(jsonOption())
+    .addOption(quietOption())
+    .addHelpText("after", HELP)
+    .action(async (options: StressCliOptions) => {
+      process.exitCode = await runInterruptible((signal) => stress(options, signal));
+    });
+}
+
+const HELP = `
+The time is for all arms together. A seed names what each CPU does, not how their calls meet: a
+finding of several CPUs need not repeat; its log says what each did last.
+A snapshot is of the last arm, or of the last with a finding, before everything is freed.
+
+With --kill there is neither log nor snapshot: each death is followed by a walk over the heap.
+
+Examples:
+  slablab stress --cpus 4 --duration 60s --arm irq-work
+  slablab stress --kill --duration 60s`;
+
+async function stress(options: StressCliOptions, signal: AbortSignal): Promise<ExitStatus> {
+  const { cpus, duration: durationMs, seed, arm, percpu, build } = options;
+  if (cpus > STRESS_CPUS_MAX) {
+    throw new UsageError(`--cpus: expected 1..${STRESS_CPUS_MAX} CPUs, got ${cpus}; try 4`);
+  }
+  await checkLog(options.log);
+  await checkSnapshot(options.snapshot);
+  refuseWithKill(options);
+  const setups = setupsOf(arm === "all" ? null : arm, { build, percpu, cpus });
+  const { UnsupportedError } = await import("../../heap/errors.js");
+  const { runStress } = await import("../../workload/stress/run.js");
+  if (!options.json && !options.quiet) {
+    const arms = setups.length === 1 ? `the arm ${arm}` : `${setups.length} arms`;
+    const workers = cpus === 1 ? "1 CPU" : `${cpus} CPUs`;
+    console.error(`stressing ${arms} on ${workers}: about ${durationMs / 1000} s`);
+  }
+  if (options.kill) {
+    const { stressKill } = await import("./stress-kill.js");
+    return stressKill(options, setups, signal);
+  }
+  const progress = createProgress(options);
+  const bar = progress.bar("stress", PROGRESS_STEPS);
+  let results: StressResults;
+  try {
+    results = await runStress({
+      ...{ setups, seed, durationMs, signal, keepHeap: options.snapshot !== undefined },
+      onProgress: (share, setup) => bar.update(Math.round(share * PROGRESS_STEPS), setup.arm),
+    });
+  } catch (error) {
+    if (error instanceof UnsupportedError) throw new UsageError(`--percpu: ${error.message}`);
+    throw error;
+  } finally {
+    progress.stop();
+  }
+  const log = await writeLog(options, results);
+  await print(options, results, log);
+  const { heap = null } = results;
+  await saveKept(options, heap && { heap, of: `the arm ${heap.setup.arm}` });
+  return results.rows.some(({ finding }) => finding !== null) ? EXIT.finding : EXIT.fine;
+}
+
+/** @throws UsageError for what a stress of deaths does not write */
+function refuseWithKill({ kill, log, snapshot }: StressCliOptions): void {
+  const name = log !== undefined ? "--log" : snapshot !== undefined ? "--snapshot" : null;
+  if (!kill || name === null) return;
+  throw new UsageError(`${name}: expected a stress without --kill, got one with it; leave one out`);
+}
+
+/** Say now, not after minutes, that a log could not be written. */
+async function checkLog(file: string | undefined): Promise<void> {
+  if (file === undefined) return;
+  const { dirname } = await import("node:path");
+  const { access, constants, stat } = await import("node:fs/promises");
+  const directory = dirname(file);
+  try {
+    await access(directory, constants.W_OK);
+  } catch {
+    throw new UsageError(
+      `--log: expected a file in a directory that can be written, got ${file}; ` +
+        `make ${directory}, or leave --log out`,
+    );
+  }
+  const found = await stat(file).catch(() => null);
+  if (found?.isDirectory() !== true) return;
+  throw new UsageError(`--log: expected a file, got the directory ${file}; try ${file}/stress.log`);
+}
+
+/** Write what every CPU did last before each finding. @returns the file, or null: no finding */
+async function writeLog(
+  { log, seed }: StressCliOptions,
+  { rows }: StressResults,
+): Promise<string | null> {
+  const texts = rows.flatMap(({ finding }) => (finding === null ? [] : [finding.log]));
+  if (texts.length === 0) return null;
+  const { mkdir, writeFile } = await import("node:fs/promises");
+  const file = log ?? `.slablab/stress-0x${seed.toString(16)}-${process.pid}.log`;
+  try {
+    if (log === undefined) await mkdir(".slablab", { recursive: true });
+    await writeFile(file, texts.join("\n"));
+    return file;
+  } catch (error) {
+    // The finding is more important than its log.
+    const reason = error instanceof Error ? error.message : String(error);
+    console.error(`slablab: the log could not be written (${reason}); it follows\n`);
+    console.error(texts.join("\n"));
+    return null;
+  }
+}
+
+async function print(
+  options: StressCliOptions,
+  results: StressResults,
+  log: string | null,
+): Promise<void> {
+  const { describeEnvironment, readEnvironment } = await import(
+    "../../measure/common/environment.js"
+  );
+  const environment = readEnvironment();
+  const { cpus, arm, percpu, build, seed, duration: durationMs } = options;
+  if (options.json) {
+    const { createReport, serializeReport } = await import("../../report/common/json.js");
+    const { stressResults } = await import("../../report/stress/stress-schema.js");
+    const parameters = { cpus, arm, percpu, build, durationMs };
+    const parts = { command: "stress", environment, seed, parameters } as const;
+    const document = createReport({ ...parts, results: stressResults(results, log) });
+    process.stdout.write(serializeReport(document));
+    return;
+  }
+  const { stressText } = await import("../../report/stress/stress-text.js");
+  process.stdout.write(stressText(results, log, describeEnvironment(environment, seed)));
+}

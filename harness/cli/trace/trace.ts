@@ -1,0 +1,163 @@
+/**
+ * `slablab trace`: a load on Workers, and what every CPU did as a file for ui.perfetto.dev.
+ * docs/trace.md says how to read it.
+ */
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { DEFER_ARMS, type DeferArm } from "../../heap/constants.js";
+import type { TraceFiles } from "../../report/trace/trace-schema.js";
+import { TRACE_LOADS, type TraceLoad } from "../../workload/trace/loads.js";
+import type { TraceOutcome } from "../../workload/trace/run.js";
+import {
+  EXIT,
+  EnvironmentError,
+  type ExitStatus,
+  UsageError,
+  runInterruptible,
+} from "../common/exit.js";
+import {
+  cpusOption,
+  durationOption,
+  jsonOption,
+  parseInteger,
+  quietOption,
+  seedOption,
+} from "../common/options.js";
+import { checkWritable } from "../common/output-file.js";
+import { checkSnapshot, snapshotOption } from "../common/snapshot-option.js";
+
+interface TraceCliOptions {
+  readonly load: TraceLoad;
+  readonly cpus: number;
+  readonly arm: DeferArm;
+  readonly duration: number;
+  readonly seed: number;
+  readonly events: number;
+  readonly out: string;
+  readonly snapshot: string | undefined;
+  readonly json: boolean;
+  readonly quiet: boolean;
+}
+
+const TRACE_CPUS_MAX = 64;
+const DEFAULT_EVENTS = 20_000;
+/** Of all CPUs together: viewers take that much, and it is some 150 MB of text. */
+const EVENTS_MAX = 1_000_000;
+const DEFAULT_OUT = "slablab-trace.json";
+
+export function register(program: Command): void {
+  program
+    .command("trace")
+    .description("what every CPU does under a load, as a trace for ui.perfetto.dev")
+    .addOption(
+      new Option("--load <name>", "what the CPUs do").choices(TRACE_LOADS).default("mixed"),
+    )
+    .addOption(cpusOption())
+    .addOption(
+      new Option("--arm <name>", "the arm of deferral").choices(DEFER_ARMS).default("irq-work"),
+    )
+    .addOption(durationOption("500ms"))
+    .addOption(seedOption())
+    .addOption(
+      new Option("--events <n>", "records each CPU keeps, the newest")
+        .argParser((text) => parseInteger(text, { min: 1, max: EVENTS_MAX, example: "20000" }))
+        .default(DEFAULT_EVENTS),
+    )
+    .addOption(
+      new Option("--out <file>", "where the trace goes")
+        .argParser((text) => {
+          if (text !== "") return text;
+          throw new InvalidArgumentError(`expected a path, got ""; try ${DEFAULT_OUT}`);
+        })
+        .default(DEFAULT_OUT),
+    )
+    .addOption(snapshotOption("the heap at the end"))
+    .addOption(jsonOption())
+    .addOption(quietOption())
+    .addHelpText("after", HELP)
+    .action(async (options: TraceCliOptions) => {
+      process.exitCode = await runInterruptible((signal) => trace(options, signal));
+    });
+}
+
+const HELP = `
+Loads: mixed is a bit of everything; storm frees in NMIs what other CPUs allocated, so that nearly
+all of it is deferred. Open the file in https://ui.perfetto.dev or chrome://tracing.
+
+Example:
+  slablab trace --load storm --arm irq-work --cpus 2 --out storm.json`;
+
+async function trace(options: TraceCliOptions, signal: AbortSignal): Promise<ExitStatus> {
+  const { cpus, duration: durationMs, out, arm, events, load, seed } = options;
+  checkBounds(options);
+  await checkWritable("--out", out, DEFAULT_OUT);
+  await checkSnapshot(options.snapshot);
+  const { runTrace } = await import("../../workload/trace/run.js");
+  if (!options.json && !options.quiet) {
+    const workers = cpus === 1 ? "1 CPU" : `${cpus} CPUs`;
+    console.error(`tracing the load ${load} in the arm ${arm} on ${workers}: ${durationMs} ms`);
+  }
+  const outcome = await runTrace({ load, arm, cpus, seed, durationMs, events, signal });
+  const written = await writeTrace(options, outcome);
+  if (options.snapshot !== undefined && outcome.failure === null) {
+    const { saveSnapshot } = await import("../common/heap-source.js");
+    const { heap, view } = outcome;
+    await saveSnapshot(options.snapshot, { memory: heap.handle.memory.buffer, view });
+  }
+  const snapshot = outcome.failure === null ? (options.snapshot ?? null) : null;
+  await print(options, outcome, { file: out, events: written, snapshot });
+  const isBad = outcome.findings.length > 0 || outcome.failure !== null;
+  return isBad ? EXIT.finding : EXIT.fine;
+}
+
+function checkBounds({ cpus, events }: TraceCliOptions): void {
+  if (cpus > TRACE_CPUS_MAX) {
+    throw new UsageError(`--cpus: expected 1..${TRACE_CPUS_MAX} CPUs, got ${cpus}; try 4`);
+  }
+  const most = Math.floor(EVENTS_MAX / cpus);
+  if (events <= most) return;
+  throw new UsageError(
+    `--events: expected at most ${EVENTS_MAX} of all ${cpus} CPUs together, got ${events} for ` +
+      `each; try ${most}`,
+  );
+}
+
+/** @returns events in the file */
+async function writeTrace(
+  { out, load, arm, seed }: TraceCliOptions,
+  outcome: TraceOutcome,
+): Promise<number> {
+  const { chromeEvents, traceFile } = await import("../../report/trace/trace-events.js");
+  const { writeFile } = await import("node:fs/promises");
+  const events = chromeEvents(outcome);
+  const { interrupted } = outcome;
+  try {
+    await writeFile(out, traceFile(events, { load, arm, seed, interrupted }));
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new EnvironmentError(`cannot write the trace: ${reason}; try another --out`);
+  }
+  return events.length;
+}
+
+async function print(
+  options: TraceCliOptions,
+  outcome: TraceOutcome,
+  files: TraceFiles,
+): Promise<void> {
+  const { describeEnvironment, readEnvironment } = await import(
+    "../../measure/common/environment.js"
+  );
+  const { traceResults } = await import("../../report/trace/trace-schema.js");
+  const environment = readEnvironment();
+  const { load, cpus, arm, duration: durationMs, events, seed } = options;
+  const results = traceResults(outcome, files);
+  if (options.json) {
+    const { createReport, serializeReport } = await import("../../report/common/json.js");
+    const parameters = { load, cpus, arm, durationMs, events };
+    const parts = { command: "trace", environment, seed, parameters } as const;
+    process.stdout.write(serializeReport(createReport({ ...parts, results })));
+    return;
+  }
+  const { traceText } = await import("../../report/trace/trace-text.js");
+  process.stdout.write(traceText(results, describeEnvironment(environment, seed)));
+}

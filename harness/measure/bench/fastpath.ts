@@ -1,0 +1,62 @@
+/**
+ * Measures the fast path against loops that are its yardsticks, and judges the budgets. Budgets
+ * are reported, never asserted.
+ */
+import type { FastpathTask, FastpathTaskName } from "../../workload/fastpath.js";
+import type { BenchRow, Budget } from "./bench-row.js";
+import { type InterleavedOptions, measureInterleaved } from "./interleaved.js";
+import { microRow } from "./micro-row.js";
+import { estimatePairedRatio } from "../common/statistics.js";
+
+export interface FastpathResults {
+  readonly rounds: number;
+  readonly operationsPerSample: number;
+  readonly rows: readonly BenchRow[];
+  readonly budgets: readonly Budget[];
+}
+
+/** Loops called from JavaScript: their calls alone are another loop. */
+const FROM_JS: readonly FastpathTaskName[] = ["js-checked-pair", "js-raw-pair"];
+
+export async function measureFastpath(
+  tasks: readonly FastpathTask[],
+  options: InterleavedOptions,
+): Promise<FastpathResults> {
+  const { seed } = options;
+  const measured = await measureInterleaved(tasks, options);
+  const { rounds, operationsPerSample, samples } = measured;
+  if (rounds === 0) return { rounds, operationsPerSample, rows: [], budgets: [] };
+  const rows = tasks.map(({ name, unit }) => {
+    const without = FROM_JS.includes(name) ? ({ without: "js-empty-two" } as const) : {};
+    const ratio = name === "fused-pair" ? ({ ratioTo: "handwritten-pair" } as const) : {};
+    return microRow({ suite: "fastpath", name, unit, ...without, ...ratio }, measured, seed);
+  });
+  return { rounds, operationsPerSample, rows, budgets: judge(samples, seed) };
+}
+
+function judge(samples: ReadonlyMap<FastpathTaskName, readonly number[]>, seed: number): Budget[] {
+  const of = (name: FastpathTaskName) => samples.get(name) ?? [];
+  const fused = of("fused-pair");
+  const checked = of("js-checked-pair").map((ns, round) => ns - (fused[round] ?? ns));
+  return [
+    budget("fused pair / hand-written loop", fused, of("handwritten-pair"), 1.3, seed),
+    budget("(JS pair - fused pair) / two empty calls", checked, of("js-empty-two"), 1.5, seed),
+  ];
+}
+
+function budget(
+  name: string,
+  numerators: readonly number[],
+  denominators: readonly number[],
+  limit: number,
+  seed: number,
+): Budget {
+  const ratio = estimatePairedRatio(numerators, denominators, { seed });
+  const isMet = ratio.high <= limit;
+  return {
+    name,
+    ratio,
+    limit,
+    verdict: isMet ? "met" : ratio.low > limit ? "missed" : "undecided",
+  };
+}

@@ -1,0 +1,139 @@
+/**
+ * The plan of a comparison: which slots there are, how long they last, and in which order.
+ *
+ * A *slot* is one arm under one condition for some 100 ms; a *round* is every slot of every arm
+ * once, in a seeded random order, arms side by side under the same condition. A slot of an arm is
+ * only ever compared with slots of the same condition and round.
+ */
+import { DEFER_ARMS, type DeferArm } from "../../heap/constants.js";
+import type { LoadName } from "../../workload/load.js";
+import { LIFETIMES } from "../../workload/lifetimes.js";
+import type { Traffic } from "../../workload/traffic.js";
+import { createRandom, type Random } from "../common/random.js";
+
+/** What `slablab compare` is asked for; everything that a run's numbers depend on. */
+export interface CompareParameters extends Traffic {
+  /** Measured arms, `none` first: the floor is always among them. */
+  readonly arms: readonly DeferArm[];
+  /** Shares of nolock frees, 0..1, ascending. */
+  readonly shares: readonly number[];
+  /** Measured time of one arm, summed over rounds. Null: what the rounds need. */
+  readonly durationMs: number | null;
+  /** Null: as many as the duration allows. */
+  readonly rounds: number | null;
+  /** Added to an arm's times for every raise of irq_work. */
+  readonly irqCostNs: number;
+  /** One load alone; null: slow-free, and a short version of the others. */
+  readonly load: CompareLoad | null;
+}
+
+/** Every arm there is. */
+export const COMPARE_ARMS = DEFER_ARMS;
+
+export const COMPARE_LOADS = ["slow-free", ...LIFETIMES] as const;
+export type CompareLoad = (typeof COMPARE_LOADS)[number];
+
+/** A condition under which arms are compared. */
+export interface Condition {
+  /** Names it in tables of results. */
+  readonly key: string;
+  readonly load: LoadName;
+  readonly share: number;
+  /** Whether one CPU runs fast-path pairs while the others run the load. */
+  readonly hasVictim: boolean;
+  /** How long a slot lasts, in slots. */
+  readonly weight: number;
+}
+
+export interface Plan {
+  readonly conditions: readonly Condition[];
+  readonly rounds: number;
+  /** Measured time of a slot of weight 1. */
+  readonly slotMs: number;
+  /** Measured time of one arm, over all rounds. */
+  readonly durationMs: number;
+}
+
+/** A slot shorter than this is at the mercy of single interruptions. */
+export const SLOT_MS = 100;
+/** Fewer rounds make no interval. */
+const ROUNDS_MIN = 3;
+/** Slots beside the slope: one number each, all far from the noise. */
+const SIDE_WEIGHT = 1 / 3;
+
+export function slopeKey(share: number): string {
+  return `share ${share}`;
+}
+
+export const NOLOCK_KEY = "nolock frees";
+export const ALLOC_KEY = "nolock allocations";
+export const VICTIM_KEY = "fast path";
+
+/** The share at which single numbers of an arm are taken. */
+export function largestShare({ shares }: Pick<CompareParameters, "shares">): number {
+  return shares[shares.length - 1] ?? 0;
+}
+
+/**
+ * The conditions of the main table. Under a load other than slow-free there is the slope alone:
+ * the others need slabs that nobody else allocates from.
+ */
+export function mainConditions(parameters: CompareParameters): Condition[] {
+  const load = parameters.load ?? "slow-free";
+  const side = { load, hasVictim: false, weight: SIDE_WEIGHT } as const;
+  const slope = parameters.shares.map((share) => {
+    return { key: slopeKey(share), load, share, hasVictim: false, weight: 1 } as const;
+  });
+  if (load !== "slow-free") return slope;
+  const victim = { ...side, key: VICTIM_KEY, share: largestShare(parameters), hasVictim: true };
+  return [
+    ...slope,
+    { ...side, key: NOLOCK_KEY, share: 1 },
+    { ...side, key: ALLOC_KEY, load: "nolock-alloc", share: 0 },
+    // Alone, nobody is there to disturb it.
+    ...(parameters.cpus > 1 ? [victim] : []),
+  ];
+}
+
+/** The conditions of the second table: the other loads at the largest share. */
+export function lifetimeConditions(parameters: CompareParameters): Condition[] {
+  if (parameters.load !== null) return [];
+  const share = largestShare(parameters);
+  return LIFETIMES.map((name) => ({ key: name, load: name, share, hasVictim: false, weight: 1 }));
+}
+
+/** Measured time per arm where neither a duration nor rounds are asked for. */
+export const DEFAULT_DURATION_MS = 2400;
+
+/** Plan rounds of `conditions`: by the time they may take, by their number, or by both. */
+export function makePlan(
+  conditions: readonly Condition[],
+  { durationMs, rounds }: Pick<CompareParameters, "durationMs" | "rounds">,
+): Plan {
+  const weight = conditions.reduce((sum, condition) => sum + condition.weight, 0);
+  const roundMs = weight * SLOT_MS;
+  const wanted = durationMs ?? (rounds === null ? DEFAULT_DURATION_MS : rounds * roundMs);
+  const count = rounds ?? Math.max(ROUNDS_MIN, Math.round(wanted / roundMs));
+  return { conditions, rounds: count, slotMs: wanted / (weight * count), durationMs: wanted };
+}
+
+/** Stream of the run's seed that orders the slots. */
+const ORDER_STREAM = 0x0d;
+
+/** What puts the slots of each round into their order. */
+export function createOrder(seed: number): Random {
+  return createRandom(seed, ORDER_STREAM);
+}
+
+/** About how long a piece of a slot lasts: shorter than most moods of a machine. */
+const PIECE_MS = 20;
+
+/**
+ * In how many pieces a slot is run. Under the same condition a piece of every arm comes before the
+ * next piece of any, so that what disturbs the machine for half a second disturbs all arms alike.
+ * A lifetime is not cut: what piles up until its end is what it shows.
+ */
+export function piecesOf({ slotMs }: Plan, { load, weight }: Condition): number {
+  const isWhole = LIFETIMES.some((name) => name === load);
+  return isWhole ? 1 : Math.max(1, Math.round((slotMs * weight) / PIECE_MS));
+}

@@ -1,0 +1,161 @@
+/**
+ * The published shape of `slablab compare --json`: docs/schema/compare-v1.schema.json is made from
+ * it, and a test holds both against each other and against a real document.
+ *
+ * A key that others rely on keeps its name and meaning within a version.
+ */
+import * as v from "valibot";
+import {
+  COMPARE_ARMS,
+  COMPARE_LOADS,
+  type CompareParameters,
+  type Plan,
+} from "../../measure/compare/compare-plan.js";
+
+/** A value with what its schema says about it. */
+function described<T extends v.GenericSchema>(schema: T, text: string) {
+  return v.pipe(schema, v.description(text));
+}
+
+const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1));
+const positive = v.pipe(v.number(), v.minValue(0));
+const arm = v.picklist(COMPARE_ARMS);
+
+const estimate = described(
+  v.nullable(v.object({ median: v.number(), low: v.number(), high: v.number() })),
+  "ns: a median with its 95 % bootstrap interval; null: does not apply, or was not measured",
+);
+
+const drains = v.object({
+  total: described(count, "non-empty lists that were taken"),
+  byTrigger: v.object({
+    slowFree: described(count, "by an ordinary slow free"),
+    deactivate: described(count, "by deactivate_slab()"),
+    switch: described(count, "by a call that replaced the cpu slab"),
+    irqWork: described(count, "by irq_work"),
+    barrier: described(count, "by the barrier at the end of a phase: nobody else had"),
+  }),
+});
+
+const deferred = v.object({
+  adds: described(count, "nolock frees that deferred their object"),
+  remoteAdds: described(count, "of these, to another CPU's list"),
+  raises: described(count, "irq_work raised: a list stopped being empty"),
+  drains,
+  highWater: described(count, "the longest list that was taken, in objects"),
+  maxAgeOps: described(count, "the greatest age at a drain, in operations of all CPUs"),
+  directFrees: described(count, "nolock frees that went straight to their slab"),
+  slabs: described(count, "slabs that waited for irq_work"),
+  countedNolockFrees: described(count, "nolock frees in the phases that were counted"),
+});
+
+const armResult = v.object({
+  name: arm,
+  bounded: described(v.boolean(), "false: it ran out of memory, so it has no times and no rank"),
+  ordinaryFreeNs: described(estimate, "ns per ordinary free at the largest share"),
+  systemNs: described(estimate, "ns per free of either kind, all CPUs, barrier included"),
+  fastAllocNs: described(estimate, "ns per fast pair on a CPU beside the load"),
+  nolockFreeNs: described(estimate, "ns per free where all frees are nolock frees"),
+  nolockAllocNs: described(estimate, "ns per kmalloc_nolock() from half-full slabs"),
+  barrierNs: described(estimate, "ns per nolock free of draining what a phase left"),
+  p99FreeNs: described(estimate, "ns per free of the slowest hundredth of the phases of a round"),
+  maxFreeNs: described(estimate, "ns per free of the slowest phase of a round"),
+  slowFreeShare: v.nullable(share),
+  slope: v.array(v.object({ share, ordinaryFreeNs: estimate })),
+  costs5PercentAtShare: described(
+    v.nullable(share),
+    "the share at which an ordinary free costs 1.05 of what it costs in the arm none",
+  ),
+  deferred: described(v.nullable(deferred), "the counting pass at the largest share"),
+});
+
+const ratio = v.object({
+  arm,
+  against: arm,
+  metric: v.picklist(["ordinaryFreeNs", "fastAllocNs", "nolockFreeNs"]),
+  ratio: described(v.nullable(positive), "arm divided by against, paired within rounds"),
+  low: v.nullable(positive),
+  high: v.nullable(positive),
+  reason: described(v.nullable(v.string()), "why the ratio is withheld; null: it is not"),
+});
+
+const load = v.object({
+  load: v.string(),
+  share,
+  arms: v.array(
+    v.object({
+      name: arm,
+      bounded: v.boolean(),
+      pairNs: estimate,
+      barrierNs: estimate,
+      slowFreeShare: v.nullable(share),
+      ratio: estimate,
+      reason: v.nullable(v.string()),
+    }),
+  ),
+});
+
+const finding = v.object({
+  arm,
+  invariant: v.string(),
+  where: v.string(),
+  address: count,
+  message: v.string(),
+});
+
+const results = v.object({
+  arms: v.array(armResult),
+  ratios: v.array(ratio),
+  verdicts: v.array(v.object({ arm, sentence: v.string() })),
+  answer: v.string(),
+  loads: v.array(load),
+  breakEvenRaise: described(
+    v.nullable(v.number()),
+    "price of a raise, in ns, from which on irq-work loses to percpu-slow-free",
+  ),
+  rounds: count,
+  slotMs: positive,
+  discardedRounds: described(count, "pieces of slots in which the CPUs did not run together"),
+  pieces: described(count, "pieces that were run, the discarded ones included"),
+  interrupted: v.boolean(),
+  findings: v.array(finding),
+  notes: v.array(v.string()),
+});
+
+const parameters = v.object({
+  cpus: count,
+  arms: v.array(arm),
+  shares: v.array(share),
+  durationMs: positive,
+  rounds: v.nullable(count),
+  burst: count,
+  nolockCpus: count,
+  migrate: share,
+  irqCost: positive,
+  size: count,
+  load: v.nullable(v.picklist(COMPARE_LOADS)),
+});
+
+/** The whole document. */
+export const compareReportSchema = v.object({
+  schema: v.literal("slablab/compare/v1"),
+  command: v.literal("compare"),
+  environment: v.looseObject({}),
+  seed: count,
+  parameters,
+  results,
+});
+
+export type CompareReport = v.InferOutput<typeof compareReportSchema>;
+
+/** The parameters of a run as the document echoes them: under the names of the flags. */
+export function compareParameters(
+  parameters: CompareParameters,
+  { durationMs }: Pick<Plan, "durationMs">,
+): CompareReport["parameters"] {
+  const { cpus, arms, shares, rounds, burst, nolockCpus, migrate, load } = parameters;
+  const { irqCostNs: irqCost, sizeBytes: size } = parameters;
+  const lists = { arms: [...arms], shares: [...shares] };
+  return { cpus, ...lists, durationMs, rounds, burst, nolockCpus, migrate, irqCost, size, load };
+}
