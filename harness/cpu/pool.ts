@@ -15,7 +15,7 @@ import type { ReapReport } from "../heap/reap.js";
 import { JobError } from "./job-error.js";
 import type { ThreadOptions } from "./platform.js";
 import type { JobRef } from "./protocol.js";
-import { collect } from "./run.js";
+import { collect } from "./collect.js";
 import { StartLine } from "./start-line.js";
 import { WorkerCpu } from "./worker-cpu.js";
 

@@ -8,7 +8,7 @@
 import { type ExploreFinding, type ExploreOptions, explore } from "./explore.js";
 import type { Deviation } from "./policies/replay.js";
 import { rerun } from "./replay.js";
-import type { Step } from "./scenarios/operations.js";
+import type { Step } from "./scenarios/letters.js";
 import type { Scenario, ScenarioTask } from "./scenarios/scenario.js";
 import { makeStage } from "./scenarios/stage.js";
 

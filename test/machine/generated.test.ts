@@ -18,7 +18,7 @@ import {
   programsOf,
 } from "slablab/internal/machine/scenarios/generated.js";
 import { Permutation } from "slablab/internal/machine/scenarios/permutation.js";
-import type { Step } from "slablab/internal/machine/scenarios/operations.js";
+import type { Step } from "slablab/internal/machine/scenarios/letters.js";
 import { parseScenario } from "slablab/internal/machine/scenarios/scenario.js";
 import { type TinyHeap, smallStates } from "slablab/internal/machine/scenarios/small-states.js";
 import { makeStage } from "slablab/internal/machine/scenarios/stage.js";

@@ -4,7 +4,13 @@
  * A command is its name, where it runs and its numbers; `!` stands for an NMI, and `@` for a CPU.
  */
 import fc from "fast-check";
-import { NOLOCK_MAX, type Numbers, OPERATIONS, type Operation, REENTRIES } from "./operations.js";
+import {
+  NOLOCK_MAX,
+  type Numbers,
+  OPERATIONS,
+  type Operation,
+  REENTRIES,
+} from "./heap-operations.js";
 import { CPUS, type Where, type World } from "./world.js";
 
 /** How often each is drawn; 1 if it is not named here. */

@@ -7,8 +7,8 @@
 import { createHeap, type Heap } from "slablab";
 import { createPool, type Pool } from "slablab/internal/cpu/pool.js";
 import { DEFER_ARMS } from "slablab/internal/heap/constants.js";
-import { runDeaths } from "slablab/internal/workload/deaths/run.js";
-import { setupsOf } from "slablab/internal/workload/stress/setup.js";
+import { runDeaths } from "slablab/internal/workload/deaths/deaths-run.js";
+import { setupsOf } from "slablab/internal/workload/stress/stress-setup.js";
 import { afterEach, describe, expect, test } from "vitest";
 import { jobOf } from "./support/jobs.js";
 

@@ -5,8 +5,8 @@
  */
 import { DEFER_ARMS } from "slablab/internal/heap/constants.js";
 import { OPERATIONS } from "slablab/internal/workload/stress/kinds.js";
-import { runStress } from "slablab/internal/workload/stress/run.js";
-import { setupsOf } from "slablab/internal/workload/stress/setup.js";
+import { runStress } from "slablab/internal/workload/stress/stress-run.js";
+import { setupsOf } from "slablab/internal/workload/stress/stress-setup.js";
 import { expect, test } from "vitest";
 
 const SEED = 0x51ab1ab;

@@ -9,7 +9,7 @@ import { Ajv } from "ajv";
 import { compareBenches } from "slablab/internal/measure/bench/bench-compare.js";
 import { machineWarnings } from "slablab/internal/measure/bench/bench-warnings.js";
 import { readEnvironment } from "slablab/internal/measure/common/environment.js";
-import { measureFastpath } from "slablab/internal/measure/bench/fastpath.js";
+import { measureFastpath } from "slablab/internal/measure/bench/fastpath-rows.js";
 import {
   benchCompareSchema,
   benchDocument,

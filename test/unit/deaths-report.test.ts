@@ -14,8 +14,8 @@ import {
 } from "slablab/internal/report/stress/deaths-schema.js";
 import { deathsText } from "slablab/internal/report/stress/deaths-text.js";
 import { createReport, serializeReport } from "slablab/internal/report/common/json.js";
-import type { DeathResults, DeathRow } from "slablab/internal/workload/deaths/run.js";
-import { setupsOf } from "slablab/internal/workload/stress/setup.js";
+import type { DeathResults, DeathRow } from "slablab/internal/workload/deaths/deaths-run.js";
+import { setupsOf } from "slablab/internal/workload/stress/stress-setup.js";
 import * as v from "valibot";
 import { expect, test } from "vitest";
 import { formatJson } from "./support/json.js";

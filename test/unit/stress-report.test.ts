@@ -10,11 +10,11 @@ import { readEnvironment } from "slablab/internal/measure/common/environment.js"
 import { createReport, serializeReport } from "slablab/internal/report/common/json.js";
 import { stressReportSchema, stressResults } from "slablab/internal/report/stress/stress-schema.js";
 import { stressText } from "slablab/internal/report/stress/stress-text.js";
-import { Board, IN_NMI } from "slablab/internal/workload/stress/board.js";
+import { Board, IN_NMI } from "slablab/internal/workload/stress/stress-board.js";
 import { OPERATIONS } from "slablab/internal/workload/stress/kinds.js";
 import { logText } from "slablab/internal/workload/stress/log.js";
-import type { StressResults, StressRow } from "slablab/internal/workload/stress/run.js";
-import { setupsOf } from "slablab/internal/workload/stress/setup.js";
+import type { StressResults, StressRow } from "slablab/internal/workload/stress/stress-run.js";
+import { setupsOf } from "slablab/internal/workload/stress/stress-setup.js";
 import * as v from "valibot";
 import { expect, test } from "vitest";
 import { formatJson } from "./support/json.js";

@@ -10,8 +10,8 @@ import {
   type StressBuild,
   type StressPercpu,
   setupsOf,
-} from "../../workload/stress/setup.js";
-import type { StressResults } from "../../workload/stress/run.js";
+} from "../../workload/stress/stress-setup.js";
+import type { StressResults } from "../../workload/stress/stress-run.js";
 import { EXIT, type ExitStatus, UsageError, runInterruptible } from "../common/exit.js";
 import { armOption } from "../fuzz/fuzz-options.js";
 import {
@@ -92,14 +92,14 @@ async function stress(options: StressCliOptions, signal: AbortSignal): Promise<E
   refuseWithKill(options);
   const setups = setupsOf(arm === "all" ? null : arm, { build, percpu, cpus });
   const { UnsupportedError } = await import("../../heap/errors.js");
-  const { runStress } = await import("../../workload/stress/run.js");
+  const { runStress } = await import("../../workload/stress/stress-run.js");
   if (!options.json && !options.quiet) {
     const arms = setups.length === 1 ? `the arm ${arm}` : `${setups.length} arms`;
     const workers = cpus === 1 ? "1 CPU" : `${cpus} CPUs`;
     console.error(`stressing ${arms} on ${workers}: about ${durationMs / 1000} s`);
   }
   if (options.kill) {
-    const { stressKill } = await import("./stress-kill.js");
+    const { stressKill } = await import("./stress-deaths.js");
     return stressKill(options, setups, signal);
   }
   const progress = createProgress(options);

@@ -5,8 +5,8 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { DEFER_ARMS, type DeferArm } from "../../heap/constants.js";
 import type { TraceFiles } from "../../report/trace/trace-schema.js";
-import { TRACE_LOADS, type TraceLoad } from "../../workload/trace/loads.js";
-import type { TraceOutcome } from "../../workload/trace/run.js";
+import { TRACE_LOADS, type TraceLoad } from "../../workload/trace/trace-loads.js";
+import type { TraceOutcome } from "../../workload/trace/trace-run.js";
 import {
   EXIT,
   EnvironmentError,
@@ -91,7 +91,7 @@ async function trace(options: TraceCliOptions, signal: AbortSignal): Promise<Exi
   checkBounds(options);
   await checkWritable("--out", out, DEFAULT_OUT);
   await checkSnapshot(options.snapshot);
-  const { runTrace } = await import("../../workload/trace/run.js");
+  const { runTrace } = await import("../../workload/trace/trace-run.js");
   if (!options.json && !options.quiet) {
     const workers = cpus === 1 ? "1 CPU" : `${cpus} CPUs`;
     console.error(`tracing the load ${load} in the arm ${arm} on ${workers}: ${durationMs} ms`);

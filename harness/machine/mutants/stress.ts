@@ -3,8 +3,8 @@
  * It meets what depends on two CPUs by chance, and often enough where the window is not tiny.
  */
 import { provideBuild } from "../../heap/load.js";
-import { runStress } from "../../workload/stress/run.js";
-import { setupsOf } from "../../workload/stress/setup.js";
+import { runStress } from "../../workload/stress/stress-run.js";
+import { setupsOf } from "../../workload/stress/stress-setup.js";
 import { type Hunter, timed } from "./hunter.js";
 
 export const stress: Hunter = {

@@ -5,7 +5,7 @@
  * Heaps are tiny, so that every slow path is two or three operations away: objects of 16000 bytes
  * lie two in a slab, a node keeps no empty slab, and a CPU at most one partial slab.
  */
-import { DEATH_SCENARIOS } from "./deaths.js";
+import { DEATH_SCENARIOS } from "./named/deaths.js";
 import { type NamedScenario, PAIR } from "./named/budgets.js";
 import { CACHES } from "./named/caches.js";
 import { CALLS } from "./named/calls.js";

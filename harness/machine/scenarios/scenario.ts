@@ -43,7 +43,7 @@
 import { DEFER_ARMS, type DeferArm } from "../../heap/constants.js";
 import type { MachineBuild } from "../core/module.js";
 import { SLOTS_MAX } from "../core/program.js";
-import { LETTERS, type Step, isArgument, slotsOf, standsAlone, takes } from "./operations.js";
+import { LETTERS, type Step, isArgument, slotsOf, standsAlone, takes } from "./letters.js";
 
 /** What one CPU does. */
 export interface ScenarioTask {

@@ -14,7 +14,7 @@ import { Ownership } from "../judges/ownership.js";
 import { Quiescence } from "../judges/quiescence.js";
 import { RACE_FIBRES_MAX, RaceDetector } from "../judges/races.js";
 import { ResultJudge } from "../judges/results.js";
-import { OperationMaker, type Step, nameAddress, slotsOf, writeNames } from "./operations.js";
+import { OperationMaker, type Step, nameAddress, slotsOf, writeNames } from "./letters.js";
 import type { Scenario, ScenarioFlag, ScenarioTask } from "./scenario.js";
 import { isTaken, mayDie, sharesCpus } from "./scenario.js";
 

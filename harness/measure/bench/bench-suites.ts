@@ -1,6 +1,6 @@
 /** The suites of `slablab bench`, and which of them a filter means. */
 import { FASTPATH_TASKS } from "../../workload/fastpath.js";
-import { FLAVOURS, FLAVOUR_LOADS } from "../../workload/flavours.js";
+import { FLAVOURS, FLAVOUR_LOADS } from "../../workload/option-tasks.js";
 import { LOADS } from "../../workload/loads/catalogue.js";
 import type { LoadDefinition } from "../../workload/loads/definition.js";
 import { rowKey } from "./bench-row.js";

@@ -4,7 +4,7 @@
  * A window of one number ran side by side in all variants, so rows are compared within it; windows
  * in which a side did nothing are left out on both.
  */
-import type { SpannedRecord } from "../../workload/loads/board.js";
+import type { SpannedRecord } from "../../workload/loads/load-board.js";
 import type { BenchFinding, BenchRow, CpuRow } from "./bench-row.js";
 import {
   barsOf,

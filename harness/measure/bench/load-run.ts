@@ -7,10 +7,10 @@ import { type Heap, createHeap } from "../../heap/heap.js";
 import { compileBuild } from "../../heap/load.js";
 import { WASM_PAGE_BYTES } from "../../heap/options.js";
 import { Rested, type RestedHeap } from "../../heap/rested.js";
-import { LoadBoard, type SpannedRecord } from "../../workload/loads/board.js";
+import { LoadBoard, type SpannedRecord } from "../../workload/loads/load-board.js";
 import type { LoadDefinition, LoadFlavour } from "../../workload/loads/definition.js";
-import type { LoadJobArgs, LoadVariant, VariantEnd } from "../../workload/loads/job.js";
-import type { Recorder } from "../../workload/loads/recorder.js";
+import type { LoadJobArgs, LoadVariant, VariantEnd } from "../../workload/loads/load-job.js";
+import type { Recorder } from "../../workload/loads/time-recorder.js";
 
 export interface LoadRunOptions {
   readonly load: LoadDefinition;
@@ -64,7 +64,7 @@ const MIB = 2 ** 20;
 const SLACK_BYTES = 24 * MIB;
 const PROGRESS_MS = 100;
 const JOB = {
-  module: new URL("../../workload/loads/job.js", import.meta.url).href,
+  module: new URL("../../workload/loads/load-job.js", import.meta.url).href,
   name: "loadJob",
 };
 

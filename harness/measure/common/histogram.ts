@@ -11,7 +11,7 @@ import {
   encodeIntoCompressedBase64,
   type Histogram,
 } from "hdr-histogram-js";
-import { PS_PER_NS, type Recorder } from "../../workload/loads/recorder.js";
+import { PS_PER_NS, type Recorder } from "../../workload/loads/time-recorder.js";
 
 export const PERCENTILES = { p50: 50, p90: 90, p99: 99, p99_9: 99.9, p99_99: 99.99 } as const;
 export type PercentileName = keyof typeof PERCENTILES;

@@ -6,7 +6,7 @@
  */
 import * as v from "valibot";
 import { FINDING_KINDS } from "../../workload/verify/finding.js";
-import type { DeathCounts, DeathResults } from "../../workload/deaths/run.js";
+import type { DeathCounts, DeathResults } from "../../workload/deaths/deaths-run.js";
 
 /** A value with what its schema says about it. */
 function described<T extends v.GenericSchema>(schema: T, text: string) {

@@ -1,5 +1,5 @@
 /** What `slablab stress --kill` prints for people. No line is wider than 100 columns. */
-import type { DeathResults, DeathRow } from "../../workload/deaths/run.js";
+import type { DeathResults, DeathRow } from "../../workload/deaths/deaths-run.js";
 import { totalOf } from "./deaths-schema.js";
 import { full, title, wrap } from "../common/page.js";
 import { shortCount } from "./stress-text.js";

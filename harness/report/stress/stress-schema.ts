@@ -7,7 +7,7 @@
 import * as v from "valibot";
 import { FINDING_KINDS } from "../../workload/verify/finding.js";
 import { OPERATIONS, type OperationName } from "../../workload/stress/kinds.js";
-import type { StressResults } from "../../workload/stress/run.js";
+import type { StressResults } from "../../workload/stress/stress-run.js";
 import { totalsOf } from "./stress-totals.js";
 
 /** A value with what its schema says about it. */

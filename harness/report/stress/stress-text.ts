@@ -3,7 +3,7 @@
  * and for each finding the command that does the same again. No line is wider than 100 columns.
  */
 import { OPERATIONS } from "../../workload/stress/kinds.js";
-import type { StressResults, StressRow } from "../../workload/stress/run.js";
+import type { StressResults, StressRow } from "../../workload/stress/stress-run.js";
 import { countOf, totalsOf } from "./stress-totals.js";
 import { full, title, wrap } from "../common/page.js";
 import { renderTable } from "../common/table.js";

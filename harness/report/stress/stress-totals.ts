@@ -5,7 +5,7 @@ import {
   type OperationCounts,
   type StressCounts,
 } from "../../workload/stress/kinds.js";
-import type { StressResults } from "../../workload/stress/run.js";
+import type { StressResults } from "../../workload/stress/stress-run.js";
 
 export function totalsOf({ rows }: StressResults): {
   operations: OperationCounts;

@@ -6,7 +6,7 @@
  * apart.
  */
 import { STAT_ITEMS } from "../../heap/stat-items.js";
-import { MODES } from "../../workload/trace/recorder.js";
+import { MODES } from "../../workload/trace/trace-recorder.js";
 import type { CpuTrace, TraceRecord } from "../../workload/trace/ring.js";
 import { counterEvents } from "./trace-counters.js";
 import { type Args, type ChromeEvent, PID, round } from "./trace-format.js";

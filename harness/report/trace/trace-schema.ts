@@ -1,7 +1,7 @@
 /** The document that `slablab trace --json` prints, as a schema: counts, and where the trace is. */
 import * as v from "valibot";
 import { RECORD_KINDS, type RecordKind } from "../../workload/trace/ring.js";
-import type { TraceOutcome } from "../../workload/trace/run.js";
+import type { TraceOutcome } from "../../workload/trace/trace-run.js";
 import { lockWaits } from "./trace-events.js";
 
 /** A value with what its schema says about it. */

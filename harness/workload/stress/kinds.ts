@@ -1,6 +1,6 @@
 /**
- * What a stress does and counts, by name. Both are columns of shared memory (board.ts), so that
- * they survive a CPU that does not come back.
+ * What a stress does and counts, by name. Both are columns of shared memory (stress-board.ts), so
+ * that they survive a CPU that does not come back.
  */
 
 /** Operations, in the order in which reports list them. */

@@ -4,7 +4,13 @@
  * The operation that was in progress when a CPU was halted, or found something, is marked.
  */
 import { hex } from "../../heap/errors.js";
-import { type Board, IN_IRQ, IN_NMI, IN_READ_SECTION, type LoggedOperation } from "./board.js";
+import {
+  type Board,
+  IN_IRQ,
+  IN_NMI,
+  IN_READ_SECTION,
+  type LoggedOperation,
+} from "./stress-board.js";
 
 /** @param head lines about the finding, without a line break each */
 export function logText(board: Board, head: readonly string[]): string {

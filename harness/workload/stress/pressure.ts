@@ -3,7 +3,7 @@
  * later. Meanwhile every slow path of the others fails.
  */
 import { LARGE } from "../verify/objects.js";
-import type { StressCpu } from "./cpu.js";
+import type { StressCpu } from "./stress-cpu.js";
 
 /** From large blocks to the smallest that are whole pages. */
 const SIZES = [1 << 20, 1 << 18, 1 << 16, 3 << 12] as const;

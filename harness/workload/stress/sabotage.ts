@@ -1,5 +1,5 @@
 /** For tests: something is broken behind a stress's back, to see it found. */
-import type { StressCpu } from "./cpu.js";
+import type { StressCpu } from "./stress-cpu.js";
 
 /**
  * stamp        a write to an object that a CPU owns

@@ -3,7 +3,7 @@
  * groups, and CPUs that go offline and come back. Context: a plain task.
  */
 import { KMALLOC } from "../verify/objects.js";
-import type { StressCpu } from "./cpu.js";
+import type { StressCpu } from "./stress-cpu.js";
 import type { OperationName } from "./kinds.js";
 
 const WEIGHTS: readonly (readonly [number, OperationName, (cpu: StressCpu) => void])[] = [

@@ -2,9 +2,9 @@
 import type { BenchResults, BenchRow } from "slablab/internal/measure/bench/bench-row.js";
 import { loadFindings, loadRows } from "slablab/internal/measure/bench/load-rows.js";
 import type { LoadRun, VariantRun } from "slablab/internal/measure/bench/load-run.js";
-import type { SpannedRecord } from "slablab/internal/workload/loads/board.js";
+import type { SpannedRecord } from "slablab/internal/workload/loads/load-board.js";
 import { larson } from "slablab/internal/workload/loads/larson.js";
-import { RECORDER_BYTES, Recorder } from "slablab/internal/workload/loads/recorder.js";
+import { RECORDER_BYTES, Recorder } from "slablab/internal/workload/loads/time-recorder.js";
 
 export const SEED = 0x51ab1ab;
 export const WINDOW_NS = 25e6;

@@ -7,8 +7,8 @@ import { SLAB_HWCACHE_ALIGN } from "../../heap/flags.js";
 import { type Heap, type HeapHandle, attachHeap } from "../../heap/heap.js";
 import { HeapView } from "../../heap/view.js";
 import { Xorshift } from "../verify/xorshift.js";
-import { type TraceLoad, TraceActor } from "./loads.js";
-import { Recorder } from "./recorder.js";
+import { type TraceLoad, TraceActor } from "./trace-loads.js";
+import { Recorder } from "./trace-recorder.js";
 import { TraceRing } from "./ring.js";
 
 export interface TraceArgs {

@@ -10,7 +10,7 @@
 import type { JobContext } from "../../cpu/job.js";
 import { Rested } from "../../heap/rested.js";
 import { createRandom } from "../../measure/common/random.js";
-import { LoadBoard, type BoardShape, type WindowRecord } from "./board.js";
+import { LoadBoard, type BoardShape, type WindowRecord } from "./load-board.js";
 import { loadNamed } from "./catalogue.js";
 import type { LoadCalls } from "./exports.js";
 import { type HeapSource, type LoadHeap, openHeap } from "./heaps.js";

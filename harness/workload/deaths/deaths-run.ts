@@ -12,12 +12,12 @@ import type { Cpu } from "../../heap/cpu.js";
 import { type Heap, createHeap } from "../../heap/heap.js";
 import type { ReapReport } from "../../heap/reap.js";
 import { SlabError } from "../../heap/slab-error.js";
-import { countLarge, viewOf } from "../stress/ending.js";
-import { type StressSetup, flagsOf, heapOptionsOf, streamOf } from "../stress/setup.js";
+import { countLarge, viewOf } from "../stress/stress-ending.js";
+import { type StressSetup, flagsOf, heapOptionsOf, streamOf } from "../stress/stress-setup.js";
 import { type FindingKind, FindingError } from "../verify/finding.js";
 import { Xorshift } from "../verify/xorshift.js";
 import { Estate, GO, PAUSE, STOP, checkStamp } from "./estate.js";
-import { CACHE_BYTES, CACHE_NAME, type DeathArgs, GROUP_NAME } from "./job.js";
+import { CACHE_BYTES, CACHE_NAME, type DeathArgs, GROUP_NAME } from "./deaths-job.js";
 
 /** What a stress of deaths counts. */
 export interface DeathCounts {
@@ -67,7 +67,7 @@ export interface DeathOptions {
   readonly onProgress?: (share: number, setup: StressSetup) => void;
 }
 
-const JOB = { module: new URL("./job.js", import.meta.url).href, name: "deathJob" };
+const JOB = { module: new URL("./deaths-job.js", import.meta.url).href, name: "deathJob" };
 /** Milliseconds that a Worker has, at most, before the next of them dies. */
 const LIFE_MS_MAX = 24;
 /** So long a CPU may take to come out of a call, before it counts as stuck. */

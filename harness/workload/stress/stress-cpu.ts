@@ -11,8 +11,8 @@ import type { Memcg } from "../../heap/memcg.js";
 import { FindingError, type FindingKind, type FoundFinding } from "../verify/finding.js";
 import { Objects } from "../verify/objects.js";
 import type { Xorshift } from "../verify/xorshift.js";
-import type { Board, Ring } from "./board.js";
-import type { CacheSlots } from "./caches.js";
+import type { Board, Ring } from "./stress-board.js";
+import type { CacheSlots } from "./stress-caches.js";
 import { COUNTERS, type CounterName, OPERATIONS, type OperationName } from "./kinds.js";
 import type { Published } from "./published.js";
 

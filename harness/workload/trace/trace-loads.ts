@@ -11,7 +11,7 @@
 import type { Cpu } from "../../heap/cpu.js";
 import type { KmemCache } from "../../heap/kmem-cache.js";
 import type { Xorshift } from "../verify/xorshift.js";
-import type { Recorder } from "./recorder.js";
+import type { Recorder } from "./trace-recorder.js";
 
 export const TRACE_LOADS = ["mixed", "storm"] as const;
 export type TraceLoad = (typeof TRACE_LOADS)[number];

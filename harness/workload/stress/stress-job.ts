@@ -12,15 +12,15 @@ import { Rested } from "../../heap/rested.js";
 import { Exchange } from "../verify/exchange.js";
 import { FindingError } from "../verify/finding.js";
 import { Xorshift } from "../verify/xorshift.js";
-import { Board } from "./board.js";
-import { CacheSlots } from "./caches.js";
-import { GROUP, StressCpu } from "./cpu.js";
-import { finish, freeAll, unpublish, validateHeap } from "./ending.js";
-import { step } from "./operations.js";
+import { Board } from "./stress-board.js";
+import { CacheSlots } from "./stress-caches.js";
+import { GROUP, StressCpu } from "./stress-cpu.js";
+import { finish, freeAll, unpublish, validateHeap } from "./stress-ending.js";
+import { step } from "./stress-operations.js";
 import { endPressure, startPressure } from "./pressure.js";
 import { Published } from "./published.js";
 import { type Sabotage, Saboteur } from "./sabotage.js";
-import { type StressSetup, streamOf } from "./setup.js";
+import { type StressSetup, streamOf } from "./stress-setup.js";
 
 export interface StressArgs {
   readonly setup: StressSetup;

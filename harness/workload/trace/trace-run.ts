@@ -7,9 +7,9 @@ import { findHeap } from "../../heap/find.js";
 import { type Heap, createHeap } from "../../heap/heap.js";
 import type { Finding } from "../../heap/validate/invariants.js";
 import { HeapView } from "../../heap/view.js";
-import type { TraceArgs } from "./job.js";
-import { EXCHANGE_SLOTS, type TraceLoad } from "./loads.js";
-import { sharedNowMs } from "./recorder.js";
+import type { TraceArgs } from "./trace-job.js";
+import { EXCHANGE_SLOTS, type TraceLoad } from "./trace-loads.js";
+import { sharedNowMs } from "./trace-recorder.js";
 import { type CpuTrace, TraceRing } from "./ring.js";
 
 /** Beyond its load, the run may take so long before its Workers are taken to hang. */
@@ -44,7 +44,7 @@ export interface TraceOutcome {
   readonly view: HeapView;
 }
 
-const JOB = { module: new URL("./job.js", import.meta.url).href, name: "traceJob" };
+const JOB = { module: new URL("./trace-job.js", import.meta.url).href, name: "traceJob" };
 
 /** Run the load. What a CPU that fails has recorded is returned, too. */
 export async function runTrace(options: TraceOptions): Promise<TraceOutcome> {

@@ -8,14 +8,20 @@ import { createHeap } from "../../heap/heap.js";
 import { Rested, type RestedHeap } from "../../heap/rested.js";
 import { makeShadow } from "../verify/objects.js";
 import { Xorshift } from "../verify/xorshift.js";
-import { Board, type BoardFinding } from "./board.js";
-import { CacheSlots } from "./caches.js";
-import type { StressArgs } from "./job.js";
+import { Board, type BoardFinding } from "./stress-board.js";
+import { CacheSlots } from "./stress-caches.js";
+import type { StressArgs } from "./stress-job.js";
 import type { OperationCounts, StressCounts } from "./kinds.js";
 import { logText } from "./log.js";
 import { Published } from "./published.js";
 import type { Sabotage } from "./sabotage.js";
-import { type StressSetup, flagsOf, heapOptionsOf, memoryBytesOf, streamOf } from "./setup.js";
+import {
+  type StressSetup,
+  flagsOf,
+  heapOptionsOf,
+  memoryBytesOf,
+  streamOf,
+} from "./stress-setup.js";
 
 /** Beyond its load, a setup may take so long before its Workers are taken to hang. */
 const GRACE_MS = 60_000;
@@ -143,7 +149,7 @@ async function runSetup(
   return { row, heap: kept && { setup, ...kept } };
 }
 
-const JOB = { module: new URL("./job.js", import.meta.url).href, name: "stressJob" };
+const JOB = { module: new URL("./stress-job.js", import.meta.url).href, name: "stressJob" };
 
 /** After a finding, do not wait long for CPUs that wait for what a halted one holds. */
 function watchHalt(board: Board, pool: Pool): { end(): void } {

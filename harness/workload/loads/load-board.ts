@@ -3,7 +3,7 @@
  * so many CPUs) and window, operations and time of each CPU; for each variant and CPU a histogram.
  * Each CPU writes rows of its own; they are read when all have ended.
  */
-import { RECORDER_BYTES, Recorder } from "./recorder.js";
+import { RECORDER_BYTES, Recorder } from "./time-recorder.js";
 
 /** One window of one CPU. */
 export interface WindowRecord {

@@ -1,5 +1,5 @@
 /** `slablab stress --kill`: Workers are terminated at random, reaped, and replaced. */
-import type { StressSetup } from "../../workload/stress/setup.js";
+import type { StressSetup } from "../../workload/stress/stress-setup.js";
 import { EXIT, type ExitStatus } from "../common/exit.js";
 import { createProgress } from "../common/progress.js";
 
@@ -22,7 +22,7 @@ export async function stressKill(
   setups: readonly StressSetup[],
   signal: AbortSignal,
 ): Promise<ExitStatus> {
-  const { runDeaths } = await import("../../workload/deaths/run.js");
+  const { runDeaths } = await import("../../workload/deaths/deaths-run.js");
   const { seed, duration: durationMs } = options;
   const progress = createProgress(options);
   const bar = progress.bar("kill", PROGRESS_STEPS);
@@ -40,7 +40,7 @@ export async function stressKill(
 
 async function print(
   options: KillOptions,
-  results: Awaited<ReturnType<typeof import("../../workload/deaths/run.js").runDeaths>>,
+  results: Awaited<ReturnType<typeof import("../../workload/deaths/deaths-run.js").runDeaths>>,
 ): Promise<void> {
   const { describeEnvironment, readEnvironment } = await import(
     "../../measure/common/environment.js"

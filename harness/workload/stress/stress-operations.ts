@@ -9,8 +9,8 @@
 import { GFP_KERNEL, __GFP_ACCOUNT, __GFP_ZERO } from "../../heap/flags.js";
 import { CACHE, CTOR, KIND_BITS, KMALLOC, LARGE } from "../verify/objects.js";
 import { SIZE_MAX, randomSize } from "../verify/sizes.js";
-import { IN_IRQ, IN_NMI, IN_READ_SECTION } from "./board.js";
-import type { StressCpu } from "./cpu.js";
+import { IN_IRQ, IN_NMI, IN_READ_SECTION } from "./stress-board.js";
+import type { StressCpu } from "./stress-cpu.js";
 import type { OperationName } from "./kinds.js";
 import { structural } from "./structural.js";
 

@@ -1,5 +1,5 @@
 /** Measures what each option of the heap costs, as a ratio to the heap without it. */
-import type { FlavourTask } from "../../workload/flavours.js";
+import type { FlavourTask } from "../../workload/option-tasks.js";
 import type { BenchRow } from "./bench-row.js";
 import { type InterleavedOptions, measureInterleaved } from "./interleaved.js";
 import { microRow } from "./micro-row.js";
