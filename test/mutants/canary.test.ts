@@ -5,9 +5,9 @@
  */
 import { spawn } from "node:child_process";
 import { resolve } from "node:path";
-import { type Fate, original, runMutants } from "slablab/internal/machine/mutants/campaign.js";
-import { HUNTERS, orderFor } from "slablab/internal/machine/mutants/hunters.js";
-import { loadMutants } from "slablab/internal/machine/mutants/mutant.js";
+import { type Fate, original, runMutants } from "slablab/internal/mutants/mutants-campaign.js";
+import { HUNTERS, orderFor } from "slablab/internal/mutants/hunters.js";
+import { loadMutants } from "slablab/internal/mutants/mutant.js";
 import { expect, test } from "vitest";
 
 const ROOT = resolve(import.meta.dirname, "../..");

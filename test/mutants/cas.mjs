@@ -1,7 +1,7 @@
 /**
  * Lock-free steps without what makes them safe: the retry, the comparison, the exchange.
  */
-/** @type {import("slablab/internal/machine/mutants/mutant.js").MutantRecord[]} */
+/** @type {import("slablab/internal/mutants/mutant.js").MutantRecord[]} */
 export const MUTANTS = [
   {
     name: "free-ignores-cas-miss",

@@ -208,7 +208,7 @@ const LINES = [
   ],
 ];
 
-/** @type {import("slablab/internal/machine/mutants/mutant.js").MutantRecord[]} */
+/** @type {import("slablab/internal/mutants/mutant.js").MutantRecord[]} */
 export const MUTANTS = LINES.map(([name, counter, file, find, tests, replace = ""]) => ({
   ...{ name: `${name}-count-misses`, what: `${counter} is not counted`, origin: "ours" },
   ...{ file, find, replace, tests: [tests], expected: "unit" },

@@ -4,7 +4,7 @@
  * Where this allocator is built otherwise than the kernel, the edit makes the same mistake in the
  * place that corresponds.
  */
-/** @type {import("slablab/internal/machine/mutants/mutant.js").MutantRecord[]} */
+/** @type {import("slablab/internal/mutants/mutant.js").MutantRecord[]} */
 export const MUTANTS = [
   {
     name: "retry-overruns-8192",

@@ -5,9 +5,9 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { HUNTERS } from "slablab/internal/machine/mutants/hunters.js";
-import { applyEdit, loadMutants } from "slablab/internal/machine/mutants/mutant.js";
-import { SHAPES } from "slablab/internal/machine/mutants/shapes.js";
+import { HUNTERS } from "slablab/internal/mutants/hunters.js";
+import { applyEdit, loadMutants } from "slablab/internal/mutants/mutant.js";
+import { SHAPES } from "slablab/internal/mutants/shapes.js";
 import { parseScenario } from "slablab/internal/machine/scenarios/scenario.js";
 import ts from "typescript";
 import { expect, test } from "vitest";

@@ -1,7 +1,7 @@
 /**
  * Lists, counts and states: an end that is not kept up, a number that is not moved.
  */
-/** @type {import("slablab/internal/machine/mutants/mutant.js").MutantRecord[]} */
+/** @type {import("slablab/internal/mutants/mutant.js").MutantRecord[]} */
 export const MUTANTS = [
   {
     name: "nr-partial-misses-add",

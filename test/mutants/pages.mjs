@@ -1,7 +1,7 @@
 /**
  * Pages, growth, grace periods, barriers: what lies below and beside the slabs.
  */
-/** @type {import("slablab/internal/machine/mutants/mutant.js").MutantRecord[]} */
+/** @type {import("slablab/internal/mutants/mutant.js").MutantRecord[]} */
 export const MUTANTS = [
   {
     name: "buddy-merges-used",

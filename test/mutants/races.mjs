@@ -2,7 +2,7 @@
  * Order and repeated looks between two CPUs, or a task and what interrupts it: what is right in
  * every run that nobody disturbs.
  */
-/** @type {import("slablab/internal/machine/mutants/mutant.js").MutantRecord[]} */
+/** @type {import("slablab/internal/mutants/mutant.js").MutantRecord[]} */
 export const MUTANTS = [
   {
     name: "lock-is-two-steps",

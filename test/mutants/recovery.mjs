@@ -11,7 +11,7 @@ const without = (name, what, file, statement, ...shapes) => ({
 
 const FREES = ["death-frees-irq-work", "death-slabs-irq-work"];
 
-/** @type {import("slablab/internal/machine/mutants/mutant.js").MutantRecord[]} */
+/** @type {import("slablab/internal/mutants/mutant.js").MutantRecord[]} */
 export const MUTANTS = [
   without(
     ...["dead-zone-lists-stay", "a zone's lists stay as the dead CPU left them"],

@@ -2,7 +2,7 @@
  * Sections: looks that are not repeated once a lock is held, tries that are taken for locks, locks
  * that are left out, and contexts that are not left or entered.
  */
-/** @type {import("slablab/internal/machine/mutants/mutant.js").MutantRecord[]} */
+/** @type {import("slablab/internal/mutants/mutant.js").MutantRecord[]} */
 export const MUTANTS = [
   {
     name: "no-recheck-of-cpu-slab",

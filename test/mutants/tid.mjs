@@ -2,7 +2,7 @@
  * The tid that does not move where a freelist changed: whoever was interrupted there takes an old
  * word for the present one.
  */
-/** @type {import("slablab/internal/machine/mutants/mutant.js").MutantRecord[]} */
+/** @type {import("slablab/internal/mutants/mutant.js").MutantRecord[]} */
 export const MUTANTS = [
   {
     name: "tid-stands-still",

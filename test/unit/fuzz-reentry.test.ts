@@ -4,17 +4,17 @@
  * defects behind the fuzz's back. SLABLAB_DEEP=1 runs ten million operations.
  */
 import { DEFER_ARMS } from "slablab/internal/heap/constants.js";
-import { runCampaign } from "slablab/internal/machine/reentry/campaign.js";
-import type { FuzzCpu } from "slablab/internal/machine/reentry/cpu.js";
+import { runCampaign } from "slablab/internal/workload/reentry/reentry-campaign.js";
+import type { FuzzCpu } from "slablab/internal/workload/reentry/reentry-cpu.js";
 import { KMALLOC } from "slablab/internal/workload/verify/objects.js";
-import { runSetup, type Saboteur } from "slablab/internal/machine/reentry/run.js";
+import { runSetup, type Saboteur } from "slablab/internal/workload/reentry/reentry-run.js";
 import {
   flagsOf,
   type FuzzSetup,
   makeMatrix,
   makeSetup,
   nameOf,
-} from "slablab/internal/machine/reentry/setup.js";
+} from "slablab/internal/workload/reentry/reentry-setup.js";
 import { describe, expect, test } from "vitest";
 
 const SEED = 0x51ab1ab;

@@ -6,8 +6,11 @@
 import { resolve } from "node:path";
 import { toJsonSchema } from "@valibot/to-json-schema";
 import { Ajv } from "ajv";
-import { type CampaignResults, runCampaign } from "slablab/internal/machine/reentry/campaign.js";
-import { makeMatrix, makeSetup } from "slablab/internal/machine/reentry/setup.js";
+import {
+  type CampaignResults,
+  runCampaign,
+} from "slablab/internal/workload/reentry/reentry-campaign.js";
+import { makeMatrix, makeSetup } from "slablab/internal/workload/reentry/reentry-setup.js";
 import { readEnvironment } from "slablab/internal/measure/common/environment.js";
 import { fuzzReportSchema, fuzzResults } from "slablab/internal/report/fuzz/fuzz-schema.js";
 import { fuzzText } from "slablab/internal/report/fuzz/fuzz-text.js";

@@ -9,16 +9,13 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { toJsonSchema } from "@valibot/to-json-schema";
 import { Ajv } from "ajv";
-import type { Fate, MutantsResults } from "slablab/internal/machine/mutants/campaign.js";
-import { HUNTERS } from "slablab/internal/machine/mutants/hunters.js";
-import { loadMutants } from "slablab/internal/machine/mutants/mutant.js";
+import type { Fate, MutantsResults } from "slablab/internal/mutants/mutants-campaign.js";
+import { HUNTERS } from "slablab/internal/mutants/hunters.js";
+import { loadMutants } from "slablab/internal/mutants/mutant.js";
 import { readEnvironment } from "slablab/internal/measure/common/environment.js";
 import { createReport, serializeReport } from "slablab/internal/report/common/json.js";
-import {
-  mutantsReportSchema,
-  mutantsResults,
-} from "slablab/internal/report/mutants/mutants-schema.js";
-import { mutantsList, mutantsText } from "slablab/internal/report/mutants/mutants-text.js";
+import { mutantsReportSchema, mutantsResults } from "slablab/internal/mutants/mutants-schema.js";
+import { mutantsList, mutantsText } from "slablab/internal/mutants/mutants-text.js";
 import * as v from "valibot";
 import { expect, test } from "vitest";
 import { formatJson } from "./support/json.js";

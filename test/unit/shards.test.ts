@@ -18,8 +18,8 @@ import {
   exploreResults,
 } from "slablab/internal/report/explore/explore-schema.js";
 import { createReport } from "slablab/internal/report/common/json.js";
-import { mergeMutants } from "slablab/internal/report/mutants/mutants-merge.js";
-import type { MutantsReport } from "slablab/internal/report/mutants/mutants-schema.js";
+import { mergeMutants } from "slablab/internal/mutants/mutants-merge.js";
+import type { MutantsReport } from "slablab/internal/mutants/mutants-schema.js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 const MAIN = resolve(import.meta.dirname, "../../dist/cli/main.js");

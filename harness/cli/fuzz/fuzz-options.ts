@@ -6,7 +6,7 @@ import {
   type FuzzFeatures,
   type FuzzSetup,
   makeMatrix,
-} from "../../machine/reentry/setup.js";
+} from "../../workload/reentry/reentry-setup.js";
 import { UsageError } from "../common/exit.js";
 import { parseDurationMs, parseInteger } from "../common/options.js";
 

@@ -3,7 +3,7 @@
  * re-entered at random with nolock calls, up to three deep, in every arm of deferral.
  */
 import type { Command } from "commander";
-import type { CampaignResults } from "../../machine/reentry/campaign.js";
+import type { CampaignResults } from "../../workload/reentry/reentry-campaign.js";
 import { EXIT, type ExitStatus, UsageError, runInterruptible } from "../common/exit.js";
 import {
   armOption,
@@ -59,8 +59,8 @@ async function fuzz(options: FuzzOptions, signal: AbortSignal): Promise<ExitStat
   const length = lengthOf(options);
   await checkSnapshot(options.snapshot);
   const { UnsupportedError } = await import("../../heap/errors.js");
-  const { runCampaign } = await import("../../machine/reentry/campaign.js");
-  const { nameOf } = await import("../../machine/reentry/setup.js");
+  const { runCampaign } = await import("../../workload/reentry/reentry-campaign.js");
+  const { nameOf } = await import("../../workload/reentry/reentry-setup.js");
   if (!options.json && !options.quiet) console.error(announce(setups.length, options));
   const progress = createProgress(options);
   const bar = progress.bar("fuzz", PROGRESS_STEPS);

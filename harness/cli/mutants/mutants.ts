@@ -4,10 +4,10 @@
  */
 import { availableParallelism } from "node:os";
 import { type Command, Option } from "commander";
-import type { MutantsResults } from "../../machine/mutants/campaign.js";
-import type { Mutant } from "../../machine/mutants/mutant.js";
+import type { MutantsResults } from "../../mutants/mutants-campaign.js";
+import type { Mutant } from "../../mutants/mutant.js";
 import type { Shard } from "../../machine/shard.js";
-import type { MutantsReport } from "../../report/mutants/mutants-schema.js";
+import type { MutantsReport } from "../../mutants/mutants-schema.js";
 import {
   EXIT,
   EnvironmentError,
@@ -108,7 +108,7 @@ async function mutants(
   }
   if (options.merge !== undefined) return merge(options.merge, options);
   const { UnsupportedError } = await import("../../heap/errors.js");
-  const { findRepository, loadMutants } = await import("../../machine/mutants/mutant.js");
+  const { findRepository, loadMutants } = await import("../../mutants/mutant.js");
   let root: string;
   try {
     root = findRepository();
@@ -118,7 +118,7 @@ async function mutants(
   }
   const chosen = choose(await loadMutants(root), filter);
   if (options.list) {
-    const { mutantsList } = await import("../../report/mutants/mutants-text.js");
+    const { mutantsList } = await import("../../mutants/mutants-text.js");
     process.stdout.write(mutantsList(chosen));
     return EXIT.fine;
   }
@@ -127,8 +127,8 @@ async function mutants(
   const results = await hunt(root, mine, options, signal);
   const { readEnvironment } = await import("../../measure/common/environment.js");
   const { createReport } = await import("../../report/common/json.js");
-  const { mutantsResults } = await import("../../report/mutants/mutants-schema.js");
-  const { hashSources } = await import("../../machine/mutants/mutant.js");
+  const { mutantsResults } = await import("../../mutants/mutants-schema.js");
+  const { hashSources } = await import("../../mutants/mutant.js");
   const { jobs, budget: budgetMs, shard = null, seed } = options;
   const report = createReport({
     command: "mutants",
@@ -143,8 +143,8 @@ async function mutants(
 }
 
 async function merge(files: readonly string[], options: MutantsOptions): Promise<ExitStatus> {
-  const { mutantsReportSchema } = await import("../../report/mutants/mutants-schema.js");
-  const { mergeMutants } = await import("../../report/mutants/mutants-merge.js");
+  const { mutantsReportSchema } = await import("../../mutants/mutants-schema.js");
+  const { mergeMutants } = await import("../../mutants/mutants-merge.js");
   const { mergeShards } = await import("../common/shard-files.js");
   const documents = await readDocuments(files, "slablab/mutants/v1");
   return print(mergeShards(documents, mutantsReportSchema, mergeMutants), options);
@@ -168,8 +168,8 @@ async function hunt(
   options: MutantsOptions,
   signal: AbortSignal,
 ): Promise<MutantsResults> {
-  const { runMutants } = await import("../../machine/mutants/campaign.js");
-  const { HUNTERS } = await import("../../machine/mutants/hunters.js");
+  const { runMutants } = await import("../../mutants/mutants-campaign.js");
+  const { HUNTERS } = await import("../../mutants/hunters.js");
   const { jobs, budget: budgetMs, seed, json, quiet } = options;
   if (!json && !quiet) {
     console.error(
@@ -193,8 +193,8 @@ async function print(report: MutantsReport, options: MutantsOptions): Promise<Ex
   const { results, parameters, seed } = report;
   await writeDocument(() => serializeReport(report as never), options);
   if (!options.json) {
-    const { HUNTERS } = await import("../../machine/mutants/hunters.js");
-    const { mutantsText } = await import("../../report/mutants/mutants-text.js");
+    const { HUNTERS } = await import("../../mutants/hunters.js");
+    const { mutantsText } = await import("../../mutants/mutants-text.js");
     const { describeEnvironment } = await import("../../measure/common/environment.js");
     const head = describeEnvironment(report.environment as never, seed);
     process.stdout.write(mutantsText(results, HUNTERS, head, parameters.shard));

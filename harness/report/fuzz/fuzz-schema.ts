@@ -5,9 +5,9 @@
  * A key that others rely on keeps its name and meaning within a version.
  */
 import * as v from "valibot";
-import type { CampaignResults } from "../../machine/reentry/campaign.js";
+import type { CampaignResults } from "../../workload/reentry/reentry-campaign.js";
 import { FINDING_KINDS } from "../../workload/verify/finding.js";
-import { featureNames } from "../../machine/reentry/setup.js";
+import { featureNames } from "../../workload/reentry/reentry-setup.js";
 
 /** A value with what its schema says about it. */
 function described<T extends v.GenericSchema>(schema: T, text: string) {

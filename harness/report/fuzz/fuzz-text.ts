@@ -2,9 +2,9 @@
  * What `slablab fuzz` prints for people: a line per setup, what was verified, and for each finding
  * the command that finds it again. No line of a table is wider than 100 columns.
  */
-import type { CampaignResults, CampaignRow } from "../../machine/reentry/campaign.js";
-import { featureNames } from "../../machine/reentry/setup.js";
-import type { Tally } from "../../machine/reentry/tally.js";
+import type { CampaignResults, CampaignRow } from "../../workload/reentry/reentry-campaign.js";
+import { featureNames } from "../../workload/reentry/reentry-setup.js";
+import type { Tally } from "../../workload/reentry/reentry-tally.js";
 import { full, title, wrap } from "../common/page.js";
 import { renderTable } from "../common/table.js";
 

@@ -29,7 +29,7 @@ const ASSEMBLY_LAYERS = [
 const HARNESS_LAYERS = [
   ["examples"],
   ["heap"],
-  ["cpu", "workload", "machine", "measure", "report"],
+  ["cpu", "workload", "machine", "measure", "report", "mutants"],
   ["index"],
   ["cli", "lab"],
 ];

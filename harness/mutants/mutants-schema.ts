@@ -5,8 +5,8 @@
  * A key that others rely on keeps its name and meaning within a version.
  */
 import * as v from "valibot";
-import type { MutantsResults } from "../../machine/mutants/campaign.js";
-import { ORIGINS } from "../../machine/mutants/mutant.js";
+import type { MutantsResults } from "./mutants-campaign.js";
+import { ORIGINS } from "./mutant.js";
 
 /** A value with what its schema says about it. */
 function described<T extends v.GenericSchema>(schema: T, text: string) {

@@ -2,16 +2,16 @@
  * One setup on one CPU, in this thread: the same seed does the same, operation for operation.
  */
 import { Rested, type RestedHeap } from "../../heap/rested.js";
-import { FuzzCpu } from "./cpu.js";
-import { createCaches } from "./caches.js";
-import { createGroup, joinGroup } from "./group.js";
-import { drainAll, finish, freeAll, validateStage } from "./ending.js";
-import { FindingError, type FoundFinding } from "../../workload/verify/finding.js";
-import { reenter, step } from "./operations.js";
-import { type FuzzSetup, MAXIMUM_BYTES, streamOf } from "./setup.js";
-import { type Stage, makeStage } from "./stage.js";
-import { type Tally, addTallies } from "./tally.js";
-import { Xorshift } from "../../workload/verify/xorshift.js";
+import { FuzzCpu } from "./reentry-cpu.js";
+import { createCaches } from "./reentry-caches.js";
+import { createGroup, joinGroup } from "./reentry-group.js";
+import { drainAll, finish, freeAll, validateStage } from "./reentry-ending.js";
+import { FindingError, type FoundFinding } from "../verify/finding.js";
+import { reenter, step } from "./reentry-operations.js";
+import { type FuzzSetup, MAXIMUM_BYTES, streamOf } from "./reentry-setup.js";
+import { type Stage, makeStage } from "./reentry-stage.js";
+import { type Tally, addTallies } from "./reentry-tally.js";
+import { Xorshift } from "../verify/xorshift.js";
 
 /** Operations between two walks over the whole heap. */
 export const VALIDATE_OPERATIONS = 20_000;

@@ -1,5 +1,5 @@
 /** One document of the documents of all shards of a hunt. */
-import { type ShardDocument, orderShards } from "../common/merge.js";
+import { type ShardDocument, orderShards } from "../report/common/merge.js";
 import type { MutantsReport } from "./mutants-schema.js";
 
 export interface MutantsFile {

@@ -5,8 +5,8 @@ import { type FieldTable, readFieldTable } from "../../heap/fields.js";
 import { findHeap } from "../../heap/find.js";
 import { type Heap, type HeapHandle, attachHeap, createHeap } from "../../heap/heap.js";
 import { HeapView } from "../../heap/view.js";
-import { makeShadow } from "../../workload/verify/objects.js";
-import { type FuzzSetup, MAXIMUM_BYTES, heapOptionsOf } from "./setup.js";
+import { makeShadow } from "../verify/objects.js";
+import { type FuzzSetup, MAXIMUM_BYTES, heapOptionsOf } from "./reentry-setup.js";
 
 export interface Stage {
   readonly heap: Heap;

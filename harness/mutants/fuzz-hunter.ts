@@ -2,10 +2,10 @@
  * The re-entry fuzz as a hunter: on one CPU, trace points are re-entered up to three deep, in every
  * arm of deferral with every feature; and the same on two Workers that hand each other objects.
  */
-import { provideBuild } from "../../heap/load.js";
-import { runSetup } from "../reentry/run.js";
-import { runCampaign } from "../reentry/campaign.js";
-import { DEPTH_MAX, makeMatrix } from "../reentry/setup.js";
+import { provideBuild } from "../heap/load.js";
+import { runSetup } from "../workload/reentry/reentry-run.js";
+import { runCampaign } from "../workload/reentry/reentry-campaign.js";
+import { DEPTH_MAX, makeMatrix } from "../workload/reentry/reentry-setup.js";
 import { type Hunter, timed } from "./hunter.js";
 
 /** Few: a defect shows early or in another setup, and ends are where heaps are looked at. */

@@ -1,9 +1,9 @@
 /**
  * The memory control group of a fuzz: every CPU charges the same one, whose limit is met.
  */
-import type { FuzzCpu } from "./cpu.js";
-import { putName } from "./caches.js";
-import type { Stage } from "./stage.js";
+import type { FuzzCpu } from "./reentry-cpu.js";
+import { putName } from "./reentry-caches.js";
+import type { Stage } from "./reentry-stage.js";
 
 const NAME = "fuzz";
 /** Pages that each CPU may charge on average: less than its objects take at their most. */

@@ -5,13 +5,13 @@
 import { JobError } from "../../cpu/job-error.js";
 import { type Pool, createPool } from "../../cpu/pool.js";
 import { Rested } from "../../heap/rested.js";
-import type { FoundFinding } from "../../workload/verify/finding.js";
-import type { ReentryArgs } from "./job.js";
-import type { FuzzOutcome } from "./run.js";
-import { type FuzzSetup, MAXIMUM_BYTES, streamOf } from "./setup.js";
-import { handleOf, makeStage } from "./stage.js";
-import { type Tally, addTallies, makeTally } from "./tally.js";
-import { Xorshift } from "../../workload/verify/xorshift.js";
+import type { FoundFinding } from "../verify/finding.js";
+import type { ReentryArgs } from "./reentry-job.js";
+import type { FuzzOutcome } from "./reentry-run.js";
+import { type FuzzSetup, MAXIMUM_BYTES, streamOf } from "./reentry-setup.js";
+import { handleOf, makeStage } from "./reentry-stage.js";
+import { type Tally, addTallies, makeTally } from "./reentry-tally.js";
+import { Xorshift } from "../verify/xorshift.js";
 
 /** Beyond its load, a run may take so long before it is taken to hang. */
 const GRACE_MS = 60_000;
@@ -74,4 +74,4 @@ export class FuzzWorkers {
   }
 }
 
-const JOB = { module: new URL("./job.js", import.meta.url).href, name: "reentryJob" };
+const JOB = { module: new URL("./reentry-job.js", import.meta.url).href, name: "reentryJob" };

@@ -9,7 +9,7 @@ import { Child, NoAnswerError } from "./child.js";
 import type { HuntResult, Hunter } from "./hunter.js";
 import { orderFor } from "./hunters.js";
 import type { Edit, Mutant } from "./mutant.js";
-import type { Answer, Build, HuntOrder } from "./protocol.js";
+import type { Answer, Build, HuntOrder } from "./child-protocol.js";
 
 /** Longer than any build takes on a machine that does other things too. */
 const BUILD_TIMEOUT_MS = 180_000;

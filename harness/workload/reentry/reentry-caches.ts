@@ -2,9 +2,9 @@
  * The two caches of its own that a fuzz uses beside those of kmalloc(): one plain, one whose
  * objects are constructed.
  */
-import { NO_CACHE, type FuzzCpu, type UserCache } from "./cpu.js";
-import { pointer } from "./operations.js";
-import type { Stage } from "./stage.js";
+import { NO_CACHE, type FuzzCpu, type UserCache } from "./reentry-cpu.js";
+import { pointer } from "./reentry-operations.js";
+import type { Stage } from "./reentry-stage.js";
 
 const PLAIN = { name: "fuzz-plain", sizeBytes: 72 } as const;
 const CONSTRUCTED = { name: "fuzz-ctor", sizeBytes: 200 } as const;

@@ -1,5 +1,5 @@
 /** What a campaign and its processes say to each other. */
-import type { SiteTable } from "../instrument/sites.js";
+import type { SiteTable } from "../machine/instrument/sites.js";
 import type { BuildOptions } from "./builder.js";
 import type { HuntResult } from "./hunter.js";
 

@@ -7,9 +7,9 @@
  * allocated it.
  */
 import { GFP_KERNEL, NUMA_NO_NODE, __GFP_ACCOUNT, __GFP_ZERO } from "../../heap/flags.js";
-import type { FuzzCpu, UserCache } from "./cpu.js";
-import { CACHE, CTOR, KMALLOC, LARGE } from "../../workload/verify/objects.js";
-import { SIZE_MAX, randomSize } from "../../workload/verify/sizes.js";
+import type { FuzzCpu, UserCache } from "./reentry-cpu.js";
+import { CACHE, CTOR, KMALLOC, LARGE } from "../verify/objects.js";
+import { SIZE_MAX, randomSize } from "../verify/sizes.js";
 
 const BULK_MAX = 16;
 

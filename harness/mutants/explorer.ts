@@ -5,10 +5,10 @@
  * The shapes that a record names come first, then the others, cheapest first. Learning is not
  * switched off: the sets of conflicting words are learned from the mutant itself.
  */
-import { DEFAULT_EXPLORE, explore } from "../explore.js";
-import { type MachineModule, makeMachineModule } from "../core/module.js";
-import { parseScenario } from "../scenarios/scenario.js";
-import { stageOf } from "../scenarios/stage.js";
+import { DEFAULT_EXPLORE, explore } from "../machine/explore.js";
+import { type MachineModule, makeMachineModule } from "../machine/core/module.js";
+import { parseScenario } from "../machine/scenarios/scenario.js";
+import { stageOf } from "../machine/scenarios/stage.js";
 import { MODEL } from "./builder.js";
 import { type HuntOptions, type HuntResult, type Hunter, timed } from "./hunter.js";
 import { SHAPES, type Shape } from "./shapes.js";

@@ -12,7 +12,7 @@ import { readFile, readdir } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import * as v from "valibot";
-import { UnsupportedError } from "../../heap/errors.js";
+import { UnsupportedError } from "../heap/errors.js";
 
 /** Where a defect comes from. */
 export const ORIGINS = [
@@ -57,7 +57,7 @@ export type MutantRecord = v.InferInput<typeof mutantSchema>;
 
 /** The repository that this file was built in. @throws UnsupportedError in an installed package */
 export function findRepository(): string {
-  const root = resolve(dirname(fileURLToPath(import.meta.url)), "../../..");
+  const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
   const needed = ["assembly/index.ts", "test/mutants", "node_modules/assemblyscript/package.json"];
   const missing = needed.find((path) => !existsSync(join(root, path)));
   if (missing === undefined) return root;

@@ -5,9 +5,9 @@
  * while the first allocates Y, from the very slabs that X is freed to; both free half of Y. Each
  * object carries a number while it is somebody's.
  */
-import type { JobContext } from "../../cpu/job.js";
-import { attachHeap, type Heap, type HeapHandle } from "../../heap/heap.js";
-import { describeFindings } from "../../workload/verify/finding.js";
+import type { JobContext } from "../cpu/job.js";
+import { attachHeap, type Heap, type HeapHandle } from "../heap/heap.js";
+import { describeFindings } from "../workload/verify/finding.js";
 
 export interface RaceArgs {
   readonly heap: HeapHandle;

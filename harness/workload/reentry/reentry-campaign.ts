@@ -3,11 +3,11 @@
  * CPU or on several.
  */
 import type { RestedHeap } from "../../heap/rested.js";
-import type { FoundFinding } from "../../workload/verify/finding.js";
-import { type FuzzOutcome, runSetup } from "./run.js";
-import { type FuzzSetup, flagsOf } from "./setup.js";
-import { type Tally, addTallies } from "./tally.js";
-import { FuzzWorkers } from "./workers.js";
+import type { FoundFinding } from "../verify/finding.js";
+import { type FuzzOutcome, runSetup } from "./reentry-run.js";
+import { type FuzzSetup, flagsOf } from "./reentry-setup.js";
+import { type Tally, addTallies } from "./reentry-tally.js";
+import { FuzzWorkers } from "./reentry-workers.js";
 
 export interface CampaignOptions {
   readonly setups: readonly FuzzSetup[];

@@ -2,9 +2,9 @@
  * Real threads as a hunter: two Workers at full speed on one heap, with a shadow of every object.
  * It meets what depends on two CPUs by chance, and often enough where the window is not tiny.
  */
-import { provideBuild } from "../../heap/load.js";
-import { runStress } from "../../workload/stress/stress-run.js";
-import { setupsOf } from "../../workload/stress/stress-setup.js";
+import { provideBuild } from "../heap/load.js";
+import { runStress } from "../workload/stress/stress-run.js";
+import { setupsOf } from "../workload/stress/stress-setup.js";
 import { type Hunter, timed } from "./hunter.js";
 
 export const stress: Hunter = {

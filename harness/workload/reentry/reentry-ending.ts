@@ -4,13 +4,13 @@
 import { readSlabinfo } from "../../heap/slabinfo.js";
 import { readStats } from "../../heap/stats.js";
 import type { StatItem } from "../../heap/stat-items.js";
-import { destroyCaches } from "./caches.js";
-import { describeFindings } from "../../workload/verify/finding.js";
-import type { FuzzCpu } from "./cpu.js";
-import { freeAt } from "./operations.js";
-import { removeGroup } from "./group.js";
-import type { FuzzSetup } from "./setup.js";
-import type { Stage } from "./stage.js";
+import { destroyCaches } from "./reentry-caches.js";
+import { describeFindings } from "../verify/finding.js";
+import type { FuzzCpu } from "./reentry-cpu.js";
+import { freeAt } from "./reentry-operations.js";
+import { removeGroup } from "./reentry-group.js";
+import type { FuzzSetup } from "./reentry-setup.js";
+import type { Stage } from "./reentry-stage.js";
 
 /** Every law of a heap at rest. Context: every CPU is outside its calls. */
 export function validateStage(stage: Stage, cpu: FuzzCpu): void {

@@ -3,10 +3,10 @@
  *
  * Started by child.ts, and over when nobody talks to it any more.
  */
-import { instrument } from "../instrument/instrument.js";
+import { instrument } from "../machine/instrument/instrument.js";
 import { MODEL, buildWasm } from "./builder.js";
 import { HUNTERS } from "./hunters.js";
-import type { Answer, HuntOrder, Order } from "./protocol.js";
+import type { Answer, HuntOrder, Order } from "./child-protocol.js";
 
 process.on("message", (order: Order) => void answer(order));
 process.on("disconnect", () => process.exit());

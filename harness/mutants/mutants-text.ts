@@ -2,12 +2,12 @@
  * What `slablab mutants` prints for people: a line per mutant, a line per hunter, and of each
  * survivor what it is and why it is believed to live.
  */
-import type { Hunter } from "../../machine/mutants/hunter.js";
-import type { Mutant } from "../../machine/mutants/mutant.js";
-import type { Shard } from "../../machine/shard.js";
+import type { Hunter } from "./hunter.js";
+import type { Mutant } from "./mutant.js";
+import type { Shard } from "../machine/shard.js";
 import type { MutantsDocument } from "./mutants-schema.js";
-import { title, wrap } from "../common/page.js";
-import { formatCount, renderTable } from "../common/table.js";
+import { title, wrap } from "../report/common/page.js";
+import { formatCount, renderTable } from "../report/common/table.js";
 
 type Row = MutantsDocument["mutants"][number];
 

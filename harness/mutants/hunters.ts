@@ -1,11 +1,11 @@
 /** The hunters, cheapest first. */
 import { explorer } from "./explorer.js";
-import { fuzz, fuzzWorkers } from "./fuzz.js";
+import { fuzz, fuzzWorkers } from "./fuzz-hunter.js";
 import type { Hunter } from "./hunter.js";
-import { race } from "./race.js";
+import { race } from "./race-hunter.js";
 import { smoke } from "./smoke.js";
-import { stress } from "./stress.js";
-import { unit } from "./unit.js";
+import { stress } from "./stress-hunter.js";
+import { unit } from "./unit-hunter.js";
 
 export const HUNTERS: readonly Hunter[] = [
   ...[smoke, unit, fuzz],

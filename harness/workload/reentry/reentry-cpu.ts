@@ -4,7 +4,7 @@
  * What the author of kmalloc_nolock() did to his patch: a hook at every unlock, and wherever a
  * lock is known to be held, that calls the nolock functions at random. Here every trace point is
  * one, and a hook may be hooked again. Half of the re-entries are flagged as NMI; the other half
- * are not, as a kprobe is not (operations.ts decides what is called).
+ * are not, as a kprobe is not (reentry-operations.ts decides what is called).
  *
  * A hook must not throw through the wasm's frames: what is found inside one is kept, nothing is
  * re-entered from then on, and it is thrown when the operation is over.
@@ -20,15 +20,11 @@ import {
 } from "../../heap/trace-events.js";
 import { lockdepReport } from "../../heap/lockdep-report.js";
 import { writeReport } from "../../heap/slab-report.js";
-import {
-  FindingError,
-  type FindingKind,
-  type FoundFinding,
-} from "../../workload/verify/finding.js";
-import { Objects, constructedWord } from "../../workload/verify/objects.js";
-import type { Stage } from "./stage.js";
-import { makeTally } from "./tally.js";
-import type { Xorshift } from "../../workload/verify/xorshift.js";
+import { FindingError, type FindingKind, type FoundFinding } from "../verify/finding.js";
+import { Objects, constructedWord } from "../verify/objects.js";
+import type { Stage } from "./reentry-stage.js";
+import { makeTally } from "./reentry-tally.js";
+import type { Xorshift } from "../verify/xorshift.js";
 
 /** No operation of this load passes as many: one that does has no end. */
 const EVENTS_MAX = 2_000_000;

@@ -4,8 +4,8 @@
  *
  * Objects of 16000 bytes lie two in a slab, of 8000 bytes four. `setup` is on CPU 0.
  */
-import type { ExploreOptions } from "../explore.js";
-import { SCENARIOS } from "../scenarios/named.js";
+import type { ExploreOptions } from "../machine/explore.js";
+import { SCENARIOS } from "../machine/scenarios/named.js";
 
 export interface Shape {
   readonly name: string;

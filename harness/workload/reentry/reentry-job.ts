@@ -6,17 +6,17 @@
  * while the first validates the heap and decides whether there is another section.
  */
 import type { JobContext } from "../../cpu/job.js";
-import { createCaches, useCaches } from "./caches.js";
+import { createCaches, useCaches } from "./reentry-caches.js";
 import { Rested } from "../../heap/rested.js";
-import { FuzzCpu } from "./cpu.js";
-import { drainAll, finish, freeAll, validateStage } from "./ending.js";
-import { Exchange } from "../../workload/verify/exchange.js";
-import { createGroup, joinGroup } from "./group.js";
-import { reenter, step } from "./operations.js";
-import { type FuzzSetup, streamOf } from "./setup.js";
-import { type Stage, type StageHandle, joinStage } from "./stage.js";
-import type { Tally } from "./tally.js";
-import { Xorshift } from "../../workload/verify/xorshift.js";
+import { FuzzCpu } from "./reentry-cpu.js";
+import { drainAll, finish, freeAll, validateStage } from "./reentry-ending.js";
+import { Exchange } from "../verify/exchange.js";
+import { createGroup, joinGroup } from "./reentry-group.js";
+import { reenter, step } from "./reentry-operations.js";
+import { type FuzzSetup, streamOf } from "./reentry-setup.js";
+import { type Stage, type StageHandle, joinStage } from "./reentry-stage.js";
+import type { Tally } from "./reentry-tally.js";
+import { Xorshift } from "../verify/xorshift.js";
 
 export interface ReentryArgs {
   readonly setup: FuzzSetup;

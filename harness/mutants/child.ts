@@ -3,7 +3,7 @@
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import type { Answer, Order } from "./protocol.js";
+import type { Answer, Order } from "./child-protocol.js";
 
 /** It did not answer in time and was ended, or it died in the middle of an order. */
 export class NoAnswerError extends Error {}

@@ -5,7 +5,7 @@
  * A hunter runs in a process of its own, which is ended when it does not come back: a defect may
  * well be an endless loop. So all it is given can be sent to another process.
  */
-import type { SiteTable } from "../instrument/sites.js";
+import type { SiteTable } from "../machine/instrument/sites.js";
 import type { Mutant } from "./mutant.js";
 
 /** A build of a mutant, or of the sources as they are. */

@@ -4,9 +4,9 @@
  * The load is the re-entry fuzz's at depth 0, with tasks, interrupts and NMIs; validated at its
  * end, everything given back, and nothing may be left.
  */
-import { runSetup } from "../reentry/run.js";
-import { type FuzzSetup, makeSetup } from "../reentry/setup.js";
-import { provideBuild } from "../../heap/load.js";
+import { runSetup } from "../workload/reentry/reentry-run.js";
+import { type FuzzSetup, makeSetup } from "../workload/reentry/reentry-setup.js";
+import { provideBuild } from "../heap/load.js";
 import { type Hunter, timed } from "./hunter.js";
 
 const OPERATIONS = 1500;

@@ -6,11 +6,11 @@
  * free to one slab, both defer to one list. Short episodes, each on a heap of its own, end with
  * nothing left.
  */
-import { JobError } from "../../cpu/job-error.js";
-import { type Pool, createPool } from "../../cpu/pool.js";
-import type { DeferArm } from "../../heap/constants.js";
-import { createHeap } from "../../heap/heap.js";
-import { provideBuild } from "../../heap/load.js";
+import { JobError } from "../cpu/job-error.js";
+import { type Pool, createPool } from "../cpu/pool.js";
+import type { DeferArm } from "../heap/constants.js";
+import { createHeap } from "../heap/heap.js";
+import { provideBuild } from "../heap/load.js";
 import { type HuntOptions, type Hunter, timed } from "./hunter.js";
 import type { RaceArgs } from "./race-job.js";
 
