@@ -96,6 +96,8 @@ describe("the tarball", () => {
     // Beside code: the sites of the instrumented builds.
     const kinds = files.filter((path) => !/\.(js|d\.ts|wasm|sites\.json)$/.test(path)).sort();
     expect(kinds).toEqual(papers);
+    // What hunts mutants needs the sources, which are not here.
+    expect(files.filter((path) => path.startsWith("dist/mutants/"))).toEqual([]);
   });
 
   test("holds every file that package.json names", () => {

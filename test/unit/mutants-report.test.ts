@@ -113,13 +113,17 @@ test("an installed package says in a sentence that it has no sources, with statu
   try {
     const installed = join(folder, "node_modules/slablab");
     mkdirSync(installed, { recursive: true });
+    const hunt = join(ROOT, "dist", "mutants");
     for (const part of ["dist", "package.json"]) {
-      cpSync(join(ROOT, part), join(installed, part), { recursive: true });
+      const filter = (path: string) => path !== hunt;
+      cpSync(join(ROOT, part), join(installed, part), { recursive: true, filter });
     }
     symlinkSync(join(ROOT, "node_modules"), join(installed, "node_modules"));
-    const { status, stdout, stderr } = await run(join(installed, "dist/cli/main.js"));
-    expect({ status, stdout }).toEqual({ status: 3, stdout: "" });
-    expect(stderr).toMatch(/expected assembly\/index\.ts in .*; clone the repository/);
+    for (const args of [[], ["--list"], ["--merge", "a.json"]]) {
+      const { status, stdout, stderr } = await run(join(installed, "dist/cli/main.js"), ...args);
+      expect({ status, stdout }).toEqual({ status: 3, stdout: "" });
+      expect(stderr).toMatch(/expected a clone of the repository, got an installed package.*clone/);
+    }
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -2,7 +2,9 @@
  * `slablab mutants`: plants one defect after the other in the allocator's sources, builds it, and
  * shows who notices. One that nobody notices is a hole in the tests.
  */
+import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import { fileURLToPath } from "node:url";
 import { type Command, Option } from "commander";
 import type { MutantsResults } from "../../mutants/mutants-campaign.js";
 import type { Mutant } from "../../mutants/mutant.js";
@@ -106,6 +108,7 @@ async function mutants(
   if (options.output !== undefined) {
     await checkWritable("--output", options.output, "mutants.json");
   }
+  checkInClone();
   if (options.merge !== undefined) return merge(options.merge, options);
   const { UnsupportedError } = await import("../../heap/errors.js");
   const { findRepository, loadMutants } = await import("../../mutants/mutant.js");
@@ -140,6 +143,15 @@ async function mutants(
     }),
   });
   return print({ ...report, environment: { ...report.environment } }, options);
+}
+
+/** The package has no sources to plant defects in, and so nothing that hunts them either. */
+function checkInClone(): void {
+  if (existsSync(fileURLToPath(new URL("../../mutants/mutant.js", import.meta.url)))) return;
+  throw new EnvironmentError(
+    "expected a clone of the repository, got an installed package, which has no sources to plant " +
+      'defects in; clone it, run "npm test" once and then "npx slablab mutants" there',
+  );
 }
 
 async function merge(files: readonly string[], options: MutantsOptions): Promise<ExitStatus> {
