@@ -8,6 +8,7 @@ import { Command, CommanderError } from "commander";
 import { packageVersion } from "../measure/common/environment.js";
 import { COMMANDS } from "./commands.js";
 import { CliError, EXIT, type ExitStatus } from "./common/exit.js";
+import { guardStreams, printResult } from "./common/result.js";
 
 /** Commands that the bare `slablab` offers to copy. */
 const OFFER_COUNT = 4;
@@ -21,6 +22,7 @@ function createProgram(): Command {
     .showHelpAfterError("(--help shows what is possible)")
     .exitOverride()
     .configureOutput({
+      writeOut: printResult,
       outputError: (text, write) => write(text.replace(/^error: /, "slablab: ")),
     });
   for (const command of COMMANDS) command.register(program);
@@ -30,7 +32,7 @@ function createProgram(): Command {
 async function main(args: readonly string[]): Promise<ExitStatus | undefined> {
   const program = createProgram();
   if (args.length === 0) {
-    process.stdout.write(welcome(program));
+    printResult(welcome(program));
     return EXIT.fine;
   }
   try {
@@ -65,11 +67,6 @@ function statusOf(error: unknown): ExitStatus {
   return EXIT.finding;
 }
 
-// `slablab bench | head` closes the pipe early: not a failure, and nothing more to write.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code === "EPIPE") process.exit(EXIT.fine);
-  throw error;
-});
-
+guardStreams();
 const status = await main(process.argv.slice(2));
 if (status !== undefined) process.exitCode = status;

@@ -48,12 +48,13 @@ function readSaved(name: string): BenchReport {
 }
 
 /** The same run, with times of another machine. */
-function rewrite(name: string, to: string, factor: number): void {
+function rewrite(name: string, to: string, factor: number, suffix = ""): void {
   const report = readSaved(name);
   for (const row of report.results.rows) {
     row.samples = row.samples.map((ns) => ns * factor);
     row.ns.median *= factor;
     row.mops.median /= factor;
+    row.name += suffix;
   }
   writeFileSync(saved(to), JSON.stringify(report));
 }
@@ -122,6 +123,11 @@ test(
     });
     expect(document.results.failed.length).toBe(6);
     expect((await slablab(files)).status).toBe(0);
+    rewrite("a", "others", 1, " of others");
+    const others = ["bench", "compare", saved("a"), saved("others"), "--fail-on", "mops:5%"];
+    const none = await slablab(others);
+    expect(none.stderr).toMatch(/^slablab: --fail-on: expected rows that can be judged by mops:5%/);
+    expect(none.status).toBe(2);
   },
   SLACK_MS,
 );

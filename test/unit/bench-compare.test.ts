@@ -6,6 +6,7 @@ import {
   type CompareSide,
   compareBenches,
   failSentence,
+  unjudgedSentence,
 } from "slablab/internal/measure/bench/bench-compare.js";
 import { formatFailOn, parseFailOn } from "slablab/internal/measure/bench/fail-on.js";
 import { compareTables } from "slablab/internal/report/bench/bench-compare-text.js";
@@ -93,6 +94,26 @@ test.each(["median", "p50", "p90", "mops"])("%s fails above its limit alone", (m
   expect(failSentence(failed)).toMatch(
     new RegExp(`^--fail-on: a limit was passed: larson fused x1 \\(${metric} (17|20) % worse`),
   );
+});
+
+const UNTOLD = { p50: 1, p90: null, p99: null, p99_9: null, p99_99: null };
+
+test.each<[string, CompareSide["rows"], CompareSide["rows"], string, string[]]>([
+  [
+    "no row in common",
+    [rowOf(1, { name: "a" })],
+    [rowOf(1, { name: "b" })],
+    "median:1%,p50:1%",
+    ["median:1%", "p50:1%"],
+  ],
+  ["too few chunks", [rowOf(1, { percentiles: UNTOLD })], [rowOf(1)], "p99:1%", ["p99:1%"]],
+  ["one of two", [rowOf(1, { percentiles: UNTOLD })], [rowOf(1)], "p50:1%,p99:1%", ["p99:1%"]],
+  ["each by one row", [rowOf(1), rowOf(1, { name: "new" })], [rowOf(1)], "p50:1%", []],
+])("a limit that no row could be judged by is said: %s", (_, a, b, limits, expected) => {
+  const options = { seed: SEED, failOn: parseFailOn(limits) };
+  const { failed, unjudged } = compareBenches(sideOf(...a), sideOf(...b), options);
+  expect([failed, unjudged]).toEqual([[], expected]);
+  expect(unjudgedSentence(unjudged)).toContain(expected.join(", "));
 });
 
 test("a percentile that was not measured is noted, not failed", () => {

@@ -105,7 +105,10 @@ test("stress refuses what cannot be", async () => {
     [["--percpu", "sheaf"], '--percpu: options.percpu: "sheaf"'],
     [["--build", "fast"], "Allowed choices are release, stats, debug, trace"],
     [["--duration", "0s"], "expected a duration above zero"],
-    [["--log", "/nowhere/a.log"], "--log: expected a file in a directory that can be written"],
+    [
+      ["--log", "/nowhere/a.log"],
+      "--log: expected a file that can be written, got /nowhere/a.log; make /nowhere",
+    ],
   ] as const) {
     const { status, stderr } = await slablab("stress", ...args);
     expect([status, stderr]).toEqual([2, expect.stringContaining(message)]);

@@ -141,7 +141,7 @@ test("what cannot be is refused with a sentence", async () => {
     [["slabinfo", "-s", "--snapshot", snapshot], 2, "-s: expected a live heap, got a snapshot"],
     [["slabinfo", "--load", "larsen"], 2, "Allowed choices are mixed, idle."],
     [["slabinfo", "--load", "mixed", "--snapshot", snapshot], 2, "cannot be used with"],
-    [["slabinfo", "--save-snapshot", join(missing, "x")], 3, "cannot save the snapshot: ENOENT"],
+    [["slabinfo", "--save-snapshot", join(missing, "x")], 2, "expected a file that can be written"],
     [["slabinfo", "kmalloc"], 2, "expected one that matches a whole name of kmalloc-96, "],
     [["slabinfo", "("], 2, 'expected a regular expression, got "("'],
     [["slabtop", "-d", "0"], 2, 'expected seconds above 0 and up to 86400, got "0"'],

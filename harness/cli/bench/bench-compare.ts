@@ -4,8 +4,10 @@ import type { CompareSide } from "../../measure/bench/bench-compare.js";
 import type { FailOn } from "../../measure/bench/fail-on.js";
 import type { BenchReport } from "../../report/bench/bench-schema.js";
 import { failOnOption } from "./bench-options.js";
-import { EXIT, type ExitStatus } from "../common/exit.js";
+import { gateStatus } from "./bench-gate.js";
+import type { ExitStatus } from "../common/exit.js";
 import { jsonOption, seedOption } from "../common/options.js";
+import { printResult } from "../common/result.js";
 
 interface CompareOptions {
   readonly failOn: readonly FailOn[];
@@ -51,13 +53,13 @@ async function compare(
     const parts = { command: "bench-compare", seed, parameters } as const;
     const results = comparisonDocument(comparison);
     const environment = readEnvironment();
-    process.stdout.write(serializeReport(createReport({ ...parts, environment, results })));
+    printResult(serializeReport(createReport({ ...parts, environment, results })));
   } else {
     const { compareTables } = await import("../../report/bench/bench-compare-text.js");
     const head = `A: ${before}\nB: ${after}\n\n`;
-    process.stdout.write(`${head}${compareTables(comparison)}\n`);
+    printResult(`${head}${compareTables(comparison)}\n`);
   }
-  return comparison.failed.length > 0 ? EXIT.finding : EXIT.fine;
+  return gateStatus(comparison);
 }
 
 function sideOf({ environment, parameters, results }: BenchReport): CompareSide {

@@ -1,8 +1,9 @@
 /** Files of `slablab bench`: what is saved, what is compared with, and whether they can be. */
-import { access, constants, mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type BenchReport, parseBenchReport } from "../../report/bench/bench-schema.js";
 import { UsageError } from "../common/exit.js";
+import { checkWritable } from "../common/output-file.js";
 
 const FOLDER = join(".slablab", "bench");
 
@@ -32,22 +33,6 @@ export async function readBench(flag: string, file: string, advice: string): Pro
   }
 }
 
-/** Say now, not after minutes, that a file could not be written. @throws UsageError */
-export async function checkWritable(flag: string, file: string): Promise<void> {
-  const folder = dirname(file);
-  const found = await stat(file).catch(() => null);
-  if (found?.isDirectory() === true) {
-    throw new UsageError(`${flag}: expected a file, got the directory ${file}; try ${file}/bench`);
-  }
-  try {
-    await access(found === null ? folder : file, constants.W_OK);
-  } catch {
-    throw new UsageError(
-      `${flag}: expected a file that can be written, got ${file}; make ${folder}, or try another`,
-    );
-  }
-}
-
 /** Make the folder of saved runs. @throws UsageError if that is not possible */
 export async function prepareSave(file: string): Promise<void> {
   try {
@@ -59,9 +44,5 @@ export async function prepareSave(file: string): Promise<void> {
         "try another working directory",
     );
   }
-  await checkWritable("--save", file);
-}
-
-export async function writeText(file: string, text: string): Promise<void> {
-  await writeFile(file, text);
+  await checkWritable("--save", file, "another.json");
 }

@@ -54,7 +54,10 @@ export function flavourOption(): Option {
 
 /** May be given several times, and have several limits. */
 export function failOnOption(): Option {
-  return new Option("--fail-on <limits>", "exit with 1 if a row is worse, such as p50:5%,mops:10%")
+  return new Option(
+    "--fail-on <limits>",
+    "exit with 1 if a row is worse, with 2 if none can be judged; such as p50:5%,mops:10%",
+  )
     .argParser((text, before: readonly FailOn[] = []) => {
       try {
         return [...before, ...parseFailOn(text)];

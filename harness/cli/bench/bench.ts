@@ -12,6 +12,7 @@ import type { Suite } from "../../measure/bench/bench-suites.js";
 import type { Environment } from "../../measure/common/environment.js";
 import type { BenchReport } from "../../report/bench/bench-schema.js";
 import { registerCompare } from "./bench-compare.js";
+import { gateStatus } from "./bench-gate.js";
 import { type BenchOptions, failOnOption, flavourOption, scaleOption } from "./bench-options.js";
 import { EXIT, type ExitStatus, UsageError, runInterruptible } from "../common/exit.js";
 import {
@@ -23,8 +24,10 @@ import {
   quietOption,
   seedOption,
 } from "../common/options.js";
+import { checkCopy, statusWith } from "../common/output-file.js";
 import { createProgress } from "../common/progress.js";
 import { type Kept, checkSnapshot, saveKept, snapshotOption } from "../common/snapshot-option.js";
+import { printResult } from "../common/result.js";
 
 /** Larger objects have no fast path. */
 const SIZE_MAX = 8192;
@@ -99,10 +102,9 @@ async function bench(
   const comparison = await compareWith(baseline, options, environment, results);
   const run = { suites, options, cpuCounts, environment, results, comparison };
   const { writeOutputs } = await import("./bench-output.js");
-  await writeOutputs(run);
-  await saveKept(options, kept);
-  const isBad = results.findings.length > 0 || (comparison?.failed.length ?? 0) > 0;
-  return isBad ? EXIT.finding : EXIT.fine;
+  const failures = [...(await writeOutputs(run)), await saveKept(options, kept)];
+  const gate = comparison === null ? EXIT.fine : await gateStatus(comparison);
+  return statusWith(results.findings.length > 0 ? EXIT.finding : gate, failures);
 }
 
 async function list(): Promise<ExitStatus> {
@@ -115,7 +117,7 @@ async function list(): Promise<ExitStatus> {
     const rows = kind === "micro" ? rowsOf(suite) : [];
     return { name, about, isDefault: chosen.has(suite), rows };
   });
-  process.stdout.write(`${benchListText(listed)}\n`);
+  printResult(`${benchListText(listed)}\n`);
   return EXIT.fine;
 }
 
@@ -171,14 +173,14 @@ async function checkFiles({
   baseline,
   failOn,
 }: BenchOptions): Promise<BenchReport | null> {
-  const { checkWritable, prepareSave, readBench, savedFile } = await import("./bench-files.js");
+  const { prepareSave, readBench, savedFile } = await import("./bench-files.js");
   if (failOn.length > 0 && baseline === undefined) {
     throw new UsageError(
       "--fail-on: expected --baseline NAME to compare with, got none; " +
         "save one with slablab bench --save NAME",
     );
   }
-  if (html !== undefined) await checkWritable("--html", html);
+  if (html !== undefined) await checkCopy("--html", html, "bench.html");
   if (save !== undefined) await prepareSave(savedFile("--save", save));
   if (baseline === undefined) return null;
   const advice = `save one with slablab bench --save ${baseline}`;

@@ -1,7 +1,7 @@
 /**
  * Where the tools that look at a heap get one: from a load that they run, or from a snapshot.
  */
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import {
   type Snapshot,
   SnapshotError,
@@ -17,6 +17,7 @@ import { HeapView } from "../../heap/view.js";
 import { createMixed, MIXED_CPUS, type MixedLoad } from "../../workload/mixed.js";
 import { EnvironmentError, UsageError } from "./exit.js";
 import { DEFAULT_LOAD, DEFAULT_OPS, type SourceOptions } from "./heap-source-options.js";
+import { writeOutput } from "./output-file.js";
 
 const MAXIMUM_BYTES = 64 * 2 ** 20;
 
@@ -85,16 +86,13 @@ async function readSnapshot(path: string): Promise<Snapshot> {
   }
 }
 
-/** Write a snapshot of a heap at rest. @throws EnvironmentError if the file cannot be written */
+/** Write a snapshot of a heap at rest. @returns why it could not be written, or null */
 export async function saveSnapshot(
+  option: string,
   path: string,
   { memory, view }: Pick<LookedAt, "memory" | "view">,
-): Promise<void> {
-  try {
-    await writeFile(path, await encodeSnapshot(takeSnapshot(memory, view)));
-  } catch (error) {
-    throw new EnvironmentError(`cannot save the snapshot: ${messageOf(error)}; try another path`);
-  }
+): Promise<string | null> {
+  return writeOutput(option, path, await encodeSnapshot(takeSnapshot(memory, view)));
 }
 
 function messageOf(error: unknown): string {

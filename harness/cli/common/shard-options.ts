@@ -1,8 +1,10 @@
 /** `--shard`, `--merge` and `--output`, which mean the same in every campaign; and their files. */
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { InvalidArgumentError, Option } from "commander";
 import { type Shard, SHARDS_MAX, parseShard } from "../../machine/shard.js";
 import { UsageError } from "./exit.js";
+import { writeOutput } from "./output-file.js";
+import { printResult } from "./result.js";
 
 /** `--shard i/n`: from 0, as JOB_COMPLETION_INDEX and most Slurm arrays count. */
 export function shardOption(): Option {
@@ -88,11 +90,20 @@ export function refuseBeside(merge: string, others: Readonly<Record<string, unkn
   }
 }
 
-/** Where the document goes: to a file if there is one, to standard output if that is asked for. */
+interface DocumentOptions {
+  readonly output?: string | undefined;
+  readonly json: boolean;
+}
+
+/**
+ * Print the result, as the document or as text, then write the document to `--output`, if there
+ * is one. @returns why it could not be written, or null
+ */
 export async function writeDocument(
-  text: () => string,
-  { output, json }: { readonly output?: string | undefined; readonly json: boolean },
-): Promise<void> {
-  if (output !== undefined) await writeFile(output, text());
-  if (json) process.stdout.write(text());
+  document: string,
+  text: () => Promise<string>,
+  { output, json }: DocumentOptions,
+): Promise<string | null> {
+  printResult(json ? document : await text());
+  return output === undefined ? null : writeOutput("--output", output, document);
 }

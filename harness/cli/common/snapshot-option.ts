@@ -37,17 +37,19 @@ interface SaveOptions {
 
 /**
  * Save what was kept, if it was asked for: after the results, which a full disk must not take
- * along. @param kept null: no heap came to rest. @throws EnvironmentError if it cannot be written
+ * along. @param kept null: no heap came to rest. @returns why it could not be written, or null
  */
-export async function saveKept(options: SaveOptions, kept: Kept | null): Promise<void> {
+export async function saveKept(options: SaveOptions, kept: Kept | null): Promise<string | null> {
   const { snapshot, json, quiet } = options;
-  if (snapshot === undefined) return;
+  if (snapshot === undefined) return null;
   if (kept === null) {
     console.error("slablab: no snapshot: the run ended before its heap first came to rest");
-    return;
+    return null;
   }
   const { saveSnapshot } = await import("./heap-source.js");
-  await saveSnapshot(snapshot, kept.heap);
-  if (json || quiet) return;
-  console.error(`heap of ${kept.of}: npx slablab slabinfo --snapshot ${snapshot}`);
+  const failure = await saveSnapshot("--snapshot", snapshot, kept.heap);
+  if (failure === null && !json && !quiet) {
+    console.error(`heap of ${kept.of}: npx slablab slabinfo --snapshot ${snapshot}`);
+  }
+  return failure;
 }

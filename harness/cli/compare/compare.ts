@@ -28,8 +28,10 @@ import {
   quietOption,
   seedOption,
 } from "../common/options.js";
+import { statusWith } from "../common/output-file.js";
 import { createProgress } from "../common/progress.js";
 import { checkSnapshot, saveKept, snapshotOption } from "../common/snapshot-option.js";
+import { printResult } from "../common/result.js";
 
 export function register(program: Command): void {
   program
@@ -100,17 +102,18 @@ async function compare(options: CompareOptions, signal: AbortSignal): Promise<Ex
     const parts = { command: "compare", environment, seed: options.seed } as const;
     const echoed = compareParameters(parameters, measured.plan);
     const report = createReport({ ...parts, parameters: echoed, results });
-    process.stdout.write(serializeReport(report));
+    printResult(serializeReport(report));
   } else {
     const { compareText } = await import("../../report/compare/compare-text.js");
     const head = describeEnvironment(environment, options.seed);
-    process.stdout.write(compareText(parameters, results, head));
+    printResult(compareText(parameters, results, head));
   }
   const { heap } = measured;
-  await saveKept(options, heap && { heap, of: `the arm ${parameters.arms.at(-1)}` });
-  if (results.findings.length > 0) return EXIT.finding;
-  if (results.rounds === 0 && !results.interrupted) throw new EnvironmentError(TOO_BUSY);
-  return EXIT.fine;
+  const of = `the arm ${parameters.arms.at(-1)}`;
+  const failures = [await saveKept(options, heap && { heap, of })];
+  if (results.findings.length > 0) return statusWith(EXIT.finding, failures);
+  if (results.rounds === 0 && !results.interrupted) failures.push(TOO_BUSY);
+  return statusWith(EXIT.fine, failures);
 }
 
 const PROGRESS_STEPS = 1000;

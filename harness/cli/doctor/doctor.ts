@@ -10,6 +10,7 @@ import { createReport, serializeReport } from "../../report/common/json.js";
 import { renderTable } from "../../report/common/table.js";
 import { EXIT, type ExitStatus } from "../common/exit.js";
 import { DEFAULT_SEED, jsonOption } from "../common/options.js";
+import { printResult } from "../common/result.js";
 
 /** What was looked at: `fails` makes the exit status 3, `warns` only costs something. */
 interface Checkup {
@@ -36,11 +37,11 @@ function doctor(isJson: boolean): ExitStatus {
   if (isJson) {
     const parts = { command: "doctor", environment, seed: DEFAULT_SEED } as const;
     const report = createReport({ ...parts, parameters: {}, results: { checkups } });
-    process.stdout.write(serializeReport(report));
+    printResult(serializeReport(report));
   } else {
     const head = ["check", "", "found", "advice"];
     const rows = checkups.map(({ name, verdict, found, advice }) => [name, verdict, found, advice]);
-    process.stdout.write(`${renderTable({ head, rows })}\n`);
+    printResult(`${renderTable({ head, rows })}\n`);
   }
   const isAble = checkups.every(({ verdict }) => verdict !== "fails");
   return isAble ? EXIT.fine : EXIT.environment;

@@ -8,9 +8,10 @@ import type { NamedScenario } from "../../machine/scenarios/named.js";
 import type { ExploreReport } from "../../report/explore/explore-schema.js";
 import { EXIT, type ExitStatus, UsageError, runInterruptible } from "../common/exit.js";
 import { type Options, addOptions, overrides, parametersOf } from "./explore-options.js";
-import { checkWritable } from "../common/output-file.js";
+import { checkCopy, statusWith } from "../common/output-file.js";
 import { createProgress } from "../common/progress.js";
 import { readDocuments, refuseBeside, writeDocument } from "../common/shard-options.js";
+import { printResult } from "../common/result.js";
 
 const SCHEMA = "slablab/explore/v1";
 const BENCH_MS = 3000;
@@ -50,7 +51,7 @@ async function run(
   if (options.list) return list();
   check(name, options);
   if (options.output !== undefined) {
-    await checkWritable("--output", options.output, "explore.json");
+    await checkCopy("--output", options.output, "explore.json");
   }
   if (options.merge !== undefined) return merge(options.merge, options);
   const { runCampaign } = await import("../../machine/campaign.js");
@@ -120,15 +121,17 @@ async function planFor(name: string | undefined, options: Options): Promise<Plan
 async function list(): Promise<ExitStatus> {
   const { SCENARIOS } = await import("../../machine/scenarios/named.js");
   const { FAMILIES, programsOf } = await import("../../machine/scenarios/generated.js");
-  for (const { name, about, text } of SCENARIOS) console.log(`${name}: ${about}\n  ${text}`);
-  console.log();
-  for (const each of FAMILIES) {
+  const named = SCENARIOS.map(({ name, about, text }) => `${name}: ${about}\n  ${text}`);
+  const generated = FAMILIES.map((each) => {
     const { count, family } = programsOf(each);
     const last = (count - 1).toLocaleString("en-US", { useGrouping: false });
-    console.log(`${each}-0 .. ${each}-${last}: ${family.about}`);
-    console.log(`  ${count.toLocaleString("en-US")} generated programs, such as`);
-    console.log(`  ${programsOf(each).at(count >>> 1).text}`);
-  }
+    return [
+      `${each}-0 .. ${each}-${last}: ${family.about}`,
+      `  ${count.toLocaleString("en-US")} generated programs, such as`,
+      `  ${programsOf(each).at(count >>> 1).text}`,
+    ].join("\n");
+  });
+  printResult([...named, "", ...generated, ""].join("\n"));
   return EXIT.fine;
 }
 
@@ -175,12 +178,12 @@ async function print(report: ExploreReport, options: Options): Promise<ExitStatu
   const { hasFinding } = await import("../../report/explore/explore-schema.js");
   const { serializeReport } = await import("../../report/common/json.js");
   const { results, parameters, seed } = report;
-  await writeDocument(() => serializeReport(report as never), options);
-  if (!options.json) {
+  const text = async () => {
     const { exploreText } = await import("../../report/explore/explore-text.js");
     const { describeEnvironment } = await import("../../measure/common/environment.js");
     const head = describeEnvironment(report.environment as never, seed);
-    process.stdout.write(exploreText(results, head, parameters.shard));
-  }
-  return hasFinding(results) ? EXIT.finding : EXIT.fine;
+    return exploreText(results, head, parameters.shard);
+  };
+  const failure = await writeDocument(serializeReport(report as never), text, options);
+  return statusWith(hasFinding(results) ? EXIT.finding : EXIT.fine, [failure]);
 }

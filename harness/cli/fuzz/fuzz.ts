@@ -17,8 +17,10 @@ import {
   slabDebugOption,
 } from "./fuzz-options.js";
 import { cpusListOption, jsonOption, quietOption, seedOption } from "../common/options.js";
+import { statusWith } from "../common/output-file.js";
 import { createProgress } from "../common/progress.js";
 import { checkSnapshot, saveKept, snapshotOption } from "../common/snapshot-option.js";
+import { printResult } from "../common/result.js";
 
 export function register(program: Command): void {
   program
@@ -86,9 +88,9 @@ async function fuzz(options: FuzzOptions, signal: AbortSignal): Promise<ExitStat
   }
   await print(options, length, results);
   const { heap } = results;
-  await saveKept(options, heap && { heap, of: nameOf(heap.setup) });
+  const failure = await saveKept(options, heap && { heap, of: nameOf(heap.setup) });
   const hasFinding = results.rows.some(({ findings }) => findings.length > 0);
-  return hasFinding ? EXIT.finding : EXIT.fine;
+  return statusWith(hasFinding ? EXIT.finding : EXIT.fine, [failure]);
 }
 
 const PROGRESS_STEPS = 1000;
@@ -117,11 +119,9 @@ async function print(
     const { fuzzResults } = await import("../../report/fuzz/fuzz-schema.js");
     const parameters = { cpus: [...cpus], arm, depth, durationMs, operations };
     const parts = { command: "fuzz", environment, seed, parameters } as const;
-    process.stdout.write(
-      serializeReport(createReport({ ...parts, results: fuzzResults(results) })),
-    );
+    printResult(serializeReport(createReport({ ...parts, results: fuzzResults(results) })));
     return;
   }
   const { fuzzText } = await import("../../report/fuzz/fuzz-text.js");
-  process.stdout.write(fuzzText(results, describeEnvironment(environment, seed)));
+  printResult(fuzzText(results, describeEnvironment(environment, seed)));
 }

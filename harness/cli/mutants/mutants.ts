@@ -24,7 +24,7 @@ import {
   quietOption,
   seedOption,
 } from "../common/options.js";
-import { checkWritable } from "../common/output-file.js";
+import { checkCopy, statusWith } from "../common/output-file.js";
 import { createProgress } from "../common/progress.js";
 import {
   mergeOption,
@@ -34,6 +34,7 @@ import {
   shardOption,
   writeDocument,
 } from "../common/shard-options.js";
+import { printResult } from "../common/result.js";
 
 interface MutantsOptions {
   readonly list: boolean;
@@ -106,7 +107,7 @@ async function mutants(
     refuseBeside("--merge", { "a filter": filter, "--list": list, "--shard": shard });
   }
   if (options.output !== undefined) {
-    await checkWritable("--output", options.output, "mutants.json");
+    await checkCopy("--output", options.output, "mutants.json");
   }
   checkInClone();
   if (options.merge !== undefined) return merge(options.merge, options);
@@ -122,7 +123,7 @@ async function mutants(
   const chosen = choose(await loadMutants(root), filter);
   if (options.list) {
     const { mutantsList } = await import("../../mutants/mutants-text.js");
-    process.stdout.write(mutantsList(chosen));
+    printResult(mutantsList(chosen));
     return EXIT.fine;
   }
   const { isOfShard } = await import("../../machine/shard.js");
@@ -203,13 +204,13 @@ async function hunt(
 async function print(report: MutantsReport, options: MutantsOptions): Promise<ExitStatus> {
   const { serializeReport } = await import("../../report/common/json.js");
   const { results, parameters, seed } = report;
-  await writeDocument(() => serializeReport(report as never), options);
-  if (!options.json) {
+  const text = async () => {
     const { HUNTERS } = await import("../../mutants/hunters.js");
     const { mutantsText } = await import("../../mutants/mutants-text.js");
     const { describeEnvironment } = await import("../../measure/common/environment.js");
     const head = describeEnvironment(report.environment as never, seed);
-    process.stdout.write(mutantsText(results, HUNTERS, head, parameters.shard));
-  }
-  return results.survivors.length > 0 ? EXIT.finding : EXIT.fine;
+    return mutantsText(results, HUNTERS, head, parameters.shard);
+  };
+  const failure = await writeDocument(serializeReport(report as never), text, options);
+  return statusWith(results.survivors.length > 0 ? EXIT.finding : EXIT.fine, [failure]);
 }

@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import type { ExploreFinding } from "../../machine/explore.js";
 import { EXIT, type ExitStatus, UsageError } from "../common/exit.js";
 import { parseInteger } from "../common/options.js";
+import { printResult } from "../common/result.js";
 
 interface Options {
   readonly full: boolean;
@@ -51,12 +52,11 @@ async function run(text: string, { full, context }: Options): Promise<ExitStatus
       fibres: tasks.length,
       context: full ? Number.POSITIVE_INFINITY : context,
     });
-    console.log(lines.join("\n"));
     const end =
       finding === null
         ? `no finding in ${steps} accesses`
         : `${finding.kind}: ${finding.message}, in ${finding.operation}(), ${where(finding)}`;
-    console.log(`\n${end}`);
+    printResult([...lines, "", end, ""].join("\n"));
     return finding === null ? EXIT.fine : EXIT.finding;
   } catch (error) {
     if (error instanceof ScheduleError) throw new UsageError(`replay: ${error.message}`);

@@ -18,6 +18,8 @@ import {
   saveSnapshotOption,
 } from "../common/heap-source-options.js";
 import { jsonOption, parseInteger, seedOption } from "../common/options.js";
+import { checkWritable, statusWith } from "../common/output-file.js";
+import { printResult } from "../common/result.js";
 
 interface SlabinfoOptions extends SourceOptions {
   readonly aliases: boolean;
@@ -109,6 +111,8 @@ async function slabinfo(
       "-s: expected a live heap, got a snapshot, which cannot change; leave --snapshot or -s out",
     );
   }
+  const { saveSnapshot: file } = options;
+  if (file !== undefined) await checkWritable("--save-snapshot", file, "heap.snapshot");
   const { openSource, saveSnapshot } = await import("../common/heap-source.js");
   const { readSlabCaches } = await import("../../report/slabinfo/slabinfo-caches.js");
   const { sortCaches } = await import("../../report/slabinfo/slabinfo-lines.js");
@@ -118,24 +122,30 @@ async function slabinfo(
   const findings = options.validate ? validate(source.view) : null;
   const counts = source.view.table.build.counts;
   const all = readSlabCaches(source.view);
-  if (options.saveSnapshot !== undefined) await saveSnapshot(options.saveSnapshot, source);
   const caches = sortCaches(select(all, pattern), sortOf(options));
   const status = findings !== null && findings.length > 0 ? EXIT.finding : EXIT.fine;
-  if (options.json) {
-    await printJson({ caches, counts, shrunk, findings }, options);
-    return status;
-  }
+  await print({ caches, counts, shrunk, findings }, all.length, options);
+  if (file === undefined) return status;
+  return statusWith(status, [await saveSnapshot("--save-snapshot", file, source)]);
+}
+
+async function print(
+  outcome: SlabinfoOutcome,
+  cacheCount: number,
+  options: SlabinfoOptions,
+): Promise<void> {
+  if (options.json) return printJson(outcome, options);
+  const { caches, counts, shrunk, findings } = outcome;
   if (shrunk !== null) console.error(`slabs given back: ${shrunk}`);
   if (!counts && (options.displayActive || options.activity || options.report)) {
     console.error("the build of this heap does not count fast paths: they read as 0");
   }
   if (findings !== null) {
-    process.stdout.write(validateText(findings, all.length));
-    if (!asksForPage(options)) return status;
+    printResult(validateText(findings, cacheCount));
+    if (!asksForPage(options)) return;
   }
   const { slabinfoText } = await import("../../report/slabinfo/slabinfo-text.js");
-  process.stdout.write(slabinfoText(caches, layoutOf(options)));
-  return status;
+  printResult(slabinfoText(caches, layoutOf(options)));
 }
 
 function select(caches: readonly SlabCache[], pattern: RegExp | undefined): readonly SlabCache[] {
@@ -202,5 +212,5 @@ async function printJson(outcome: SlabinfoOutcome, options: SlabinfoOptions): Pr
     },
     results: slabinfoResults(outcome),
   });
-  process.stdout.write(serializeReport(report));
+  printResult(serializeReport(report));
 }

@@ -13,6 +13,7 @@ import {
   readSnapshotOption,
 } from "../common/heap-source-options.js";
 import { seedOption } from "../common/options.js";
+import { printResult } from "../common/result.js";
 
 interface SlabtopOptions extends SourceOptions {
   /** Milliseconds. */
@@ -76,7 +77,7 @@ async function slabtop(options: SlabtopOptions): Promise<ExitStatus> {
   const isLive = !options.once && process.stdout.isTTY && process.stdin.isTTY;
   if (isLive) return live(source, options);
   const lines = await screenLines(source, options.sort);
-  process.stdout.write(`${lines.join("\n")}\n`);
+  printResult(`${lines.join("\n")}\n`);
   return EXIT.fine;
 }
 

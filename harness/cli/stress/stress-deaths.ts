@@ -2,6 +2,7 @@
 import type { StressSetup } from "../../workload/stress/stress-setup.js";
 import { EXIT, type ExitStatus } from "../common/exit.js";
 import { createProgress } from "../common/progress.js";
+import { printResult } from "../common/result.js";
 
 /** What the command line says. */
 export interface KillOptions {
@@ -49,14 +50,12 @@ async function print(
   const { cpus, arm, percpu, build, seed, duration: durationMs } = options;
   if (!options.json) {
     const { deathsText } = await import("../../report/stress/deaths-text.js");
-    process.stdout.write(deathsText(results, describeEnvironment(environment, seed)));
+    printResult(deathsText(results, describeEnvironment(environment, seed)));
     return;
   }
   const { createReport, serializeReport } = await import("../../report/common/json.js");
   const { deathsResults } = await import("../../report/stress/deaths-schema.js");
   const parameters = { cpus, arm, percpu, build, durationMs };
   const parts = { command: "stress-kill", environment, seed, parameters } as const;
-  process.stdout.write(
-    serializeReport(createReport({ ...parts, results: deathsResults(results) })),
-  );
+  printResult(serializeReport(createReport({ ...parts, results: deathsResults(results) })));
 }

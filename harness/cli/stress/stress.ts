@@ -21,8 +21,10 @@ import {
   quietOption,
   seedOption,
 } from "../common/options.js";
+import { checkWritable, statusWith, writeOutput } from "../common/output-file.js";
 import { createProgress } from "../common/progress.js";
 import { checkSnapshot, saveKept, snapshotOption } from "../common/snapshot-option.js";
+import { printResult } from "../common/result.js";
 
 interface StressCliOptions {
   readonly cpus: number;
@@ -87,7 +89,7 @@ async function stress(options: StressCliOptions, signal: AbortSignal): Promise<E
   if (cpus > STRESS_CPUS_MAX) {
     throw new UsageError(`--cpus: expected 1..${STRESS_CPUS_MAX} CPUs, got ${cpus}; try 4`);
   }
-  await checkLog(options.log);
+  if (options.log !== undefined) await checkWritable("--log", options.log, "stress.log");
   await checkSnapshot(options.snapshot);
   refuseWithKill(options);
   const setups = setupsOf(arm === "all" ? null : arm, { build, percpu, cpus });
@@ -119,8 +121,9 @@ async function stress(options: StressCliOptions, signal: AbortSignal): Promise<E
   const log = await writeLog(options, results);
   await print(options, results, log);
   const { heap = null } = results;
-  await saveKept(options, heap && { heap, of: `the arm ${heap.setup.arm}` });
-  return results.rows.some(({ finding }) => finding !== null) ? EXIT.finding : EXIT.fine;
+  const failure = await saveKept(options, heap && { heap, of: `the arm ${heap.setup.arm}` });
+  const hasFinding = results.rows.some(({ finding }) => finding !== null);
+  return statusWith(hasFinding ? EXIT.finding : EXIT.fine, [failure]);
 }
 
 /** @throws UsageError for what a stress of deaths does not write */
@@ -130,25 +133,6 @@ function refuseWithKill({ kill, log, snapshot }: StressCliOptions): void {
   throw new UsageError(`${name}: expected a stress without --kill, got one with it; leave one out`);
 }
 
-/** Say now, not after minutes, that a log could not be written. */
-async function checkLog(file: string | undefined): Promise<void> {
-  if (file === undefined) return;
-  const { dirname } = await import("node:path");
-  const { access, constants, stat } = await import("node:fs/promises");
-  const directory = dirname(file);
-  try {
-    await access(directory, constants.W_OK);
-  } catch {
-    throw new UsageError(
-      `--log: expected a file in a directory that can be written, got ${file}; ` +
-        `make ${directory}, or leave --log out`,
-    );
-  }
-  const found = await stat(file).catch(() => null);
-  if (found?.isDirectory() !== true) return;
-  throw new UsageError(`--log: expected a file, got the directory ${file}; try ${file}/stress.log`);
-}
-
 /** Write what every CPU did last before each finding. @returns the file, or null: no finding */
 async function writeLog(
   { log, seed }: StressCliOptions,
@@ -156,19 +140,14 @@ async function writeLog(
 ): Promise<string | null> {
   const texts = rows.flatMap(({ finding }) => (finding === null ? [] : [finding.log]));
   if (texts.length === 0) return null;
-  const { mkdir, writeFile } = await import("node:fs/promises");
+  const { mkdir } = await import("node:fs/promises");
   const file = log ?? `.slablab/stress-0x${seed.toString(16)}-${process.pid}.log`;
-  try {
-    if (log === undefined) await mkdir(".slablab", { recursive: true });
-    await writeFile(file, texts.join("\n"));
-    return file;
-  } catch (error) {
-    // The finding is more important than its log.
-    const reason = error instanceof Error ? error.message : String(error);
-    console.error(`slablab: the log could not be written (${reason}); it follows\n`);
-    console.error(texts.join("\n"));
-    return null;
-  }
+  // If there can be no folder, the file cannot be written, which says why.
+  if (log === undefined) await mkdir(".slablab", { recursive: true }).catch(() => undefined);
+  const failure = await writeOutput("--log", file, texts.join("\n"));
+  if (failure === null) return file;
+  console.error(`slablab: ${failure}; the log follows\n\n${texts.join("\n")}`);
+  return null;
 }
 
 async function print(
@@ -187,9 +166,9 @@ async function print(
     const parameters = { cpus, arm, percpu, build, durationMs };
     const parts = { command: "stress", environment, seed, parameters } as const;
     const document = createReport({ ...parts, results: stressResults(results, log) });
-    process.stdout.write(serializeReport(document));
+    printResult(serializeReport(document));
     return;
   }
   const { stressText } = await import("../../report/stress/stress-text.js");
-  process.stdout.write(stressText(results, log, describeEnvironment(environment, seed)));
+  printResult(stressText(results, log, describeEnvironment(environment, seed)));
 }

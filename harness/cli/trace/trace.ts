@@ -7,13 +7,7 @@ import { DEFER_ARMS, type DeferArm } from "../../heap/constants.js";
 import type { TraceFiles } from "../../report/trace/trace-schema.js";
 import { TRACE_LOADS, type TraceLoad } from "../../workload/trace/trace-loads.js";
 import type { TraceOutcome } from "../../workload/trace/trace-run.js";
-import {
-  EXIT,
-  EnvironmentError,
-  type ExitStatus,
-  UsageError,
-  runInterruptible,
-} from "../common/exit.js";
+import { EXIT, type ExitStatus, UsageError, runInterruptible } from "../common/exit.js";
 import {
   cpusOption,
   durationOption,
@@ -22,8 +16,9 @@ import {
   quietOption,
   seedOption,
 } from "../common/options.js";
-import { checkWritable } from "../common/output-file.js";
+import { checkWritable, statusWith, writeOutput } from "../common/output-file.js";
 import { checkSnapshot, snapshotOption } from "../common/snapshot-option.js";
+import { printResult } from "../common/result.js";
 
 interface TraceCliOptions {
   readonly load: TraceLoad;
@@ -97,16 +92,16 @@ async function trace(options: TraceCliOptions, signal: AbortSignal): Promise<Exi
     console.error(`tracing the load ${load} in the arm ${arm} on ${workers}: ${durationMs} ms`);
   }
   const outcome = await runTrace({ load, arm, cpus, seed, durationMs, events, signal });
-  const written = await writeTrace(options, outcome);
-  if (options.snapshot !== undefined && outcome.failure === null) {
-    const { saveSnapshot } = await import("../common/heap-source.js");
-    const { heap, view } = outcome;
-    await saveSnapshot(options.snapshot, { memory: heap.handle.memory.buffer, view });
-  }
-  const snapshot = outcome.failure === null ? (options.snapshot ?? null) : null;
-  await print(options, outcome, { file: out, events: written, snapshot });
+  // The result says where these are, so they come before it, and a failure after it.
+  const trace = await writeTrace(options, outcome);
+  const heap = await writeHeap(options.snapshot, outcome);
+  await print(options, outcome, {
+    file: trace.failure === null ? out : null,
+    events: trace.events,
+    snapshot: heap.file,
+  });
   const isBad = outcome.findings.length > 0 || outcome.failure !== null;
-  return isBad ? EXIT.finding : EXIT.fine;
+  return statusWith(isBad ? EXIT.finding : EXIT.fine, [trace.failure, heap.failure]);
 }
 
 function checkBounds({ cpus, events }: TraceCliOptions): void {
@@ -121,22 +116,27 @@ function checkBounds({ cpus, events }: TraceCliOptions): void {
   );
 }
 
-/** @returns events in the file */
 async function writeTrace(
   { out, load, arm, seed }: TraceCliOptions,
   outcome: TraceOutcome,
-): Promise<number> {
+): Promise<{ events: number; failure: string | null }> {
   const { chromeEvents, traceFile } = await import("../../report/trace/trace-events.js");
-  const { writeFile } = await import("node:fs/promises");
   const events = chromeEvents(outcome);
   const { interrupted } = outcome;
-  try {
-    await writeFile(out, traceFile(events, { load, arm, seed, interrupted }));
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new EnvironmentError(`cannot write the trace: ${reason}; try another --out`);
-  }
-  return events.length;
+  const text = traceFile(events, { load, arm, seed, interrupted });
+  return { events: events.length, failure: await writeOutput("--out", out, text) };
+}
+
+/** @returns the file, null if there is none: not asked for, no heap at rest, or a failure */
+async function writeHeap(
+  snapshot: string | undefined,
+  { failure: wasCutShort, heap, view }: TraceOutcome,
+): Promise<{ file: string | null; failure: string | null }> {
+  if (snapshot === undefined || wasCutShort !== null) return { file: null, failure: null };
+  const { saveSnapshot } = await import("../common/heap-source.js");
+  const { buffer: memory } = heap.handle.memory;
+  const failure = await saveSnapshot("--snapshot", snapshot, { memory, view });
+  return { file: failure === null ? snapshot : null, failure };
 }
 
 async function print(
@@ -155,9 +155,9 @@ async function print(
     const { createReport, serializeReport } = await import("../../report/common/json.js");
     const parameters = { load, cpus, arm, durationMs, events };
     const parts = { command: "trace", environment, seed, parameters } as const;
-    process.stdout.write(serializeReport(createReport({ ...parts, results })));
+    printResult(serializeReport(createReport({ ...parts, results })));
     return;
   }
   const { traceText } = await import("../../report/trace/trace-text.js");
-  process.stdout.write(traceText(results, describeEnvironment(environment, seed)));
+  printResult(traceText(results, describeEnvironment(environment, seed)));
 }

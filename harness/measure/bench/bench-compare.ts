@@ -7,7 +7,7 @@
  */
 import type { BenchRow } from "./bench-row.js";
 import { rowKey } from "./bench-row.js";
-import { type FailMetric, type FailOn, metricName } from "./fail-on.js";
+import { type FailMetric, type FailOn, formatFailOn, metricName } from "./fail-on.js";
 import { mannWhitney } from "../common/mann-whitney.js";
 import { type Estimate, estimateRatioOfMedians } from "../common/statistics.js";
 
@@ -43,6 +43,8 @@ export interface FailedRow {
 export interface Comparison {
   readonly rows: readonly ComparedRow[];
   readonly failed: readonly FailedRow[];
+  /** Limits that not one row could be judged by: they say nothing, which is not "fine". */
+  readonly unjudged: readonly string[];
   /** Where the environments differ, and limits that could not be judged. */
   readonly notes: readonly string[];
 }
@@ -72,14 +74,19 @@ export function compareBenches(
     const old = before.get(rowKey(row));
     return old === undefined ? [] : [{ old, row }];
   });
-  const judged = both.flatMap(({ old, row }) =>
-    options.failOn.map((each) => judge(old, row, each)),
-  );
+  const limits = options.failOn.map((limit) => {
+    const judged = both.map(({ old, row }) => judge(old, row, limit));
+    return { text: formatFailOn(limit), judged };
+  });
+  const judged = both.flatMap((_, at) => limits.flatMap((limit) => limit.judged[at] ?? []));
+  const isUnjudged = ({ judged }: (typeof limits)[number]) =>
+    judged.every(({ note }) => note !== undefined);
   const notes = differences(a, b);
   if (both.length === 0) notes.push("no row is in both: nothing was compared");
   return {
     rows: [...rows, ...missing],
     failed: judged.flatMap(({ failed }) => failed ?? []),
+    unjudged: limits.filter(isUnjudged).map(({ text }) => text),
     notes: [...notes, ...judged.flatMap(({ note }) => note ?? [])],
   };
 }
@@ -151,6 +158,15 @@ export function failSentence(failed: readonly FailedRow[]): string {
   });
   const limits = failed.length === 1 ? "a limit was" : `${failed.length} limits were`;
   return `--fail-on: ${limits} passed: ${rows.join("; ")}.`;
+}
+
+/** One sentence on limits that no row could be judged by; empty: there is none. */
+export function unjudgedSentence(unjudged: readonly string[]): string {
+  if (unjudged.length === 0) return "";
+  return (
+    `--fail-on: expected rows that can be judged by ${unjudged.join(", ")}, got none; try files ` +
+    "with rows of the same names, another metric such as median, or a longer --duration"
+  );
 }
 
 /** What of the environment makes times differ by itself. */

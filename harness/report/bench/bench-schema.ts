@@ -105,6 +105,10 @@ const comparison = v.object({
     ),
     "limits of --fail-on that were passed",
   ),
+  unjudged: described(
+    v.optional(v.array(v.string()), []),
+    "limits of --fail-on that not one row could be judged by: the status is not 0",
+  ),
   notes: v.array(v.string()),
 });
 
@@ -189,9 +193,10 @@ export function benchDocument(
 export function comparisonDocument({
   rows,
   failed,
+  unjudged,
   notes,
 }: Comparison): v.InferOutput<typeof comparison> {
-  return { rows: [...rows], failed: [...failed], notes: [...notes] };
+  return { rows: [...rows], failed: [...failed], unjudged: [...unjudged], notes: [...notes] };
 }
 
 function documentedRow(from: BenchRow): BenchReport["results"]["rows"][number] {

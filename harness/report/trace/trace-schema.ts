@@ -23,8 +23,8 @@ const waits = v.object({
 });
 
 const results = v.object({
-  file: described(v.string(), "where the trace is"),
-  events: described(count, "events in the file, names and counters included"),
+  file: described(v.nullable(v.string()), "where the trace is; null: it could not be written"),
+  events: described(count, "events of the trace, names and counters included"),
   dropped: described(count, "the oldest records, which made room for others and are not in it"),
   cpus: v.array(
     v.object({
@@ -66,7 +66,7 @@ export type TraceResults = TraceReport["results"];
 
 /** Where things were written, and how much. */
 export interface TraceFiles {
-  readonly file: string;
+  readonly file: string | null;
   readonly events: number;
   readonly snapshot: string | null;
 }

@@ -62,8 +62,12 @@ function where(results: TraceResults): string {
   const { file, events, dropped, snapshot, interrupted } = results;
   return [
     ...(interrupted ? ["Interrupted: what there was until then."] : []),
-    `${full(events)} events are in ${file}: open it in https://ui.perfetto.dev`,
-    "(Open trace file) or in chrome://tracing (Load).",
+    ...(file === null
+      ? [`${full(events)} events could not be written.`]
+      : [
+          `${full(events)} events are in ${file}: open it in https://ui.perfetto.dev`,
+          "(Open trace file) or in chrome://tracing (Load).",
+        ]),
     ...(dropped === 0
       ? ["None was dropped."]
       : [
