@@ -11,6 +11,8 @@
  * mem_map            Page[maximum_pages]                     64 bytes a 4 KiB page
  * first_page         pages
  * ```
+ * Below heap_base, if anything is reserved there: a page of RESERVE_GUARD right above the reserve.
+ *
  * Law: a 64-byte line is written either by one CPU, or under one lock, or by anybody through
  * atomics; the comment of each struct says which. Words that other CPUs may touch at the same
  * time are read and written only through sync/atomic.ts; the rest are plain.
@@ -441,10 +443,17 @@ export function mem_map_bytes(pages: u32): u64 {
   return (<u64>pages) << PAGE_DESC_SHIFT;
 }
 
-/** @returns where a heap starts that leaves `reserve_bytes` below it: never in the null page. */
+/**
+ * @returns where a heap starts that leaves `reserve_bytes` below it: never in the null page, and
+ * a page or more above the reserve, for its guard. 0, and what lies below the reserve: no room.
+ *
+ * One page above a multiple of a 64th of the reserve's highest power of two, at least of a page: so
+ * whoever has the memory alone finds the header by 64 looks for each doubling, and need not read,
+ * and so commit, what other modules only reserved (harness/heap/find.ts).
+ */
 export function heap_base_for(reserve_bytes: usize): usize {
-  const base = align_up(reserve_bytes, PAGE_SIZE);
-  return base < PAGE_SIZE ? PAGE_SIZE : base;
+  const step = max(((<usize>1) << (31 - clz<u32>(<u32>reserve_bytes | 1))) >> 6, PAGE_SIZE);
+  return align_up(reserve_bytes, step) + PAGE_SIZE;
 }
 
 /** @returns the page frame number of an address. */

@@ -18,6 +18,7 @@ import {
   NR_KMALLOC_CACHES,
   PAGE_SHIFT,
   PCP_ORDERS,
+  RESERVE_GUARD,
   SLAB_ACCOUNT,
   SLAB_HWCACHE_ALIGN,
   SLAB_TYPESAFE_BY_RCU,
@@ -35,6 +36,7 @@ import {
   Page,
   SLAB_DEBUG_RECORDS,
   SLAB_DEBUG_RECORD_BYTES,
+  SIZE_INDEX,
   STAT_STRIDE,
   Track,
   ZONES,
@@ -298,6 +300,8 @@ export const const$SLAB_HWCACHE_ALIGN: u32 = <u32>SLAB_HWCACHE_ALIGN;
 export const const$SLAB_ACCOUNT: u32 = <u32>SLAB_ACCOUNT;
 export const const$SLAB_TYPESAFE_BY_RCU: u32 = SLAB_TYPESAFE_BY_RCU;
 export const const$NR_DEFER_ARMS: u32 = <u32>NR_DEFER_ARMS;
+export const const$RESERVE_GUARD: u32 = <u32>RESERVE_GUARD;
+export const const$SIZE_INDEX: u32 = <u32>SIZE_INDEX;
 export const const$ZONES: u32 = <u32>ZONES;
 export const const$ZONE_SIZE: u32 = <u32>ZONE_SIZE;
 export const const$ZONE_BLOCK_MAP: u32 = <u32>ZONE_BLOCK_MAP;

@@ -18,6 +18,7 @@ import {
   PAGES_PER_WASM_PAGE,
   PAGE_SHIFT,
   PAGE_SIZE,
+  RESERVE_GUARD,
   SLAB_KMALLOC,
 } from "../base/config";
 import {
@@ -82,6 +83,8 @@ function init_header(head: HeapHeader, reserve_bytes: u32, maximum_pages: u32, c
   const first = <u64>base + map + mem_map_bytes(maximum_pages);
   head.first_pfn = <u32>((first + PAGE_SIZE - 1) >> PAGE_SHIFT);
   head.nr_caches = NR_KMALLOC_CACHES;
+  // Nothing reserved: the null page below the heap reads as zeros.
+  if (reserve_bytes !== 0) memory.fill(reserve_bytes, <u8>RESERVE_GUARD, PAGE_SIZE);
 }
 
 /** Everything between RUNNING and READY. @returns false if the memory is too small. */
@@ -160,7 +163,7 @@ export function heap_init(
   if (!arguments_fit(cpus, nodes, max_caches, defer_arm)) return 0;
   const base = heap_base_for(reserve_bytes);
   // Rounded up past the end of 32 bits, it would lie in the bytes of others.
-  if (base < reserve_bytes) return 0;
+  if (base <= reserve_bytes) return 0;
   if ((base >> PAGE_SHIFT) + 2 > maximum_pages) return 0;
   if (!ensure_pages(<u32>(base >> PAGE_SHIFT) + 2)) return 0;
   const word = base + offsetof<HeapHeader>("boot");

@@ -5,17 +5,17 @@
  * heap without a word. What must agree: the layout (the ABI version, which findHeap() compares);
  * whether free objects carry stamps and caches may have slab_debug, and whether every counter
  * counts (`HeapHeader.build`); and a module that cannot encode free pointers must not meet a heap
- * whose are encoded. What need not: trace points and the model's instructions concern one CPU alone,
+ * whose are encoded. What need not: trace points and the model's instructions concern one CPU only,
  * and all other options are asked of the header at every use, by every build.
  */
-import { HEAP_HARDENED } from "./constants.js";
+import { BUILD_DEBUG, BUILD_STATS, HEAP_HARDENED } from "./constants.js";
 import type { FieldTable } from "./fields.js";
 import type { HeapView } from "./view.js";
 
 /** BUILD_* of assembly/base/config.ts, and what a build that has it does. */
 const BUILD_BITS = [
-  [0x1, "that counts everything (stats, debug, trace)"],
-  [0x2, "with slab_debug and stamps (debug, trace)"],
+  [BUILD_STATS, "that counts everything (stats, debug, trace)"],
+  [BUILD_DEBUG, "with slab_debug and stamps (debug, trace)"],
 ] as const;
 
 /** @throws TypeError unless the module of `view`'s table may work on the heap it reads */

@@ -76,6 +76,10 @@ export const HEAP_RANDOMIZE = 0x4;
 export const HEAP_HARDENED = 0x8;
 export const HEAP_FAILSLAB = 0x10;
 
+// HeapHeader.build.
+export const BUILD_STATS = 0x1;
+export const BUILD_DEBUG = 0x2;
+
 /** CpuArea.preempt_count of a CPU at rest may hold this: its calls have something to ask. */
 export const HOOKED = 0x1000000;
 /** KmemCacheCpu.slab may hold this beside the address: its frees have something to ask. */

@@ -14,7 +14,15 @@ const STRUCTS = {
   heap_header: [
     ...["magic", "self", "abi_version", "boot", "nr_cpu_ids", "nr_nodes", "max_caches"],
     ...["maximum_pages", "defer_arm", "node_table", "cpu_areas", "cpu_area_size", "mem_map"],
-    ...["first_pfn", "reserve_bytes", "grow_lock", "end_pfn", "slab_mutex", "nr_caches"],
+    ...[
+      "first_pfn",
+      "reserve_bytes",
+      "grow_lock",
+      "end_pfn",
+      "grow_end",
+      "slab_mutex",
+      "nr_caches",
+    ],
     ...["cg_caches", "memcg_table", "options", "seed", "rcu_gp", "rcu_lock"],
     ...["nr_debug_records", "build", "slab_errors"],
   ],
@@ -42,7 +50,7 @@ const STRUCTS = {
     ...["generation", "name"],
   ],
   rcu_data: ["reader", "nesting", "lock"],
-  rcu_queue: ["lock", "open", "next", "wait", "wait_gp"],
+  rcu_queue: ["lock", "open", "next", "wait", "wait_gp", "taking"],
   page: [
     ...["freelist", "counters", "slab_cache", "kind", "head", "next", "prev", "slabs", "llnode"],
     ...["flush_freelist", "in_hand", "order", "nr_pages", "node", "flags", "lock"],
@@ -62,7 +70,7 @@ const CONSTANTS = [
   ],
   ...["ZONES", "ZONE_SIZE", "ZONE_BLOCK_MAP", "CACHE_TABLE", "KMEM_CACHE_SIZE"],
   ...["KMEM_CACHE_NODE_SIZE", "KMEM_CACHE_CPU_SIZE", "CPU_SCRATCH", "CPU_RCU", "CPU_CACHES"],
-  ...["CPU_MEMCG_STOCK", "MAX_MEMCGS"],
+  ...["CPU_MEMCG_STOCK", "MAX_MEMCGS", "NR_KMALLOC_CACHES", "RESERVE_GUARD", "SIZE_INDEX"],
   ...["SLAB_DEBUG_RECORDS", "SLAB_DEBUG_RECORD_BYTES", "MAX_SLAB_DEBUG_RECORDS"],
 ] as const;
 

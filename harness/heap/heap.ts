@@ -8,15 +8,16 @@ import { type HeapCalls, instantiateHeap, unsigned } from "./abi.js";
 import { checkAgreement, checkHardens } from "./agreement.js";
 import { checkFunction, checkKeys } from "./arguments.js";
 import { Constructors } from "./constructors.js";
-import { headerAddress, parseSlabDebug, writeSlabDebug } from "./slab-debug-option.js";
+import { parseSlabDebug, writeSlabDebug } from "./slab-debug-option.js";
 import { lockdepReport } from "./lockdep-report.js";
 import { writeReport } from "./slab-report.js";
 import { DEFER_ARMS, LOCK_BOUNDED, LOCK_WAIT } from "./constants.js";
 import { Cpu } from "./cpu.js";
 import type { CpuState } from "./cpu-state.js";
-import { describe, tagOf, throwNotInteger } from "./errors.js";
+import { describe, throwNotInteger } from "./errors.js";
 import { type FieldTable, readFieldTable } from "./fields.js";
-import { type FoundHeap, findHeap } from "./find.js";
+import { headerAddress } from "./find.js";
+import { checkHandle, findBase, type HeapHandle, refuseDamage } from "./handle.js";
 import { compileBuild, compileGiven, compileUrl } from "./load.js";
 import { createMemcg, type Memcg, type MemcgOptions, openMemcg, type RunOnCpu } from "./memcg.js";
 import {
@@ -38,13 +39,7 @@ import { validate } from "./validate.js";
 import type { Finding } from "./validate/invariants.js";
 import { HeapView } from "./view.js";
 
-/** What another thread needs to join: it can be posted to a Worker as it is. */
-export interface HeapHandle {
-  /** The heap, all of it: a shared memory. */
-  readonly memory: WebAssembly.Memory;
-  /** The allocator, compiled. */
-  readonly module: WebAssembly.Module;
-}
+export type { HeapHandle };
 
 /** How a thread is a CPU: see `Heap.cpu()`. */
 export interface CpuOptions {
@@ -70,10 +65,6 @@ export interface CpuOptions {
 /** What to do instead of a call that found no free CPU. */
 const USE_CPU = "use cpu.memcgCreate() or cpu.memcgOpen() of one of them";
 const CALL_THERE = "call it on a thread that is one of them";
-
-/** An attach that meets a heap in the middle of its boot looks this often, this far apart. */
-const BOOT_LOOKS = 100;
-const BOOT_LOOK_MS = 20;
 
 /**
  * One shared memory as an allocator, as this thread sees it: made by `createHeap()`, joined by
@@ -294,7 +285,7 @@ export async function createHeap(options: HeapOptions = {}): Promise<Heap> {
     writeSlabDebug(memory, table, base, parseSlabDebug(resolved.slabDebug));
   }
   const base = initHeap(calls, resolved, table);
-  const handle = Object.freeze({ memory, module });
+  const handle = Object.freeze({ memory, module, base });
   return new Heap(handle, Object.freeze(resolved), new HeapView(memory, table, base));
 }
 
@@ -303,16 +294,18 @@ export async function createHeap(options: HeapOptions = {}): Promise<Heap> {
  *
  * @throws TypeError if this is no handle, or the module is of another build than the one that made
  * the heap, and they would not mean the same; Error if its memory holds no heap, or one of another
- * version, or one whose boot never finishes
+ * version, or one whose boot never finishes, or one whose header was written over
  */
 export async function attachHeap(handle: HeapHandle): Promise<Heap> {
   requireSharedMemory();
   checkHandle(handle);
   const { memory, module } = handle;
   const table = readFieldTable(module);
-  const view = new HeapView(memory, table, await findBase(memory, table));
+  const base = await findBase(handle, table);
+  const view = new HeapView(memory, table, base);
+  refuseDamage(view);
   checkAgreement(view);
-  return new Heap(Object.freeze({ memory, module }), readOptions(view), view);
+  return new Heap(Object.freeze({ memory, module, base }), readOptions(view), view);
 }
 
 /** Constructors run on CPUs; the instances made here are none. */
@@ -380,46 +373,6 @@ function setFailslab(calls: HeapCalls, base: number, options: FailslabOptions): 
 
 function randomSeed(): number {
   return crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
-}
-
-function checkHandle(handle: unknown): asserts handle is HeapHandle {
-  const { memory, module } = (handle ?? {}) as Partial<HeapHandle>;
-  const isShared =
-    tagOf(memory) === "WebAssembly.Memory" && tagOf(memory?.buffer) === "SharedArrayBuffer";
-  if (isShared && tagOf(module) === "WebAssembly.Module") return;
-  throw new TypeError(
-    "attachHeap: expected { memory, module } with a shared WebAssembly.Memory, got " +
-      `${describe(handle)}; pass heap.handle of the heap that createHeap() made`,
-  );
-}
-
-/** @returns address of the heap's header. */
-async function findBase(memory: WebAssembly.Memory, table: FieldTable): Promise<number> {
-  let found: FoundHeap = { state: "none" };
-  for (let look = 0; look < BOOT_LOOKS; look++) {
-    found = findHeap(memory.buffer, table);
-    if (found.state !== "booting") break;
-    await new Promise((resolve) => setTimeout(resolve, BOOT_LOOK_MS));
-  }
-  switch (found.state) {
-    case "ready":
-      return found.base;
-    case "booting":
-      throw new Error(
-        "attachHeap: expected a heap that finishes its boot, got one that did not within " +
-          `${(BOOT_LOOKS * BOOT_LOOK_MS) / 1000} s; create it again with createHeap()`,
-      );
-    case "foreign":
-      throw new Error(
-        `attachHeap: expected a heap of ABI version ${table.constants.ABI_VERSION}, got one of ` +
-          `version ${found.abiVersion}; use one version of slablab in all threads`,
-      );
-    case "none":
-      throw new Error(
-        "attachHeap: expected a memory that holds a heap, got one without; " +
-          "pass heap.handle of a heap that createHeap() made",
-      );
-  }
 }
 
 /** The options of the heap at hand, as far as its header tells. */

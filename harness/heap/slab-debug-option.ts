@@ -159,9 +159,3 @@ export function writeSlabDebug(
   });
   words.setUint32(base + table.offsets.heap_header.nr_debug_records, records.length, true);
 }
-
-/** Where a heap that leaves `reserveBytes` below it has its header: never in the null page. */
-export function headerAddress(table: FieldTable, reserveBytes: number): number {
-  const page = 2 ** table.constants.PAGE_SHIFT;
-  return Math.max(1, Math.ceil(reserveBytes / page)) * page;
-}

@@ -29,10 +29,11 @@ export class SnapshotError extends Error {
   override readonly name = "SnapshotError";
 }
 
-/** A copy of the heap as it is now. */
+/** A copy of the heap as it is now; zeros for what is reserved, which is other modules'. */
 export function takeSnapshot(source: ArrayBufferLike, view: HeapView): Snapshot {
   const memory = new ArrayBuffer(source.byteLength);
-  new Uint8Array(memory).set(new Uint8Array(source));
+  const start = Math.min(view.header().reserve_bytes, view.base);
+  new Uint8Array(memory).set(new Uint8Array(source, start), start);
   return { version: SNAPSHOT_VERSION, base: view.base, layout: view.table, memory };
 }
 

@@ -37,7 +37,7 @@ test.each([
   const args: BootArgs = { module, memories, maximumPages, reserveBytes, cpus: CPUS };
   const reports = await pool.run<BootReport[]>(jobOf("boot", "bootTogether"), { args });
 
-  const expectedBase = Math.max(4096, Math.ceil(reserveBytes / 4096) * 4096);
+  const expectedBase = Math.ceil(reserveBytes / 4096) * 4096 + 4096;
   for (const [index, memory] of memories.entries()) {
     const seen = reports.map((each) => each[index] as BootReport);
     expect(seen.map(({ base }) => base)).toEqual(Array(CPUS).fill(expectedBase));

@@ -38,8 +38,9 @@ describe("another thread", () => {
     expect(heap.validate()).toEqual([]);
   });
 
-  test("the handle holds the memory and the module and nothing else", () => {
-    expect(Object.keys(heap.handle)).toEqual(["memory", "module"]);
+  test("the handle holds the memory, the module and the header's address, nothing else", () => {
+    expect(Object.keys(heap.handle)).toEqual(["memory", "module", "base"]);
+    expect(heap.handle.base).toBe(4096);
     expect(heap.handle.memory).toBeInstanceOf(WebAssembly.Memory);
     expect(heap.handle.module).toBeInstanceOf(WebAssembly.Module);
   });

@@ -7,7 +7,7 @@ import { __GFP_ACCOUNT, createHeap, type Heap } from "slablab";
 import { INVARIANTS } from "slablab/internal/heap/validate/invariants.js";
 import { beforeAll, describe, expect, test } from "vitest";
 import { MEMCG_DAMAGE } from "./support/damage-memcg.js";
-import { PAGE_DAMAGE } from "./support/damage-pages.js";
+import { PAGE_DAMAGE, RESERVE_BYTES } from "./support/damage-pages.js";
 import { SLAB_DAMAGE } from "./support/damage-slabs.js";
 import type { Plant } from "./support/places.js";
 import { type Snapshot, snapshots } from "./support/snapshot.js";
@@ -18,7 +18,8 @@ let snapshot: () => Snapshot;
 const live: number[] = [];
 
 beforeAll(async () => {
-  heap = await createHeap({ cpus: 3, maximumBytes: 2 ** 25, maxCaches: 32 });
+  const reserveBytes = RESERVE_BYTES;
+  heap = await createHeap({ cpus: 3, maximumBytes: 2 ** 25, maxCaches: 32, reserveBytes });
   const [zero, one, two] = [heap.cpu(), heap.cpu(), heap.cpu()];
   live.push(...zero.kmallocBulk(64, 64 * 20), ...zero.kmallocBulk(300, 50), zero.kmalloc(50_000));
   live.push(...one.kmallocBulk(64, 10), ...one.kmallocBulk(8, 700), one.kmalloc(2 ** 23));

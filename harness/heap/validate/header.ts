@@ -1,69 +1,61 @@
 /**
- * Q0-header: whether the constants in the header can be those of a heap of this size.
+ * Q0-header: whether the header is what boot wrote, and fits the memory. Q0-guard: whether what
+ * lies below it kept to its reserve.
  *
- * Everything else is read through them, so a heap that fails here is not walked any further.
+ * Everything else is read through the header, so a heap whose header fails is not walked any
+ * further; a guard that was written over says who it may have been.
  */
-import { BOOT_READY, DEFER_ARMS, MAX_CPUS, MAX_NODES, PAGE_DESC_SHIFT } from "../constants.js";
 import { hex } from "../errors.js";
+import { brokenGuard, headerFaults, strayWords } from "../header.js";
 import type { Inspection } from "./inspection.js";
-
-/** Tables in the order in which they lie in memory. */
-const TABLES = ["node_table", "cpu_areas", "mem_map"] as const;
 
 /** @returns true if the header is sound enough to walk the heap by it. */
 export function checkHeader(inspection: Inspection): boolean {
   const { view } = inspection;
-  const header = view.header();
-  const { constants } = view.table;
-  const before = inspection.findings.length;
-  const expect = (holds: boolean, message: string) => {
-    if (!holds) inspection.report("Q0-header", "heap header", view.base, message);
-  };
-  const between = (name: "nr_cpu_ids" | "nr_nodes" | "max_caches", high: number) => {
-    const value = header[name];
-    expect(value >= 1 && value <= high, `${name} should be 1..${high}, is ${value}`);
-  };
-
-  expect(header.self === view.base, `self should be ${hex(view.base)}, is ${hex(header.self)}`);
-  expect(header.boot === BOOT_READY, `boot should be ${BOOT_READY}, is ${header.boot}`);
-  between("nr_cpu_ids", MAX_CPUS);
-  between("nr_nodes", MAX_NODES);
-  between("max_caches", 65536);
-  expect(DEFER_ARMS[header.defer_arm] !== undefined, `there is no arm ${header.defer_arm}`);
-  expect(
-    header.nr_caches <= header.max_caches,
-    `nr_caches should be at most ${header.max_caches}, is ${header.nr_caches}`,
-  );
-
-  let end = view.base + constants.CACHE_TABLE + header.max_caches * constants.KMEM_CACHE_SIZE;
-  for (const name of TABLES) {
-    const address = header[name];
-    expect(
-      address >= end && address % 64 === 0,
-      `${name} should lie above ${hex(end)}, is at ${hex(address)}`,
-    );
-    end = address;
+  const faults = headerFaults(view);
+  const report = (message: string, address = view.base) =>
+    inspection.report("Q0-header", "heap header", address, message);
+  for (const fault of faults) report(fault);
+  // Where the reserve ends is known only from a header that is sound.
+  if (faults.length === 0) checkGuard(inspection);
+  const states = faults.length === 0 ? stateFaults(inspection) : [];
+  for (const fault of states) report(fault);
+  for (const word of faults.length === 0 ? strayWords(view) : []) {
+    report(`the word at ${hex(word)}, which no field has, should be 0, is ${view.u32(word)}`, word);
   }
-  const areas = header.cpu_areas + header.nr_cpu_ids * header.cpu_area_size;
-  expect(
-    areas <= header.mem_map,
-    `the per-CPU areas should end below mem_map, end at ${hex(areas)}`,
-  );
-  const pageBytes = 2 ** constants.PAGE_SHIFT;
-  const descriptors = header.mem_map + header.maximum_pages * 2 ** PAGE_DESC_SHIFT;
-  const firstPage = header.first_pfn * pageBytes;
-  expect(
-    firstPage >= descriptors,
-    `the first page should lie above ${hex(descriptors)}, is at ${hex(firstPage)}`,
-  );
-  const { byteLength } = view;
-  expect(
-    header.end_pfn >= header.first_pfn && header.end_pfn * pageBytes <= byteLength,
-    `end_pfn should be ${header.first_pfn}..${byteLength / pageBytes}, is ${header.end_pfn}`,
-  );
-  expect(
-    header.end_pfn <= header.maximum_pages,
-    `end_pfn should be at most maximum_pages ${header.maximum_pages}, is ${header.end_pfn}`,
-  );
-  return inspection.findings.length === before;
+  return faults.length + states.length === 0;
+}
+
+function checkGuard(inspection: Inspection): void {
+  const { view } = inspection;
+  const broken = brokenGuard(view);
+  if (broken === null) return;
+  const { reserve_bytes } = view.header();
+  const message =
+    `the page above the reserve should be untouched, was written to at ${hex(broken)}: a program ` +
+    `outgrew its ${reserve_bytes} bytes; look at its data and stack, or reserve more`;
+  inspection.report("Q0-guard", "reserve", broken, message);
+}
+
+/** What of the header changes: growth and the tables that came later. */
+function stateFaults({ view }: Inspection): string[] {
+  const { nr_caches, max_caches, end_pfn, first_pfn, maximum_pages } = view.header();
+  const { cg_caches, memcg_table, grow_end } = view.header();
+  const { NR_KMALLOC_CACHES, PAGE_SHIFT } = view.table.constants;
+  const faults: string[] = [];
+  const between = (what: string, low: number, high: number, is: number) => {
+    if (!(is >= low && is <= high)) faults.push(`${what} should be ${low}..${high}, is ${is}`);
+  };
+  between("nr_caches", NR_KMALLOC_CACHES, max_caches, nr_caches);
+  const pages = Math.floor(view.byteLength / 2 ** PAGE_SHIFT);
+  between("end_pfn", first_pfn, Math.min(maximum_pages, pages), end_pfn);
+  if (grow_end !== 0) faults.push(`grow_end should be 0 at rest, is ${grow_end}`);
+  if (cg_caches !== 0) {
+    const last = nr_caches - NR_KMALLOC_CACHES;
+    between("cg_caches", NR_KMALLOC_CACHES - 1, last, cg_caches);
+  }
+  if (memcg_table !== 0 && view.pfnAt(memcg_table) < 0) {
+    faults.push(`memcg_table should lie in the heap's pages, is ${hex(memcg_table)}`);
+  }
+  return faults;
 }

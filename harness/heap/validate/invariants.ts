@@ -6,7 +6,8 @@
  */
 
 export const INVARIANTS = {
-  "Q0-header": "the header's constants agree with each other and with the memory's size",
+  "Q0-header": "the header is what boot wrote, and fits the memory's size",
+  "Q0-guard": "the page right above the reserve is as boot filled it",
   "Q0-cache": "a cache's constants agree with each other; names are unique",
   "Q1-census":
     "every object is in one place: a user's hands, a freelist of a slab or CPU, a deferred list",

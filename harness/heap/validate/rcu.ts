@@ -23,6 +23,10 @@ export function checkRcu(inspection: Inspection): void {
     }
     checkList(inspection, queue, walkLlist(view, queue.next), large);
     checkList(inspection, queue, walkLlist(view, queue.wait), large);
+    if (queue.taking !== 0) {
+      const message = `nobody should be taking its list, ${hex(queue.taking)} is being taken`;
+      report(inspection, queue.address, nameOf(queue), message);
+    }
     if (queue.wait === 0 || queue.wait_gp % 2 === 1) continue;
     const message = `the list that waits has the period ${queue.wait_gp}`;
     report(inspection, queue.address, nameOf(queue), message);

@@ -70,7 +70,9 @@ export function stageOf(scenario: Scenario, module: MachineModule): Stage {
   const wasmPagesMax = (scenario.limitMib * MIB) / WASM_PAGE;
   const options = { fibres, stacks, wasmPages, wasmPagesMax, polls: POLLS, imports: { host } };
   const machine = new Machine(module, memory, options);
-  const reserve = Math.ceil((stacks + fibres * STACK_BYTES) / WASM_PAGE) * WASM_PAGE;
+  // The guard page above it ends where a wasm page does.
+  const used = stacks + fibres * STACK_BYTES + PAGE;
+  const reserve = Math.ceil(used / WASM_PAGE) * WASM_PAGE - PAGE;
   const table = readFieldTable(module.module);
   const boot = bootArguments(machine, scenario, reserve);
   const base = machine.callFreely(0, "heap_init", ...boot) >>> 0;

@@ -21,7 +21,7 @@ export const LOADS_IMPORTS: readonly string[] = ["env.memory", "peer.malloc", "p
 /** The CPU registers of sync/percpu.ts: the only state that an instance has to itself. */
 export const CPU_REGISTERS: readonly string[] = ["this_cpu", "heap_base", "mem_map"];
 /** The budget of release.wasm in bytes. */
-export const RELEASE_BYTES_MAX = 25 * 1024;
+export const RELEASE_BYTES_MAX = 27_000;
 
 export interface WasmModule {
   /** The target's name in asconfig.json. */

@@ -4,9 +4,17 @@
 import { PG_BUDDY, PG_INFLIGHT, PG_PCP, PG_RCU } from "slablab/internal/heap/constants.js";
 import { at, largest, type Plant } from "./places.js";
 
+/** What the damaged heap leaves to others. */
+export const RESERVE_BYTES = 65536;
+
 export const PAGE_DAMAGE = {
   "Q0-header": [
+    ["the magic", (copy) => copy.patchHeader("magic", 4)],
     ["self", (copy) => copy.patchHeader("self", 4)],
+    ["the ABI version", (copy) => copy.patchHeader("abi_version", 1)],
+    ["options that are none", (copy) => copy.patchHeader("options", 2 ** 20)],
+    ["a reserve that ends elsewhere", (copy) => copy.patchHeader("reserve_bytes", 2 ** 20)],
+    ["a word that no field has", (copy) => copy.set(copy.view.base + 1020, 1)],
     ["boot", (copy) => copy.patchHeader("boot", 3)],
     ["no CPUs", (copy) => copy.patchHeader("nr_cpu_ids", 0)],
     ["too many nodes", (copy) => copy.patchHeader("nr_nodes", 77)],
@@ -14,6 +22,7 @@ export const PAGE_DAMAGE = {
     ["end_pfn outside the memory", (copy) => copy.patchHeader("end_pfn", 2 ** 30)],
     ["an arm that is none", (copy) => copy.patchHeader("defer_arm", 40)],
   ],
+  "Q0-guard": [["its first byte", (copy) => copy.set(RESERVE_BYTES, 0x5a5a5a00)]],
   "Q0-cache": [
     ["size", (copy) => copy.patch("kmem_cache", at.cache(copy).address, "size", (n) => n + 8)],
     ["offset", (copy) => copy.patch("kmem_cache", at.cache(copy).address, "offset", 64)],

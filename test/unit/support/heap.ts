@@ -10,11 +10,8 @@
 import { readFileSync } from "node:fs";
 import { DEFER_ARMS, type DeferArm } from "slablab/internal/heap/constants.js";
 import { type FieldTable, readFieldTable } from "slablab/internal/heap/fields.js";
-import {
-  headerAddress,
-  parseSlabDebug,
-  writeSlabDebug,
-} from "slablab/internal/heap/slab-debug-option.js";
+import { headerAddress } from "slablab/internal/heap/find.js";
+import { parseSlabDebug, writeSlabDebug } from "slablab/internal/heap/slab-debug-option.js";
 import { type SlabReport, writeReport } from "slablab/internal/heap/slab-report.js";
 import { validate } from "slablab/internal/heap/validate.js";
 import { type CacheView, HeapView, type PageView } from "slablab/internal/heap/view.js";
@@ -31,6 +28,8 @@ export const BUILDS: readonly Build[] = [
 export const MIB = 2 ** 20;
 export const PAGE = 4096;
 const WASM_PAGE = 65536;
+/** With the guard page above it, so that the heap starts where a wasm page does. */
+const RESERVE_BYTES = WASM_PAGE - PAGE;
 
 export interface TestHeapOptions {
   /** @default "stats" */
@@ -43,7 +42,7 @@ export interface TestHeapOptions {
   readonly maximumBytes?: number;
   /** The memory before boot, which grows it where the tables need more. @default 64 KiB */
   readonly initialBytes?: number;
-  /** @default 64 KiB: where tests keep the arrays of bulk calls */
+  /** @default 60 KiB: where tests keep the arrays of bulk calls */
   readonly reserveBytes?: number;
   /** @default 32 */
   readonly maxCaches?: number;
@@ -116,7 +115,7 @@ export class TestHeap {
 
   constructor(options: TestHeapOptions = {}) {
     const { build = "stats", cpus = 2, nodes = 1, maximumBytes = 32 * MIB } = options;
-    const { initialBytes = WASM_PAGE, reserveBytes = WASM_PAGE, maxCaches = 32 } = options;
+    const { initialBytes = WASM_PAGE, reserveBytes = RESERVE_BYTES, maxCaches = 32 } = options;
     const { defer = "irq-work", options: bits = 0, seed = 1, slabDebug } = options;
     this.build = build;
     this.cpuCount = cpus;
