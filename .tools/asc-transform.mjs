@@ -16,7 +16,7 @@ const INLINABLE = [
   "assembly/sync/percpu",
   "assembly/sync/local_lock/is_rt",
   "assembly/sync/local_lock/local_lock_is_locked",
-  "assembly/slab/alloc/alloc_from_cpu_freelist",
+  "assembly/slab/cpu_freelist",
   "assembly/slab/check/zero_or_null",
   "assembly/slab/hooks/has_post_alloc_hook",
   "assembly/slab/hooks/slab_free_hook",

@@ -6,21 +6,13 @@
  * the cpu slab. With LOCK_TRY nothing is waited for; a slab that cannot be put away then is
  * deferred. Kernel: mm/slub.c __slab_alloc_node(), ___slab_alloc(), get_partial_node(); 6.18.
  */
-import { LOCK_TRY, NUMA_NO_NODE } from "../base/config";
 import { BUG_ON } from "../base/bug";
+import { LOCK_TRY, NUMA_NO_NODE } from "../base/config";
 import { KmemCache, KmemCacheCpu, KmemCacheNode, Slab } from "../base/layout";
 import { serve_growth } from "../page/grow";
 import { lock_mode, preempt_count } from "../sync/context";
 import { is_rt } from "../sync/local_lock";
-import {
-  cpu_area,
-  cpu_offset,
-  header,
-  next_word,
-  this_cpu,
-  this_cpu_cache,
-  this_cpu_cmpxchg_double,
-} from "../sync/percpu";
+import { cpu_area, header, next_word, this_cpu_cache } from "../sync/percpu";
 import { next_random } from "../sync/random";
 import {
   ALLOC_FASTPATH,
@@ -29,7 +21,6 @@ import {
   ALLOC_REFILL,
   ALLOC_SLAB,
   ALLOC_SLOWPATH,
-  CMPXCHG_DOUBLE_CPU_FAIL,
   CPUSLAB_FLUSH,
   CPU_PARTIAL_ALLOC,
   CPU_PARTIAL_NODE,
@@ -38,45 +29,24 @@ import {
   stat_fast,
   tick,
 } from "../sync/stat";
+import { alloc_from_cpu_freelist } from "./cpu_freelist";
 import { deactivate_slab, detach_cpu_slab, flush_slab, thaw } from "./deactivate";
 import { debug_slab_alloc } from "./debug_cache";
 import { is_debug_cache } from "./debug_layout";
 import { defer_slab, drain_on_switch, list_or_defer } from "./defer";
-import { cpu_slab, put_cpu_partial, set_cpu_slab } from "./kmem_cache_cpu";
 import { has_post_alloc_hook, slab_post_alloc_hook, slab_pre_alloc_hook } from "./hooks";
+import { cpu_slab, put_cpu_partial, set_cpu_slab } from "./kmem_cache_cpu";
 import { get_node, nr_partial, remove_partial } from "./kmem_cache_node";
 import { allocate_slab } from "./new_slab";
 import { nolock_refuses, slab_alloc_nolock } from "./nolock";
 import { get_freepointer } from "./object";
 import { rcu_serve } from "./rcu";
-import { flush_if_asked } from "./shrink";
 import { list_lock, list_unlock, lock_cpu_slab, unlock_cpu_slab } from "./section";
+import { flush_if_asked } from "./shrink";
 import { take_freelist } from "./slab";
 
 /** What the steps below return instead of an object when things changed under them. */
 const LOOK_AGAIN: usize = 1;
-
-/**
- * Pop the cpu freelist.
- *
- * The word is read once, tid and list together; `next` is read from an object that may already
- * be somebody's if this CPU was interrupted in between, so it is only trusted once the cmpxchg
- * has shown that nothing happened. Retries only when interrupted.
- *
- * @returns an object, or 0 if the list is empty. Context: any, local lock free.
- */
-export function alloc_from_cpu_freelist(cache: KmemCache): usize {
-  const offset = cpu_offset(cache);
-  while (true) {
-    const area = this_cpu;
-    const word = load<u64>(area + offset);
-    const object = <usize>(<u32>word);
-    if (object === 0) return 0;
-    const next = get_freepointer(cache, object);
-    if (this_cpu_cmpxchg_double(area, offset, word, next_word(word, next))) return object;
-    stat(cache, CMPXCHG_DOUBLE_CPU_FAIL);
-  }
-}
 
 /**
  * Allocate one object.

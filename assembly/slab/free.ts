@@ -6,17 +6,8 @@
 import { KmemCache, Slab } from "../base/layout";
 import { claim, claim_move, hold } from "../page/hand";
 import { preempt_count } from "../sync/context";
-import { cpu_cache_lock, is_rt, local_unlock_section } from "../sync/local_lock";
+import { cpu_area } from "../sync/percpu";
 import {
-  cpu_area,
-  cpu_offset,
-  next_word,
-  this_cpu,
-  this_cpu_cmpxchg_double,
-  this_cpu_cache,
-} from "../sync/percpu";
-import {
-  CMPXCHG_DOUBLE_CPU_FAIL,
   CPU_PARTIAL_FREE,
   DEACTIVATE_TO_TAIL,
   FREE_ADD_PARTIAL,
@@ -29,11 +20,12 @@ import {
   stat_fast,
   tick,
 } from "../sync/stat";
+import { free_to_cpu_slab } from "./cpu_freelist";
 import { free_to_partial_list } from "./debug_cache";
 import { is_debug_cache } from "./debug_layout";
 import { drain_on_slow_free } from "./defer";
 import { slab_free_hook } from "./hooks";
-import { cpu_slab, kmem_cache_has_cpu_partial, put_cpu_partial } from "./kmem_cache_cpu";
+import { kmem_cache_has_cpu_partial, put_cpu_partial } from "./kmem_cache_cpu";
 import {
   add_partial,
   nr_partial,
@@ -44,8 +36,8 @@ import {
 import { discard_slab } from "./new_slab";
 import { slab_free_chain_nolock, slab_free_nolock } from "./nolock";
 import { set_freepointer } from "./object";
+import { list_lock, list_unlock } from "./section";
 import { flush_if_asked, is_asked_to_flush } from "./shrink";
-import { list_lock, list_unlock, lock_cpu_slab } from "./section";
 import {
   make_word,
   slab_word,
@@ -56,48 +48,6 @@ import {
   word_inuse,
   word_objects,
 } from "./slab";
-
-/**
- * Push the chain `head` .. `tail` onto this CPU's freelist if `slab` is its cpu slab.
- *
- * The word is read before `slab`, so that a tid that still matches proves that no section ran
- * in between and `slab` belongs to the freelist. Retries only when this very CPU was interrupted.
- *
- * @returns false if another slab is the cpu slab. Context: any, local lock free.
- */
-export function free_to_cpu_slab(cache: KmemCache, slab: Slab, head: usize, tail: usize): bool {
-  if (is_rt()) return free_to_cpu_slab_locked(cache, slab, head, tail);
-  const offset = cpu_offset(cache);
-  while (true) {
-    const area = this_cpu;
-    const word = load<u64>(area + offset);
-    if (cpu_slab(this_cpu_cache(cache)) !== changetype<usize>(slab)) return false;
-    set_freepointer(cache, tail, <usize>(<u32>word));
-    if (this_cpu_cmpxchg_double(area, offset, word, next_word(word, head))) return true;
-    stat(cache, CMPXCHG_DOUBLE_CPU_FAIL);
-  }
-}
-
-/**
- * The same under the local lock: what a heap with RT does. Kernel: do_slab_free(), RT half.
- *
- * irq_work that is due does not run at the end of this section but at the next safe point: the
- * caller may be a nolock one, and the work would wait for locks (an RT kernel leaves it to a
- * thread, too).
- */
-function free_to_cpu_slab_locked(cache: KmemCache, slab: Slab, head: usize, tail: usize): bool {
-  const c = this_cpu_cache(cache);
-  lock_cpu_slab(c);
-  const mine = cpu_slab(c) === changetype<usize>(slab);
-  if (mine) {
-    const address = changetype<usize>(c);
-    const word = load<u64>(address);
-    set_freepointer(cache, tail, <usize>(<u32>word));
-    store<u64>(address, next_word(word, head));
-  }
-  local_unlock_section(cpu_cache_lock(c));
-  return mine;
-}
 
 /**
  * Free one object of `slab`. The fast path is a handful of plain loads and stores.

@@ -16,8 +16,8 @@ import {
 } from "../base/config";
 import { KmemCache, Slab } from "../base/layout";
 import { NOLOCK, context_enter, context_exit, irqs_disabled, preemptible } from "../sync/context";
-import { lockdep_assert_not_held } from "../sync/lockdep";
 import { cpu_cache_lock, is_rt, local_lock_is_locked } from "../sync/local_lock";
+import { lockdep_assert_not_held } from "../sync/lockdep";
 import { cpu_area, header, this_cpu_cache } from "../sync/percpu";
 import {
   NOLOCK_ALLOC_FASTPATH,
@@ -27,11 +27,12 @@ import {
   stat_fast,
   tick,
 } from "../sync/stat";
-import { alloc_from_cpu_freelist, slab_alloc_slow } from "./alloc";
+import { slab_alloc_slow } from "./alloc";
+import { alloc_from_cpu_freelist, free_to_cpu_slab } from "./cpu_freelist";
 import { defer_free } from "./defer";
 import { free_direct } from "./direct";
-import { free_to_cpu_slab, free_to_slab } from "./free";
-import { slab_post_alloc_hook, has_post_alloc_hook } from "./hooks";
+import { free_to_slab } from "./free";
+import { has_post_alloc_hook, slab_post_alloc_hook } from "./hooks";
 import { get_freepointer } from "./object";
 
 /** Caches whose slabs no nolock free changes: their words change under locks. */
