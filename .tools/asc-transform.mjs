@@ -25,6 +25,7 @@ const INLINABLE = [
   "assembly/kmalloc/size_class/kmalloc_slab",
   "assembly/slab/fast",
   "assembly/slab/free",
+  "assembly/slab/put",
   "assembly/slab/object",
   "assembly/slab/slab",
   "assembly/page/page",

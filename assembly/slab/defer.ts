@@ -29,7 +29,7 @@ import {
 import { KmemCache, KmemCacheCpu, KmemCacheNode, Slab } from "../base/layout";
 import { CpuArea, MAX_DRAINS } from "../base/layout_percpu";
 import { hold } from "../page/hand";
-import { virt_to_page, page_slab } from "../page/page";
+import { page_slab, virt_to_page } from "../page/page";
 import { cmpxchg, fetch_add, fetch_sub, read_once, write_once, xchg } from "../sync/atomic";
 import {
   HARDIRQ,
@@ -62,10 +62,10 @@ import {
 } from "../sync/stat";
 import { TRACE_DEFER, TRACE_DEFER_SLAB, TRACE_DRAIN, trace } from "../sync/trace";
 import { deactivate_slab } from "./deactivate";
-import { free_to_slab } from "./free";
 import { kmem_cache_has_cpu_partial, put_cpu_partial, unfreeze_partial } from "./kmem_cache_cpu";
 import { get_node, slab_node } from "./kmem_cache_node";
 import { set_freepointer } from "./object";
+import { free_to_slab } from "./put";
 import { slab_word, word_frozen } from "./slab";
 
 function cache_list(cache: KmemCache): usize {

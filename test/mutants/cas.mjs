@@ -7,7 +7,7 @@ export const MUTANTS = [
     name: "free-ignores-cas-miss",
     origin: "ours",
     what: "a slow free whose cmpxchg missed goes on as if it had not: the object is lost",
-    file: "slab/free.ts",
+    file: "slab/put.ts",
     find: `    if (!try_update(cache, slab, old, word) && !update_slow(cache, slab, old, word)) {
       if (to_partial) claim_move(-1);
       if (locked) list_unlock(slab_node(cache, slab));
@@ -181,7 +181,7 @@ export const MUTANTS = [
     name: "alloc-ignores-cas-miss",
     origin: "ours",
     what: "an interrupted allocation keeps the object although the interruption took it too",
-    file: "slab/alloc.ts",
+    file: "slab/cpu_freelist.ts",
     find: `if (this_cpu_cmpxchg_double(area, offset, word, next_word(word, next))) return object;`,
     replace:
       "    this_cpu_cmpxchg_double(area, offset, word, next_word(word, next));\n    return object;",
@@ -212,7 +212,7 @@ export const MUTANTS = [
     name: "free-ignores-cpu-cas-miss",
     origin: "ours",
     what: "the same in the loop behind it",
-    file: "slab/free.ts",
+    file: "slab/cpu_freelist.ts",
     find: `if (this_cpu_cmpxchg_double(area, offset, word, next_word(word, head))) return true;`,
     replace:
       "    this_cpu_cmpxchg_double(area, offset, word, next_word(word, head));\n    return true;",

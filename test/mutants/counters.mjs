@@ -108,14 +108,14 @@ const LINES = [
   [
     "free-slowpath",
     "FREE_SLOWPATH",
-    "slab/free.ts",
+    "slab/put.ts",
     "    stat(cache, FREE_SLOWPATH);\n",
     "slab-free-counters",
   ],
   [
     "cpu-partial-free",
     "CPU_PARTIAL_FREE",
-    "slab/free.ts",
+    "slab/put.ts",
     "      stat(cache, CPU_PARTIAL_FREE);\n",
     "slab-free-counters",
   ],
@@ -129,7 +129,7 @@ const LINES = [
   [
     "remove-partial",
     "FREE_REMOVE_PARTIAL",
-    "slab/free.ts",
+    "slab/put.ts",
     "      stat(cache, FREE_REMOVE_PARTIAL);\n",
     "slab-free-counters",
   ],

@@ -78,7 +78,7 @@ export const MUTANTS = [
     name: "free-links-once",
     origin: "ours",
     what: "a slow free reads the list again after a miss, but keeps its old link",
-    file: "slab/free.ts",
+    file: "slab/put.ts",
     find: `  while (true) {
     const old = slab_word(slab);
     const prior = word_freelist(old);
@@ -95,7 +95,7 @@ export const MUTANTS = [
     name: "free-keeps-list-lock",
     origin: "ours",
     what: "a slow free whose cmpxchg missed begins again with list_lock held",
-    file: "slab/free.ts",
+    file: "slab/put.ts",
     find: "      if (locked) list_unlock(slab_node(cache, slab));\n      continue;",
     replace: "      continue;",
     expected: "machine",
@@ -105,7 +105,7 @@ export const MUTANTS = [
     name: "free-reads-slab-first",
     origin: "ours",
     what: "the cpu slab is read before the word, in the loop behind the fast path",
-    file: "slab/free.ts",
+    file: "slab/cpu_freelist.ts",
     find: `    const word = load<u64>(area + offset);
     if (cpu_slab(this_cpu_cache(cache)) !== changetype<usize>(slab)) return false;`,
     replace: `    if (cpu_slab(this_cpu_cache(cache)) !== changetype<usize>(slab)) return false;

@@ -74,7 +74,7 @@ export const MUTANTS = [
     name: "empty-without-list-lock",
     origin: "ours",
     what: "a slab is discarded or listed without list_lock, where the free may empty it",
-    file: "slab/free.ts",
+    file: "slab/put.ts",
     find: "  if (frozen || (inuse !== 0 && prior !== 0)) return false;\n  return prior",
     replace: "  if (frozen || prior !== 0) return false;\n  return prior",
     expected: "smoke",
@@ -83,7 +83,7 @@ export const MUTANTS = [
     name: "frozen-slab-is-kept",
     origin: "ours",
     what: "the first free to another CPU's cpu slab puts it on the percpu partial list, frozen",
-    file: "slab/free.ts",
+    file: "slab/put.ts",
     find: "    } else if (frozen) {\n      stat(cache, FREE_FROZEN);\n    } else if (to_partial) {",
     replace: "    } else if (prior === 0) {",
     expected: "smoke",
@@ -92,7 +92,7 @@ export const MUTANTS = [
     name: "was-full-is-forgotten",
     origin: "ours",
     what: "the first free to a full slab puts it on no list: its objects are never seen again",
-    file: "slab/free.ts",
+    file: "slab/put.ts",
     find: `        put_cpu_partial(cache, slab, true, mode);
         stat(cache, CPU_PARTIAL_FREE);`,
     replace: "        stat(cache, CPU_PARTIAL_FREE);",
@@ -102,7 +102,7 @@ export const MUTANTS = [
     name: "unlisted-slab-is-settled",
     origin: "ours",
     what: "an empty percpu partial slab of another CPU is taken off a list it is not on",
-    file: "slab/free.ts",
+    file: "slab/put.ts",
     find: `  if (prior !== 0 && !slab_test_node_partial(slab)) {
     list_unlock(node);
     return;
@@ -115,7 +115,7 @@ export const MUTANTS = [
     name: "discard-stays-listed",
     origin: "ours",
     what: "an empty slab goes back to the page allocator and stays on its node's list",
-    file: "slab/free.ts",
+    file: "slab/put.ts",
     find: "      remove_partial(node, slab);\n      stat(cache, FREE_REMOVE_PARTIAL);",
     replace: "      stat(cache, FREE_REMOVE_PARTIAL);",
     expected: "smoke",
@@ -124,7 +124,7 @@ export const MUTANTS = [
     name: "keeps-too-many-empty",
     origin: "ours",
     what: "empty slabs are kept without bound",
-    file: "slab/free.ts",
+    file: "slab/put.ts",
     find: `  if (inuse === 0 && nr_partial(node) >= cache.min_partial) {
     hold(slab);`,
     replace: `  if (inuse === 0 && nr_partial(node) >= 0x7fff_ffff) {
