@@ -4,10 +4,10 @@
  * Nothing interrupts a Worker: an NMI is what the host calls one. Kernel: nmi_enter(),
  * irq_enter(), irq_work_sync().
  */
-import { CpuArea } from "../base/layout_percpu";
 import { LOCK_TRY } from "../base/config";
+import { CpuArea } from "../base/layout_percpu";
 import { serve_growth } from "../page/grow";
-import { irq_work_check } from "../slab/defer";
+import { irq_work_check } from "../slab/drain";
 import { rcu_serve } from "../slab/rcu";
 import {
   HARDIRQ,

@@ -13,16 +13,16 @@ import { node_zone, zone_lock_address } from "../page/buddy";
 import { end_pfn, grow_lock_address } from "../page/grow";
 import { pfn_to_page } from "../page/page";
 import { pcp_lock_address } from "../page/pcp";
-import { cpu_relax, read_once } from "../sync/atomic";
-import { header, per_cpu, set_registers } from "../sync/percpu";
-import { spin_owner } from "../sync/spinlock";
-import { slabs_lock } from "../slab/defer";
+import { slabs_lock } from "../slab/drain";
 import { cache_at, cache_state } from "../slab/kmem_cache";
 import { get_node } from "../slab/kmem_cache_node";
 import { stock_of } from "../slab/memcg_stock";
 import { heap_queue, queue_of } from "../slab/rcu";
 import { list_lock_address } from "../slab/section";
 import { slab_mutex_address } from "../slab/slab_mutex";
+import { cpu_relax, read_once } from "../sync/atomic";
+import { header, per_cpu, set_registers } from "../sync/percpu";
+import { spin_owner } from "../sync/spinlock";
 import { is_taken, set_dead } from "./dead";
 
 /** Looks that a live CPU gets: some tens of microseconds, longer than any section. */

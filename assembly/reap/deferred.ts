@@ -2,11 +2,12 @@
 import { CACHE_FREE, KmemCache } from "../base/layout";
 import { CpuArea, MAX_DRAINS } from "../base/layout_percpu";
 import { ReapReport } from "../base/layout_reap";
+import { cpu_cache_list, cpu_objects } from "../slab/defer";
+import { drain_begin, drain_end, free_deferred } from "../slab/drain";
+import { cache_at, cache_state } from "../slab/kmem_cache";
 import { fetch_add, read_once, write_once } from "../sync/atomic";
 import { llist_del_all, llist_next } from "../sync/llist";
 import { cpu_cache_of, header } from "../sync/percpu";
-import { cpu_cache_list, cpu_objects, drain_begin, drain_end, free_deferred } from "../slab/defer";
-import { cache_at, cache_state } from "../slab/kmem_cache";
 import { note } from "./dead";
 
 /** Free the list whose first link is noted at `rest`: what is left is there at any time. */

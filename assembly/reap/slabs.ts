@@ -19,16 +19,13 @@ import { ReapReport } from "../base/layout_reap";
 import { end_pfn } from "../page/grow";
 import { HAND_LEAVES, hold, in_hand_address } from "../page/hand";
 import { page_kind, page_slab, pfn_to_page, set_page_heads, virt_to_page } from "../page/page";
-import { cmpxchg, cpu_relax, read_once, write_once } from "../sync/atomic";
-import { cpu_cache_of, cpu_token, header, next_word, per_cpu } from "../sync/percpu";
-import { spin_lock, spin_unlock } from "../sync/spinlock";
-import { DEACTIVATE_TO_TAIL } from "../sync/stat";
 import { deactivate_slab } from "../slab/deactivate";
 import { add_full } from "../slab/debug_cache";
 import { is_debug_cache } from "../slab/debug_layout";
-import { cpu_slabs, list_or_defer, slabs_lock } from "../slab/defer";
+import { cpu_slabs } from "../slab/defer";
+import { slabs_lock } from "../slab/drain";
 import { cache_at, cache_state } from "../slab/kmem_cache";
-import { cpu_slab } from "../slab/kmem_cache_cpu";
+import { cpu_slab, list_or_defer } from "../slab/kmem_cache_cpu";
 import {
   add_partial,
   get_node,
@@ -39,6 +36,10 @@ import {
 import { discard_slab } from "../slab/new_slab";
 import { list_lock, list_unlock } from "../slab/section";
 import { slab_word, word_freelist, word_frozen, word_inuse } from "../slab/slab";
+import { cmpxchg, cpu_relax, read_once, write_once } from "../sync/atomic";
+import { cpu_cache_of, cpu_token, header, next_word, per_cpu } from "../sync/percpu";
+import { spin_lock, spin_unlock } from "../sync/spinlock";
+import { DEACTIVATE_TO_TAIL } from "../sync/stat";
 import { is_dead, is_known_dead, is_taken, note } from "./dead";
 import { cut_list, is_on_own_list } from "./freelist";
 

@@ -8,13 +8,13 @@
  */
 import { CACHE_LIVE, CACHE_TABLE, KMEM_CACHE_SHIFT, KmemCache, Slab } from "../base/layout";
 import { CpuArea } from "../base/layout_percpu";
-import { read_once, cpu_relax } from "../sync/atomic";
+import { cpu_relax, read_once } from "../sync/atomic";
 import { lock_mode } from "../sync/context";
 import { cpu_area, cpu_cache_of, header, heap_base, per_cpu } from "../sync/percpu";
 import { CPUSLAB_FLUSH, DEFER_DRAIN_BARRIER, stat } from "../sync/stat";
 import { deactivate_slab, detach_cpu_slab, flush_partials, flush_this_cpu } from "./deactivate";
+import { drain_cache, drain_cache_here, drain_cpu, waits_for_irq_work } from "./drain";
 import { lock_slab_mutex, unlock_slab_mutex } from "./slab_mutex";
-import { drain_cache, drain_cache_here, drain_cpu, waits_for_irq_work } from "./defer";
 
 /** Wait until the drain that `area`'s CPU is in the middle of, if any, is over. */
 function wait_for_drain(area: CpuArea): void {

@@ -14,7 +14,8 @@ import {
   DEACTIVATE_TO_TAIL,
   stat,
 } from "../sync/stat";
-import { defer_slab, drain_on_deactivate } from "./defer";
+import { defer_slab } from "./defer";
+import { drain_on_deactivate } from "./drain";
 import { cpu_slab, put_partial_slab, put_partials } from "./kmem_cache_cpu";
 import { get_freepointer, set_freepointer } from "./object";
 import { lock_cpu_slab, unlock_cpu_slab } from "./section";

@@ -50,7 +50,7 @@ import {
   object_err,
   slab_err,
 } from "./debug_report";
-import { drain_on_deactivate, drain_on_switch } from "./defer";
+import { drain_on_deactivate, drain_on_switch } from "./drain";
 import {
   add_partial,
   get_node,

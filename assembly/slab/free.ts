@@ -9,7 +9,7 @@ import { preempt_count } from "../sync/context";
 import { cpu_area } from "../sync/percpu";
 import { FREE_FASTPATH, stat_fast, tick } from "../sync/stat";
 import { free_to_cpu_slab } from "./cpu_freelist";
-import { drain_on_slow_free } from "./defer";
+import { drain_on_slow_free } from "./drain";
 import { slab_free_hook } from "./hooks";
 import { slab_free_chain_nolock, slab_free_nolock } from "./nolock";
 import { free_to_slab } from "./put";

@@ -18,6 +18,7 @@ import {
   FREE_SLAB,
   stat,
 } from "../sync/stat";
+import { defer_slab } from "./defer";
 import { add_partial, nr_partial, slab_node } from "./kmem_cache_node";
 import { discard_slab } from "./new_slab";
 import { list_lock, list_unlock, lock_cpu_slab, unlock_cpu_slab } from "./section";
@@ -135,4 +136,9 @@ export function put_cpu_partial(cache: KmemCache, slab: Slab, drain: bool, mode:
     stat(cache, CPU_PARTIAL_DRAIN);
     keep_partials(cache, put_partials(cache, detached, mode));
   }
+}
+
+/** Put a thawed slab in this CPU's hand onto its node's list, or let it wait for irq_work. */
+export function list_or_defer(cache: KmemCache, slab: Slab, mode: u32): void {
+  if (!unfreeze_partial(cache, slab, mode)) defer_slab(cache, slab);
 }

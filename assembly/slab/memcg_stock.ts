@@ -30,7 +30,7 @@ import {
 } from "../sync/atomic";
 import { local_trylock_irqsave, local_unlock_section } from "../sync/local_lock";
 import { header, per_cpu, this_cpu } from "../sync/percpu";
-import { irq_work_check } from "./defer";
+import { irq_work_check } from "./drain";
 
 const PAGE_MASK: u32 = <u32>PAGE_SIZE - 1;
 

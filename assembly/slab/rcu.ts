@@ -35,7 +35,7 @@ import { rcu_of, start_grace_period, wait_for_grace_period } from "../sync/rcu";
 import { spin_lock, spin_unlock } from "../sync/spinlock";
 import { defer_free_barrier } from "./barrier";
 import { free_bulk } from "./bulk";
-import { drain_begin, drain_end } from "./defer";
+import { drain_begin, drain_end } from "./drain";
 
 /** Addresses in one page. */
 const BATCH: u32 = <u32>(PAGE_SIZE >> 2);

@@ -2,14 +2,15 @@
  * Ends of the sections in which irq_work must not run: the local lock's and list_lock's.
  *
  * irq_work runs where the outermost section of its CPU ends (kernel: the self-interrupt that
- * arrives at local_unlock_irqrestore()). That makes this file and slab/defer.ts call each other:
- * an unlock runs the deferred work, the work frees objects, a free takes locks. The circle is cut
- * at run time by the hardirq bit, which irq_work_run() holds while it works.
+ * arrives at local_unlock_irqrestore()). So this file imports slab/drain.ts, which lies above it:
+ * an unlock runs the deferred work, the work frees objects, a free takes locks. It is the one edge
+ * that closes a circle in assembly/, and stands for an interrupt, which nobody calls either. At
+ * run time the hardirq bit cuts it, which irq_work_run() holds while it works.
  */
 import { KmemCacheCpu, KmemCacheNode } from "../base/layout";
 import { cpu_cache_lock, local_lock_irqsave, local_unlock_section } from "../sync/local_lock";
 import { spin_lock, spin_unlock } from "../sync/spinlock";
-import { irq_work_check } from "./defer";
+import { irq_work_check } from "./drain";
 
 /** Enter the section of `c`; see sync/local_lock.ts. */
 export function lock_cpu_slab(c: KmemCacheCpu): void {

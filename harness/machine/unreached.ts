@@ -25,7 +25,7 @@ export const REASONS: readonly Reason[] = [
   { function: "assembly/slab/nolock/nolock_refuses", sites: 2, because: OTHER_TASK },
   { function: "assembly/slab/nolock/slab_free_nolock", sites: 2, because: OTHER_TASK },
   { function: "assembly/kmalloc/nolock/kmalloc_nolock", sites: 4, because: OTHER_TASK },
-  { function: "assembly/slab/defer/drain_cpu", sites: 1, because: TWO_TAKERS },
+  { function: "assembly/slab/drain/drain_cpu", sites: 1, because: TWO_TAKERS },
 ];
 
 /** Recovery is what scenarios with deaths are about; each leaves something else to repair. */

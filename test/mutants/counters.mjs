@@ -136,7 +136,7 @@ const LINES = [
   [
     "add-partial",
     "FREE_ADD_PARTIAL",
-    "slab/free.ts",
+    "slab/put.ts",
     "    stat(cache, FREE_ADD_PARTIAL);\n",
     "slab-free-counters",
   ],
@@ -153,7 +153,7 @@ const LINES = [
   [
     "drain-trigger",
     "what set off a drain",
-    "slab/defer.ts",
+    "slab/drain.ts",
     "    stat(cache, trigger);\n",
     "defer-counters",
   ],

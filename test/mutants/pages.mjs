@@ -139,7 +139,7 @@ export const MUTANTS = [
     name: "drain-begins-late",
     origin: "ours",
     what: "a drain says that it has objects in its hands only once it has them",
-    file: "slab/defer.ts",
+    file: "slab/drain.ts",
     find: `  const drain = drain_begin();
   const since = deferred_since(stamp);
   const rest = rest_of(drain);

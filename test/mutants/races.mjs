@@ -196,7 +196,7 @@ export const MUTANTS = [
     name: "irq-pending-is-cleared-late",
     origin: "ours",
     what: "what is raised while irq_work runs is cleared at its end: those objects rot",
-    file: "slab/defer.ts",
+    file: "slab/drain.ts",
     find: `  xchg(changetype<usize>(area) + offsetof<CpuArea>("irq_pending"), 0);
   const mode = irq_work_mode();
   context_enter(HARDIRQ);

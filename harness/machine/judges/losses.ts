@@ -18,7 +18,7 @@ import { Watcher } from "../core/watcher.js";
 const TAKES = /\/llist\/llist_del_all$/;
 /** Functions where a list is nowhere between an exchange and the store that follows. */
 const WINDOWS: readonly RegExp[] = [
-  /\/defer\/drain_objects$/,
+  /\/drain\/drain_objects$/,
   /\/reap\/deferred\/free_deferred_of$/,
 ];
 
