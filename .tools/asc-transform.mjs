@@ -21,7 +21,7 @@ const INLINABLE = [
   "assembly/slab/hooks/has_post_alloc_hook",
   "assembly/slab/hooks/slab_free_hook",
   "assembly/slab/nolock/nolock_",
-  "assembly/slab/shrink/is_asked_to_flush",
+  "assembly/slab/flush/is_asked_to_flush",
   "assembly/kmalloc/size_class/kmalloc_slab",
   "assembly/slab/fast",
   "assembly/slab/free",

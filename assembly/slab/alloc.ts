@@ -30,11 +30,12 @@ import {
   tick,
 } from "../sync/stat";
 import { alloc_from_cpu_freelist } from "./cpu_freelist";
-import { deactivate_slab, detach_cpu_slab, flush_slab, thaw } from "./deactivate";
+import { deactivate_slab, detach_cpu_slab, thaw } from "./deactivate";
 import { debug_slab_alloc } from "./debug_cache";
 import { is_debug_cache } from "./debug_layout";
 import { defer_slab } from "./defer";
 import { drain_on_switch } from "./drain";
+import { flush_if_asked, flush_slab } from "./flush";
 import { has_post_alloc_hook, slab_post_alloc_hook, slab_pre_alloc_hook } from "./hooks";
 import { cpu_slab, list_or_defer, put_cpu_partial, set_cpu_slab } from "./kmem_cache_cpu";
 import { get_node, nr_partial, remove_partial } from "./kmem_cache_node";
@@ -43,7 +44,6 @@ import { nolock_refuses, slab_alloc_nolock } from "./nolock";
 import { get_freepointer } from "./object";
 import { rcu_serve } from "./rcu";
 import { list_lock, list_unlock, lock_cpu_slab, unlock_cpu_slab } from "./section";
-import { flush_if_asked } from "./shrink";
 import { take_freelist } from "./slab";
 
 /** What the steps below return instead of an object when things changed under them. */

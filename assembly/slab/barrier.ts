@@ -6,14 +6,14 @@
  * another CPU is in the middle of are waited for.
  * Kernel: mm/slub.c defer_free_barrier(), flush_all(), slub_cpu_dead(); 6.18.
  */
-import { CACHE_LIVE, CACHE_TABLE, KMEM_CACHE_SHIFT, KmemCache, Slab } from "../base/layout";
+import { CACHE_LIVE, CACHE_TABLE, KMEM_CACHE_SHIFT, KmemCache } from "../base/layout";
 import { CpuArea } from "../base/layout_percpu";
 import { cpu_relax, read_once } from "../sync/atomic";
 import { lock_mode } from "../sync/context";
-import { cpu_area, cpu_cache_of, header, heap_base, per_cpu } from "../sync/percpu";
-import { CPUSLAB_FLUSH, DEFER_DRAIN_BARRIER, stat } from "../sync/stat";
-import { deactivate_slab, detach_cpu_slab, flush_partials, flush_this_cpu } from "./deactivate";
+import { cpu_area, header, heap_base, per_cpu } from "../sync/percpu";
+import { DEFER_DRAIN_BARRIER } from "../sync/stat";
 import { drain_cache, drain_cache_here, drain_cpu, waits_for_irq_work } from "./drain";
+import { flush_this_cpu } from "./flush";
 import { lock_slab_mutex, unlock_slab_mutex } from "./slab_mutex";
 
 /** Wait until the drain that `area`'s CPU is in the middle of, if any, is over. */
@@ -51,21 +51,6 @@ export function defer_free_barrier(): void {
     if (cache !== 0) drain_cache(changetype<KmemCache>(cache), DEFER_DRAIN_BARRIER, mode);
   }
   for (let cpu: u32 = 0; cpu < head.nr_cpu_ids; cpu++) wait_for_drain(per_cpu(cpu));
-}
-
-/**
- * Take away what another CPU holds of `cache`, without its lock, which only it can take.
- *
- * Context: task; that CPU is in no call on this cache, and will not be.
- */
-export function flush_cpu_of(area: CpuArea, cache: KmemCache, mode: u32): void {
-  const c = cpu_cache_of(area, cache);
-  const slab = detach_cpu_slab(c);
-  if (slab !== 0) {
-    deactivate_slab(cache, changetype<Slab>(slab), mode);
-    stat(cache, CPUSLAB_FLUSH);
-  }
-  flush_partials(cache, c, mode);
 }
 
 /** Drain and flush everything this CPU holds. Context: task, no lock held. */

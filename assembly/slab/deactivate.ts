@@ -1,13 +1,12 @@
 /**
  * Taking a cpu slab away from its CPU.
  *
- * Kernel: mm/slub.c deactivate_slab(), flush_slab(), __flush_cpu_slab(); 6.18.
+ * Who wants it away says so in slab/flush.ts. Kernel: mm/slub.c deactivate_slab(), 6.18.
  */
 import { KmemCache, KmemCacheCpu, Slab } from "../base/layout";
 import { HAND_LEAVES, hold, let_go } from "../page/hand";
-import { cpu_token, next_word, this_cpu_cache } from "../sync/percpu";
+import { cpu_token, next_word } from "../sync/percpu";
 import {
-  CPUSLAB_FLUSH,
   DEACTIVATE_FULL,
   DEACTIVATE_REMOTE_FREES,
   DEACTIVATE_TO_HEAD,
@@ -16,9 +15,8 @@ import {
 } from "../sync/stat";
 import { defer_slab } from "./defer";
 import { drain_on_deactivate } from "./drain";
-import { cpu_slab, put_partial_slab, put_partials } from "./kmem_cache_cpu";
+import { cpu_slab, put_partial_slab } from "./kmem_cache_cpu";
 import { get_freepointer, set_freepointer } from "./object";
-import { lock_cpu_slab, unlock_cpu_slab } from "./section";
 import {
   make_word,
   slab_update_freelist,
@@ -97,52 +95,4 @@ export function deactivate_slab(cache: KmemCache, slab: Slab, mode: u32): void {
   if (!thaw(cache, slab)) stat(cache, DEACTIVATE_FULL);
   else if (!put_partial_slab(cache, slab, where, where, mode)) defer_slab(cache, slab);
   drain_on_deactivate(cache, mode);
-}
-
-/** Take the cpu slab of `c` away. Context: local lock free; `c` is this CPU's. */
-export function flush_slab(cache: KmemCache, c: KmemCacheCpu, mode: u32): void {
-  lock_cpu_slab(c);
-  const slab = detach_cpu_slab(c);
-  unlock_cpu_slab(c);
-  if (slab === 0) return;
-  deactivate_slab(cache, changetype<Slab>(slab), mode);
-  stat(cache, CPUSLAB_FLUSH);
-}
-
-/**
- * Give up everything this CPU holds of `cache`. What the lists hold is detached inside the local
- * lock's section, so that an NMI in between finds a whole list or none.
- *
- * Context: task, local lock free.
- */
-export function flush_this_cpu(cache: KmemCache, mode: u32): void {
-  const c = this_cpu_cache(cache);
-  flush_slab(cache, c, mode);
-  lock_cpu_slab(c);
-  const first = <usize>c.partial;
-  c.partial = 0;
-  unlock_cpu_slab(c);
-  place_partials(cache, first, mode);
-}
-
-/**
- * Hand the percpu partial slabs of another CPU to their nodes: one by one, each in this CPU's hand
- * before it leaves the list. Context: as flush_cpu_of().
- */
-export function flush_partials(cache: KmemCache, c: KmemCacheCpu, mode: u32): void {
-  while (c.partial !== 0) {
-    const slab = changetype<Slab>(<usize>c.partial);
-    hold(slab);
-    c.partial = slab.next;
-    slab.next = 0;
-    place_partials(cache, changetype<usize>(slab), mode);
-  }
-}
-
-/** Hand a detached percpu partial list to the nodes, all of it. */
-function place_partials(cache: KmemCache, first: usize, mode: u32): void {
-  let rest = put_partials(cache, first, mode);
-  // A CPU that may not sleep tries until it gets the lock: its holders are short, and these
-  // slabs have no other place left.
-  while (rest !== 0) rest = put_partials(cache, rest, mode);
 }

@@ -6,13 +6,13 @@
  * its next slow path in this cache (flush_if_asked()).
  * Kernel: mm/slub.c __kmem_cache_do_shrink(), 6.18 - differs: other CPUs flush later.
  */
-import { KmemCache, KmemCacheCpu, KmemCacheNode, Slab } from "../base/layout";
+import { KmemCache, KmemCacheNode, Slab } from "../base/layout";
 import { CPU_SHRINK, CPU_TAKEN, CpuArea } from "../base/layout_percpu";
 import { read_once, write_once } from "../sync/atomic";
 import { lock_mode } from "../sync/context";
-import { cpu_area, cpu_cache_of, header, per_cpu, this_cpu, this_cpu_cache } from "../sync/percpu";
+import { cpu_area, cpu_cache_of, header, per_cpu, this_cpu } from "../sync/percpu";
 import { DEACTIVATE_TO_HEAD, FREE_SLAB, stat } from "../sync/stat";
-import { flush_this_cpu } from "./deactivate";
+import { flush_this_cpu, request_address } from "./flush";
 import { add_partial, get_node, remove_partial } from "./kmem_cache_node";
 import { discard_slab } from "./new_slab";
 import { list_lock, list_unlock } from "./section";
@@ -20,27 +20,6 @@ import { slab_word, word_inuse, word_objects } from "./slab";
 
 /** Slabs with up to this many free objects are sorted (kernel: SHRINK_PROMOTE_MAX). */
 const SHRINK_PROMOTE_MAX: u32 = 32;
-
-function request_address(c: KmemCacheCpu): usize {
-  return changetype<usize>(c) + offsetof<KmemCacheCpu>("request");
-}
-
-/** @returns true if another CPU asked this one to flush `cache`. Context: any. */
-export function is_asked_to_flush(cache: KmemCache): bool {
-  return read_once(request_address(this_cpu_cache(cache))) !== 0;
-}
-
-/**
- * Flush this CPU's part of `cache` if another CPU asked for it.
- *
- * Context: ordinary slow paths, no lock held.
- */
-export function flush_if_asked(cache: KmemCache, mode: u32): void {
-  const c = this_cpu_cache(cache);
-  if (read_once(request_address(c)) === 0) return;
-  write_once(request_address(c), 0);
-  flush_this_cpu(cache, mode);
-}
 
 /** Take a slab that is listed and has `free` free objects to where it belongs. */
 function sort_slab(node: KmemCacheNode, slab: Slab, free: u32, empties: usize): usize {

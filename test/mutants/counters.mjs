@@ -86,7 +86,7 @@ const LINES = [
   [
     "flush",
     "CPUSLAB_FLUSH",
-    "slab/deactivate.ts",
+    "slab/alloc.ts",
     "  stat(cache, CPUSLAB_FLUSH);\n",
     "slab-deactivate",
   ],

@@ -158,7 +158,7 @@ export const MUTANTS = [
     name: "offline-leaves-partials",
     origin: "ours",
     what: "a CPU that goes offline keeps its percpu partial slabs, which nobody reaches then",
-    file: "slab/deactivate.ts",
+    file: "slab/flush.ts",
     find: `  const first = <usize>c.partial;
   c.partial = 0;
   unlock_cpu_slab(c);
@@ -180,7 +180,7 @@ export const MUTANTS = [
     name: "shrink-request-is-ignored",
     origin: "ours",
     what: "a CPU that was asked to flush never does",
-    file: "slab/shrink.ts",
+    file: "slab/flush.ts",
     find: "  write_once(request_address(c), 0);\n  flush_this_cpu(cache, mode);",
     replace: "  write_once(request_address(c), 0);",
     tests: ["shrink"],

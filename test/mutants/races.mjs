@@ -147,7 +147,7 @@ export const MUTANTS = [
     name: "flush-reads-slab-early",
     origin: "ours",
     what: "a flush reads the cpu slab before it enters the section",
-    file: "slab/deactivate.ts",
+    file: "slab/flush.ts",
     find: "  lock_cpu_slab(c);\n  const slab = detach_cpu_slab(c);\n  unlock_cpu_slab(c);",
     replace: `  const slab = cpu_slab(c);
   lock_cpu_slab(c);
@@ -160,7 +160,7 @@ export const MUTANTS = [
     name: "flush-reads-partials-early",
     origin: "ours",
     what: "a flush reads the percpu partial list before it enters the section",
-    file: "slab/deactivate.ts",
+    file: "slab/flush.ts",
     find: `  lock_cpu_slab(c);
   const first = <usize>c.partial;
   c.partial = 0;
