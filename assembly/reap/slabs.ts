@@ -19,11 +19,10 @@ import { ReapReport } from "../base/layout_reap";
 import { end_pfn } from "../page/grow";
 import { HAND_LEAVES, hold, in_hand_address } from "../page/hand";
 import { page_kind, page_slab, pfn_to_page, set_page_heads, virt_to_page } from "../page/page";
-import { deactivate_slab } from "../slab/deactivate";
 import { add_full } from "../slab/debug_cache";
 import { is_debug_cache } from "../slab/debug_layout";
 import { cpu_slabs } from "../slab/defer";
-import { slabs_lock } from "../slab/drain";
+import { deactivate_and_drain, slabs_lock } from "../slab/drain";
 import { cache_at, cache_state } from "../slab/kmem_cache";
 import { cpu_slab, list_or_defer } from "../slab/kmem_cache_cpu";
 import {
@@ -125,7 +124,7 @@ function take_slab(cache: KmemCache, slab: Slab, seen: u32, mode: u32): void {
     cut_list(cache, slab, <usize>slab.flush_freelist);
     hold(slab);
     slab.llnode = 0;
-    deactivate_slab(cache, slab, mode);
+    deactivate_and_drain(cache, slab, mode);
   } else if (word_freelist(word) === 0) {
     // Thawed full. Whoever frees to it next may have it.
     cmpxchg(in_hand_address(slab), seen, 0);

@@ -30,11 +30,11 @@ import {
   tick,
 } from "../sync/stat";
 import { alloc_from_cpu_freelist } from "./cpu_freelist";
-import { deactivate_slab, detach_cpu_slab, thaw } from "./deactivate";
+import { detach_cpu_slab, thaw } from "./deactivate";
 import { debug_slab_alloc } from "./debug_cache";
 import { is_debug_cache } from "./debug_layout";
 import { defer_slab } from "./defer";
-import { drain_on_switch } from "./drain";
+import { deactivate_and_drain, drain_on_switch } from "./drain";
 import { flush_if_asked, flush_slab } from "./flush";
 import { has_post_alloc_hook, slab_post_alloc_hook, slab_pre_alloc_hook } from "./hooks";
 import { cpu_slab, list_or_defer, put_cpu_partial, set_cpu_slab } from "./kmem_cache_cpu";
@@ -281,7 +281,7 @@ function install_slab(cache: KmemCache, slab: Slab, mode: u32): usize {
   if (other !== 0) {
     stat(cache, CPUSLAB_FLUSH);
     if (mode === LOCK_TRY) defer_slab(cache, changetype<Slab>(other));
-    else deactivate_slab(cache, changetype<Slab>(other), mode);
+    else deactivate_and_drain(cache, changetype<Slab>(other), mode);
   }
   return object;
 }

@@ -14,7 +14,6 @@ import {
   stat,
 } from "../sync/stat";
 import { defer_slab } from "./defer";
-import { drain_on_deactivate } from "./drain";
 import { cpu_slab, put_partial_slab } from "./kmem_cache_cpu";
 import { get_freepointer, set_freepointer } from "./object";
 import {
@@ -84,7 +83,7 @@ export function thaw(cache: KmemCache, slab: Slab): bool {
  *
  * Context: detach_cpu_slab() took it, local lock free; a missed list_lock defers the slab.
  * Kernel: deactivate_slab(), 6.18 - differs: "empty" is decided under list_lock, so that a free
- * that comes in between is not missed; the arm `percpu-deactivate` drains here.
+ * that comes in between is not missed.
  */
 export function deactivate_slab(cache: KmemCache, slab: Slab, mode: u32): void {
   let where = DEACTIVATE_TO_HEAD;
@@ -94,5 +93,4 @@ export function deactivate_slab(cache: KmemCache, slab: Slab, mode: u32): void {
   }
   if (!thaw(cache, slab)) stat(cache, DEACTIVATE_FULL);
   else if (!put_partial_slab(cache, slab, where, where, mode)) defer_slab(cache, slab);
-  drain_on_deactivate(cache, mode);
 }

@@ -159,10 +159,19 @@ function drain_slabs(area: CpuArea, mode: u32): void {
   drain_end(drain);
 }
 
+/**
+ * Put a detached cpu slab away, and drain what the arm `percpu-deactivate` drains where one is.
+ * Context: as deactivate_slab().
+ */
+export function deactivate_and_drain(cache: KmemCache, slab: Slab, mode: u32): void {
+  deactivate_slab(cache, slab, mode);
+  drain_on_deactivate(cache, mode);
+}
+
 /** Deactivate a deferred cpu slab, or list a slab that a direct free made partial. */
 export function put_away(cache: KmemCache, slab: Slab, mode: u32): void {
   if (word_frozen(slab_word(slab))) {
-    deactivate_slab(cache, slab, mode);
+    deactivate_and_drain(cache, slab, mode);
   } else if (kmem_cache_has_cpu_partial(cache)) {
     put_cpu_partial(cache, slab, true, mode);
     stat(cache, CPU_PARTIAL_FREE);

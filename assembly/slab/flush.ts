@@ -10,7 +10,8 @@ import { hold } from "../page/hand";
 import { read_once, write_once } from "../sync/atomic";
 import { cpu_cache_of, this_cpu_cache } from "../sync/percpu";
 import { CPUSLAB_FLUSH, stat } from "../sync/stat";
-import { deactivate_slab, detach_cpu_slab } from "./deactivate";
+import { detach_cpu_slab } from "./deactivate";
+import { deactivate_and_drain } from "./drain";
 import { put_partials } from "./kmem_cache_cpu";
 import { lock_cpu_slab, unlock_cpu_slab } from "./section";
 
@@ -20,7 +21,7 @@ export function flush_slab(cache: KmemCache, c: KmemCacheCpu, mode: u32): void {
   const slab = detach_cpu_slab(c);
   unlock_cpu_slab(c);
   if (slab === 0) return;
-  deactivate_slab(cache, changetype<Slab>(slab), mode);
+  deactivate_and_drain(cache, changetype<Slab>(slab), mode);
   stat(cache, CPUSLAB_FLUSH);
 }
 
@@ -92,7 +93,7 @@ export function flush_cpu_of(area: CpuArea, cache: KmemCache, mode: u32): void {
   const c = cpu_cache_of(area, cache);
   const slab = detach_cpu_slab(c);
   if (slab !== 0) {
-    deactivate_slab(cache, changetype<Slab>(slab), mode);
+    deactivate_and_drain(cache, changetype<Slab>(slab), mode);
     stat(cache, CPUSLAB_FLUSH);
   }
   flush_partials(cache, c, mode);

@@ -86,9 +86,10 @@ const LINES = [
   [
     "flush",
     "CPUSLAB_FLUSH",
-    "slab/alloc.ts",
-    "  stat(cache, CPUSLAB_FLUSH);\n",
+    "slab/flush.ts",
+    "  stat(cache, CPUSLAB_FLUSH);\n}",
     "slab-deactivate",
+    "}",
   ],
   [
     "deactivate-empty",

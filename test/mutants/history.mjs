@@ -65,8 +65,8 @@ export const MUTANTS = [
     what: "a nolock allocation that replaces a cpu slab puts it away itself, waiting for list_lock",
     file: "slab/alloc.ts",
     find: `    if (mode === LOCK_TRY) defer_slab(cache, changetype<Slab>(other));
-    else deactivate_slab(cache, changetype<Slab>(other), mode);`,
-    replace: "    deactivate_slab(cache, changetype<Slab>(other), cpu_area().task_mode);",
+    else deactivate_and_drain(cache, changetype<Slab>(other), mode);`,
+    replace: "    deactivate_and_drain(cache, changetype<Slab>(other), cpu_area().task_mode);",
     tests: ["nolock-race", "slab-deactivate"],
   },
   {

@@ -210,9 +210,9 @@ export const MUTANTS = [
     origin: "ours",
     what: "a deferred cpu slab is listed with the freelist it was detached with forgotten",
     file: "slab/drain.ts",
-    find: "    deactivate_slab(cache, slab, mode);",
+    find: "    deactivate_and_drain(cache, slab, mode);",
     replace: `    slab.flush_freelist = 0;
-    deactivate_slab(cache, slab, mode);`,
+    deactivate_and_drain(cache, slab, mode);`,
     expected: "fuzz",
     tests: ["nolock-race"],
   },
