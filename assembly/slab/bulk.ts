@@ -11,12 +11,13 @@ import { free_pages } from "../page/page_alloc";
 import { lock_mode } from "../sync/context";
 import { this_cpu_cache } from "../sync/percpu";
 import { ALLOC_FASTPATH, stat_fast } from "../sync/stat";
-import { load_freelist, slab_alloc, slab_alloc_slow } from "./alloc";
+import { slab_alloc } from "./alloc";
 import { zero_or_null } from "./check";
 import { slab_free_chain } from "./free";
 import { slab_free_hook, slab_post_alloc_hook, slab_pre_alloc_hook } from "./hooks";
 import { memcg_uncharge_large } from "./memcg";
 import { set_freepointer } from "./object";
+import { load_freelist, slab_alloc_slow } from "./refill";
 import { lock_cpu_slab, unlock_cpu_slab } from "./section";
 
 /** How many objects of other slabs the search for one slab's objects skips. */

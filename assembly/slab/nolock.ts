@@ -27,13 +27,13 @@ import {
   stat_fast,
   tick,
 } from "../sync/stat";
-import { slab_alloc_slow } from "./alloc";
 import { alloc_from_cpu_freelist, free_to_cpu_slab } from "./cpu_freelist";
 import { defer_free } from "./defer";
 import { free_direct } from "./direct";
 import { has_post_alloc_hook, slab_post_alloc_hook } from "./hooks";
 import { get_freepointer } from "./object";
 import { free_to_slab } from "./put";
+import { slab_alloc_slow } from "./refill";
 
 /** Caches whose slabs no nolock free changes: their words change under locks. */
 const NOT_DIRECT: u32 = SLAB_NO_CMPXCHG | SLAB_DEBUG_FLAGS;

@@ -63,7 +63,7 @@ export const MUTANTS = [
     name: "deactivate-in-nolock",
     origin: "version 1 of the patch",
     what: "a nolock allocation that replaces a cpu slab puts it away itself, waiting for list_lock",
-    file: "slab/alloc.ts",
+    file: "slab/refill.ts",
     find: `    if (mode === LOCK_TRY) defer_slab(cache, changetype<Slab>(other));
     else deactivate_and_drain(cache, changetype<Slab>(other), mode);`,
     replace: "    deactivate_and_drain(cache, changetype<Slab>(other), cpu_area().task_mode);",
@@ -97,7 +97,7 @@ export const MUTANTS = [
     name: "replaced-slab-leaks",
     origin: "review of the patch",
     what: "a nolock allocation that finds a cpu slab installed meanwhile forgets that one",
-    file: "slab/alloc.ts",
+    file: "slab/refill.ts",
     find: `    if (mode === LOCK_TRY) defer_slab(cache, changetype<Slab>(other));
     else deactivate`,
     replace: "    if (mode !== LOCK_TRY) deactivate",

@@ -199,7 +199,7 @@ export const MUTANTS = [
     name: "refill-loses-remote-frees",
     origin: "ours",
     what: "a full cpu slab is forgotten while frozen: later frees to it are nobody's",
-    file: "slab/alloc.ts",
+    file: "slab/refill.ts",
     find: `  if (!thaw(cache, slab)) stat(cache, DEACTIVATE_BYPASS);
   else list_or_defer(cache, slab, mode);`,
     replace: "  stat(cache, DEACTIVATE_BYPASS);",

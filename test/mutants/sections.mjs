@@ -8,7 +8,7 @@ export const MUTANTS = [
     name: "no-recheck-of-cpu-slab",
     origin: "ours",
     what: "the cpu slab is not looked at again inside the section: a freed one may be refilled",
-    file: "slab/alloc.ts",
+    file: "slab/refill.ts",
     find: `  if (cpu_slab(c) !== slab) {
     unlock_cpu_slab(c);
     return LOOK_AGAIN;
@@ -22,7 +22,7 @@ export const MUTANTS = [
     name: "no-recheck-of-freelist",
     origin: "ours",
     what: "a list that an interruption filled is overwritten with what was freed remotely",
-    file: "slab/alloc.ts",
+    file: "slab/refill.ts",
     find: `  let freelist = <usize>c.freelist;
   if (freelist !== 0) {`,
     replace: `  let freelist: usize = 0;
@@ -33,7 +33,7 @@ export const MUTANTS = [
     name: "no-recheck-of-partial",
     origin: "ours",
     what: "the percpu partial list is popped over a cpu slab that appeared meanwhile",
-    file: "slab/alloc.ts",
+    file: "slab/refill.ts",
     find: `    if (c.slab !== 0 || c.partial === 0) {
       const again = c.slab !== 0;`,
     replace: `    if (c.partial === 0) {
@@ -44,7 +44,7 @@ export const MUTANTS = [
     name: "no-recheck-of-empty-partial",
     origin: "ours",
     what: "the percpu partial list is popped although an interruption emptied it",
-    file: "slab/alloc.ts",
+    file: "slab/refill.ts",
     find: "    if (c.slab !== 0 || c.partial === 0) {",
     replace: "    if (c.slab !== 0) {",
     expected: "machine",
@@ -54,7 +54,7 @@ export const MUTANTS = [
     name: "install-over-cpu-slab",
     origin: "ours",
     what: "a new slab becomes the cpu slab over one that appeared meanwhile, which is forgotten",
-    file: "slab/alloc.ts",
+    file: "slab/refill.ts",
     find: "  const other = detach_cpu_slab(c);",
     replace: "  const other: usize = 0;",
     expected: "fuzz",
@@ -145,7 +145,7 @@ export const MUTANTS = [
     name: "list-lock-is-left-out",
     origin: "ours",
     what: "slabs leave a node's list without its lock",
-    file: "slab/alloc.ts",
+    file: "slab/get_partial.ts",
     find: `  if (nr_partial(node) === 0 || !list_lock(node, mode)) return 0;
   const enough`,
     replace: `  if (nr_partial(node) === 0) return 0;

@@ -28,7 +28,7 @@ export const MUTANTS = [
     name: "load-keeps-tid",
     origin: "ours",
     what: "a new list begins with the old tid",
-    file: "slab/alloc.ts",
+    file: "slab/refill.ts",
     find: "  store<u64>(address, next_word(load<u64>(address), next));",
     replace: "  store<u64>(address, (load<u64>(address) & 0xffff_ffff_0000_0000) | <u64>next);",
     expected: "machine",
