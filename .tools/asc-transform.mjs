@@ -20,7 +20,7 @@ const INLINABLE = [
   "assembly/slab/check/zero_or_null",
   "assembly/slab/hooks/has_post_alloc_hook",
   "assembly/slab/hooks/slab_free_hook",
-  "assembly/slab/nolock/nolock_",
+  "assembly/slab/nolock/",
   "assembly/slab/flush/is_asked_to_flush",
   "assembly/kmalloc/size_class/kmalloc_slab",
   "assembly/slab/fast",

@@ -11,13 +11,9 @@ import { KmemCache, Slab } from "../base/layout";
 import { virt_to_page } from "../page/page";
 import { zero_or_null } from "../slab/check";
 import { slab_free_hook } from "../slab/hooks";
-import {
-  nolock_busy,
-  nolock_forbidden,
-  nolock_needs_cmpxchg,
-  slab_alloc_nolock,
-  slab_free_nolock,
-} from "../slab/nolock";
+import { nolock_busy, nolock_forbidden, nolock_needs_cmpxchg } from "../slab/nolock";
+import { slab_alloc_nolock } from "../slab/nolock_alloc";
+import { slab_free_nolock } from "../slab/nolock_free";
 import { NOLOCK_BUSY_FIRST, NOLOCK_BUSY_SECOND, NOLOCK_NULL, stat } from "../sync/stat";
 import { set_request } from "./debug";
 import { kmalloc_slab } from "./size_class";

@@ -11,7 +11,8 @@ import { ALLOC_FASTPATH, stat_fast, tick } from "../sync/stat";
 import { alloc_from_cpu_freelist } from "./cpu_freelist";
 import { has_post_alloc_hook, slab_post_alloc_hook, slab_pre_alloc_hook } from "./hooks";
 import { cpu_slab } from "./kmem_cache_cpu";
-import { nolock_refuses, slab_alloc_nolock } from "./nolock";
+import { nolock_refuses } from "./nolock";
+import { slab_alloc_nolock } from "./nolock_alloc";
 import { node_match, slab_alloc_slow } from "./refill";
 
 /**

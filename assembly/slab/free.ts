@@ -12,7 +12,7 @@ import { free_to_cpu_slab } from "./cpu_freelist";
 import { drain_on_slow_free } from "./drain";
 import { flush_if_asked, is_asked_to_flush } from "./flush";
 import { slab_free_hook } from "./hooks";
-import { slab_free_chain_nolock, slab_free_nolock } from "./nolock";
+import { slab_free_chain_nolock, slab_free_nolock } from "./nolock_free";
 import { free_to_slab } from "./put";
 
 /**

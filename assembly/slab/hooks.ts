@@ -14,7 +14,7 @@ import { debug_alloc, debug_free } from "./debug";
 import { should_failslab } from "./failslab";
 import { slab_free } from "./free";
 import { memcg_charge_object, memcg_uncharge_object } from "./memcg";
-import { slab_free_nolock } from "./nolock";
+import { slab_free_nolock } from "./nolock_free";
 
 /** @returns true if the allocation must fail. Context: ordinary allocations only. */
 export function slab_pre_alloc_hook(cache: KmemCache): bool {

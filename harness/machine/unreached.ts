@@ -23,7 +23,7 @@ const RECOVERED_ELSEWHERE =
 export const REASONS: readonly Reason[] = [
   { function: "assembly/slab/section/lock_cpu_slab", sites: 4, because: OTHER_TASK },
   { function: "assembly/slab/nolock/nolock_refuses", sites: 2, because: OTHER_TASK },
-  { function: "assembly/slab/nolock/slab_free_nolock", sites: 2, because: OTHER_TASK },
+  { function: "assembly/slab/nolock_free/slab_free_nolock", sites: 2, because: OTHER_TASK },
   { function: "assembly/kmalloc/nolock/kmalloc_nolock", sites: 4, because: OTHER_TASK },
   { function: "assembly/slab/drain/drain_cpu", sites: 1, because: TWO_TAKERS },
 ];

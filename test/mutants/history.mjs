@@ -51,7 +51,7 @@ export const MUTANTS = [
     name: "redo-forgets-nolock",
     origin: "review of the patch",
     what: "a nolock free that is not to the cpu slab goes on as an ordinary one, locks and all",
-    file: "slab/nolock.ts",
+    file: "slab/nolock_free.ts",
     find: "  defer_free(cache, slab, object);\n}",
     replace: `  const mode = cpu_area().task_mode;
   if (free_to_slab(cache, slab, object, object, 1, mode)) return;
@@ -73,7 +73,7 @@ export const MUTANTS = [
     name: "list-lock-waits-in-nolock",
     origin: "version 1 of the patch",
     what: "get_partial_node() waits for list_lock whoever calls: its holder may be underneath",
-    file: "slab/alloc.ts",
+    file: "slab/get_partial.ts",
     find: "  if (nr_partial(node) === 0 || !list_lock(node, mode)) return 0;",
     replace: "  if (nr_partial(node) === 0 || !list_lock(node, cpu_area().task_mode)) return 0;",
     tests: ["nolock-alloc", "lockdep"],
@@ -182,7 +182,7 @@ export const MUTANTS = [
     name: "kprobe-hole-free",
     origin: "fixed after the merge",
     what: "kfree_nolock() asks whether its cache is busy in NMI alone",
-    file: "slab/nolock.ts",
+    file: "slab/nolock_free.ts",
     find: "  const cannot = nolock_busy(cache) || nolock_forbidden();",
     replace: `  const nmi = (cpu_area().preempt_count & 0xf000) !== 0;
   const cannot = (nmi && nolock_busy(cache)) || nolock_forbidden();`,

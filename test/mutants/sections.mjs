@@ -237,7 +237,7 @@ export const MUTANTS = [
     name: "nolock-is-no-context",
     origin: "ours",
     what: "the slow path of a nolock call does not say so: what nests in it waits",
-    file: "slab/nolock.ts",
+    file: "slab/nolock_alloc.ts",
     find: `    context_enter(NOLOCK);
     object = slab_alloc_slow(cache, node, LOCK_TRY);
     context_exit(NOLOCK);`,
