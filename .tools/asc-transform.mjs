@@ -18,8 +18,8 @@ const INLINABLE = [
   "assembly/sync/local_lock/local_lock_is_locked",
   "assembly/slab/cpu_freelist",
   "assembly/slab/check/zero_or_null",
-  "assembly/slab/hooks/has_post_alloc_hook",
-  "assembly/slab/hooks/slab_free_hook",
+  "assembly/slab/alloc_hooks/has_post_alloc_hook",
+  "assembly/slab/free_hooks/slab_free_hook",
   "assembly/slab/nolock/",
   "assembly/slab/flush/is_asked_to_flush",
   "assembly/kmalloc/size_class/kmalloc_slab",
@@ -32,7 +32,7 @@ const INLINABLE = [
   "assembly/workload/",
 ];
 const NEVER_INLINABLE = [
-  "assembly/slab/hooks/charge_or_free",
+  "assembly/slab/alloc_hooks/charge_or_free",
   "assembly/slab/memcg/memcg_uncharge_object",
   "assembly/page/hand/claim_move",
   "assembly/kmalloc/large/free_large",

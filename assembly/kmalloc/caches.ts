@@ -7,7 +7,8 @@
 import { KMALLOC_MAX_CACHE_SIZE, NUMA_NO_NODE } from "../base/config";
 import { KmemCache } from "../base/layout";
 import { slab_alloc } from "../slab/alloc";
-import { free_bulk, slab_alloc_bulk } from "../slab/bulk";
+import { slab_alloc_bulk } from "../slab/bulk_alloc";
+import { free_bulk } from "../slab/bulk_free";
 import { nolock_refuses } from "../slab/nolock";
 import { slab_alloc_nolock } from "../slab/nolock_alloc";
 import { TRACE_KMEM_CACHE_ALLOC, TRACE_KMEM_CACHE_FREE, trace } from "../sync/trace";

@@ -10,7 +10,7 @@ import { KMALLOC_MAX_CACHE_SIZE, ZERO_SIZE_PTR } from "../base/config";
 import { KmemCache, Slab } from "../base/layout";
 import { virt_to_page } from "../page/page";
 import { zero_or_null } from "../slab/check";
-import { slab_free_hook } from "../slab/hooks";
+import { slab_free_hook } from "../slab/free_hooks";
 import { nolock_busy, nolock_forbidden, nolock_needs_cmpxchg } from "../slab/nolock";
 import { slab_alloc_nolock } from "../slab/nolock_alloc";
 import { slab_free_nolock } from "../slab/nolock_free";

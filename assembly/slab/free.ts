@@ -11,7 +11,7 @@ import { FREE_FASTPATH, stat_fast, tick } from "../sync/stat";
 import { free_to_cpu_slab } from "./cpu_freelist";
 import { drain_on_slow_free } from "./drain";
 import { flush_if_asked, is_asked_to_flush } from "./flush";
-import { slab_free_hook } from "./hooks";
+import { slab_free_hook } from "./free_hooks";
 import { slab_free_chain_nolock, slab_free_nolock } from "./nolock_free";
 import { free_to_slab } from "./put";
 

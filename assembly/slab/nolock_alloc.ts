@@ -10,8 +10,8 @@ import { cpu_cache_lock, is_rt } from "../sync/local_lock";
 import { lockdep_assert_not_held } from "../sync/lockdep";
 import { this_cpu_cache } from "../sync/percpu";
 import { NOLOCK_ALLOC_FASTPATH, NOLOCK_ALLOC_SLOWPATH, stat, stat_fast, tick } from "../sync/stat";
+import { has_post_alloc_hook, slab_post_alloc_hook } from "./alloc_hooks";
 import { alloc_from_cpu_freelist } from "./cpu_freelist";
-import { has_post_alloc_hook, slab_post_alloc_hook } from "./hooks";
 import { slab_alloc_slow } from "./refill";
 
 /**

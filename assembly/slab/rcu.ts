@@ -34,7 +34,7 @@ import { cpu_area, header, heap_base, per_cpu } from "../sync/percpu";
 import { rcu_of, start_grace_period, wait_for_grace_period } from "../sync/rcu";
 import { spin_lock, spin_unlock } from "../sync/spinlock";
 import { defer_free_barrier } from "./barrier";
-import { free_bulk } from "./bulk";
+import { free_bulk } from "./bulk_free";
 import { drain_begin, drain_end } from "./drain";
 
 /** Addresses in one page. */

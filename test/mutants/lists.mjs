@@ -106,7 +106,7 @@ export const MUTANTS = [
     name: "bulk-skips-for-ever",
     origin: "ours",
     what: "what bulk free skipped is not put back: those objects are lost",
-    file: "slab/bulk.ts",
+    file: "slab/bulk_free.ts",
     find: `  for (let i: u32 = 0; i < skipped; i++) {
     store<u32>(slot(array, end + i), load<u32>(slot(array, keep + i)));
   }
@@ -118,7 +118,7 @@ export const MUTANTS = [
     name: "bulk-keeps-what-it-got",
     origin: "ours",
     what: "a bulk allocation that fails half way does not give back what it had",
-    file: "slab/bulk.ts",
+    file: "slab/bulk_alloc.ts",
     find: "      free_bulk(make_ready(cache, 0, done, array), array);\n",
     replace: "",
     tests: ["kmalloc-bulk", "failslab"],
@@ -136,7 +136,7 @@ export const MUTANTS = [
     name: "refused-charge-keeps-object",
     origin: "ours",
     what: "an object that could not be charged is not freed again: it is lost",
-    file: "slab/hooks.ts",
+    file: "slab/alloc_hooks.ts",
     find: "  if (!nolock) {\n    slab_free(cache, slab, object);\n  } else {",
     replace: "  if (nolock) {",
     tests: ["memcg-charge"],

@@ -1,19 +1,19 @@
 /**
- * What happens around every allocation and free of an object that is not on a fast path: fault
- * injection before; clearing, charging and stamping after; discharging and stamping at a free.
+ * What happens around every allocation of an object that is not on a fast path: fault injection
+ * before; clearing, charging and stamping after.
  *
- * The fast paths of kmalloc() and kfree() skip them: a CPU for which they would do something
+ * The fast paths of kmalloc() and kfree() skip the hooks: a CPU for which they would do something
  * carries HOOKED (sync/context.ts), and a cache whose frees must ask marks its cpu slabs
- * (CPU_SLAB_ASKS). Kernel: mm/slub.c slab_pre_alloc_hook(), slab_post_alloc_hook(),
- * slab_free_hook(); 6.18.
+ * (CPU_SLAB_ASKS). Kernel: mm/slub.c slab_pre_alloc_hook(), slab_post_alloc_hook(); 6.18.
  */
 import { GFP_ZERO, SLAB_ACCOUNT } from "../base/config";
 import { KmemCache, Slab } from "../base/layout";
 import { page_slab, virt_to_page } from "../page/page";
-import { debug_alloc, debug_free } from "./debug";
+import { debug_alloc } from "./debug";
 import { should_failslab } from "./failslab";
 import { slab_free } from "./free";
-import { memcg_charge_object, memcg_uncharge_object } from "./memcg";
+import { slab_free_hook } from "./free_hooks";
+import { memcg_charge_object } from "./memcg";
 import { slab_free_nolock } from "./nolock_free";
 
 /** @returns true if the allocation must fail. Context: ordinary allocations only. */
@@ -57,10 +57,4 @@ function charge_or_free(cache: KmemCache, object: usize, nolock: bool): usize {
     slab_free_nolock(cache, slab, object);
   }
   return 0;
-}
-
-/** The object is about to be free. Context: any. */
-export function slab_free_hook(cache: KmemCache, slab: Slab, object: usize): void {
-  if ((cache.flags & SLAB_ACCOUNT) !== 0) memcg_uncharge_object(cache, slab, object);
-  debug_free(cache, object);
 }

@@ -1,0 +1,83 @@
+/**
+ * Many frees at once, of what an array in memory has the addresses of.
+ *
+ * Kernel: mm/slub.c kmem_cache_free_bulk(), build_detached_freelist(); 6.18.
+ */
+import { KmemCache, Slab } from "../base/layout";
+import { page_slab, virt_to_page } from "../page/page";
+import { free_pages } from "../page/page_alloc";
+import { lock_mode } from "../sync/context";
+import { zero_or_null } from "./check";
+import { slab_free_chain } from "./free";
+import { slab_free_hook } from "./free_hooks";
+import { memcg_uncharge_large } from "./memcg";
+import { set_freepointer } from "./object";
+
+/** How many objects of other slabs the search for one slab's objects skips. */
+const LOOKAHEAD: u32 = 3;
+
+export function slot(array: usize, index: u32): usize {
+  return array + ((<usize>index) << 2);
+}
+
+/**
+ * From the array's end, collect objects of one slab into a chain and free it.
+ *
+ * Objects of other slabs are skipped, at most LOOKAHEAD of them, and moved to the front of what
+ * remains. @returns how many entries remain.
+ */
+function free_one_group(count: u32, array: usize): u32 {
+  const last = <usize>load<u32>(slot(array, count - 1));
+  const address = page_slab(virt_to_page(last));
+  const slab = changetype<Slab>(address);
+  const cache = changetype<KmemCache>(<usize>slab.slab_cache);
+  let head = last;
+  let taken: u32 = 1;
+  let skipped: u32 = 0;
+  slab_free_hook(cache, slab, last);
+  set_freepointer(cache, last, 0);
+  // `end` moves down; skipped entries gather right below the count that remains.
+  let end = count - 1;
+  let keep = count - 1;
+  while (end > 0 && skipped < LOOKAHEAD) {
+    end--;
+    const object = <usize>load<u32>(slot(array, end));
+    if (!zero_or_null(object) && page_slab(virt_to_page(object)) === address) {
+      slab_free_hook(cache, slab, object);
+      set_freepointer(cache, object, head);
+      head = object;
+      taken++;
+    } else {
+      keep--;
+      store<u32>(slot(array, keep), <u32>object);
+      skipped++;
+    }
+  }
+  slab_free_chain(cache, slab, head, last, taken);
+  // Entries 0 .. end-1 were not looked at; the skipped ones follow them.
+  for (let i: u32 = 0; i < skipped; i++) {
+    store<u32>(slot(array, end + i), load<u32>(slot(array, keep + i)));
+  }
+  return end + skipped;
+}
+
+/**
+ * Free `count` allocations of any kind. NULL and ZERO_SIZE_PTR are skipped; the array's content
+ * is undefined afterwards. Context: any.
+ */
+export function free_bulk(count: u32, array: usize): void {
+  let left = count;
+  while (left > 0) {
+    const last = <usize>load<u32>(slot(array, left - 1));
+    if (zero_or_null(last)) {
+      left--;
+    } else if (page_slab(virt_to_page(last)) === 0) {
+      const page = virt_to_page(last);
+      memcg_uncharge_large(page);
+      free_pages(page, lock_mode());
+      left--;
+    } else {
+      left = free_one_group(left, array);
+    }
+  }
+}
