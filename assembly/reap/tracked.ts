@@ -3,11 +3,11 @@ import { SLAB_STORE_USER } from "../base/config";
 import { KmemCache, Slab } from "../base/layout";
 import { end_pfn } from "../page/grow";
 import { pfn_to_page } from "../page/page";
-import { header } from "../sync/percpu";
-import { is_on_list } from "../slab/debug_cache";
+import { is_on_list } from "../slab/debug_freed";
 import { get_track } from "../slab/debug_object";
 import { index_to_obj } from "../slab/object";
 import { slab_word, word_objects } from "../slab/slab";
+import { header } from "../sync/percpu";
 import { is_victim } from "./dead";
 import { cache_of } from "./slabs";
 

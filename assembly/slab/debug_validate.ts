@@ -8,8 +8,8 @@ import { KmemCache, KmemCacheNode, Slab } from "../base/layout";
 import { lock_mode } from "../sync/context";
 import { header } from "../sync/percpu";
 import { defer_free_barrier } from "./barrier";
-import { is_on_list } from "./debug_cache";
 import { check_object, check_slab, on_freelist } from "./debug_check";
+import { is_on_list } from "./debug_freed";
 import { is_debug_cache } from "./debug_layout";
 import {
   REPORT_NR_PARTIAL,

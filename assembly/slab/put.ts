@@ -17,7 +17,7 @@ import {
   FREE_SLOWPATH,
   stat,
 } from "../sync/stat";
-import { free_to_partial_list } from "./debug_cache";
+import { free_to_partial_list } from "./debug_cache_free";
 import { is_debug_cache } from "./debug_layout";
 import { kmem_cache_has_cpu_partial, put_cpu_partial } from "./kmem_cache_cpu";
 import {

@@ -21,7 +21,7 @@ import {
   stat,
 } from "../sync/stat";
 import { detach_cpu_slab, thaw } from "./deactivate";
-import { debug_slab_alloc } from "./debug_cache";
+import { debug_slab_alloc } from "./debug_cache_alloc";
 import { is_debug_cache } from "./debug_layout";
 import { defer_slab } from "./defer";
 import { deactivate_and_drain, drain_on_switch } from "./drain";

@@ -146,7 +146,7 @@ export const MUTANTS = [
     name: "debug-loop-is-endless",
     origin: "fixed after the merge",
     what: "a nolock allocation from a debug cache tries again when it misses list_lock",
-    file: "slab/debug_cache.ts",
+    file: "slab/debug_cache_alloc.ts",
     find: "  while (!locked && mode !== LOCK_TRY) locked = list_lock(node, mode);",
     replace: "  while (!locked) locked = list_lock(node, mode);",
     expected: "fuzz",
@@ -155,7 +155,7 @@ export const MUTANTS = [
     name: "debug-defers-fresh-slab",
     origin: "fixed after the merge",
     what: "a never used slab is deferred instead of given back, which leaves it counted and empty",
-    file: "slab/debug_cache.ts",
+    file: "slab/debug_cache_alloc.ts",
     find: `    discard_slab(cache, slab, mode);
     stat(cache, FREE_SLAB);
     return 0;

@@ -127,7 +127,7 @@ export const MUTANTS = [
     name: "nolock-alloc-is-not-cleared",
     origin: "ours",
     what: "__GFP_ZERO does nothing in nolock allocations",
-    file: "slab/hooks.ts",
+    file: "slab/alloc_hooks.ts",
     find: "  if ((gfp & GFP_ZERO) !== 0) memory.fill",
     replace: "  if ((gfp & GFP_ZERO) !== 0 && !nolock) memory.fill",
     expected: "smoke",
