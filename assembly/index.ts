@@ -51,13 +51,8 @@ export { kfree_rcu } from "./kmalloc/rcu";
 export { defer_free_barrier } from "./slab/barrier";
 export { validate_slab_cache } from "./slab/debug_validate";
 export { kmem_cache_create, kmem_cache_destroy, kmem_cache_open } from "./slab/kmem_cache";
-export { rcu_barrier } from "./slab/rcu";
+export { rcu_barrier } from "./slab/rcu_serve";
 export { kmem_cache_shrink } from "./slab/shrink";
 export { preempt_count } from "./sync/context";
 export { this_cpu } from "./sync/percpu";
-export {
-  rcu_read_lock,
-  rcu_read_lock_held,
-  rcu_read_unlock,
-  synchronize_rcu,
-} from "./sync/rcu";
+export { rcu_read_lock, rcu_read_lock_held, rcu_read_unlock, synchronize_rcu } from "./sync/rcu";

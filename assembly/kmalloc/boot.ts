@@ -4,12 +4,13 @@
  * The boot word passes NONE, RUNNING, READY (or FAILED) by cmpxchg, and everything else is
  * written between RUNNING and READY by one CPU, which borrows area 0 for its locks meanwhile.
  */
+import { BUG_ON } from "../base/bug";
 import {
   ABI_VERSION,
   BUILD,
   HEAP_FAILSLAB,
-  HEAP_RT,
   HEAP_MAGIC,
+  HEAP_RT,
   LOCK_WAIT,
   MAX_CPUS,
   MAX_NODES,
@@ -35,18 +36,17 @@ import {
   node_table_offset,
 } from "../base/layout";
 import { CPU_FREE, CPU_TAKEN, CpuArea } from "../base/layout_percpu";
-import { cmpxchg, cpu_relax, read_once, write_once, write_once64 } from "../sync/atomic";
-import { header, per_cpu, set_registers, this_cpu } from "../sync/percpu";
-import { HOOKED, preempt_count } from "../sync/context";
-import { lockdep_reset } from "../sync/lockdep";
-import { BUG_ON } from "../base/bug";
-import { flush_everything_here } from "../slab/barrier";
-import { rcu_hand_over, rcu_serve } from "../slab/rcu";
-import { rcu_read_lock_held } from "../sync/rcu";
 import { add_pages } from "../page/grow";
 import { drain_pages } from "../page/pcp";
-import { cpu_area } from "../sync/percpu";
+import { flush_everything_here } from "../slab/barrier";
 import { drain_stock } from "../slab/memcg_stock";
+import { rcu_hand_over } from "../slab/rcu_queue";
+import { rcu_serve } from "../slab/rcu_serve";
+import { cmpxchg, cpu_relax, read_once, write_once, write_once64 } from "../sync/atomic";
+import { HOOKED, preempt_count } from "../sync/context";
+import { lockdep_reset } from "../sync/lockdep";
+import { cpu_area, header, per_cpu, set_registers, this_cpu } from "../sync/percpu";
+import { rcu_read_lock_held } from "../sync/rcu";
 import { create_kmalloc_caches, init_size_index } from "./size_class";
 
 /** Pages every new heap has at once, so that first allocations need not grow it: 256 KiB. */

@@ -8,7 +8,7 @@ import { LOCK_TRY } from "../base/config";
 import { CpuArea } from "../base/layout_percpu";
 import { serve_growth } from "../page/grow";
 import { irq_work_check } from "../slab/drain";
-import { rcu_serve } from "../slab/rcu";
+import { rcu_serve } from "../slab/rcu_serve";
 import {
   HARDIRQ,
   HOOKED,

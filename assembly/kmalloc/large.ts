@@ -15,9 +15,9 @@ import {
 } from "../base/config";
 import { PG_LARGE, Page } from "../base/layout";
 import { page_address, set_page_kind } from "../page/page";
-import { memcg_charge_large, memcg_uncharge_large } from "../slab/memcg";
-import { rcu_serve } from "../slab/rcu";
 import { alloc_large_run, alloc_pages, free_pages } from "../page/page_alloc";
+import { memcg_charge_large, memcg_uncharge_large } from "../slab/memcg";
+import { rcu_serve } from "../slab/rcu_serve";
 
 /** No request above this can ever be met: it would overflow when rounded up to blocks. */
 const LARGEST: usize = 0xffc0_0000;

@@ -1,6 +1,10 @@
 /** kfree_rcu(): free when no reader can hold the address any more. */
+import { LOCK_TRY } from "../base/config";
+import { page_slab, virt_to_page } from "../page/page";
 import { zero_or_null } from "../slab/check";
-import { rcu_queue_free } from "../slab/rcu";
+import { RCU_BATCH, rcu_queue_free } from "../slab/rcu_queue";
+import { rcu_serve } from "../slab/rcu_serve";
+import { lock_mode } from "../sync/context";
 import { synchronize_rcu } from "../sync/rcu";
 import { kfree } from "./kmalloc";
 
@@ -15,7 +19,15 @@ import { kfree } from "./kmalloc";
  * @returns false, with `p` still the caller's. Context: any.
  */
 export function kfree_rcu(p: usize): bool {
-  if (zero_or_null(p) || rcu_queue_free(p)) return true;
+  if (zero_or_null(p)) return true;
+  // Asked while `p` is still ours: whoever frees it next, its page may become anything.
+  const isLarge = page_slab(virt_to_page(p)) === 0;
+  const queued = rcu_queue_free(p);
+  if (queued !== 0) {
+    // Large allocations are too much memory to let them gather.
+    if (lock_mode() !== LOCK_TRY && (queued === RCU_BATCH || isLarge)) rcu_serve();
+    return true;
+  }
   if (!synchronize_rcu()) return false;
   kfree(p);
   return true;

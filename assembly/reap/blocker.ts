@@ -17,7 +17,7 @@ import { slabs_lock } from "../slab/drain";
 import { cache_at, cache_state } from "../slab/kmem_cache";
 import { get_node } from "../slab/kmem_cache_node";
 import { stock_of } from "../slab/memcg_stock";
-import { heap_queue, queue_of } from "../slab/rcu";
+import { heap_queue, queue_of } from "../slab/rcu_queue";
 import { list_lock_address } from "../slab/section";
 import { slab_mutex_address } from "../slab/slab_mutex";
 import { cpu_relax, read_once } from "../sync/atomic";

@@ -13,11 +13,12 @@ import { MAX_MEMCGS, MEMCG_SHIFT, Memcg, MemcgStock } from "../base/layout_percp
 import { ReapReport } from "../base/layout_reap";
 import { end_pfn } from "../page/grow";
 import { page_kind, pfn_to_page } from "../page/page";
-import { read_once, read_once64, write_once64 } from "../sync/atomic";
-import { header, per_cpu } from "../sync/percpu";
-import { CHARGE_BYTES, large_bytes, obj_full_size, slab_end } from "../slab/memcg";
+import { large_bytes } from "../slab/memcg";
+import { CHARGE_BYTES, obj_full_size, slab_end } from "../slab/memcg_slab";
 import { add_free_bytes, free_of, stock_of, usage_pages } from "../slab/memcg_stock";
 import { slab_word, word_objects } from "../slab/slab";
+import { read_once, read_once64, write_once64 } from "../sync/atomic";
+import { header, per_cpu } from "../sync/percpu";
 import { is_taken, note } from "./dead";
 
 /** Measurements that are tried; a CPU may be in the middle of a charge, and dead. */

@@ -33,7 +33,7 @@ import { slabs_lock } from "../slab/drain";
 import { cache_at, cache_state, set_cache_state } from "../slab/kmem_cache";
 import { cpu_slab } from "../slab/kmem_cache_cpu";
 import { add_partial, get_node, set_nr_partial } from "../slab/kmem_cache_node";
-import { heap_queue, next_list, open_page, queue_of, wait_gp, wait_list } from "../slab/rcu";
+import { heap_queue, next_list, open_page, queue_of, wait_gp, wait_list } from "../slab/rcu_queue";
 import { list_lock_address } from "../slab/section";
 import { slab_word, word_freelist, word_frozen } from "../slab/slab";
 import { slab_mutex_address } from "../slab/slab_mutex";

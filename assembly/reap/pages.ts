@@ -22,20 +22,14 @@ import { hold, in_hand_address } from "../page/hand";
 import { page_kind, pfn_to_page, set_page_heads, set_page_kind } from "../page/page";
 import { free_pages } from "../page/page_alloc";
 import { pcp_count, pcp_list, pcp_lock_address } from "../page/pcp";
+import { large_bytes } from "../slab/memcg";
+import { heap_queue, lock_queue, next_list, rcu_queue_slab, unlock_queue } from "../slab/rcu_queue";
+import { RCU_CHUNK } from "../slab/rcu_serve";
+import { set_slab_word } from "../slab/slab";
 import { read_once } from "../sync/atomic";
 import { llist_add, llist_next } from "../sync/llist";
 import { header, per_cpu } from "../sync/percpu";
 import { spin_lock, spin_unlock } from "../sync/spinlock";
-import { large_bytes } from "../slab/memcg";
-import {
-  RCU_CHUNK,
-  heap_queue,
-  lock_queue,
-  next_list,
-  rcu_queue_slab,
-  unlock_queue,
-} from "../slab/rcu";
-import { set_slab_word } from "../slab/slab";
 import { recount_slabs } from "./counts";
 import { is_dead, note } from "./dead";
 import { rehold_queue } from "./locks";

@@ -13,23 +13,30 @@ import { LOCK_TRY } from "../base/config";
 import { CACHE_FREE } from "../base/layout";
 import {
   CPU_FREE,
+  CPU_HELD_LOCKS,
+  CPU_MEMCG_STOCK,
   CPU_SHRINK,
   CpuArea,
   HeldLocks,
   MemcgStock,
   RcuData,
   RcuQueue,
-  CPU_HELD_LOCKS,
-  CPU_MEMCG_STOCK,
 } from "../base/layout_percpu";
 import { ReapReport } from "../base/layout_reap";
+import { cache_at, cache_state } from "../slab/kmem_cache";
+import {
+  lock_queue,
+  next_list,
+  open_page,
+  queue_of,
+  unlock_queue,
+  wait_list,
+} from "../slab/rcu_queue";
+import { lock_slab_mutex, unlock_slab_mutex } from "../slab/slab_mutex";
 import { write_once } from "../sync/atomic";
 import { lock_mode } from "../sync/context";
 import { cpu_area, header, per_cpu } from "../sync/percpu";
 import { rcu_of } from "../sync/rcu";
-import { cache_at, cache_state } from "../slab/kmem_cache";
-import { lock_queue, next_list, open_page, queue_of, unlock_queue, wait_list } from "../slab/rcu";
-import { lock_slab_mutex, unlock_slab_mutex } from "../slab/slab_mutex";
 import { drop_stock, settle_charges } from "./charges";
 import { claim_victims, is_victim, note, set_dead } from "./dead";
 import { free_deferred_of } from "./deferred";

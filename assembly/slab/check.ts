@@ -25,7 +25,7 @@ import { debug_is_deferred, debug_on_freelist } from "./debug_freed";
 import { is_deferred_last } from "./defer";
 import { cpu_slab } from "./kmem_cache_cpu";
 import { index_to_obj, obj_to_index } from "./object";
-import { rcu_queued_last } from "./rcu";
+import { rcu_queued_last } from "./rcu_queue";
 import { slab_word, word_freelist, word_objects } from "./slab";
 
 /** Note a refusal in this CPU's area, for the host's report. @returns `code`. */

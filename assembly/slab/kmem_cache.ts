@@ -41,7 +41,7 @@ import { flush_cpu_of } from "./flush";
 import { get_node, node_nr_slabs, remove_partial } from "./kmem_cache_node";
 import { discard_slab } from "./new_slab";
 import { free_cache_random_seq, init_cache_random_seq } from "./random_seq";
-import { rcu_barrier } from "./rcu";
+import { rcu_barrier } from "./rcu_serve";
 import { list_lock, list_unlock } from "./section";
 import { MAX_OBJECT_SIZE, calculate_alignment, calculate_sizes } from "./size";
 import { slab_word, word_inuse } from "./slab";

@@ -1,49 +1,17 @@
 /**
- * Memory control groups: what is charged, and where it is written down.
+ * Memory control groups: charging an allocation to this CPU's group, and discharging it.
  *
- * An object is charged its size and four bytes: the entry that says whom it was charged to. The
- * entries of a slab, one per object (address of the Memcg, 0 = nobody), lie at the slab's end, the
- * first object's last, so that an entry's place needs no count of objects:
- *
- * ```
- * | object 0 | object 1 | ... | unused | ... | entry 1 | entry 0 |
- * ```
- * They need no allocation of their own, which could fail, recurse, or have to be made where
- * nobody may wait (docs/decisions/005-charge-vector-in-the-slab.md). An entry belongs to whoever
- * owns its object. A large allocation has its group in `Page.flags`.
+ * Of an object, slab/memcg_slab.ts says where its group is written down; a large allocation has it in
+ * `Page.flags`.
  * Kernel: mm/slub.c memcg_slab_post_alloc_hook(), memcg_slab_free_hook(), mm/memcontrol.c; 6.18.
  */
-import { PAGE_SHIFT, PAGE_SIZE, SLAB_ACCOUNT } from "../base/config";
+import { PAGE_SHIFT } from "../base/config";
 import { KmemCache, Page, Slab } from "../base/layout";
 import { Memcg } from "../base/layout_percpu";
-import { page_address, page_slab, virt_to_page } from "../page/page";
+import { page_slab, virt_to_page } from "../page/page";
 import { cpu_area } from "../sync/percpu";
+import { entry_of, obj_full_size } from "./memcg_slab";
 import { charge_bytes, memcg_move, uncharge_bytes } from "./memcg_stock";
-import { obj_to_index } from "./object";
-
-/** Bytes that an object's entry takes in its slab, and is charged for. */
-export const CHARGE_BYTES: u32 = 4;
-
-/** @returns where the slab ends: entries lie right below. */
-export function slab_end(slab: Slab): usize {
-  return page_address(slab) + (PAGE_SIZE << slab.order);
-}
-
-function entry_of(cache: KmemCache, slab: Slab, object: usize): usize {
-  return slab_end(slab) - (<usize>obj_to_index(cache, slab, object) + 1) * CHARGE_BYTES;
-}
-
-/** @returns what an object is charged, in bytes. Kernel: obj_full_size(), 6.18. */
-export function obj_full_size(cache: KmemCache): u32 {
-  return cache.size + CHARGE_BYTES;
-}
-
-/** Clear the entries of a new slab. */
-export function memcg_init_slab(cache: KmemCache, slab: Slab, objects: u32): void {
-  if ((cache.flags & SLAB_ACCOUNT) === 0) return;
-  const bytes = <usize>objects * CHARGE_BYTES;
-  memory.fill(slab_end(slab) - bytes, 0, bytes);
-}
 
 /** Charge bytes to this CPU's group, if any, and write it down. @returns false if it is full. */
 function charge_entry(entry: usize, bytes: u32): bool {

@@ -13,12 +13,12 @@ import { CALLBACK, context_enter, context_exit } from "../sync/context";
 import { ORDER_FALLBACK, stat } from "../sync/stat";
 import { TRACE_SLAB_ALLOC, TRACE_SLAB_FREE, trace } from "../sync/trace";
 import { debug_free } from "./debug";
-import { memcg_init_slab } from "./memcg";
 import { setup_slab_debug } from "./debug_object";
 import { count_slab, slab_node } from "./kmem_cache_node";
+import { memcg_init_slab } from "./memcg_slab";
 import { first_object, set_freepointer } from "./object";
 import { entry_offset, next_freelist_entry, random_start } from "./random_seq";
-import { rcu_queue_slab } from "./rcu";
+import { rcu_queue_slab } from "./rcu_queue";
 import { make_word, set_slab_word, slab_word, word_objects } from "./slab";
 
 /** Pages of the preferred order, or of the smallest that holds one object. */

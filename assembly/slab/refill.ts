@@ -29,7 +29,7 @@ import { flush_if_asked, flush_slab } from "./flush";
 import { get_slab } from "./get_partial";
 import { cpu_slab, list_or_defer, set_cpu_slab } from "./kmem_cache_cpu";
 import { get_freepointer } from "./object";
-import { rcu_serve } from "./rcu";
+import { rcu_serve } from "./rcu_serve";
 import { lock_cpu_slab, unlock_cpu_slab } from "./section";
 import { take_freelist } from "./slab";
 

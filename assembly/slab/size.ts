@@ -23,8 +23,8 @@ import {
 } from "../base/config";
 import { KmemCache, align_up } from "../base/layout";
 import { STAMP_BYTES } from "./debug";
-import { CHARGE_BYTES } from "./memcg";
 import { debug_layout, is_debug_cache } from "./debug_layout";
+import { CHARGE_BYTES } from "./memcg_slab";
 import { RECIPROCAL_SHIFT } from "./object";
 
 /** calculate_order() found no order that holds even one object. */

@@ -107,7 +107,7 @@ export const MUTANTS = [
     name: "destroy-does-not-wait",
     origin: "review of the patch",
     what: "a cache goes although objects of it are still deferred",
-    file: "slab/rcu.ts",
+    file: "slab/rcu_serve.ts",
     find: "  defer_free_barrier();\n  return done;",
     replace: "  return done;",
     tests: ["slab-cache", "rcu"],

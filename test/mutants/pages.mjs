@@ -111,7 +111,7 @@ export const MUTANTS = [
     name: "rcu-open-page-is-lost",
     origin: "ours",
     what: "a page of addresses that is replaced while it is not full is on no list",
-    file: "slab/rcu.ts",
+    file: "slab/rcu_queue.ts",
     find: '  if (page !== 0) llist_add(page + offsetof<Page>("llnode"), next_list(queue));\n',
     replace: "",
     tests: ["rcu"],

@@ -214,7 +214,7 @@ export const MUTANTS = [
     name: "rcu-drain-begins-late",
     origin: "ours",
     what: "a grace period's objects are in nobody's hands between the queue and the drain",
-    file: "slab/rcu.ts",
+    file: "slab/rcu_serve.ts",
     find: `    const drain = drain_begin();
     for (let node = list; node !== 0; node = llist_next(node)) {
       hold(changetype<Page>(node - offsetof<Page>("llnode")));
