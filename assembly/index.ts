@@ -34,16 +34,8 @@ export {
   preempt_enable,
   set_preempt_count,
 } from "./kmalloc/contexts";
-export {
-  aligned_alloc,
-  kcalloc,
-  kfree,
-  kmalloc,
-  kmalloc_node,
-  krealloc,
-  ksize,
-  kzalloc,
-} from "./kmalloc/kmalloc";
+export { aligned_alloc, kcalloc, kfree, kmalloc, kmalloc_node, kzalloc } from "./kmalloc/kmalloc";
+export { krealloc, ksize } from "./kmalloc/krealloc";
 export { calloc, free, malloc, malloc_usable_size, realloc } from "./kmalloc/libc";
 export { memcg_create, memcg_destroy, memcg_set } from "./kmalloc/memcg";
 export { kfree_nolock, kmalloc_nolock } from "./kmalloc/nolock";

@@ -18,13 +18,7 @@ import {
 import { KmemCache, Slab } from "../base/layout";
 import { page_slab, virt_to_page } from "../page/page";
 import { zero_or_null } from "../slab/check";
-import {
-  get_orig_size,
-  is_debug_cache,
-  set_orig_size,
-  tracks_orig_size,
-} from "../slab/debug_layout";
-import { kfree, kmalloc } from "./kmalloc";
+import { is_debug_cache, set_orig_size, tracks_orig_size } from "../slab/debug_layout";
 
 /** @returns the debug cache that `p` is of; 0 for other caches and large allocations. */
 export function debug_cache_of(p: usize): usize {
@@ -35,7 +29,7 @@ export function debug_cache_of(p: usize): usize {
 }
 
 /** From `size` bytes on the object is red zone. */
-function set_tail(cache: KmemCache, p: usize, size: usize): void {
+export function set_tail(cache: KmemCache, p: usize, size: usize): void {
   set_orig_size(cache, p, <u32>size);
   if ((cache.flags & SLAB_RED_ZONE) !== 0) {
     memory.fill(p + size, <u8>SLUB_RED_ACTIVE, <usize>cache.inuse - size);
@@ -65,23 +59,4 @@ export function debug_ksize(cache: KmemCache, p: usize): usize {
   if ((cache.flags & (SLAB_RED_ZONE | SLAB_POISON)) !== 0) return cache.object_size;
   const outside = SLAB_STORE_USER | SLAB_TYPESAFE_BY_RCU;
   return (cache.flags & outside) !== 0 ? cache.inuse : cache.size;
-}
-
-/** krealloc() of an object of a debug cache to `size` bytes, at least 1. */
-export function debug_krealloc(cache: KmemCache, p: usize, size: usize, gfp: u32): usize {
-  const old = <usize>get_orig_size(cache, p);
-  const room = <usize>cache.object_size;
-  if (size > room) {
-    const fresh = kmalloc(size, gfp);
-    if (fresh === 0) return 0;
-    memory.copy(fresh, p, old);
-    kfree(p);
-    return fresh;
-  }
-  if ((gfp & GFP_ZERO) !== 0) {
-    if (old < size) memory.fill(p + old, 0, size - old);
-    else memory.fill(p + size, 0, room - size);
-  }
-  if (tracks_orig_size(cache)) set_tail(cache, p, size);
-  return p;
 }

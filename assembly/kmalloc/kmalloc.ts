@@ -17,17 +17,15 @@ import {
 } from "../base/config";
 import { KmemCache, Slab } from "../base/layout";
 import { CpuArea } from "../base/layout_percpu";
-import { page_slab, virt_to_page } from "../page/page";
+import { virt_to_page } from "../page/page";
 import { slab_alloc } from "../slab/alloc";
 import { zero_or_null } from "../slab/check";
 import { try_pop, try_push } from "../slab/fast";
 import { slab_free } from "../slab/free";
-import { large_bytes } from "../slab/memcg";
 import { lock_mode, preempt_count } from "../sync/context";
 import { header, heap_base, this_cpu } from "../sync/percpu";
 import { TRACE_KFREE, TRACE_KMALLOC, trace } from "../sync/trace";
-import { is_debug_cache } from "../slab/debug_layout";
-import { debug_cache_of, debug_krealloc, debug_ksize, set_request } from "./debug";
+import { set_request } from "./debug";
 import { free_large, kmalloc_large } from "./large";
 import { kmalloc_nolock } from "./nolock";
 import { kmalloc_slab, size_index } from "./size_class";
@@ -108,49 +106,6 @@ export function kfree(p: usize): void {
     if (try_push(area, address, p)) return;
   }
   kfree_slow(p);
-}
-
-/** @returns bytes usable at `p`; 0 for NULL and ZERO_SIZE_PTR. Context: any. */
-export function ksize(p: usize): usize {
-  if (zero_or_null(p)) return 0;
-  const page = virt_to_page(p);
-  const slab = page_slab(page);
-  if (slab === 0) return large_bytes(page);
-  const cache = changetype<KmemCache>(<usize>changetype<Slab>(slab).slab_cache);
-  if (isDefined(SLUB_DEBUG)) {
-    if (is_debug_cache(cache)) return debug_ksize(cache, p);
-  }
-  return cache.offset >= cache.inuse ? cache.inuse : cache.size;
-}
-
-/**
- * Change the size of an allocation; the content stays up to the smaller size.
- *
- * @param size new bytes; 0 frees and returns ZERO_SIZE_PTR
- * @param gfp with __GFP_ZERO bytes beyond the old usable size are zero
- * @returns the address, the same where it still fits; 0 when out of memory, then `p` stays valid.
- * Context: kmalloc().
- */
-export function krealloc(p: usize, size: usize, gfp: u32): usize {
-  if (zero_or_null(p)) return kmalloc(size, gfp);
-  if (size === 0) {
-    kfree(p);
-    return ZERO_SIZE_PTR;
-  }
-  if (isDefined(SLUB_DEBUG)) {
-    const cache = debug_cache_of(p);
-    if (cache !== 0) return debug_krealloc(changetype<KmemCache>(cache), p, size, gfp);
-  }
-  const old = ksize(p);
-  if (size <= old) {
-    if ((gfp & GFP_ZERO) !== 0) memory.fill(p + size, 0, old - size);
-    return p;
-  }
-  const fresh = kmalloc(size, gfp);
-  if (fresh === 0) return 0;
-  memory.copy(fresh, p, old);
-  kfree(p);
-  return fresh;
 }
 
 /**

@@ -4,7 +4,8 @@
  * Alignment is kmalloc's: at least 8, and the whole size for powers of two. Nothing is checked
  * that would cost on the fast path. Context: any.
  */
-import { kcalloc, kfree, kmalloc, krealloc, ksize } from "./kmalloc";
+import { kcalloc, kfree, kmalloc } from "./kmalloc";
+import { krealloc, ksize } from "./krealloc";
 
 /** C: malloc(). malloc(0) is ZERO_SIZE_PTR, which free() takes. */
 export function malloc(size: usize): usize {
