@@ -66,9 +66,9 @@ export const SLAB_HWCACHE_ALIGN: u32 = 0x1;
 /** Set by the allocator for the kmalloc caches. */
 export const SLAB_KMALLOC: u32 = 0x2;
 /** Objects can be charged to a memory control group; frees of such a cache never take the fast
- * path, because each has to ask whom its object was charged to (slab/memcg.ts). */
+ * path, because each has to ask whom its object was charged to (slab/memcg_slab.ts). */
 export const SLAB_ACCOUNT: u32 = 0x4;
-/** Objects are reused at once, but pages only after a grace period (slab/rcu.ts). */
+/** Objects are reused at once, but pages only after a grace period (slab/rcu_queue.ts). */
 export const SLAB_TYPESAFE_BY_RCU: u32 = 0x8;
 /** The slab word changes under a slab lock, as on a machine without a double cmpxchg. */
 export const SLAB_NO_CMPXCHG: u32 = 0x10;

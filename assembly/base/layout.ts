@@ -401,8 +401,8 @@ export const PG_DEFERRED: u32 = 7;
 /** Wasm pages that another module grew for itself; nr_pages of them. */
 export const PG_HOLE: u32 = 8;
 /**
- * Waits for a grace period (slab/rcu.ts): the pages of an empty slab, or a page of the addresses
- * of `slabs` allocations. Linked by `llnode`.
+ * Waits for a grace period (slab/rcu_queue.ts): the pages of an empty slab, or a page of the
+ * addresses of `slabs` allocations. Linked by `llnode`.
  */
 export const PG_RCU: u32 = 9;
 

@@ -19,7 +19,7 @@ import { node_match, slab_alloc_slow } from "./refill";
  * Allocate one object.
  *
  * @param node preferred node, or NUMA_NO_NODE
- * @param gfp __GFP_ZERO clears it, __GFP_ACCOUNT charges it (slab/hooks.ts)
+ * @param gfp __GFP_ZERO clears it, __GFP_ACCOUNT charges it (slab/alloc_hooks.ts)
  * @returns its address, or 0 when out of memory. Context: any; outside a plain task it behaves
  * as slab_alloc_nolock() and returns 0 where that would be busy.
  */

@@ -1,9 +1,10 @@
 /**
- * The fast paths around the cpu freelist: pop it, or push onto it, again until nothing came between.
+ * The fast paths around the cpu freelist: pop it, or push onto it, again until nothing came
+ * between.
  *
- * slab/fast.ts has one attempt of each, to be inlined into kmalloc() and kfree(); here are the loops
- * for everybody else, and what takes the local lock instead, on a heap with RT.
- * Kernel: mm/slub.c __slab_alloc_node(), do_slab_free(); 6.18.
+ * slab/fast.ts has one attempt of each, to be inlined into kmalloc() and kfree(); here are the
+ * loops for everybody else, and what takes the local lock instead, on a heap with RT. Kernel:
+ * mm/slub.c __slab_alloc_node(), do_slab_free(); 6.18.
  */
 import { KmemCache, Slab } from "../base/layout";
 import { cpu_cache_lock, is_rt, local_unlock_section } from "../sync/local_lock";

@@ -2,12 +2,12 @@
  * Debug caches: where their slabs are (SLUB_DEBUG builds).
  *
  * They give and take one object at a time, under list_lock (debug_cache_alloc.ts,
- * debug_cache_free.ts). They have no cpu slabs and no percpu partial lists. A slab is on its node's partial list, on its
- * full list, or disabled: taken off both, frozen for ever, all its objects counted as in use,
- * because a check of it failed. Its word changes under list_lock only, but is written as one i64,
- * since others read it at any time.
- * Kernel: mm/slub.c add_full(), 6.18 - differs: full slabs are listed without SLAB_STORE_USER too, so
- * that validation and leaks see them.
+ * debug_cache_free.ts). They have no cpu slabs and no percpu partial lists. A slab is on its
+ * node's partial list, on its full list, or disabled: taken off both, frozen for ever, all its
+ * objects counted as in use, because a check of it failed. Its word changes under list_lock only,
+ * but is written as one i64, since others read it at any time. Kernel: mm/slub.c add_full(), 6.18
+ * - differs: full slabs are listed without SLAB_STORE_USER too, so that validation and leaks see
+ * them.
  */
 import { SLAB_CONSISTENCY_CHECKS, SLAB_TRACE } from "../base/config";
 import { KmemCache, KmemCacheNode, Slab } from "../base/layout";

@@ -1,6 +1,6 @@
 /**
- * Is an object of a debug cache free already: on its slab's freelist, or waiting on a deferred list?
- * (SLUB_DEBUG builds.)
+ * Is an object of a debug cache free already: on its slab's freelist, or waiting on a deferred
+ * list? (SLUB_DEBUG builds.)
  *
  * Freeing it once more would put it onto a list twice, or cut the list it is on. Lists of other
  * CPUs are read without any lock, as they are: whatever a link leads to is checked before it is

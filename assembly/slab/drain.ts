@@ -1,10 +1,10 @@
 /**
  * Drains: whoever empties a deferred list, and irq_work.
  *
- * Objects go back to their slabs (slab/put.ts), slabs to where they belong. What cannot be done even
- * then is deferred once more. A drain happens inside its CPU's drain sequence, and notes what is
- * left of its list: destroy and whoever recovers this CPU ask.
- * Kernel: mm/slub.c free_deferred_objects(), 6.18; global: version 1 of the patch.
+ * Objects go back to their slabs (slab/put.ts), slabs to where they belong. What cannot be done
+ * even then is deferred once more. A drain happens inside its CPU's drain sequence, and notes what
+ * is left of its list: destroy and whoever recovers this CPU ask. Kernel: mm/slub.c
+ * free_deferred_objects(), 6.18; global: version 1 of the patch.
  */
 import {
   DEFER_GLOBAL,

@@ -1,9 +1,9 @@
 /**
  * Memory control groups: charging an allocation to this CPU's group, and discharging it.
  *
- * Of an object, slab/memcg_slab.ts says where its group is written down; a large allocation has it in
- * `Page.flags`.
- * Kernel: mm/slub.c memcg_slab_post_alloc_hook(), memcg_slab_free_hook(), mm/memcontrol.c; 6.18.
+ * Of an object, slab/memcg_slab.ts says where its group is written down; a large allocation has it
+ * in `Page.flags`. Kernel: mm/slub.c memcg_slab_post_alloc_hook(), memcg_slab_free_hook(),
+ * mm/memcontrol.c; 6.18.
  */
 import { PAGE_SHIFT } from "../base/config";
 import { KmemCache, Page, Slab } from "../base/layout";

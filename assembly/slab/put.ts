@@ -1,6 +1,6 @@
 /**
- * Putting objects back onto the freelist of their slab, whoever has it, and the slab onto the list it
- * then belongs to.
+ * Putting objects back onto the freelist of their slab, whoever has it, and the slab onto the list
+ * it then belongs to.
  *
  * What frees and what drains both end here; it decides nothing about when.
  * Kernel: mm/slub.c __slab_free(), 6.18.

@@ -80,8 +80,8 @@ export function replace_open(queue: RcuQueue, fresh: usize): void {
  * Queue an allocation of any kind, to be freed after a grace period. Not a byte of it changes.
  *
  * @param p no NULL and no ZERO_SIZE_PTR
- * @returns addresses in the page that it went to, this one included; 0, with nothing changed: no page
- * was to be had, or (outside a plain task) the lock was not. Context: any.
+ * @returns addresses in the page that it went to, this one included; 0, with nothing changed: no
+ * page was to be had, or (outside a plain task) the lock was not. Context: any.
  */
 export function rcu_queue_free(p: usize): u32 {
   const mode = lock_mode();

@@ -1,10 +1,10 @@
 /**
  * Refilling the cpu slab: the slow path of every allocation.
  *
- * It looks, in this order, at: the cpu slab (objects freed to it remotely), the percpu partial list,
- * the node's partial list, the page allocator. Whatever it finds becomes the cpu slab. With LOCK_TRY
- * nothing is waited for; a slab that cannot be put away then is deferred.
- * Kernel: mm/slub.c ___slab_alloc(), 6.18.
+ * It looks, in this order, at: the cpu slab (objects freed to it remotely), the percpu partial
+ * list, the node's partial list, the page allocator. Whatever it finds becomes the cpu slab. With
+ * LOCK_TRY nothing is waited for; a slab that cannot be put away then is deferred. Kernel:
+ * mm/slub.c ___slab_alloc(), 6.18.
  */
 import { BUG_ON } from "../base/bug";
 import { LOCK_TRY, NUMA_NO_NODE } from "../base/config";

@@ -41,7 +41,10 @@ const LOCK_WAIT = 2;
 export const NOLOCK_STEPS_MAX = 3000;
 /** Who sleeps for a while and then looks again, by itself: nobody wakes it. */
 const POLLS = /\/reap\/slabs\/wait_for_claims$/;
-/** Objects that a drain of what waited for a grace period frees at once (assembly/slab/rcu.ts). */
+/**
+ * Objects that a drain of what waited for a grace period frees at once
+ * (assembly/slab/rcu_serve.ts).
+ */
 const RCU_CHUNK = 16;
 
 export interface Stage {

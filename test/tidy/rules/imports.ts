@@ -37,6 +37,14 @@ const HARNESS_LAYERS = [
 /** What the published library may pull in; everything else belongs to commands and the page. */
 const LIBRARY_PACKAGES = ["@assemblyscript/loader"];
 
+/**
+ * The edges that may close a circle, each with its reason. The end of a section is this machine's
+ * self-interrupt: nobody calls an interrupt, so what lies above runs from below there.
+ */
+const CIRCLE_EXCEPTIONS: readonly (readonly [from: string, to: string])[] = [
+  ["assembly/slab/section.ts", "assembly/slab/drain.ts"],
+];
+
 interface Import {
   readonly from: SourceFile;
   readonly line: number;
@@ -59,6 +67,43 @@ export const IMPORT_RULES: readonly Rule[] = [
       { path: "assembly/workload/pair.ts", text: 'export { f } from "../index";' },
     ],
     accepted: [{ path: "assembly/slab/free.ts", text: 'import { a } from "../sync/atomic";' }],
+  },
+  {
+    claim: "imports of assembly make no circle but the one named edge closes",
+    check: (files) => circleFindings(files.filter(({ path }) => path.startsWith("assembly/"))),
+    planted: [
+      [
+        { path: "assembly/slab/put.ts", text: 'import { a } from "./drain";' },
+        { path: "assembly/slab/drain.ts", text: 'import { b } from "./put";' },
+      ],
+      [
+        { path: "assembly/kmalloc/debug.ts", text: 'import { a } from "./kmalloc";' },
+        { path: "assembly/kmalloc/kmalloc.ts", text: 'export { b } from "./nolock";' },
+        { path: "assembly/kmalloc/nolock.ts", text: 'import { c } from "./debug";' },
+      ],
+      // The exception is an edge, not a file: the same files close no other circle.
+      [
+        { path: "assembly/slab/section.ts", text: 'import { a } from "./deactivate";' },
+        { path: "assembly/slab/deactivate.ts", text: 'import { b } from "./section";' },
+      ],
+      { path: "assembly/slab/put.ts", text: 'import { a } from "./put";' },
+    ],
+    accepted: [
+      { path: "assembly/slab/section.ts", text: 'import { a } from "./drain";' },
+      { path: "assembly/slab/drain.ts", text: 'import { b } from "./put";' },
+      { path: "assembly/slab/put.ts", text: 'import { c } from "./section";' },
+    ],
+  },
+  {
+    claim: "the one edge that may close a circle is there and closes one",
+    check: (files) => unusedExceptions(files.filter(({ path }) => path.startsWith("assembly/"))),
+    planted: [
+      { path: "assembly/slab/section.ts", text: 'import { a } from "../sync/spinlock";' },
+      [
+        { path: "assembly/slab/section.ts", text: 'import { a } from "./drain";' },
+        { path: "assembly/slab/drain.ts", text: 'import { a } from "./put";' },
+      ],
+    ],
   },
   {
     claim: "harness imports only from its own layer and the layers below it",
@@ -179,6 +224,48 @@ function isBetween({ from, target }: Import, left: string, right: string): boole
     (from.path.startsWith(left) && to.startsWith(right)) ||
     (from.path.startsWith(right) && to.startsWith(left))
   );
+}
+
+/** Reports every import that lies on a circle once the exceptions are taken away. */
+function circleFindings(files: readonly SourceFile[]): Finding[] {
+  const imports = importsOf(files).filter((found) => !isException(found));
+  const circles = reachability(imports);
+  return imports
+    .filter(({ from, target }) => circles(target ?? "", from.path))
+    .map((found) =>
+      finding(found, "closes a circle of imports: split what decides from what does"),
+    );
+}
+
+/** Reports each exception that is no import any more, or without which there is no circle. */
+function unusedExceptions(files: readonly SourceFile[]): Finding[] {
+  const imports = importsOf(files);
+  const leads = reachability(imports);
+  return CIRCLE_EXCEPTIONS.filter(([from, to]) => {
+    const isThere = imports.some((found) => found.from.path === from && found.target === to);
+    return files.some(({ path }) => path === from) && !(isThere && leads(to, from));
+  }).map(([from, to]) => ({
+    path: from,
+    line: 1,
+    message: `its import of ${to} closes no circle: take it off the exceptions`,
+  }));
+}
+
+function isException({ from, target }: Import): boolean {
+  return CIRCLE_EXCEPTIONS.some(([source, to]) => source === from.path && to === target);
+}
+
+/** Whether imports lead from one file to another, by any way; a file leads to itself. */
+function reachability(imports: readonly Import[]): (from: string, to: string) => boolean {
+  const next = new Map<string, string[]>();
+  for (const { from, target } of imports) {
+    if (target !== null) next.set(from.path, [...(next.get(from.path) ?? []), target]);
+  }
+  return (from, to) => {
+    const seen = new Set([from]);
+    for (const file of seen) for (const target of next.get(file) ?? []) seen.add(target);
+    return seen.has(to);
+  };
 }
 
 function finding({ from, line, specifier }: Import, message: string): Finding {
