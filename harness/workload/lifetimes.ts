@@ -2,7 +2,7 @@
  * Permuted batches, FIFO and random lifetimes on one CPU: the loads of the second table
  * (assembly/workload/lifetimes.ts says what each is).
  */
-import { allocateBlock, type CpuLoad, type LoadContext, seedOf } from "./load.js";
+import { allocateBlock, type CpuLoad, type LoadContext, seedOf } from "./cpu-load.js";
 
 export const LIFETIMES = ["permuted", "fifo", "random"] as const;
 export type Lifetime = (typeof LIFETIMES)[number];

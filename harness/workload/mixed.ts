@@ -13,7 +13,7 @@ import type { Cpu } from "../heap/cpu.js";
 import { SLAB_HWCACHE_ALIGN, SLAB_TYPESAFE_BY_RCU } from "../heap/flags.js";
 import type { Heap } from "../heap/heap.js";
 import type { KmemCache } from "../heap/kmem-cache.js";
-import { createRandom, type Random } from "../measure/common/random.js";
+import { createRandom, type Random } from "./random.js";
 
 export interface MixedLoad {
   /** Do this many operations, CPU by CPU. @throws Error when the heap is out of memory */

@@ -1,5 +1,5 @@
 /** kmalloc_nolock() on one CPU (assembly/workload/nolock_alloc.ts says what it is). */
-import { allocateBlock, type CpuLoad, type LoadContext, throwOutOfMemory } from "./load.js";
+import { allocateBlock, type CpuLoad, type LoadContext, throwOutOfMemory } from "./cpu-load.js";
 
 /** Allocations in one phase of one CPU. */
 const ALLOCATIONS_PER_PHASE = 4096;

@@ -10,7 +10,8 @@
  */
 import type { Job, JobContext } from "../cpu/job.js";
 import { loadExports } from "./abi.js";
-import { type CpuLoad, createLoad, type LoadName } from "./load.js";
+import type { CpuLoad } from "./cpu-load.js";
+import { createLoad, type LoadName } from "./load.js";
 import { burstsOf, shareOf, type Traffic } from "./traffic.js";
 
 export interface SetUpArgs {

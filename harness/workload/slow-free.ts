@@ -1,5 +1,11 @@
 /** The core slow free on one CPU (assembly/workload/slow_free.ts says what it is). */
-import { allocateBlock, type CpuLoad, type LoadContext, seedOf, throwOutOfMemory } from "./load.js";
+import {
+  allocateBlock,
+  type CpuLoad,
+  type LoadContext,
+  seedOf,
+  throwOutOfMemory,
+} from "./cpu-load.js";
 
 /** Frees in one phase of one CPU, at least: long against the timer and the start line. */
 export const FREES_PER_PHASE = 4096;

@@ -12,7 +12,7 @@ import {
   percentileNs,
   percentilesOf,
 } from "slablab/internal/measure/common/histogram.js";
-import { createRandom } from "slablab/internal/measure/common/random.js";
+import { createRandom } from "slablab/internal/workload/random.js";
 import { RECORDER_BYTES, Recorder } from "slablab/internal/workload/loads/time-recorder.js";
 import { bars } from "slablab/internal/report/bench/bars.js";
 import { expect, test } from "vitest";

@@ -3,7 +3,7 @@
  * with bulk calls and once with single ones must leave the same objects live; out of memory, NMIs
  * and constructors in the middle must leave no trace.
  */
-import { createRandom } from "slablab/internal/measure/common/random.js";
+import { createRandom } from "slablab/internal/workload/random.js";
 import { describe, expect, test } from "vitest";
 import { GFP_ZERO, ZERO_SIZE_PTR } from "./support/cpu.js";
 import { type Build, BUILDS, MIB, TestHeap } from "./support/heap.js";

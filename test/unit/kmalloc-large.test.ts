@@ -2,7 +2,7 @@
  * Goal: above 8 KiB whole pages are given out: blocks up to 4 MiB, runs of blocks beyond. Method:
  * every order, sizes around each border, every neighbour untouched, and all of it given back.
  */
-import { createRandom } from "slablab/internal/measure/common/random.js";
+import { createRandom } from "slablab/internal/workload/random.js";
 import { describe, expect, test } from "vitest";
 import { MIB, PAGE, TestHeap } from "./support/heap.js";
 

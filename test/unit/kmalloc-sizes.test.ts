@@ -3,7 +3,7 @@
  * kernel would take. Method: every bucket, every size around the powers of two, and a sweep of
  * live ranges that must not overlap, in every build.
  */
-import { createRandom } from "slablab/internal/measure/common/random.js";
+import { createRandom } from "slablab/internal/workload/random.js";
 import { describe, expect, test } from "vitest";
 import { ZERO_SIZE_PTR } from "./support/cpu.js";
 import { type Build, BUILDS, MIB, PAGE, TestHeap } from "./support/heap.js";

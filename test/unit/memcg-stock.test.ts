@@ -5,7 +5,7 @@
  * random calls on several CPUs and groups, at whose end every byte must be where it belongs.
  */
 import { SLAB_ACCOUNT } from "slablab/internal/heap/flags.js";
-import { createRandom } from "slablab/internal/measure/common/random.js";
+import { createRandom } from "slablab/internal/workload/random.js";
 import { describe, expect, test } from "vitest";
 import type { TestCpu } from "./support/cpu.js";
 import { PAGE, TestHeap, type TestHeapOptions } from "./support/heap.js";

@@ -2,7 +2,7 @@
  * Goal: the buddy allocator coalesces back to where it began, and what CPUs keep for themselves is
  * found again when memory runs out. Method: compare the zones' free lists before and after.
  */
-import { createRandom } from "slablab/internal/measure/common/random.js";
+import { createRandom } from "slablab/internal/workload/random.js";
 import { expect, test } from "vitest";
 import { type TestCpu, whileHeld } from "./support/cpu.js";
 import { MIB, TestHeap } from "./support/heap.js";

@@ -1,5 +1,5 @@
 /** Goal: a seed names a run. Method: repeat, vary, and look at crude statistics of the output. */
-import { createRandom, SEED_MAX } from "slablab/internal/measure/common/random.js";
+import { createRandom, SEED_MAX } from "slablab/internal/workload/random.js";
 import { expect, test } from "vitest";
 
 const take = (count: number, next: () => number) => Array.from({ length: count }, next);

@@ -6,7 +6,7 @@
 import { DEFER_ARMS, type DeferArm } from "slablab/internal/heap/constants.js";
 import type { CacheView } from "slablab/internal/heap/view.js";
 import { SLAB_DEBUG_FLAGS } from "slablab/internal/heap/flags.js";
-import { createRandom } from "slablab/internal/measure/common/random.js";
+import { createRandom } from "slablab/internal/workload/random.js";
 import { describe, expect, test } from "vitest";
 import { listLock, type TestCpu, whileHeld } from "./support/cpu.js";
 import { MIB, TestHeap, type TestHeapOptions } from "./support/heap.js";

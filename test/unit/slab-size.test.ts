@@ -3,7 +3,7 @@
  * path runs. Method: golden vectors for the thirteen buckets and six CPU counts, and for any other
  * size a second implementation of the rule, written from its description.
  */
-import { createRandom } from "slablab/internal/measure/common/random.js";
+import { createRandom } from "slablab/internal/workload/random.js";
 import { describe, expect, test } from "vitest";
 import { type Build, MIB, PAGE, TestHeap } from "./support/heap.js";
 

@@ -2,7 +2,7 @@
  * Goal: a reported interval means what it says. Method: known vectors, coverage over many seeded
  * samples of a known distribution, and what must be refused.
  */
-import { createRandom } from "slablab/internal/measure/common/random.js";
+import { createRandom } from "slablab/internal/workload/random.js";
 import {
   estimateMedian,
   estimatePairedDifference,

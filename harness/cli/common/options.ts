@@ -7,7 +7,7 @@
  */
 import { availableParallelism } from "node:os";
 import { InvalidArgumentError, Option } from "commander";
-import { SEED_MAX } from "../../measure/common/random.js";
+import { SEED_MAX } from "../../workload/random.js";
 
 /** The seed of a run that names none: every run is reproducible without being asked. */
 export const DEFAULT_SEED = 0x51ab1ab;

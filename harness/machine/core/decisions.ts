@@ -9,10 +9,10 @@ import type { Bounds } from "./bounds.js";
 import type { Chooser } from "./chooser.js";
 import { DeviationLog } from "./deviation-log.js";
 import type { Fibre } from "./fibre.js";
-import type { Machine } from "./machine.js";
+import type { Shared } from "./shared.js";
 
 export class Decisions {
-  readonly #machine: Machine;
+  readonly #machine: Shared;
   readonly #chooser: Chooser;
   readonly #thisCpu: Uint8Array;
   readonly #deviations = new DeviationLog();
@@ -21,7 +21,7 @@ export class Decisions {
   /** Addresses of the CPUs' areas: what `this_cpu` is on each. */
   areas: readonly number[] = [];
 
-  constructor(machine: Machine, chooser: Chooser) {
+  constructor(machine: Shared, chooser: Chooser) {
     this.#machine = machine;
     this.#chooser = chooser;
     this.#thisCpu = machine.module.thisCpu;

@@ -2,8 +2,22 @@
  * What the machine answers its instances: called from wasm, before every access and in the place
  * of everything that waits or grows.
  *
- * To suspend an instance, a hook starts to unwind its stack and says what is to happen instead;
- * while the stack unwinds, and while it is rewound, nothing else is asked.
+ * How a fibre is suspended and resumed, by Binaryen's Asyncify, in the order of what happens:
+ *
+ *  1. Its instance calls `point`. The decision is that somebody else goes on: `instead` keeps who,
+ *     `unwound` is set, and `startUnwind` puts the instance into the state of unwinding.
+ *  2. `point` returns. Every function of the instance saves its locals and where it was on the
+ *     fibre's stack and returns too, until machine.ts has the thread. The access did not happen.
+ *  3. machine.ts sees `unwound`, calls `stopUnwind`, and marks the fibre as suspended.
+ *  4. Later a decision names that fibre: machine.ts keeps what it is to do in `action`, calls
+ *     `startRewind`, sets `rewinding`, and calls the same export again. Its arguments do not count:
+ *     every function takes its locals from the stack and goes on where it was.
+ *  5. So the same hook is called at the same access again. It sees `rewinding`, calls `stopRewind`,
+ *     and instead of asking does `action`: the access, or first a handler.
+ *
+ * While a stack unwinds or is rewound nothing else is asked; hooks that may be called then return at
+ * once. A fibre that dies is one that was suspended and is not resumed. `wait` is suspended alike,
+ * and returns what woke it when it is called again.
  */
 import {
   type Choice,
@@ -18,13 +32,13 @@ import { AccessLog } from "./access-log.js";
 import { type Bounds, DEFAULT_BOUNDS } from "./bounds.js";
 import type { Decisions } from "./decisions.js";
 import { ASLEEP, type Fibre, type HostOf, PARKED } from "./fibre.js";
-import type { Machine } from "./machine.js";
 import type { Operations } from "./operations.js";
 import type { Task } from "./program.js";
+import type { Shared } from "./shared.js";
 import type { Watcher } from "./watcher.js";
 
 export class Hooks implements HostOf {
-  readonly #machine: Machine;
+  readonly #machine: Shared;
   readonly #decisions: Decisions;
   readonly #operations: Operations;
   readonly #log: AccessLog;
@@ -44,7 +58,7 @@ export class Hooks implements HostOf {
   /** Whether writes outside schedules are undone with the schedule before them. */
   logs = false;
 
-  constructor(machine: Machine, decisions: Decisions, operations: Operations) {
+  constructor(machine: Shared, decisions: Decisions, operations: Operations) {
     this.#machine = machine;
     this.#decisions = decisions;
     this.#operations = operations;

@@ -19,6 +19,7 @@ import type { FoundHere, Watcher } from "./watcher.js";
 import type { MachineModule } from "./module.js";
 import { Operations } from "./operations.js";
 import type { Operation, Task } from "./program.js";
+import type { Shared } from "./shared.js";
 import { UndoLog } from "./undo.js";
 
 export interface MachineOptions {
@@ -38,13 +39,12 @@ export interface MachineOptions {
 /** What memory.atomic.wait32 returns then. */
 const TIMED_OUT = 2;
 
-export class Machine {
+export class Machine implements Shared {
   readonly module: MachineModule;
   readonly memory: WebAssembly.Memory;
   readonly words: Int32Array;
   readonly fibres: readonly Fibre[];
   readonly undo: UndoLog;
-  /** By site: how often it was passed, and whether anything was ever injected right before it. */
   readonly passed: Float64Array;
   readonly injected: Uint8Array;
   readonly conflicts: Conflicts;
@@ -55,8 +55,8 @@ export class Machine {
   readonly #decisions: Decisions;
   readonly #operations: Operations;
   readonly #hooks: Hooks;
-  /** Accesses of this schedule, and of all. */
   steps = 0;
+  /** Over all schedules: accesses, and resumptions of another fibre than the one that ran. */
   accesses = 0;
   switches = 0;
   found: FoundHere | null = null;
@@ -294,7 +294,6 @@ export class Machine {
 
   // --------------------------------------------------------------------------- findings
 
-  /** End the schedule with a finding. The first counts. @param at the access, if not the next */
   report(kind: string, message: string, fibre: number, at?: number): void {
     if (this.found !== null) return;
     const { site: next = -1, frame } = this.fibres[fibre] ?? {};
@@ -303,12 +302,10 @@ export class Machine {
     this.found = { kind, message, fibre, site, operation, step: this.steps };
   }
 
-  /** Nobody can go on: the time of the first sleeper is up. @returns false if there is none */
   timesOut(): boolean {
     return this.#wakeInTime(this.#firstSleeper());
   }
 
-  /** Time passes: whoever sleeps for a while goes on. @returns false if that is nobody */
   passTime(): boolean {
     const { sites } = this.module.table;
     const isPause = ({ site }: Fibre) => this.#polls?.test(sites[site]?.function ?? "") === true;
@@ -327,7 +324,6 @@ export class Machine {
     return live.find((fibre) => fibre.state === ASLEEP && !fibre.waitForEver && among(fibre));
   }
 
-  /** A sleeper whose time would be up: nobody else will wake it. */
   reportSleeper(): void {
     const sleeper = this.#firstSleeper();
     if (sleeper === undefined) return;

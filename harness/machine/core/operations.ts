@@ -3,15 +3,10 @@
  */
 import type { Fibre } from "./fibre.js";
 import { type Operation, SLOTS_MAX } from "./program.js";
-import type { UndoLog } from "./undo.js";
-import type { Watcher } from "./watcher.js";
+import type { Shared } from "./shared.js";
 
 /** The part of the machine that this needs. */
-interface Surroundings {
-  readonly words: Int32Array;
-  readonly undo: UndoLog;
-  readonly watchers: readonly Watcher[];
-}
+type Surroundings = Pick<Shared, "words" | "undo" | "watchers">;
 
 export class Operations {
   readonly slots: Int32Array;

@@ -8,7 +8,7 @@
  */
 import { Bench } from "tinybench";
 import type { Clock } from "../common/clock.js";
-import { createRandom } from "../common/random.js";
+import { createRandom } from "../../workload/random.js";
 import { median } from "../common/statistics.js";
 
 export interface InterleavedOptions {

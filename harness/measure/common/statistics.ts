@@ -10,7 +10,7 @@
  * therefore cancels.
  */
 import { medianAbsoluteDeviation, medianSorted, quantileSorted } from "simple-statistics";
-import { createRandom } from "./random.js";
+import { createRandom } from "../../workload/random.js";
 
 /** A median and its 95 % interval; all three in the unit of the samples. */
 export interface Estimate {

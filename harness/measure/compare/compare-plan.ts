@@ -9,7 +9,7 @@ import { DEFER_ARMS, type DeferArm } from "../../heap/constants.js";
 import type { LoadName } from "../../workload/load.js";
 import { LIFETIMES } from "../../workload/lifetimes.js";
 import type { Traffic } from "../../workload/traffic.js";
-import { createRandom, type Random } from "../common/random.js";
+import { createRandom, type Random } from "../../workload/random.js";
 
 /** What `slablab compare` is asked for; everything that a run's numbers depend on. */
 export interface CompareParameters extends Traffic {

@@ -21,7 +21,7 @@ import { rolesOf, victimOf } from "./compare-roles.js";
 import { judgePiece, type Piece, type SlotRoles, sumUp } from "./compare-slots.js";
 import type { SlotRequest, Stage } from "./compare-stage.js";
 import { SlotTable } from "./compare-table.js";
-import type { Random } from "../common/random.js";
+import type { Random } from "../../workload/random.js";
 import { median } from "../common/statistics.js";
 
 /** Phases that a calibration measures, after others that make the code hot. */

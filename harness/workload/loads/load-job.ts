@@ -9,7 +9,7 @@
  */
 import type { JobContext } from "../../cpu/job.js";
 import { Rested } from "../../heap/rested.js";
-import { createRandom } from "../../measure/common/random.js";
+import { createRandom } from "../random.js";
 import { LoadBoard, type BoardShape, type WindowRecord } from "./load-board.js";
 import { loadNamed } from "./catalogue.js";
 import type { LoadCalls } from "./exports.js";

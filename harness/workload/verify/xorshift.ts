@@ -4,7 +4,7 @@
  * It is seeded from the harness's own generator, so that a seed and a stream name a run; its
  * statistical weaknesses do not matter to a fuzz.
  */
-import { createRandom } from "../../measure/common/random.js";
+import { createRandom } from "../random.js";
 
 export class Xorshift {
   #state: number;

@@ -1,6 +1,6 @@
 /** Loads that make the memory grow, or see it grow, or find that it cannot. */
 import type { JobContext } from "slablab/internal/cpu/job.js";
-import { createRandom } from "slablab/internal/measure/common/random.js";
+import { createRandom } from "slablab/internal/workload/random.js";
 
 export interface GrowthArgs {
   readonly seed: number;

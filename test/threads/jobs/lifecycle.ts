@@ -1,7 +1,7 @@
 /** Caches and CPUs that come and go while others work. */
 import type { Cpu, KmemCache } from "slablab";
 import type { JobContext } from "slablab/internal/cpu/job.js";
-import { createRandom, type Random } from "slablab/internal/measure/common/random.js";
+import { createRandom, type Random } from "slablab/internal/workload/random.js";
 
 export interface HoldArgs {
   readonly cache: string;

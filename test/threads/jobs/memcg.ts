@@ -1,7 +1,7 @@
 /** Workers that charge one group, free each other's objects, and meet its limit. */
 import { __GFP_ACCOUNT } from "slablab";
 import type { JobContext } from "slablab/internal/cpu/job.js";
-import { createRandom } from "slablab/internal/measure/common/random.js";
+import { createRandom } from "slablab/internal/workload/random.js";
 
 export interface MemcgArgs {
   readonly seed: number;

@@ -3,7 +3,7 @@
  * whatever CPU, and constructed ones stay constructed.
  */
 import type { Cpu, KmemCache } from "slablab";
-import type { Random } from "slablab/internal/measure/common/random.js";
+import type { Random } from "slablab/internal/workload/random.js";
 import type { Stamper } from "./stamp.js";
 
 /** A cache that exists, and what its objects change hands through. */

@@ -7,7 +7,7 @@
  */
 import { type Cpu, GFP_KERNEL } from "slablab";
 import type { JobContext } from "slablab/internal/cpu/job.js";
-import { createRandom, type Random } from "slablab/internal/measure/common/random.js";
+import { createRandom, type Random } from "slablab/internal/workload/random.js";
 import { Caches, type SharedCache } from "./mixed-caches.js";
 import { createStamper, type Stamper } from "./stamp.js";
 

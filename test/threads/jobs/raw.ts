@@ -6,7 +6,7 @@
  */
 import type { RawExports } from "slablab";
 import type { JobContext } from "slablab/internal/cpu/job.js";
-import { createRandom, type Random } from "slablab/internal/measure/common/random.js";
+import { createRandom, type Random } from "slablab/internal/workload/random.js";
 
 export interface RawArgs {
   readonly seed: number;

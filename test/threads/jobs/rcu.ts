@@ -1,7 +1,7 @@
 /** Readers without locks, and writers that replace what they read. */
 import type { Cpu } from "slablab";
 import type { JobContext } from "slablab/internal/cpu/job.js";
-import { createRandom, type Random } from "slablab/internal/measure/common/random.js";
+import { createRandom, type Random } from "slablab/internal/workload/random.js";
 
 export interface RcuArgs {
   readonly seed: number;

@@ -4,7 +4,7 @@
  */
 import { DEFER_ARMS } from "../../../heap/constants.js";
 import type { ExploreOptions } from "../../explore.js";
-import type { NamedScenario } from "../named.js";
+import type { NamedScenario } from "./budgets.js";
 
 interface Death {
   readonly name: string;
