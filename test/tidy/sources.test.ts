@@ -5,10 +5,13 @@
  * each is run on the sources and must find nothing, and on its planted files and must find every
  * one of them, so that no rule is green because it looks at nothing.
  */
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { BORDER_RULES } from "./rules/border.js";
-import { IMPORT_RULES } from "./rules/imports.js";
-import { format, readSources } from "./rules/rule.js";
+import { readmeComplaint } from "./rules/floors.js";
+import { HARNESS_LAYERS, IMPORT_RULES } from "./rules/imports.js";
+import { format, ROOT, readSources } from "./rules/rule.js";
 import { SYNTAX_RULES } from "./rules/syntax.js";
 import { TEXT_RULES } from "./rules/text.js";
 
@@ -38,3 +41,21 @@ for (const { claim, check, planted, accepted = [] } of RULES) {
     });
   });
 }
+
+/** Folders that are no floors: examples are programs of users. */
+const FLOORS = HARNESS_LAYERS.flat()
+  .filter((floor) => floor !== "examples")
+  .filter((floor) => existsSync(join(ROOT, "harness", floor)));
+
+test.each(FLOORS)("harness/%s says in at most 30 lines what lives there", (floor) => {
+  const path = join(ROOT, "harness", floor, "README.md");
+  expect(readmeComplaint(existsSync(path) ? readFileSync(path, "utf8") : null)).toBe("");
+});
+
+test("no README, a long one and one that says too little are refused", () => {
+  const whole = "# heap\n\nStart: heap.ts.\n\nImports: nothing.\n";
+  expect(readmeComplaint(whole)).toBe("");
+  expect(readmeComplaint(null)).toMatch(/expected a README.md, got none/);
+  expect(readmeComplaint(whole + "more\n".repeat(30))).toMatch(/has 35 lines, at most 30/);
+  expect(readmeComplaint("# heap\n\nStart: heap.ts.\n")).toMatch(/"Imports: \.\.\."/);
+});
