@@ -15,9 +15,9 @@
  *  5. So the same hook is called at the same access again. It sees `rewinding`, calls `stopRewind`,
  *     and instead of asking does `action`: the access, or first a handler.
  *
- * While a stack unwinds or is rewound nothing else is asked; hooks that may be called then return at
- * once. A fibre that dies is one that was suspended and is not resumed. `wait` is suspended alike,
- * and returns what woke it when it is called again.
+ * While a stack unwinds or is rewound nothing else is asked; hooks that may be called then return
+ * at once. A fibre that dies is one that was suspended and is not resumed. `wait` is suspended
+ * alike, and returns what woke it when it is called again.
  */
 import {
   type Choice,
