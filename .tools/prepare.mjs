@@ -4,6 +4,11 @@
  * there is nothing to do, and has no dependency of its own.
  *
  *   node .tools/prepare.mjs [--force] [--only asc|tsc] [--target NAME]...
+ *   node .tools/prepare.mjs --for NAME,NAME...
+ *
+ * `--for` builds what one command needs: some targets, `machine` for what the machine runs, and
+ * harness/ in any case. What else is stale is removed, so that nobody runs yesterday's code beside
+ * today's: the commands notice what is missing and call this for it (harness/cli/builds.ts).
  *
  * Steps: 1. `npm ci` if the lock file is newer than what is installed. 2. Every target of
  * asconfig.json into build/NAME.{wasm,wat}, two compilers at a time. 3. harness/ into dist/ by tsc.
@@ -33,8 +38,13 @@ const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 const STAMPS = join(ROOT, "build", ".stamps");
 const LOCK_FILE = join(ROOT, "package-lock.json");
 const PARALLEL_COMPILERS = 2;
-/** Builds that simulated CPUs run. */
+/** Builds that simulated CPUs run, and the targets they are made of. */
 const MACHINE_BUILDS = ["selftest", "model", "release"];
+const MACHINE_TARGETS = ["model", "release"];
+/** Every build of the harness needs the declarations of the exports. */
+const ALWAYS = "types";
+/** In --for: what the machine runs. */
+const MACHINE = "machine";
 
 class BuildError extends Error {}
 
@@ -50,9 +60,10 @@ async function main() {
       if (options.only !== "tsc") failures.push(...(await buildTargets(options)));
       if (options.only !== "asc") failures.push(...(await buildHarness(options)));
       copyWasm();
-      if (options.only === undefined && failures.length === 0) {
+      if (options.hasMachine && failures.length === 0) {
         failures.push(...(await buildMachine(options)));
       }
+      if (options.isPartial) removeStale();
       if (failures.length > 0) throw new BuildError(failures.join("\n"));
     },
     { onWait: (pid) => console.error(`prepare: waiting for another build (process ${pid})`) },
@@ -65,18 +76,26 @@ function readOptions() {
       force: { type: "boolean", default: false },
       only: { type: "string" },
       target: { type: "string", multiple: true },
+      for: { type: "string" },
     },
   });
   if (values.only !== undefined && values.only !== "asc" && values.only !== "tsc") {
     throw new BuildError(`expected --only asc or --only tsc, got --only ${values.only}`);
   }
   const known = Object.keys(readJson(join(ROOT, "asconfig.json")).targets);
-  const targets = values.target ?? known;
-  const unknown = targets.find((target) => !known.includes(target));
+  const wanted = values.for?.split(",").filter((name) => name !== "");
+  const hasMachine = wanted === undefined ? values.only === undefined : wanted.includes(MACHINE);
+  const parts = wanted?.filter((name) => name !== MACHINE);
+  const machine = wanted !== undefined && hasMachine ? MACHINE_TARGETS : [];
+  const targets = parts && [...new Set([ALWAYS, ...parts, ...machine])];
+  const chosen = targets ?? values.target ?? known;
+  const unknown = chosen.find((target) => !known.includes(target));
   if (unknown !== undefined) {
-    throw new BuildError(`expected --target to be one of ${known.join(", ")}, got ${unknown}`);
+    const flag = wanted === undefined ? "--target" : "--for";
+    throw new BuildError(`expected ${flag} to be of ${known.join(", ")}, got ${unknown}`);
   }
-  return { force: values.force, only: values.only, targets };
+  const isPartial = wanted !== undefined;
+  return { force: values.force, only: values.only, targets: chosen, hasMachine, isPartial };
 }
 
 // ------------------------------------------------------------------------------ install
@@ -106,12 +125,7 @@ async function install() {
 
 /** Compiles the stale targets; returns what failed, one text each. */
 async function buildTargets({ force, targets }) {
-  const inputs = [
-    ...listFiles(ROOT, "assembly", (path) => path.endsWith(".ts") || path.endsWith(".json")),
-    ...ASC_INPUTS,
-    ".tools/prepare.mjs",
-  ];
-  const hash = hashFiles(ROOT, inputs);
+  const hash = assemblyHash();
   const queue = targets.filter((target) => force || !isTargetFresh(target, hash));
   const didCompile = queue.length > 0;
   if (didCompile) console.error(`prepare: compiling assembly/ (${queue.join(", ")})`);
@@ -127,6 +141,15 @@ async function buildTargets({ force, targets }) {
   const warnings = targets.flatMap((target) => readStamp(`asc-${target}`)?.warnings ?? []);
   if (didCompile) for (const warning of new Set(warnings)) console.error(`${warning}\n`);
   return failures;
+}
+
+function assemblyHash() {
+  const inputs = [
+    ...listFiles(ROOT, "assembly", (path) => path.endsWith(".ts") || path.endsWith(".json")),
+    ...ASC_INPUTS,
+    ".tools/prepare.mjs",
+  ];
+  return hashFiles(ROOT, inputs);
 }
 
 function isTargetFresh(target, hash) {
@@ -220,21 +243,27 @@ function copyWasm() {
 
 // ----------------------------------------------------------------------------- machine
 
-/** Instruments the builds that the machine runs, where they are stale; returns what failed. */
-async function buildMachine({ force }) {
+/** Where each build that the machine runs stands: { name, hash, outputs, isBuilt, isFresh }. */
+function machineBuilds() {
   const tools = listFiles(ROOT, "dist/machine/instrument", (path) => path.endsWith(".js"));
-  const stale = MACHINE_BUILDS.map((name) => {
+  return MACHINE_BUILDS.map((name) => {
     const isBuild = name !== "selftest";
     const inputs = isBuild
       ? [`build/${name}.wasm`, `build/${name}.wat`]
       : ["dist/machine/selftest.js"];
     const outputs = ["wasm", "sites.json"].map((end) => `dist/wasm/machine/${name}.${end}`);
-    const hash = hashFiles(ROOT, [...inputs, ...tools, ".tools/instrument.mjs"]);
-    const isBuilt = inputs.every((path) => existsSync(join(ROOT, path)));
-    const isThere = outputs.every((path) => existsSync(join(ROOT, path)));
-    const isFresh = !force && isThere && readStamp(`machine-${name}`)?.hash === hash;
-    return isBuilt && !isFresh ? { name, hash } : null;
-  }).filter((each) => each !== null);
+    const isThere = (paths) => paths.every((path) => existsSync(join(ROOT, path)));
+    const isBuilt = isThere(inputs);
+    const all = [...inputs, ...tools, ".tools/instrument.mjs"];
+    const hash = isBuilt ? hashFiles(ROOT, all) : null;
+    const isFresh = isBuilt && isThere(outputs) && readStamp(`machine-${name}`)?.hash === hash;
+    return { name, hash, outputs, isBuilt, isFresh };
+  });
+}
+
+/** Instruments the builds that the machine runs, where they are stale; returns what failed. */
+async function buildMachine({ force }) {
+  const stale = machineBuilds().filter(({ isBuilt, isFresh }) => isBuilt && (force || !isFresh));
   if (stale.length === 0) return [];
   console.error(`prepare: instrumenting (${stale.map(({ name }) => name).join(", ")})`);
   const script = join(ROOT, ".tools", "instrument.mjs");
@@ -247,6 +276,19 @@ async function buildMachine({ force }) {
     }),
   );
   return failures.filter((failure) => failure !== null);
+}
+
+/** Removes every wasm that is not what its sources are now, for whoever needs it to build it. */
+function removeStale() {
+  const hash = assemblyHash();
+  for (const target of Object.keys(readJson(join(ROOT, "asconfig.json")).targets)) {
+    if (isTargetFresh(target, hash)) continue;
+    for (const path of outputsOf(target)) rmSync(join(ROOT, path), { force: true });
+    rmSync(join(ROOT, `dist/wasm/${target}.wasm`), { force: true });
+  }
+  for (const { outputs, isFresh } of machineBuilds()) {
+    if (!isFresh) for (const path of outputs) rmSync(join(ROOT, path), { force: true });
+  }
 }
 
 // ----------------------------------------------------------------------------- helpers

@@ -6,6 +6,7 @@
  */
 import { Command, CommanderError } from "commander";
 import { packageVersion } from "../measure/common/environment.js";
+import { ensureBuilds } from "./builds.js";
 import { COMMANDS } from "./commands.js";
 import { CliError, EXIT, type ExitStatus } from "./common/exit.js";
 import { guardStreams, printResult } from "./common/result.js";
@@ -26,7 +27,14 @@ function createProgram(): Command {
       outputError: (text, write) => write(text.replace(/^error: /, "slablab: ")),
     });
   for (const command of COMMANDS) command.register(program);
+  program.hook("preAction", (_, command) => ensureBuilds(topLevelName(command)));
   return program;
+}
+
+/** `bench` of `bench compare`. */
+function topLevelName(command: Command): string {
+  const { parent } = command;
+  return parent === null || parent.parent === null ? command.name() : topLevelName(parent);
 }
 
 async function main(args: readonly string[]): Promise<ExitStatus | undefined> {

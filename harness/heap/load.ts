@@ -31,6 +31,11 @@ export function compileBuild(name: WasmFile): Promise<WebAssembly.Module> {
   return compileOnce(BUILD_URLS[name]());
 }
 
+/** Where a build lies, whether it is there or not. */
+export function buildUrl(name: WasmFile): URL {
+  return BUILD_URLS[name]();
+}
+
 /**
  * Use `module` wherever this thread asks for a build from now on: how tests run what they run on an
  * allocator that was changed on purpose.

@@ -35,13 +35,23 @@ export function loadMachineModule(build: MachineBuild): Promise<MachineModule> {
   return loading;
 }
 
+/** Where everything that the machine runs lies, whether it is there or not. */
+export function machineUrls(): URL[] {
+  return (["selftest", "model", "release"] as const).flatMap((build) => urlsOf(build));
+}
+
+/** The instrumented module of a build, and the table of its sites. */
+function urlsOf(build: MachineBuild): [URL, URL] {
+  const at = (end: string) => new URL(`../../wasm/machine/${build}.${end}`, import.meta.url);
+  return [at("wasm"), at("sites.json")];
+}
+
 async function readModule(build: MachineBuild): Promise<MachineModule> {
   const { readFile } = await import("node:fs/promises");
-  const at = (extension: string) =>
-    new URL(`../../wasm/machine/${build}.${extension}`, import.meta.url);
+  const [code, sites] = urlsOf(build);
   try {
-    const wasm = await readFile(at("wasm"));
-    const table = parseSiteTable(await readFile(at("sites.json"), "utf8"));
+    const wasm = await readFile(code);
+    const table = parseSiteTable(await readFile(sites, "utf8"));
     return makeMachineModule(Uint8Array.from(wasm), table);
   } catch (error) {
     if ((error as { code?: string }).code !== "ENOENT") throw error;

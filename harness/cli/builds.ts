@@ -1,0 +1,58 @@
+/**
+ * What each command runs, and how a clone gets it: `npm start` builds only what the comparison
+ * needs, so another command may be the first that needs the rest.
+ *
+ * An installed package has all of it, and never looks.
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { buildUrl, type WasmFile } from "../heap/load.js";
+import { machineUrls } from "../machine/core/module.js";
+import { EnvironmentError } from "./common/exit.js";
+
+/** A wasm file of the package, or what simulated CPUs run. */
+type Build = WasmFile | "machine";
+
+/** Every build that a heap can be made of. */
+const HEAPS = ["release", "stats", "hardened", "trace", "debug", "model", "reap"] as const;
+
+/** By command; one that is not here runs none. */
+const BUILDS: Readonly<Record<string, readonly Build[]>> = {
+  compare: ["bench", "bench-stats"],
+  bench: [...HEAPS, "bench", "bench-stats", "loads"],
+  stress: HEAPS,
+  trace: ["trace"],
+  fuzz: HEAPS,
+  explore: ["machine"],
+  replay: ["machine", ...HEAPS],
+  mutants: ["machine", ...HEAPS, "bench", "bench-stats", "loads"],
+  slabinfo: HEAPS,
+  slabtop: HEAPS,
+};
+
+const PREPARE = fileURLToPath(new URL("../../.tools/prepare.mjs", import.meta.url));
+
+/**
+ * Build what `command` needs and what is not there. Does nothing outside of a clone.
+ *
+ * @throws EnvironmentError if it cannot be built
+ */
+export function ensureBuilds(command: string): void {
+  const missing = (BUILDS[command] ?? []).filter((build) => !isThere(build));
+  if (missing.length === 0 || !existsSync(PREPARE)) return;
+  console.error(`slablab ${command}: building what it needs: ${missing.join(", ")}`);
+  const needed = BUILDS[command]?.join(",") ?? "";
+  const { status } = spawnSync(process.execPath, [PREPARE, "--for", needed], {
+    stdio: ["ignore", 2, 2],
+  });
+  if (status === 0) return;
+  throw new EnvironmentError(
+    `expected to build ${missing.join(", ")}, got the errors above; try npm run build`,
+  );
+}
+
+function isThere(build: Build): boolean {
+  const urls = build === "machine" ? machineUrls() : [buildUrl(build)];
+  return urls.every((url) => existsSync(url));
+}
