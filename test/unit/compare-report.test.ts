@@ -22,7 +22,7 @@ import {
   compareParameters,
   compareReportSchema,
 } from "slablab/internal/report/compare/compare-schema.js";
-import { compareText } from "slablab/internal/report/compare/compare-text.js";
+import { compareFirstText, compareText } from "slablab/internal/report/compare/compare-text.js";
 import { createReport, serializeReport } from "slablab/internal/report/common/json.js";
 import * as v from "valibot";
 import { expect, test } from "vitest";
@@ -52,7 +52,8 @@ function measuredRun(parameters = ALL, rounds = 5) {
       new Map(conditions.map(({ key, share }) => [key, countsOf({ share, adds: 12, raises: 3 })])),
     ]),
   );
-  const sums = { rounds, discardedSlots: 1, slots: 99, findings: [] };
+  const pieces = { pieces: 99, lostPieces: 1, leftOutShare: 0.02 };
+  const sums = { rounds, headlineRounds: rounds, ...pieces, findings: [] };
   const lifetimes = { hasLifetimes: true, lifetimeRounds: 3 };
   const plan = makePlan(mainConditions(parameters), parameters);
   return {
@@ -126,6 +127,22 @@ test("the text shows every slope with its interval, the verdicts, and what next"
   expect(text).toContain("npx slablab compare --json");
 });
 
+test("a run that measured nothing shows no table of holes", () => {
+  const none = { ...measuredRun(), table: new SlotTable(), headlineRounds: 0, rounds: 0 };
+  const text = compareText(ALL, compareResults(ALL, { ...none, isCut: true }, 2), "here");
+  expect(text).toContain("Nothing was measured");
+  expect(text).toContain("the machine was too busy");
+  expect(text).not.toMatch(/^none /m);
+});
+
+test("the first look has the ends of the slope alone, and says what it is", () => {
+  const text = compareFirstText(ALL, compareResults(ALL, measuredRun(ALL, 3), 2));
+  expect(text).toContain("a first look after 3 rounds, to be refined");
+  for (const arm of DEFER_ARMS)
+    expect(text).toMatch(new RegExp(`^${arm}( +\\d+ ±[\\d.]+){2} `, "m"));
+  expect(text).not.toContain(" 3 % ");
+});
+
 test("a single round has no interval, and few rounds are said to be few", () => {
   const text = compareText(ALL, compareResults(ALL, measuredRun(ALL, 1), 2), "here");
   expect(text).not.toContain("±");
@@ -138,13 +155,15 @@ test("what was left out is said", () => {
     compareResults(ALL, { ...measuredRun(), ...changes }, cores).notes.join(" ");
   expect(noted({})).toBe("");
   expect(noted({}, 1)).toContain("2 CPUs on 1 core:");
-  expect(noted({ discardedSlots: 50 })).toContain("50 of 99 pieces were thrown away");
-  expect(noted({ isCut: true, rounds: 2 })).toContain(
+  expect(noted({ leftOutShare: 0.5 })).toContain("a busy machine: 50 % of the phases were left");
+  expect(noted({ isCut: true, rounds: 2, headlineRounds: 2 })).toContain(
     "2 of 4 rounds, and 3 of the 3 short ones: the machine was too busy",
   );
-  expect(noted({ isInterrupted: true, rounds: 2, lifetimeRounds: 0 })).toContain(
-    "2 of 4 rounds, and 0 of the 3 short ones: interrupted.",
+  expect(noted({ isCut: true, rounds: 1, headlineRounds: 4 })).toContain(
+    "4 of 4 rounds of the smallest and the largest share, 1 of the rest, and 3 of",
   );
+  const ended = { isInterrupted: true, rounds: 2, headlineRounds: 2, lifetimeRounds: 0 };
+  expect(noted(ended)).toContain("2 of 4 rounds, and 0 of the 3 short ones: interrupted.");
   const short = makePlan(mainConditions(ALL), { durationMs: 600, rounds: null });
   expect(noted({ plan: short })).toContain("Slots of 33 ms instead of 100");
 });

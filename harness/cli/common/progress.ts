@@ -14,6 +14,8 @@ export interface ProgressBar {
 export interface Progress {
   /** Adds a bar that is full at `total`. */
   bar(label: string, total: number): ProgressBar;
+  /** Writes lines to standard error, above the bars if there are any. */
+  log(text: string): void;
   /** Removes all bars. Must be called before a result is written. */
   stop(): void;
 }
@@ -27,7 +29,7 @@ export interface ProgressOptions {
 /** Creates the progress display of one command. */
 export function createProgress(options: ProgressOptions = {}): Progress {
   const { quiet = false, json = false, stream = process.stderr } = options;
-  if (quiet || json || !stream.isTTY) return SILENT;
+  if (quiet || json || !stream.isTTY) return noBars(stream);
   const bars = new MultiBar(
     {
       stream,
@@ -44,8 +46,15 @@ export function createProgress(options: ProgressOptions = {}): Progress {
       const bar = bars.create(total, 0, { label, note: "" });
       return { update: (value, note = "") => bar.update(value, { note }) };
     },
+    log: (text) => bars.log(`${text}\n`),
     stop: () => bars.stop(),
   };
 }
 
-const SILENT: Progress = { bar: () => ({ update() {} }), stop() {} };
+function noBars(stream: NodeJS.WriteStream): Progress {
+  return {
+    bar: () => ({ update() {} }),
+    log: (text) => void stream.write(`${text}\n`),
+    stop() {},
+  };
+}

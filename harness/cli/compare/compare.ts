@@ -66,17 +66,21 @@ async function compare(options: CompareOptions, signal: AbortSignal): Promise<Ex
   await checkSnapshot(options.snapshot);
   const { compareLimitMs, runCompare } = await import("../../measure/compare/compare-run.js");
   const { NoRoomError } = await import("../../measure/compare/compare-stage.js");
-  const { compareResults } = await import("../../measure/compare/compare-results.js");
+  const { compareResults, isEmpty } = await import("../../measure/compare/compare-results.js");
+  const { compareFirstText, compareText } = await import("../../report/compare/compare-text.js");
   const { describeEnvironment, readEnvironment } = await import(
     "../../measure/common/environment.js"
   );
   const { systemClock } = await import("../../measure/common/clock.js");
   const environment = readEnvironment();
   const cores = availableParallelism();
-  if (!options.json && !options.quiet) {
+  const isQuiet = options.json || options.quiet;
+  if (!isQuiet) {
     const { arms, cpus } = parameters;
     const limit = Math.round(compareLimitMs(parameters) / 1000);
-    console.error(`measuring ${arms.length} arms on ${cpus} CPUs, which takes at most ${limit} s`);
+    console.error(
+      `measuring ${arms.length} arms on ${cpus} CPUs, at most ${limit} s on a busy machine`,
+    );
   }
   const progress = createProgress(options);
   const bar = progress.bar("compare", PROGRESS_STEPS);
@@ -88,6 +92,10 @@ async function compare(options: CompareOptions, signal: AbortSignal): Promise<Ex
       signal,
       keepHeap: options.snapshot !== undefined,
       onProgress: (share, note) => bar.update(Math.round(share * PROGRESS_STEPS), note),
+      onFirst: (first) => {
+        if (isQuiet) return;
+        progress.log(compareFirstText(parameters, compareResults(parameters, first, cores)));
+      },
     });
   } catch (error) {
     if (!(error instanceof NoRoomError)) throw error;
@@ -104,7 +112,6 @@ async function compare(options: CompareOptions, signal: AbortSignal): Promise<Ex
     const report = createReport({ ...parts, parameters: echoed, results });
     printResult(serializeReport(report));
   } else {
-    const { compareText } = await import("../../report/compare/compare-text.js");
     const head = describeEnvironment(environment, options.seed);
     printResult(compareText(parameters, results, head));
   }
@@ -112,12 +119,12 @@ async function compare(options: CompareOptions, signal: AbortSignal): Promise<Ex
   const of = `the arm ${parameters.arms.at(-1)}`;
   const failures = [await saveKept(options, heap && { heap, of })];
   if (results.findings.length > 0) return statusWith(EXIT.finding, failures);
-  if (results.rounds === 0 && !results.interrupted) failures.push(TOO_BUSY);
+  if (isEmpty(results) && !results.interrupted) failures.push(TOO_BUSY);
   return statusWith(EXIT.fine, failures);
 }
 
 const PROGRESS_STEPS = 1000;
 
 const TOO_BUSY =
-  "expected a machine on which the Workers run at the same time, got one so busy that not one " +
-  "round was finished in time; try again when other programs have ended, or fewer --cpus";
+  "expected a machine on which the Workers run at the same time, got one so busy that they never " +
+  "did; try again when other programs have ended, or fewer --cpus";

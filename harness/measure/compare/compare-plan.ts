@@ -43,6 +43,8 @@ export interface Condition {
   readonly hasVictim: boolean;
   /** How long a slot lasts, in slots. */
   readonly weight: number;
+  /** Whether the answer is made of it: no nolock frees, and the largest share of them. */
+  readonly isHeadline: boolean;
 }
 
 export interface Plan {
@@ -80,9 +82,11 @@ export function largestShare({ shares }: Pick<CompareParameters, "shares">): num
  */
 export function mainConditions(parameters: CompareParameters): Condition[] {
   const load = parameters.load ?? "slow-free";
-  const side = { load, hasVictim: false, weight: SIDE_WEIGHT } as const;
+  const side = { load, hasVictim: false, weight: SIDE_WEIGHT, isHeadline: false } as const;
+  const ends = [parameters.shares[0], largestShare(parameters)];
   const slope = parameters.shares.map((share) => {
-    return { key: slopeKey(share), load, share, hasVictim: false, weight: 1 } as const;
+    const isHeadline = ends.includes(share);
+    return { key: slopeKey(share), load, share, hasVictim: false, weight: 1, isHeadline };
   });
   if (load !== "slow-free") return slope;
   const victim = { ...side, key: VICTIM_KEY, share: largestShare(parameters), hasVictim: true };
@@ -99,7 +103,8 @@ export function mainConditions(parameters: CompareParameters): Condition[] {
 export function lifetimeConditions(parameters: CompareParameters): Condition[] {
   if (parameters.load !== null) return [];
   const share = largestShare(parameters);
-  return LIFETIMES.map((name) => ({ key: name, load: name, share, hasVictim: false, weight: 1 }));
+  const common = { share, hasVictim: false, weight: 1, isHeadline: false };
+  return LIFETIMES.map((name) => ({ key: name, load: name, ...common }));
 }
 
 /** Measured time per arm where neither a duration nor rounds are asked for. */

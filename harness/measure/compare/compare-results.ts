@@ -20,10 +20,14 @@ export interface CompareResults {
   /** Rounds that were finished, and measured milliseconds of one slot. */
   readonly rounds: number;
   readonly slotMs: number;
-  /** Pieces of slots in which the CPUs did not run together: thrown away and run again. */
+  /** The same of what the answer is made of, which is measured first. */
+  readonly headlineRounds: number;
+  /** Pieces of slots of which nothing counted: the CPUs never ran together. */
   readonly discardedRounds: number;
   /** Pieces that were run, those included. */
   readonly pieces: number;
+  /** Part of all phases that were left out because the CPUs did not run together, 0..1. */
+  readonly leftOutShare: number;
   readonly interrupted: boolean;
   /** Invariants that a heap broke; empty: every heap was sound after the run. */
   readonly findings: readonly ArmFinding[];
@@ -50,23 +54,30 @@ export function compareResults(
     breakEvenRaise: breakEvenRaiseNs(verdictInputs),
     rounds: measured.rounds,
     slotMs: measured.plan.slotMs,
-    discardedRounds: measured.discardedSlots,
-    pieces: measured.slots,
+    headlineRounds: measured.headlineRounds,
+    discardedRounds: measured.lostPieces,
+    pieces: measured.pieces,
+    leftOutShare: measured.leftOutShare,
     interrupted: measured.isInterrupted,
     findings: measured.findings,
     notes: notesOn(parameters, measured, cores),
   };
 }
 
-/** A run that lost more than this share of its pieces was made on a busy machine. */
-const DISCARDED_NOTABLE = 0.1;
+/** Whether not one arm has a time: nothing can be said but why. */
+export function isEmpty({ arms }: Pick<CompareResults, "arms">): boolean {
+  return arms.every(({ bounded, ordinaryFreeNs }) => bounded && ordinaryFreeNs === null);
+}
+
+/** A run that lost more than this share of its phases was made on a busy machine. */
+const LEFT_OUT_NOTABLE = 0.1;
 
 function notesOn(
   { cpus }: CompareParameters,
   measured: CompareMeasurement,
   cores: number,
 ): string[] {
-  const { plan, rounds, discardedSlots, slots, isCut, isInterrupted } = measured;
+  const { plan, rounds, headlineRounds, leftOutShare, isCut, isInterrupted } = measured;
   const { hasLifetimes, lifetimeRounds } = measured;
   const notes: string[] = [];
   if (cpus > cores) {
@@ -81,16 +92,22 @@ function notesOn(
         "raise --duration for narrow ones.",
     );
   }
-  if (discardedSlots > slots * DISCARDED_NOTABLE) {
+  if (leftOutShare > LEFT_OUT_NOTABLE) {
     notes.push(
-      `${discardedSlots} of ${slots} pieces were thrown away and run again, because the machine ` +
-        "gave a core to somebody else: end other programs for better numbers.",
+      `a busy machine: ${(leftOutShare * 100).toFixed(0)} % of the phases were left out, because ` +
+        "a core went to somebody else meanwhile. What counts was run by all CPUs at once; the " +
+        "intervals are as wide as it makes them. End other programs for narrower ones.",
     );
   }
   if (isCut || isInterrupted) {
     const why = isInterrupted ? "interrupted" : "the machine was too busy to measure all in time";
     const second = hasLifetimes ? `, and ${lifetimeRounds} of the ${SHORT_ROUNDS} short ones` : "";
-    notes.push(`${rounds} of ${plan.rounds} rounds${second}: ${why}.`);
+    const first =
+      rounds === headlineRounds
+        ? `${rounds} of ${plan.rounds} rounds`
+        : `${headlineRounds} of ${plan.rounds} rounds of the smallest and the largest share, ` +
+          `${rounds} of the rest`;
+    notes.push(`${first}${second}: ${why}.`);
   }
   return notes;
 }

@@ -3,9 +3,12 @@
  *
  * How many phases a slot has is calibrated on the floor, once for each load, resets included, and
  * is the same for every arm: every arm does the same number of nolock frees in a round. A piece of
- * a slot in which the CPUs did not run together is thrown away, counted, and run again at once,
- * next to those it will be compared with. An arm that ran out of memory under a condition is not
- * asked again.
+ * a slot that lost many phases, because the CPUs did not run together, is run once more at once,
+ * next to those it will be compared with; if that is no better, what counts of both is kept. An
+ * arm that ran out of memory under a condition is not asked again.
+ *
+ * The headline's conditions come first, all rounds of them, so that a run that is cut short has an
+ * answer; and a condition of which a round has a hole gets another round in its place.
  */
 import type { DeferArm } from "../../heap/constants.js";
 import type { LoadName } from "../../workload/load.js";
@@ -31,8 +34,14 @@ const WARM_UP_PHASES = 20;
 const VICTIM_PAIRS = 2000;
 /** The victim is done a little before the others at their fastest. */
 const VICTIM_PART = 0.9;
-/** A discarded piece is run again at most so many times. */
-const RETRIES = 2;
+/** A piece of which this share of the phases counts is good. */
+const GOOD = 0.8;
+/** A piece that is not good is run again so many times. */
+const RETRIES = 1;
+/** Rounds after which the headline can be told, with an interval. */
+export const FIRST_ROUNDS = 3;
+/** Rounds in place of those with holes, in rounds of the plan. */
+const SPARE = 1;
 /** Fewest phases of a slot. */
 const PHASES_MIN = 4;
 /** What the rounds need to know beside the parameters. */
@@ -43,14 +52,22 @@ export interface RoundsContext {
   readonly isOver: () => boolean;
   /** Called for each slot. */
   step(note: string): void;
+  /** Called once, when FIRST_ROUNDS rounds of the headline's conditions are there. */
+  onFirst?(): void;
 }
 
 export class Rounds {
   readonly table = new SlotTable();
-  /** Rounds finished, by plan. */
+  /** Rounds of all conditions that were finished, by plan. */
   readonly finished = new Map<Plan, number>();
-  slots = 0;
-  discardedSlots = 0;
+  /** Rounds of the headline's conditions that were finished. */
+  headlineRounds = 0;
+  /** Pieces that were run, and those of them of which nothing counted. */
+  pieces = 0;
+  lostPieces = 0;
+  /** Phases that were run, and those of them that counted. */
+  phases = 0;
+  keptPhases = 0;
   readonly #parameters: CompareParameters;
   readonly #context: RoundsContext;
   /** From one phase to the next on the floor, in ms. */
@@ -66,13 +83,45 @@ export class Rounds {
   async measure(stage: Stage, plan: Plan): Promise<void> {
     await this.#calibrate(stage, plan);
     const order = createOrder(this.#parameters.seed);
-    for (let round = 0; round < plan.rounds; round++) {
-      for (const condition of order.shuffle([...plan.conditions])) {
+    const first = plan.conditions.filter(({ isHeadline }) => isHeadline);
+    const others = plan.conditions.filter(({ isHeadline }) => !isHeadline);
+    const headline = { plan, order, conditions: first };
+    if (first.length > 0) {
+      await this.#pass(stage, headline, (rounds) => {
+        this.headlineRounds = rounds;
+        if (rounds === Math.min(FIRST_ROUNDS, plan.rounds)) this.#context.onFirst?.();
+      });
+    }
+    await this.#pass(stage, { plan, order, conditions: others }, (rounds) => {
+      this.finished.set(plan, rounds);
+    });
+  }
+
+  /** All rounds of some conditions. @param onRound told how many are finished */
+  async #pass(stage: Stage, pass: Pass, onRound: (rounds: number) => void): Promise<void> {
+    const { plan, order, conditions } = pass;
+    const run = async (some: readonly Condition[], round: number) => {
+      for (const condition of order.shuffle([...some])) {
         if (this.#context.isOver()) return;
         await this.#runSlots(stage, { plan, condition, round, order });
       }
-      if (!this.#context.isOver()) this.finished.set(plan, round + 1);
+    };
+    for (let round = 0; round < plan.rounds; round++) {
+      await run(conditions, round);
+      if (this.#context.isOver()) return;
+      onRound(round + 1);
     }
+    for (let spare = 0; spare < SPARE * plan.rounds && !this.#context.isOver(); spare++) {
+      const holed = conditions.filter(({ key }) => this.#wholeRounds(key) < plan.rounds);
+      if (holed.length === 0) return;
+      await run(holed, plan.rounds + spare);
+    }
+  }
+
+  /** Rounds in which every arm that can be measured was, under one condition. */
+  #wholeRounds(key: string): number {
+    const arms = this.#parameters.arms.filter((arm) => this.table.isBounded(arm, key));
+    return this.table.zip(arms, key, () => true).length;
   }
 
   /** The slots of all arms under one condition, piece by piece. */
@@ -89,8 +138,7 @@ export class Rounds {
         victim: roles.victim,
       });
       for (const arm of order.shuffle([...arms])) {
-        const result = await this.#runPiece(stage, arm, request, roles);
-        if (result !== null) kept.get(arm)?.push(result);
+        kept.get(arm)?.push(...(await this.#runPiece(stage, arm, request, roles)));
         if (piece === 0) this.#context.step(`round ${round + 1} of ${plan.rounds}: ${key}, ${arm}`);
       }
     }
@@ -100,21 +148,25 @@ export class Rounds {
     }
   }
 
-  /** @returns null if every attempt was thrown away. */
+  /** @returns the first good piece, or what counts of all attempts */
   async #runPiece(
     stage: Stage,
     arm: DeferArm,
     request: SlotRequest,
     roles: SlotRoles,
-  ): Promise<Piece | null> {
+  ): Promise<Piece[]> {
+    const useful: Piece[] = [];
     for (let attempt = 0; attempt <= RETRIES; attempt++) {
       const piece = judgePiece(await stage.run(arm, request), roles);
-      this.slots++;
-      if (piece !== null) return piece;
-      this.discardedSlots++;
+      this.pieces++;
+      this.phases += piece.ran;
+      this.keptPhases += piece.kept;
+      if (piece.isOutOfMemory || piece.kept >= piece.ran * GOOD) return [piece];
+      if (piece.kept > 0) useful.push(piece);
+      else this.lostPieces++;
       if (this.#context.isOver()) break;
     }
-    return null;
+    return useful;
   }
 
   #rolesOf(condition: Condition, round: number) {
@@ -160,6 +212,13 @@ export class Rounds {
     const pairMs = phaseMs([watched]) / VICTIM_PAIRS;
     this.#victimPairs = Math.max(VICTIM_PAIRS, (VICTIM_PART * phaseMs(others)) / pairMs) >>> 0;
   }
+}
+
+/** Rounds of some conditions of a plan. */
+interface Pass {
+  readonly plan: Plan;
+  readonly conditions: readonly Condition[];
+  readonly order: Random;
 }
 
 /** What the slots of one condition in one round have in common. */

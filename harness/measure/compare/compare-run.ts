@@ -28,11 +28,15 @@ export interface CompareMeasurement {
   readonly table: SlotTable;
   readonly counts: CompareCounts;
   readonly plan: Plan;
-  /** Rounds that were finished; the plan may have had more. */
+  /** Rounds of all conditions that were finished; the plan may have had more. */
   readonly rounds: number;
-  /** Pieces of slots that were thrown away, of how many that were run. */
-  readonly discardedSlots: number;
-  readonly slots: number;
+  /** Rounds of the headline's conditions that were finished: they come first. */
+  readonly headlineRounds: number;
+  /** Pieces of slots that were run, and those of them of which nothing counted. */
+  readonly pieces: number;
+  readonly lostPieces: number;
+  /** Part of all phases that were left out, 0..1: the CPUs did not run them together. */
+  readonly leftOutShare: number;
   readonly findings: readonly ArmFinding[];
   /** Rounds of the short second table that were finished; 0 without one. */
   readonly lifetimeRounds: number;
@@ -55,14 +59,17 @@ export interface CompareEnvironment {
   readonly keepHeap?: boolean;
   /** Called after each slot. @param share how much of the run is done, 0..1 */
   onProgress(share: number, note: string): void;
+  /** Called once, as soon as the headline can be told: what is measured until then. */
+  onFirst?(measured: CompareMeasurement): void;
 }
 
 /**
  * A run may take so many times the measured time of all its arms, and so much more for the rest:
- * setup, counting, the second table. On a machine with enough idle cores it takes less.
+ * setup, counting, the second table. On a machine with enough idle cores it takes half of that; on
+ * a busy one Workers wait for each other, and pieces are run twice.
  */
-const STRETCH_MAX = 1.5;
-const REST_MS = 20_000;
+const STRETCH_MAX = 3;
+const REST_MS = 40_000;
 
 /** The short second table: rounds, and milliseconds of a slot. */
 export const SHORT_ROUNDS = 3;
@@ -107,8 +114,15 @@ async function measureAll(
   const isKept = environment.keepHeap === true;
   const rested = isKept ? new Rested(heapBytes(parameters)) : null;
   const findings: ArmFinding[] = [];
-  const rounds = new Rounds(parameters, { cores: environment.cores, isOver, step });
   let counts: CompareCounts = new Map();
+  const measured = (heap: RestedHeap | null): CompareMeasurement => ({
+    ...sumsOf(rounds, { plan, shortPlans }),
+    ...{ plan, counts, findings, heap, hasLifetimes: lifetimes.length > 0 },
+    isInterrupted: signal.aborted,
+    isCut: !signal.aborted && isLate(),
+  });
+  const onFirst = () => environment.onFirst?.(measured(null));
+  const rounds = new Rounds(parameters, { cores: environment.cores, isOver, step, onFirst });
   const inStage = async (build: "bench" | "bench-stats", work: (stage: Stage) => Promise<void>) => {
     if (isOver()) return;
     const kept = build === "bench-stats" ? rested : null;
@@ -132,17 +146,22 @@ async function measureAll(
       await stage.withLoads(shortPlan.conditions, () => rounds.measure(stage, shortPlan));
     }
   });
-  const { table, finished, discardedSlots, slots } = rounds;
-  const done = finished.get(plan) ?? 0;
-  const isInterrupted = signal.aborted;
-  const isCut = !isInterrupted && isLate();
-  const sums = { table, counts, plan, rounds: done, discardedSlots, slots };
-  const hasLifetimes = lifetimes.length > 0;
-  const lifetimeRounds = hasLifetimes
-    ? Math.min(...shortPlans.map((each) => finished.get(each) ?? 0))
-    : 0;
-  const heap = rested?.heap(await compileBuild("bench-stats")) ?? null;
-  return { ...sums, findings, hasLifetimes, lifetimeRounds, isInterrupted, isCut, heap };
+  return measured(rested?.heap(await compileBuild("bench-stats")) ?? null);
+}
+
+/** What the rounds came to. */
+function sumsOf(
+  rounds: Rounds,
+  { plan, shortPlans }: { readonly plan: Plan; readonly shortPlans: readonly Plan[] },
+) {
+  const { table, finished, headlineRounds, pieces, lostPieces, phases, keptPhases } = rounds;
+  const short = shortPlans.map((each) => finished.get(each) ?? 0);
+  return {
+    ...{ table, headlineRounds, pieces, lostPieces },
+    rounds: finished.get(plan) ?? 0,
+    lifetimeRounds: short.length === 0 ? 0 : Math.min(...short),
+    leftOutShare: phases === 0 ? 0 : 1 - keptPhases / phases,
+  };
 }
 
 /** Progress: every slot of the plans, and one step for each condition that is counted. */

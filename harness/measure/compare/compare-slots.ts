@@ -2,16 +2,20 @@
  * From the records of a slot, one per CPU and piece, to its numbers.
  *
  * A phase counts if the CPUs ran it together. Where the machine gave one core to somebody else, one
- * CPU's interval is long and the others' lie in a small part of it: such a phase is left out, and
- * a piece that lost too many is thrown away as a whole. CPUs that are compared with each other are
- * judged by their overlap, not by how long a phase took: a slow arm must not lose its slow phases.
- * Where there is nothing to overlap with, a phase far beyond the CPU's own median is left out.
+ * CPU's interval is long and the others' lie in a small part of it: such a phase is left out. What
+ * is left of a piece counts, however little: a busy machine gives fewer phases and so wider
+ * intervals, no holes. CPUs that are compared with each other are judged by their overlap, not by
+ * how long a phase took: a slow arm must not lose its slow phases. Where there is nothing to
+ * overlap with, a phase far beyond the CPU's own median is left out.
  */
 import type { SlotRecord } from "../../workload/slot.js";
 import { median } from "../common/statistics.js";
 
 /** What counts of one piece of a slot. */
 export interface Piece {
+  /** Phases that were run, and those of them that count. */
+  readonly ran: number;
+  readonly kept: number;
   /** By CPU: the time of every phase that counts, in ns. */
   readonly durationsNs: readonly (readonly number[])[];
   /** By CPU: operations of a phase, and how many were nolock frees. */
@@ -59,28 +63,26 @@ export interface SlotRoles {
   readonly victim: number | null;
 }
 
-/** A piece that lost more than this share of its phases is thrown away. */
-const DROPPED_MAX = 0.2;
 /** Times its own median: a phase of a steady CPU that takes longer was interrupted. */
 const STEADY_MAX = 3;
 
 const NS_PER_MS = 1e6;
 
-/** Judge a piece. @param records one per CPU. @returns null if it is to be thrown away */
-export function judgePiece(records: readonly SlotRecord[], roles: SlotRoles): Piece | null {
+/** Leave out of a piece what does not count. @param records one per CPU */
+export function judgePiece(records: readonly SlotRecord[], roles: SlotRoles): Piece {
   const ran = Math.min(...records.map((record) => record.phases));
   const all = Array.from({ length: ran }, (_, phase) => phase);
   const kept = roles.overlapMin === 0 ? all : all.filter(createJudge(records, roles, all));
-  const isOutOfMemory = records.some((record) => record.isOutOfMemory);
-  if (!isOutOfMemory && ran - kept.length > ran * DROPPED_MAX) return null;
   return {
+    ran,
+    kept: kept.length,
     durationsNs: records.map((record) => kept.map((phase) => tookMs(record, phase) * NS_PER_MS)),
     operations: records.map((record) => record.operations),
     nolockFrees: records.map(({ nolockFrees }) => nolockFrees / Math.max(1, ran)),
     drainsNs: kept.map(
       (phase) => sum(records.map(({ drainsMs }) => drainsMs[phase] ?? 0)) * NS_PER_MS,
     ),
-    isOutOfMemory,
+    isOutOfMemory: records.some((record) => record.isOutOfMemory),
   };
 }
 

@@ -8,7 +8,7 @@ import { styleText } from "node:util";
 import type { ArmResult } from "../../measure/compare/compare-arm.js";
 import type { LifetimeArm } from "../../measure/compare/compare-lifetimes.js";
 import type { CompareParameters } from "../../measure/compare/compare-plan.js";
-import type { CompareResults } from "../../measure/compare/compare-results.js";
+import { type CompareResults, isEmpty } from "../../measure/compare/compare-results.js";
 import type { Estimate } from "../../measure/common/statistics.js";
 import { EMPTY_CELL, formatCount, renderTable } from "../common/table.js";
 
@@ -21,10 +21,16 @@ export function compareText(
   head: string,
 ): string {
   const share = formatShare(parameters.shares.at(-1) ?? 0);
-  const parts = [
+  const top = [
     wrap(head),
     wrap(describeRun(parameters, results)),
     ...results.notes.map((note) => wrap(`note: ${note}`)),
+  ];
+  if (isEmpty(results)) {
+    return `${[...top, NOTHING, ...findingLines(results), nextLines(parameters)].join("\n")}\n`;
+  }
+  const parts = [
+    ...top,
     title(`ns per ${unitOf(parameters)}, by the share of frees that are kfree_nolock()`),
     slopeTable(parameters, results),
     title(`the same arms at a share of ${share}: ns, and events per 1000 nolock frees`),
@@ -40,6 +46,26 @@ export function compareText(
   return `${parts.join("\n")}\n`;
 }
 
+const NOTHING = "\nNothing was measured: not one round of any arm was finished.";
+
+/**
+ * The ends of the slope as soon as they are known: what is measured first. It says that it is no
+ * result yet.
+ */
+export function compareFirstText(parameters: CompareParameters, results: CompareResults): string {
+  const { shares } = parameters;
+  const ends = shares.filter((_, index) => index === 0 || index === shares.length - 1);
+  const rounds = `${results.headlineRounds} ${results.headlineRounds === 1 ? "round" : "rounds"}`;
+  const head = ["arm", ...ends.map(formatShare), "of none"];
+  const rows = results.arms.map((arm) => [
+    arm.name,
+    ...slopeCells(arm, ends),
+    formatTimes(toFloor(results.ratios, arm.name)),
+  ]);
+  const what = `a first look after ${rounds}, to be refined: ns per ${unitOf(parameters)}`;
+  return `${title(what)}\n${renderTable({ head, rows })}\n`;
+}
+
 function unitOf({ load }: CompareParameters): string {
   if (load === null || load === "slow-free") return "ordinary kfree() on the slow path";
   return `ordinary kfree() and the kmalloc() that goes with it (${load})`;
@@ -52,9 +78,9 @@ function describeRun(parameters: CompareParameters, results: CompareResults): st
   const price = irqCostNs === 0 ? "" : `, ${irqCostNs} ns added for every raise`;
   return (
     `${cpus} CPUs${only}, objects of ${sizeBytes} bytes, nolock frees in NMIs of ${burst}${moved}` +
-    `${price}; ${results.rounds} rounds, slots of ${results.slotMs.toFixed(0)} ms, ` +
-    `${results.discardedRounds} of ${results.pieces} pieces discarded; ` +
-    (results.rounds < ROUNDS_FOR_INTERVALS
+    `${price}; ${results.headlineRounds} rounds, slots of ${results.slotMs.toFixed(0)} ms, ` +
+    `${(results.leftOutShare * 100).toFixed(0)} % of the phases left out; ` +
+    (results.headlineRounds < ROUNDS_FOR_INTERVALS
       ? "too few rounds for intervals to mean anything: try a longer --duration"
       : "medians and 95 % intervals")
   );
@@ -64,13 +90,17 @@ function slopeTable({ shares }: CompareParameters, { arms, ratios }: CompareResu
   const head = ["arm", ...shares.map(formatShare), "of none", "5 % at"];
   const rows = arms.map((arm) => [
     arm.name,
-    ...arm.slope.map(({ ordinaryFreeNs }) =>
-      arm.bounded ? formatSpread(ordinaryFreeNs) : "no memory",
-    ),
+    ...slopeCells(arm, shares),
     formatTimes(toFloor(ratios, arm.name)),
     formatOnset(arm, shares),
   ]);
   return renderTable({ head, rows });
+}
+
+function slopeCells({ bounded, slope }: ArmResult, shares: readonly number[]): string[] {
+  return slope
+    .filter(({ share }) => shares.includes(share))
+    .map(({ ordinaryFreeNs }) => (bounded ? formatSpread(ordinaryFreeNs) : "no memory"));
 }
 
 /** The paired ratio to the floor at the largest share; null if it is withheld. */
