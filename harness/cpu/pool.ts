@@ -34,6 +34,11 @@ export interface PoolOptions {
   readonly signal?: AbortSignal;
   /** Node only: the bound of each Worker's own JavaScript heap, in MiB. */
   readonly maxOldSpaceMib?: number;
+  /**
+   * Milliseconds that jobs have to come to their ends after `close()`; then Workers are ended.
+   * @default 500
+   */
+  readonly closeGraceMs?: number;
 }
 
 export interface RunOptions<Args> {
@@ -58,7 +63,6 @@ export interface RunOptions<Args> {
   readonly timeoutMs?: number;
 }
 
-/** Milliseconds that jobs have to end after the pool was closed. */
 const CLOSE_GRACE_MS = 500;
 
 const POOL_CLOSED = "expected an open pool, got one that was closed; make another";
@@ -217,7 +221,7 @@ export class Pool {
     const asked = worker.order({ type: "close" }, "close").catch(() => undefined);
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise((resolve) => {
-      timer = setTimeout(resolve, CLOSE_GRACE_MS);
+      timer = setTimeout(resolve, this.#options.closeGraceMs ?? CLOSE_GRACE_MS);
     });
     await Promise.race([asked, late]);
     clearTimeout(timer);

@@ -154,22 +154,18 @@ test("another seed is another order", () => {
 
 /** More with SLABLAB_DEEP. */
 const [PROGRAMS, PROGRAM_MS, FAMILY_MS] =
-  process.env.SLABLAB_DEEP === "1" ? [500, 5000, 100_000] : [5, 500, 4000];
+  process.env.SLABLAB_DEEP === "1" ? [500, 5000, 100_000] : [5, 500, Number.POSITIVE_INFINITY];
 
-test.each(FAMILIES)(
-  "%s: a few programs are explored, and hold",
-  async (family) => {
-    const { table } = await loadMachineModule("model");
-    const result = await runFamily({
-      ...{ family, programs: PROGRAMS, seed: 2, shard: null },
-      ...{ programMs: PROGRAM_MS, budgetMs: FAMILY_MS },
-      coverage: new Coverage(table),
-    });
-    expect(result.run).toBeGreaterThan(0);
-    expect(result.findings).toEqual([]);
-  },
-  120_000,
-);
+test.each(FAMILIES)("%s: a few programs are explored, and hold", async (family) => {
+  const { table } = await loadMachineModule("model");
+  const result = await runFamily({
+    ...{ family, programs: PROGRAMS, seed: 2, shard: null },
+    ...{ programMs: PROGRAM_MS, budgetMs: FAMILY_MS },
+    coverage: new Coverage(table),
+  });
+  expect(result.run).toBeGreaterThan(0);
+  expect(result.findings).toEqual([]);
+});
 
 test("a switch before a fill matters if another touches any of its words", () => {
   const conflicts = new Conflicts(64);

@@ -47,7 +47,6 @@ test.runIf(isDeep)(
     const found = countsOf(left.map((site) => ({ function: site.function, sites: 1 })));
     expect(found).toEqual(countsOf([...REASONS, ...LONG]));
   },
-  300_000,
 );
 
 test("what takes too long for this test is a scenario of explore --all", () => {

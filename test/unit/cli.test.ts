@@ -69,7 +69,7 @@ test("fuzz runs on one CPU and on two Workers, and says what it verified", async
   expect(stderr).toContain("fuzzing 2 setups: about 2 s");
   expect(stdout).toMatch(/one CPU, in this thread[\s\S]*2 Workers, one heap[\s\S]*No finding\./);
   expect(status).toBe(0);
-}, 30_000);
+});
 
 test("fuzz --json prints one document, the same for the same seed", async () => {
   const args = ["fuzz", "--ops", "2000", "--cpus", "1", "--arm", "node", "--rt", "--json"];
@@ -78,7 +78,7 @@ test("fuzz --json prints one document, the same for the same seed", async () => 
   expect(report).toMatchObject({ schema: "slablab/fuzz/v1", command: "fuzz" });
   expect(report.results.setups).toMatchObject([{ arm: "node", features: ["rt"], cpus: 1 }]);
   expect(again.results.total).toEqual(report.results.total);
-}, 30_000);
+});
 
 test("fuzz refuses what cannot be", async () => {
   for (const [args, message] of [
@@ -96,7 +96,7 @@ test("stress runs for two seconds, and says what it verified", async () => {
   expect(stderr).toBe("stressing 9 arms on 2 CPUs: about 2 s\n");
   expect(stdout).toMatch(/2 Workers[\s\S]*operations by kind[\s\S]*Findings:\s0\./);
   expect(status).toBe(0);
-}, 30_000);
+});
 
 test("stress refuses what cannot be", async () => {
   for (const [args, message] of [
@@ -113,4 +113,4 @@ test("stress refuses what cannot be", async () => {
     const { status, stderr } = await slablab("stress", ...args);
     expect([status, stderr]).toEqual([2, expect.stringContaining(message)]);
   }
-}, 30_000);
+});

@@ -15,20 +15,16 @@ const EXAMPLES = join(ROOT, "harness", "examples");
 
 /** @returns the lines it printed; anything on standard error fails */
 async function run(example: string): Promise<string[]> {
-  const { stdout, stderr } = await promisify(execFile)(
-    process.execPath,
-    [join(EXAMPLES, example)],
-    {
-      timeout: 20_000,
-    },
-  ).catch((error: unknown) => error as { stdout: string; stderr: string });
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, [
+    join(EXAMPLES, example),
+  ]).catch((error: unknown) => error as { stdout: string; stderr: string });
   expect(stderr).toBe("");
   return stdout.trim().split("\n");
 }
 
 test("two Workers share a heap", async () => {
   expect(await run("two-workers.mjs")).toEqual(["hello - findings: 0"]);
-}, 30_000);
+});
 
 test("the README shows that example word for word", () => {
   const readme = readFileSync(join(ROOT, "README.md"), "utf8");
@@ -42,7 +38,7 @@ test("a cache constructs its objects once", async () => {
     expect.stringMatching(/^1000 allocations, \d{1,2} constructed, one object used 1000 times$/),
     "released: true, findings: 0",
   ]);
-}, 30_000);
+});
 
 test("a C program builds with our malloc() on one Worker and frees on another", async () => {
   expect(await run("c-malloc/tree.mjs")).toEqual([
@@ -50,7 +46,7 @@ test("a C program builds with our malloc() on one Worker and frees on another", 
     "freed 4096 nodes",
     "findings: 0",
   ]);
-}, 30_000);
+});
 
 test("the list of examples names each of them", () => {
   const list = readFileSync(join(EXAMPLES, "README.md"), "utf8");

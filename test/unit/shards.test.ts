@@ -21,6 +21,7 @@ import { createReport } from "slablab/internal/report/common/json.js";
 import { mergeMutants } from "slablab/internal/mutants/mutants-merge.js";
 import type { MutantsReport } from "slablab/internal/mutants/mutants-schema.js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { interruptInTime } from "./support/interrupt.js";
 
 const MAIN = resolve(import.meta.dirname, "../../dist/cli/main.js");
 const COUNT = 3;
@@ -59,7 +60,7 @@ beforeAll(async () => {
   whole = await documentOf(null);
   parts = [];
   for (let index = 0; index < COUNT; index++) parts.push(await documentOf({ index, count: COUNT }));
-}, 60_000);
+});
 
 const filesOf = (reports: readonly ExploreReport[]) =>
   reports.map((report, at) => ({ file: `${at}.json`, report }));
@@ -258,14 +259,18 @@ describe("bad input", () => {
 test("Ctrl-C in a shard: 130, its document is written, and it can be merged", async () => {
   const output = join(folder, "cut.json");
   const command = ["explore", "--generated", "one-triples", "--shard", "0/1"];
-  const child = spawn(process.execPath, [MAIN, ...command, "--output", output]);
-  const ended = new Promise<number | null>((done) => child.on("exit", done));
-  setTimeout(() => child.kill("SIGINT"), 3000);
-  expect(await ended).toBe(130);
+  const { status } = await interruptInTime((waitMs) => {
+    const child = spawn(process.execPath, [MAIN, ...command, "--output", output]);
+    setTimeout(() => child.kill("SIGINT"), waitMs);
+    return new Promise<{ status: number | null }>((done) => {
+      child.on("exit", (status) => done({ status }));
+    });
+  });
+  expect(status).toBe(130);
   expect(JSON.parse(readFileSync(output, "utf8")).results.interrupted).toBe(true);
   const merge = spawnSync(process.execPath, [MAIN, "explore", "--merge", output]);
   expect(merge.stdout.toString()).toContain(
     "merged from 1 shards; interrupted, and not complete: 0",
   );
   expect(merge.status).toBe(0);
-}, 30_000);
+});

@@ -67,7 +67,7 @@ test("a snapshot shows the heap that was saved, in every layout", async () => {
   expect(ofFile).toEqual(ofLoad);
   expect(ofFile.map(({ status }) => status)).toEqual(flags.map(() => 0));
   expect(new Set([table.stdout, ...ofFile.map(({ stdout }) => stdout)]).size).toBe(8);
-}, 60_000);
+});
 
 test("an idle heap has no slabs, and -z shows its caches all the same", async () => {
   const plain = await slablab("slabinfo", "--load", "idle");
@@ -150,7 +150,7 @@ test("what cannot be is refused with a sentence", async () => {
     const { status, stdout, stderr } = await slablab(...args);
     expect([status, stdout, stderr]).toEqual([expected, "", expect.stringContaining(message)]);
   }
-}, 60_000);
+});
 
 test("--help of both shows an example", async () => {
   for (const command of ["slabinfo", "slabtop"]) {

@@ -70,8 +70,8 @@ export interface DeathOptions {
 const JOB = { module: new URL("./deaths-job.js", import.meta.url).href, name: "deathJob" };
 /** Milliseconds that a Worker has, at most, before the next of them dies. */
 const LIFE_MS_MAX = 24;
-/** So long a CPU may take to come out of a call, before it counts as stuck. */
-const STUCK_MS = 20_000;
+/** So long a CPU may take to come out of a call before it counts as stuck. */
+const STUCK_MS = 180_000;
 /** The least a setup gets. */
 const MINIMUM_MS = 100;
 const GROUP_BYTES = 512 * 4096;

@@ -33,6 +33,8 @@ export interface StressArgs {
   /** An Int32 all CPUs share: 1 once there is no further section. */
   readonly ended: SharedArrayBuffer;
   readonly durationMs: number;
+  /** Sections after which it is over, if time is not. */
+  readonly sections: number;
   readonly sabotage: Sabotage | null;
   /** Gets a copy of the heap at each quiescent point; null: nobody wants one. */
   readonly rested: SharedArrayBuffer | null;
@@ -111,7 +113,7 @@ function sections(context: JobContext, args: StressArgs, cpu: StressCpu, exchang
     if (context.index === 0) {
       if (args.rested !== null) new Rested(args.rested).take(cpu.heap.handle.memory);
       rest(cpu, section === 0);
-      if (isOver()) Atomics.store(ended, 0, 1);
+      if (isOver() || section + 1 >= args.sections) Atomics.store(ended, 0, 1);
     }
     cpu.throwFinding();
     context.startLine();

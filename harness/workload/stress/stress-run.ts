@@ -23,8 +23,8 @@ import {
   streamOf,
 } from "./stress-setup.js";
 
-/** Beyond its load, a setup may take so long before its Workers are taken to hang. */
-const GRACE_MS = 60_000;
+/** Beyond its load, a setup may take so long before its Workers hang: no busy machine does. */
+const GRACE_MS = 180_000;
 /** So long CPUs have to come back after a finding: one of them may wait for another's lock. */
 const HALT_GRACE_MS = 3000;
 const HALT_LOOK_MS = 200;
@@ -36,6 +36,11 @@ export interface StressOptions {
   readonly seed: number;
   /** Milliseconds for all setups together. */
   readonly durationMs: number;
+  /**
+   * Sections of work that each setup does at most, of some thousand operations on every CPU.
+   * @default as many as the time allows
+   */
+  readonly sections?: number;
   readonly signal?: AbortSignal;
   /** Told before each setup: the share that is done, 0..1, and what runs now. */
   readonly onProgress?: (share: number, setup: StressSetup) => void;
@@ -109,7 +114,7 @@ async function runSetup(
   setup: StressSetup,
   durationMs: number,
   pool: Pool,
-  { seed, signal, sabotage = null, keepHeap = false }: StressOptions,
+  { seed, signal, sections, sabotage = null, keepHeap = false }: StressOptions,
 ): Promise<{ row: StressRow; heap: KeptHeap | null }> {
   const { cpus } = setup;
   const heap = await createHeap(
@@ -120,6 +125,7 @@ async function runSetup(
   const args: StressArgs = {
     rested: rested?.buffer ?? null,
     ...{ setup, seed, durationMs, sabotage, heap: heap.handle, board: board.buffer },
+    sections: sections ?? Number.POSITIVE_INFINITY,
     shadow: makeShadow(memoryBytesOf(setup)).buffer,
     caches: new CacheSlots().buffer,
     published: new Published().buffer,

@@ -12,7 +12,7 @@ export const WORKER_KINDS = [
   ...(threads === null ? [] : ["worker_threads"]),
 ];
 
-const TIMEOUT_MS = 20_000;
+const TIMEOUT_MS = 300_000;
 
 export function startWorker(kind) {
   const worker = kind === "Web Workers" ? startWeb() : startNode();

@@ -30,7 +30,7 @@ export interface Site {
   close(): Promise<void>;
 }
 
-const TIMEOUT_MS = 30_000;
+const TIMEOUT_MS = 300_000;
 
 /** Serve the production build of `root`, with these headers. */
 export async function serveBuild(root: string, headers: Record<string, string>): Promise<Site> {

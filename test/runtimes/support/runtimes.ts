@@ -59,7 +59,7 @@ export function runScript(
   // Nothing of this process: not vitest's options for its Workers, and no colours in messages.
   const { NODE_OPTIONS: _, FORCE_COLOR: __, ...inherited } = process.env;
   const env = { ...inherited, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" };
-  const options = { cwd: folders.project, env, timeout: 60_000, maxBuffer: 2 ** 24 };
+  const options = { cwd: folders.project, env, timeout: 300_000, maxBuffer: 2 ** 24 };
   return new Promise((done) => {
     const child = execFile(file, [...args, ...script], options, (_error, stdout, stderr) =>
       done({ status: child.exitCode, stdout, stderr }),

@@ -22,6 +22,8 @@ export interface MixedArgs {
   readonly caches: readonly SharedCache[];
   /** NUMA nodes of the heap. */
   readonly nodes: number;
+  /** By CPU of the run: an Int32 in which each notes its operations so far. */
+  readonly progress?: SharedArrayBuffer;
 }
 
 export interface MixedReport {
@@ -218,7 +220,11 @@ export function mixed(context: JobContext, args: MixedArgs): MixedReport {
   const { cpu, index, cpus } = context;
   const mixer = new Mixer(cpu, index, args);
   context.startLine();
-  for (let turn = 0; turn < args.turns && !context.isStopped(); turn++) mixer.turn();
+  const progress = new Int32Array(args.progress ?? new SharedArrayBuffer(4 * cpus));
+  for (let turn = 0; turn < args.turns && !context.isStopped(); turn++) {
+    mixer.turn();
+    Atomics.store(progress, index, mixer.operations);
+  }
   context.startLine();
   mixer.freeOwn();
   mixer.freeShare(index, cpus);

@@ -10,7 +10,8 @@ import { createRandom, type Random } from "slablab/internal/workload/random.js";
 
 export interface RawArgs {
   readonly seed: number;
-  readonly durationMs: number;
+  /** Chunks of CHUNK turns that each CPU does. */
+  readonly chunks: number;
   /** Bytes of objects, multiples of 8: each turn takes one of them. */
   readonly sizes: readonly number[];
   /** Words for the addresses that change hands. */
@@ -24,7 +25,7 @@ export interface RawReport {
   readonly failed: number;
 }
 
-/** Operations between two looks at the clock. */
+/** Turns between two looks at whether to stop. */
 const CHUNK = 4000;
 /** Addresses a CPU holds back before it passes them on: makes slabs full now and then. */
 const HELD = 64;
@@ -133,12 +134,11 @@ function throwBroken(object: number, index: number, found = 0): never {
   throw new Error(`stamp of ${hex(object)} is broken: word ${index} is ${hex(found)}`);
 }
 
-/** Race for a while, then free everything. */
+/** Race, then free everything. */
 export function race(context: JobContext, args: RawArgs): RawReport {
   const racer = new Racer(context, args);
   context.startLine();
-  const end = context.now() + args.durationMs;
-  while (context.now() < end && !context.isStopped()) racer.chunk();
+  for (let chunk = 0; chunk < args.chunks && !context.isStopped(); chunk++) racer.chunk();
   context.startLine();
   racer.finish(context.index, context.cpus);
   context.startLine();

@@ -20,7 +20,7 @@ export const isDeep = env.SLABLAB_DEEP === "1";
 
 const MINUTE_MS = 60_000;
 /** A run of a job that takes longer hangs. */
-export const runTimeoutMs = isDeep ? 30 * MINUTE_MS : MINUTE_MS;
+export const runTimeoutMs = (isDeep ? 30 : 8) * MINUTE_MS;
 if (isDeep) vi.setConfig({ testTimeout: 2 * runTimeoutMs });
 
 /** `count`, or twenty times as much where there is time. */
