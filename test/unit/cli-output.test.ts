@@ -11,7 +11,6 @@ import { afterAll, describe, expect, test } from "vitest";
 
 const BINARY = resolve(import.meta.dirname, "../../dist/cli/main.js");
 const FULL = "/dev/full";
-const TIMEOUT_MS = 120_000;
 
 const folder = mkdtempSync(join(tmpdir(), "slablab-output-"));
 mkdirSync(join(folder, ".slablab", "bench"), { recursive: true });
@@ -70,41 +69,29 @@ describe.skipIf(process.platform !== "linux")("a full disk", () => {
     [`trace --duration 50ms --cpus 1 --out ${FULL}`, "--out"],
     [`trace --duration 50ms --cpus 1 --out t.json --snapshot ${FULL}`, "--snapshot"],
     [`slabinfo --ops 10 --save-snapshot ${FULL}`, "--save-snapshot"],
-  ])(
-    "slablab %s: the result, a sentence, and status 3",
-    async (command, option) => {
-      const { status, stdout, stderr } = await slablab(command);
-      expect(stderr).toContain(`slablab: ${option}: cannot write `);
-      expect(stderr).not.toMatch(/^ {4}at /m);
-      expect(stdout.length).toBeGreaterThan(200);
-      if (command.includes("--json")) JSON.parse(stdout);
-      expect(status).toBe(3);
-    },
-    TIMEOUT_MS,
-  );
+  ])("slablab %s: the result, a sentence, and status 3", async (command, option) => {
+    const { status, stdout, stderr } = await slablab(command);
+    expect(stderr).toContain(`slablab: ${option}: cannot write `);
+    expect(stderr).not.toMatch(/^ {4}at /m);
+    expect(stdout.length).toBeGreaterThan(200);
+    if (command.includes("--json")) JSON.parse(stdout);
+    expect(status).toBe(3);
+  });
 
-  test(
-    "under standard output: a sentence and status 3; files are written nevertheless",
-    async () => {
-      const stdio: SpawnOptions["stdio"] = ["ignore", openSync(FULL, "w"), "pipe"];
-      const { status, stderr } = await slablab(`${EXPLORE} --output o.json`, { stdio });
-      expect(stderr).toMatch(/^slablab: cannot write the result to standard output: ENOSPC/m);
-      expect(status).toBe(3);
-      expect(JSON.parse(readFileSync(join(folder, "o.json"), "utf8")).command).toBe("explore");
-    },
-    TIMEOUT_MS,
-  );
+  test("under standard output: a sentence and status 3; files are written nevertheless", async () => {
+    const stdio: SpawnOptions["stdio"] = ["ignore", openSync(FULL, "w"), "pipe"];
+    const { status, stderr } = await slablab(`${EXPLORE} --output o.json`, { stdio });
+    expect(stderr).toMatch(/^slablab: cannot write the result to standard output: ENOSPC/m);
+    expect(status).toBe(3);
+    expect(JSON.parse(readFileSync(join(folder, "o.json"), "utf8")).command).toBe("explore");
+  });
 
-  test(
-    "that takes the beginning of the result alone is not fine either",
-    async () => {
-      const command = `ulimit -f 1; '${process.execPath}' '${BINARY}' explore --list >part.txt`;
-      const { status, stderr } = await run(["bash", "-c", command]);
-      expect(stderr).toMatch(/^slablab: cannot write the result to standard output: EFBIG/m);
-      expect(status).toBe(3);
-    },
-    TIMEOUT_MS,
-  );
+  test("that takes the beginning of the result alone is not fine either", async () => {
+    const command = `ulimit -f 1; '${process.execPath}' '${BINARY}' explore --list >part.txt`;
+    const { status, stderr } = await run(["bash", "-c", command]);
+    expect(stderr).toMatch(/^slablab: cannot write the result to standard output: EFBIG/m);
+    expect(status).toBe(3);
+  });
 });
 
 test.each([
@@ -119,40 +106,27 @@ test.each([
     expect(stdout.length).toBeGreaterThan(200);
     expect(status).toBe(3);
   },
-  TIMEOUT_MS,
 );
 
 describe("a reader that leaves", () => {
   test.each([
     ...[BENCH, EXPLORE, STRESS, FUZZ, COMPARE, "trace --duration 50ms --cpus 1", "slabinfo -s"],
     "stress --kill --cpus 2 --duration 200ms --arm irq-work",
-  ])(
-    "from standard error does not end slablab %s",
-    async (command) => {
-      const { status, stdout } = await slablab(command, { closed: "stderr" });
-      expect(stdout.length).toBeGreaterThan(200);
-      // On a busy machine compare may finish no round, and says so.
-      expect(status === 3 && command === COMPARE ? 0 : status).toBe(0);
-    },
-    TIMEOUT_MS,
-  );
+  ])("from standard error does not end slablab %s", async (command) => {
+    const { status, stdout } = await slablab(command, { closed: "stderr" });
+    expect(stdout.length).toBeGreaterThan(200);
+    // On a busy machine compare may finish no round, and says so.
+    expect(status === 3 && command === COMPARE ? 0 : status).toBe(0);
+  });
 
-  test(
-    "from standard error does not change the status of a wrong command",
-    async () => {
-      expect((await slablab("stress --cpus 65", { closed: "stderr" })).status).toBe(2);
-      expect((await slablab("docter", { closed: "stderr" })).status).toBe(2);
-    },
-    TIMEOUT_MS,
-  );
+  test("from standard error does not change the status of a wrong command", async () => {
+    expect((await slablab("stress --cpus 65", { closed: "stderr" })).status).toBe(2);
+    expect((await slablab("docter", { closed: "stderr" })).status).toBe(2);
+  });
 
-  test(
-    "from standard output keeps no file from being written",
-    async () => {
-      const { status } = await slablab(`${EXPLORE} --output left.json`, { closed: "stdout" });
-      expect(JSON.parse(readFileSync(join(folder, "left.json"), "utf8")).command).toBe("explore");
-      expect(status).toBe(0);
-    },
-    TIMEOUT_MS,
-  );
+  test("from standard output keeps no file from being written", async () => {
+    const { status } = await slablab(`${EXPLORE} --output left.json`, { closed: "stdout" });
+    expect(JSON.parse(readFileSync(join(folder, "left.json"), "utf8")).command).toBe("explore");
+    expect(status).toBe(0);
+  });
 });

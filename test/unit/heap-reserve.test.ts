@@ -163,7 +163,7 @@ describe("the header, word by word", () => {
       if (copy.validate().length === 0) missed.push(name);
     }
     expect(missed.filter((name) => !FREE.includes(name))).toEqual([]);
-  }, 60_000);
+  });
 
   test("a bit more in a constant that others follow from, or that follows, is found", async () => {
     const heap = await heapWith(65536);
@@ -189,7 +189,7 @@ describe("the header, word by word", () => {
         expect(copy.validate()[0], message).toMatchObject({ invariant: "Q0-header" });
       }
     }
-  }, 60_000);
+  });
 
   test("each byte of the size table is known", async () => {
     const heap = await heapWith(0);
