@@ -31,8 +31,9 @@ export declare function call_lockdep(kind: u32, lock: usize, held: usize): void;
  * slab_debug found something, repaired something, or traces (SLUB_DEBUG builds). Nothing has been
  * restored yet, and list_lock is held: the host only reads.
  *
- * @param kind REPORT_* (slab/debug_report.ts), which says what `from`, `to` and `value` are
- * @param cache, @param slab addresses; @param object address, or 0 where it is about the slab
+ * @param kind REPORT_* (sync/slab_report.ts), which says what `from`, `to` and `value` are
+ * @param cache, @param slab addresses; no cache: of a large allocation
+ * @param object address, or 0 where it is about the slab
  */
 export declare function slab_report(
   kind: u32,

@@ -102,7 +102,8 @@ export class HeapHeader {
   nr_debug_records: u32;
   /** BUILD_*: of the module that made the heap; every other must agree. */
   build: u32;
-  optionsReserved: u32;
+  /** slab_debug of large allocations: SLAB_*, as the host wrote it (SLUB_DEBUG builds). */
+  large_debug_flags: u32;
   optionsReserved1: u64;
   optionsReserved2: u64;
   optionsReserved3: u64;
@@ -334,7 +335,10 @@ export class Page {
   /** List links: buddy and pcp lists, node partial list, percpu partial list. */
   next: u32;
   prev: u32;
-  /** Length of the percpu partial list that starts here. PG_RCU: addresses in the page. */
+  /**
+   * Length of the percpu partial list that starts here. PG_RCU: addresses in the page. SLUB_DEBUG
+   * builds, PG_LARGE: bytes that were asked for; free pages: a mark (page/page_poison.ts).
+   */
   slabs: u32;
   /** Link of CpuArea.defer_slabs, Zone.deferred and the lists of RcuQueue. */
   llnode: u32;

@@ -102,6 +102,8 @@ export const heap_header$fail_nth: u32 = <u32>offsetof<HeapHeader>("fail_nth") |
 export const heap_header$nr_debug_records: u32 =
   <u32>offsetof<HeapHeader>("nr_debug_records") | (4 << 16);
 export const heap_header$build: u32 = <u32>offsetof<HeapHeader>("build") | (4 << 16);
+export const heap_header$large_debug_flags: u32 =
+  <u32>offsetof<HeapHeader>("large_debug_flags") | (4 << 16);
 export const heap_header$rcu_gp: u32 = <u32>offsetof<HeapHeader>("rcu_gp") | (4 << 16);
 export const heap_header$rcu_lock: u32 = <u32>offsetof<HeapHeader>("rcu_lock") | (4 << 16);
 export const heap_header$rcu_open: u32 = <u32>offsetof<HeapHeader>("rcu_open") | (4 << 16);

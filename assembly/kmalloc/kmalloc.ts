@@ -25,6 +25,7 @@ import { slab_free } from "../slab/free";
 import { lock_mode, preempt_count } from "../sync/context";
 import { header, heap_base, this_cpu } from "../sync/percpu";
 import { TRACE_KFREE, TRACE_KMALLOC, trace } from "../sync/trace";
+import { large_free } from "../slab/debug_large";
 import { set_request } from "./debug";
 import { free_large, kmalloc_large } from "./large";
 import { kmalloc_nolock } from "./nolock";
@@ -89,6 +90,9 @@ function kfree_slow(p: usize): void {
     const slab = changetype<Slab>(address);
     slab_free(changetype<KmemCache>(<usize>slab.slab_cache), slab, p);
   } else if (!zero_or_null(p)) {
+    if (isDefined(SLUB_DEBUG)) {
+      if (!large_free(p)) return;
+    }
     free_large(virt_to_page(p), lock_mode());
   }
 }

@@ -7,6 +7,7 @@ import { GFP_ZERO, ZERO_SIZE_PTR } from "../base/config";
 import { KmemCache, Slab } from "../base/layout";
 import { page_slab, virt_to_page } from "../page/page";
 import { zero_or_null } from "../slab/check";
+import { large_ksize, large_resize, large_size } from "../slab/debug_large";
 import { get_orig_size, is_debug_cache, tracks_orig_size } from "../slab/debug_layout";
 import { large_bytes } from "../slab/memcg";
 import { debug_cache_of, debug_ksize, set_tail } from "./debug";
@@ -17,7 +18,7 @@ export function ksize(p: usize): usize {
   if (zero_or_null(p)) return 0;
   const page = virt_to_page(p);
   const slab = page_slab(page);
-  if (slab === 0) return large_bytes(page);
+  if (slab === 0) return isDefined(SLUB_DEBUG) ? large_ksize(page) : large_bytes(page);
   const cache = changetype<KmemCache>(<usize>changetype<Slab>(slab).slab_cache);
   if (isDefined(SLUB_DEBUG)) {
     if (is_debug_cache(cache)) return debug_ksize(cache, p);
@@ -42,6 +43,7 @@ export function krealloc(p: usize, size: usize, gfp: u32): usize {
   if (isDefined(SLUB_DEBUG)) {
     const cache = debug_cache_of(p);
     if (cache !== 0) return debug_krealloc(changetype<KmemCache>(cache), p, size, gfp);
+    if (page_slab(virt_to_page(p)) === 0) return large_krealloc(p, size, gfp);
   }
   const old = ksize(p);
   if (size <= old) {
@@ -72,4 +74,15 @@ export function debug_krealloc(cache: KmemCache, p: usize, size: usize, gfp: u32
   }
   if (tracks_orig_size(cache)) set_tail(cache, p, size);
   return p;
+}
+
+/** krealloc() of a large allocation to `size` bytes, at least 1 (SLUB_DEBUG builds). */
+function large_krealloc(p: usize, size: usize, gfp: u32): usize {
+  const page = virt_to_page(p);
+  if (large_resize(page, size, gfp)) return p;
+  const fresh = kmalloc(size, gfp);
+  if (fresh === 0) return 0;
+  memory.copy(fresh, p, min(large_size(page), size));
+  kfree(p);
+  return fresh;
 }

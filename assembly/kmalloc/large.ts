@@ -16,6 +16,7 @@ import {
 import { PG_LARGE, Page } from "../base/layout";
 import { page_address, set_page_kind } from "../page/page";
 import { alloc_large_run, alloc_pages, free_pages } from "../page/page_alloc";
+import { large_alloc, large_room } from "../slab/debug_large";
 import { memcg_charge_large, memcg_uncharge_large } from "../slab/memcg";
 import { rcu_serve } from "../slab/rcu_serve";
 
@@ -31,8 +32,9 @@ const LARGEST: usize = 0xffc0_0000;
 export function kmalloc_large(size: usize, gfp: u32, node: i32, mode: u32): usize {
   if (size > LARGEST) return 0;
   if (mode !== LOCK_TRY) rcu_serve();
-  const order = get_order(size);
-  const pages = <u32>((size + PAGE_SIZE - 1) >> PAGE_SHIFT);
+  const room = isDefined(SLUB_DEBUG) ? large_room(size) : size;
+  const order = get_order(room);
+  const pages = <u32>((room + PAGE_SIZE - 1) >> PAGE_SHIFT);
   const address =
     order <= MAX_PAGE_ORDER ? alloc_pages(order, node, mode) : alloc_large_run(pages, mode);
   if (address === 0) return 0;
@@ -45,6 +47,7 @@ export function kmalloc_large(size: usize, gfp: u32, node: i32, mode: u32): usiz
     free_large(page, mode);
     return 0;
   }
+  if (isDefined(SLUB_DEBUG)) large_alloc(page, size, gfp);
   if ((gfp & GFP_ZERO) !== 0) memory.fill(p, 0, size);
   return p;
 }

@@ -25,6 +25,7 @@ import { end_pfn, grow_memory, request_growth } from "./grow";
 import { hold } from "./hand";
 import { page_to_pfn, set_page_kind } from "./page";
 import { drain_all_pages, pcp_alloc, pcp_free, pcp_serves } from "./pcp";
+import { unpoison_pages } from "./page_poison";
 import { RUN_MISSED, alloc_run, free_run } from "./run";
 
 /** One attempt in one zone. @returns a page of kind PG_INFLIGHT, or 0. */
@@ -54,7 +55,8 @@ function alloc_from_zones(node: i32, order: u32, mode: u32): usize {
  * @returns as alloc_pages(). Context: the same. Kernel: __GFP_THISNODE | GFP_NOWAIT.
  */
 export function alloc_pages_thisnode(order: u32, node: u32, mode: u32): usize {
-  return alloc_from_zone(node, order, mode);
+  const page = alloc_from_zone(node, order, mode);
+  return isDefined(SLUB_DEBUG) ? unpoison_pages(page) : page;
 }
 
 /**
@@ -127,7 +129,7 @@ export function alloc_pages(order: u32, node: i32, mode: u32): usize {
     page = alloc_from_zones(node, order, mode);
     break;
   }
-  return page;
+  return isDefined(SLUB_DEBUG) ? unpoison_pages(page) : page;
 }
 
 /**
@@ -153,7 +155,8 @@ export function alloc_large_run(pages: u32, mode: u32): usize {
     page = alloc_run(pages, mode);
     break;
   }
-  return page === RUN_MISSED ? 0 : page;
+  if (page === RUN_MISSED) return 0;
+  return isDefined(SLUB_DEBUG) ? unpoison_pages(page) : page;
 }
 
 /**

@@ -8,6 +8,7 @@ import { page_slab, virt_to_page } from "../page/page";
 import { free_pages } from "../page/page_alloc";
 import { lock_mode } from "../sync/context";
 import { zero_or_null } from "./check";
+import { large_free } from "./debug_large";
 import { slab_free_chain } from "./free";
 import { slab_free_hook } from "./free_hooks";
 import { memcg_uncharge_large } from "./memcg";
@@ -61,6 +62,16 @@ function free_one_group(count: u32, array: usize): u32 {
   return end + skipped;
 }
 
+/** free_large() (kmalloc/large.ts) of an entry. */
+function free_large_entry(p: usize): void {
+  if (isDefined(SLUB_DEBUG)) {
+    if (!large_free(p)) return;
+  }
+  const page = virt_to_page(p);
+  memcg_uncharge_large(page);
+  free_pages(page, lock_mode());
+}
+
 /**
  * Free `count` allocations of any kind. NULL and ZERO_SIZE_PTR are skipped; the array's content
  * is undefined afterwards. Context: any.
@@ -72,9 +83,7 @@ export function free_bulk(count: u32, array: usize): void {
     if (zero_or_null(last)) {
       left--;
     } else if (page_slab(virt_to_page(last)) === 0) {
-      const page = virt_to_page(last);
-      memcg_uncharge_large(page);
-      free_pages(page, lock_mode());
+      free_large_entry(last);
       left--;
     } else {
       left = free_one_group(left, array);

@@ -22,6 +22,7 @@ import { page_address, page_kind, page_slab, virt_to_page } from "../page/page";
 import { cpu_area, header, this_cpu_cache } from "../sync/percpu";
 import { debug_is_free } from "./debug";
 import { debug_is_deferred, debug_on_freelist } from "./debug_freed";
+import { is_in_freed_page } from "./debug_large";
 import { is_deferred_last } from "./defer";
 import { cpu_slab } from "./kmem_cache_cpu";
 import { index_to_obj, obj_to_index } from "./object";
@@ -45,7 +46,12 @@ export function zero_or_null(p: usize): bool {
 
 /** A page that is no slab: a large allocation, or nothing. */
 function check_large(page: Page, p: usize, nolock: bool): u32 {
-  if (page_kind(page) !== PG_LARGE) return refuse(REFUSED_FREE_PAGE, 0, 0, p);
+  if (page_kind(page) !== PG_LARGE) {
+    if (isDefined(SLUB_DEBUG)) {
+      if (is_in_freed_page(p)) return refuse(REFUSED_DOUBLE, 0, 0, p);
+    }
+    return refuse(REFUSED_FREE_PAGE, 0, 0, p);
+  }
   if (page_address(page) !== p) return refuse(REFUSED_INTERIOR, 0, changetype<usize>(page), p);
   if (nolock) return refuse(REFUSED_LARGE_NOLOCK, 0, changetype<usize>(page), p);
   return REFUSED_NONE;

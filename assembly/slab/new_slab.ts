@@ -9,6 +9,7 @@ import { call_ctor } from "../base/host";
 import { KmemCache, PG_INFLIGHT, PG_SLAB, Slab } from "../base/layout";
 import { set_page_heads, set_page_kind } from "../page/page";
 import { alloc_pages, alloc_pages_thisnode, free_pages } from "../page/page_alloc";
+import { mark_freed } from "../page/page_poison";
 import { CALLBACK, context_enter, context_exit } from "../sync/context";
 import { ORDER_FALLBACK, stat } from "../sync/stat";
 import { TRACE_SLAB_ALLOC, TRACE_SLAB_FREE, trace } from "../sync/trace";
@@ -118,6 +119,7 @@ export function discard_slab(cache: KmemCache, slab: Slab, mode: u32): void {
     rcu_queue_slab(slab);
   } else {
     slab.slab_cache = 0;
+    if (isDefined(SLUB_DEBUG)) mark_freed(slab);
     free_pages(slab, mode);
   }
 }

@@ -9,6 +9,7 @@ import { checkUnsigned } from "./arguments.js";
 import type { Constructors } from "./constructors.js";
 import type { ResolvedOptions } from "./options.js";
 import { makeSlabError } from "./slab-error.js";
+import type { Thrown } from "./thrown.js";
 import type { Tracer } from "./trace.js";
 import type { HeapView } from "./view.js";
 
@@ -20,6 +21,8 @@ export interface CpuState {
   readonly constructors: Constructors;
   /** The handler of this CPU's trace points, or null. */
   readonly tracer: Tracer | null;
+  /** What its handlers threw; null: none can throw. */
+  thrown: Thrown | null;
   /** Address of the CPU's area. */
   readonly area: number;
   /** Until `cpu.offline()`. */

@@ -24,7 +24,7 @@ const STRUCTS = {
       "nr_caches",
     ],
     ...["cg_caches", "memcg_table", "options", "seed", "rcu_gp", "rcu_lock"],
-    ...["nr_debug_records", "build", "slab_errors"],
+    ...["nr_debug_records", "build", "large_debug_flags", "slab_errors"],
   ],
   zone: ["lock", "free_mask", "nr_free", "nr_managed", "deferred", "free_area"],
   kmem_cache: [

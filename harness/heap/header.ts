@@ -18,9 +18,12 @@ import {
   MAX_CPUS,
   MAX_NODES,
   PAGE_DESC_SHIFT,
+  SLAB_FAILSLAB,
+  SLAB_KEEP_ORDER,
 } from "./constants.js";
 import { hex } from "./errors.js";
 import { headerAddress, MAGIC } from "./find.js";
+import { SLAB_DEBUG_FLAGS } from "./flags.js";
 import type { HeapView } from "./view.js";
 
 const CACHES_MAX = 65536;
@@ -73,6 +76,7 @@ function boundFaults(view: HeapView): string[] {
   for (const [name, known] of [
     ["options", HEAP_OPTIONS],
     ["build", BUILD_STATS | BUILD_DEBUG],
+    ["large_debug_flags", SLAB_DEBUG_FLAGS | SLAB_FAILSLAB | SLAB_KEEP_ORDER],
   ] as const) {
     const bits = header[name];
     expect((bits & ~known) === 0, name, `bits of ${hex(known)}`, hex(bits));

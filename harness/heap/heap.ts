@@ -18,6 +18,7 @@ import { describe, throwNotInteger } from "./errors.js";
 import { type FieldTable, readFieldTable } from "./fields.js";
 import { headerAddress } from "./find.js";
 import { checkHandle, findBase, type HeapHandle, refuseDamage } from "./handle.js";
+import { handledCpu } from "./handled.js";
 import { compileBuild, compileGiven, compileUrl } from "./load.js";
 import { createMemcg, type Memcg, type MemcgOptions, openMemcg, type RunOnCpu } from "./memcg.js";
 import {
@@ -34,7 +35,7 @@ import { type ReapReport, isTaken, reapCpus } from "./reap.js";
 import { type SlabInfo, readSlabinfo } from "./slabinfo.js";
 import { type HeapStats, readStats } from "./stats.js";
 import { type OnTrace, Tracer } from "./trace.js";
-import { tracedCpu } from "./traced.js";
+import { Thrown } from "./thrown.js";
 import { validate } from "./validate.js";
 import type { Finding } from "./validate/invariants.js";
 import { HeapView } from "./view.js";
@@ -56,7 +57,9 @@ export interface CpuOptions {
   readonly onTrace?: OnTrace;
   /**
    * Gets the text of each report and each repair of `slabDebug`, and of lockdep, while the call
-   * that met it waits: it may read the heap, and not change it.
+   * that met it waits: it may read the heap, and not change it. What it throws is thrown by that
+   * call, the raw `cpu.exports` included, when that has come to its end: the way to stop a program
+   * at the first report. An allocation is given back then; the heap is sound and can go on.
    * @default console.error
    */
   readonly onReport?: (text: string) => void;
@@ -99,15 +102,19 @@ export class Heap {
       throwNotInteger(`heap.cpu: id (the heap was made for ${cpus} CPUs)`, id, 0, cpus - 1);
     }
     const mayWait = resolveMayWait(options);
-    const tracer = this.#resolveTracer(options);
-    const onReport = resolveOnReport(options);
+    const thrown = new Thrown();
+    const tracer = this.#resolveTracer(options, thrown);
+    const onReport = resolveOnReport(options, thrown);
     const state = this.#attach(id, mayWait, onReport, tracer) ?? throwTaken(id, cpus);
     for (const each of this.#own) if (!each.isOnline) this.#own.delete(each);
     this.#own.add(state);
     const cpu = new Cpu(state, mayWait);
-    if (tracer === null) return cpu;
-    tracer.attach(cpu.id);
-    return tracedCpu(cpu, tracer);
+    tracer?.attach(cpu.id);
+    // Other builds have nothing to report.
+    const reports = options.onReport !== undefined && this.#view.table.build.debugs;
+    if (tracer === null && !reports) return cpu;
+    state.thrown = thrown;
+    return handledCpu(cpu, { thrown, tracer, throwsRaw: reports });
   }
 
   /** Become CPU `id`, or the next that is free. @returns null if it is taken, or none is free */
@@ -134,16 +141,16 @@ export class Heap {
     const { options } = this;
     const area = cpuArea();
     const state = { id: number, memory, options, view, constructors, tracer, area };
-    return { ...state, isOnline: true, calls, exports };
+    return { ...state, thrown: null, isOnline: true, calls, exports };
   }
 
   /** The handler of a CPU's trace points, or null. @throws RangeError for other builds */
-  #resolveTracer({ onTrace }: CpuOptions): Tracer | null {
+  #resolveTracer({ onTrace }: CpuOptions, thrown: Thrown): Tracer | null {
     if (onTrace === undefined) return null;
     checkFunction("heap.cpu: options.onTrace", onTrace);
     const { table, base } = this.#view;
     if (table.build.traces) {
-      return new Tracer(onTrace, new HeapView(this.handle.memory, table, base));
+      return new Tracer(onTrace, new HeapView(this.handle.memory, table, base), thrown);
     }
     const { build } = this.options;
     throw new RangeError(
@@ -214,7 +221,14 @@ export class Heap {
     const own = () => [...this.#own].filter(({ isOnline }) => isOnline);
     const onCpu = (work: (state: CpuState) => ReapReport | null) => {
       const [mine] = own();
-      return mine === undefined ? this.#onFreeCpu("heap.reap", work, CALL_THERE) : work(mine);
+      if (mine === undefined) return this.#onFreeCpu("heap.reap", work, CALL_THERE);
+      // What its handler throws is thrown here: what the dead left has been taken over then.
+      return mine.thrown === null
+        ? work(mine)
+        : mine.thrown.call(
+            () => work(mine),
+            () => {},
+          );
     };
     const [view, { module, memory }, { cpus }] = [this.#view, this.handle, this.options];
     return await reapCpus({ view, module, memory, cpus, own, onCpu }, [cpu, ...others]);
@@ -409,7 +423,7 @@ function resolveMayWait(options: CpuOptions): boolean {
 }
 
 /** @returns what gets each report: it never throws, since the wasm holds locks meanwhile. */
-function resolveOnReport({ onReport }: CpuOptions): (text: string) => void {
+function resolveOnReport({ onReport }: CpuOptions, thrown: Thrown): (text: string) => void {
   // Looked up each time: somebody may watch the console.
   if (onReport === undefined) return (text) => console.error(text);
   checkFunction("heap.cpu: options.onReport", onReport);
@@ -417,7 +431,7 @@ function resolveOnReport({ onReport }: CpuOptions): (text: string) => void {
     try {
       onReport(text);
     } catch (error) {
-      console.error(text, error);
+      thrown.keep(error);
     }
   };
 }

@@ -39,6 +39,8 @@ const ALL = SLAB_CONSISTENCY_CHECKS | SLAB_RED_ZONE | SLAB_POISON | SLAB_STORE_U
 const KMALLOC_SIZES = [
   ...["8", "16", "32", "64", "96", "128", "192", "256", "512", "1k", "2k", "4k", "8k"],
 ];
+/** What allocations above those sizes go by; they have no cache. */
+const LARGE = "kmalloc-large";
 /** As many as the allocator has room for, and bytes of a name. */
 const RECORDS_MAX = 16;
 const NAME_MAX = 31;
@@ -112,13 +114,14 @@ function checkName(name: string): void {
 function checkKmalloc(name: string): void {
   if (!name.startsWith("kmalloc-")) return;
   const all = KMALLOC_SIZES.flatMap((size) => [`kmalloc-${size}`, `kmalloc-cg-${size}`]);
+  all.push(LARGE);
   const isKnown = name.endsWith("*")
     ? all.some((each) => each.startsWith(name.slice(0, -1)))
     : all.includes(name);
   if (isKnown) return;
   const sizes = KMALLOC_SIZES.join(", ");
   refuse(
-    `a kmalloc cache, of the sizes ${sizes}`,
+    `a kmalloc cache, of the sizes ${sizes} or large`,
     describe(name),
     'try "kmalloc-64" or "kmalloc-*"',
   );
@@ -157,5 +160,16 @@ export function writeSlabDebug(
     words.setUint32(at, flags, true);
     new Uint8Array(memory.buffer, at + 4).set(new TextEncoder().encode(pattern));
   });
-  words.setUint32(base + table.offsets.heap_header.nr_debug_records, records.length, true);
+  const { nr_debug_records, large_debug_flags } = table.offsets.heap_header;
+  words.setUint32(base + nr_debug_records, records.length, true);
+  words.setUint32(base + large_debug_flags, flagsOf(LARGE, records), true);
+}
+
+/** What the records have for a cache: kmem_cache_flags() of the allocator. */
+function flagsOf(name: string, records: readonly SlabDebugRecord[]): number {
+  const named = records.find(({ pattern }) =>
+    pattern.endsWith("*") ? name.startsWith(pattern.slice(0, -1)) : pattern === name,
+  );
+  const global = records.findLast(({ pattern }) => pattern === "");
+  return (named ?? global)?.flags ?? 0;
 }

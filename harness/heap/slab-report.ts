@@ -6,7 +6,7 @@
  * lines and hex dumps; `FIX cache: what`. Ages are operations of the CPU that made the track.
  * Kernel: mm/slub.c slab_bug(), print_trailer(), print_track(), print_section(), slab_fix().
  */
-import { SL_PARTIAL, SLAB_KMALLOC } from "./constants.js";
+import { PAGE_KINDS, SL_PARTIAL, SLAB_KMALLOC } from "./constants.js";
 import { hex } from "./errors.js";
 import { SLAB_RED_ZONE, SLAB_STORE_USER } from "./flags.js";
 import type { CacheView, HeapView, PageView } from "./view.js";
@@ -22,7 +22,7 @@ export interface SlabReport {
   readonly value: number;
 }
 
-/** Bytes that were written over, by kind: assembly/slab/debug_report.ts. */
+/** Bytes that were written over, by kind: assembly/sync/slab_report.ts. */
 const BYTES: Readonly<Record<number, string>> = {
   1: "Left Redzone",
   2: "Right Redzone",
@@ -73,6 +73,10 @@ const TRACK_NOLOCK = 0x10;
 const TRACK_DEFERRED = 0x20;
 const TRACK_BYTES = 16;
 
+/** What reports call allocations that have no cache, and how many bytes of one they show. */
+const LARGE = "kmalloc-large";
+const LARGE_MAX = 256;
+
 const RULE = "-".repeat(77);
 const LINE_BYTES = 16;
 /** No section is longer: a page. */
@@ -83,6 +87,7 @@ const LEFT_MAX = 64;
 /** Write one report or repair, ending in a newline. */
 export function writeReport(view: HeapView, report: SlabReport): string {
   view.refresh();
+  if (report.cache === 0) return `${largeLines(view, report).join("\n")}\n`;
   const cache = view.cache(Math.max(0, view.cacheIndexOf(report.cache)));
   const slab = view.page(Math.max(0, view.pfnOf(report.slab)));
   return `${linesOf(view, cache, slab, report).join("\n")}\n`;
@@ -115,6 +120,39 @@ function linesOf(view: HeapView, cache: CacheView, slab: PageView, report: SlabR
   if (object !== 0) lines.push(...trailer(view, cache, slab, object));
   else if (report.slab !== 0) lines.push(slabLine(slab));
   if (object === 0 && bytes !== undefined) lines.push("", ...section(view, "Padding", from, to));
+  return lines;
+}
+
+/** Of a large allocation, or of a page that was one: there is no cache. */
+function largeLines(view: HeapView, report: SlabReport): string[] {
+  const { kind, object, from, to, value } = report;
+  const range = `${hex(from)}-${hex(to - 1)}`;
+  const restored = BYTES[kind - RESTORE];
+  if (restored !== undefined) return [`FIX ${LARGE}: Restoring ${restored} ${range}=${hex(value)}`];
+  const fix = FIXES[kind];
+  if (fix !== undefined) return [`FIX ${LARGE}: ${fix(report)}`];
+  const bytes = BYTES[kind];
+  const bug =
+    bytes === undefined ? (BUGS[kind]?.(report) ?? `report ${kind}`) : `${bytes} overwritten`;
+  const lines = [...bugHeader(view, LARGE, bug), ""];
+  const page = view.page(Math.max(0, view.pfnOf(report.slab)));
+  if (bytes !== undefined) {
+    const found = byteAt(view, from).toString(16).padStart(2, "0");
+    const offset = from - page.start;
+    lines.push(`INFO: ${range} @offset=${offset}. First byte 0x${found} instead of ${hex(value)}`);
+  } else {
+    lines.push(`INFO: Address ${hex(from)}`);
+  }
+  if (report.slab !== 0) {
+    const kindName = PAGE_KINDS[page.kind] ?? `kind ${page.kind}`;
+    lines.push(`INFO: Page ${hex(page.address)} pfn=${page.pfn} kind=${kindName}`);
+  }
+  if (object !== 0) lines.push(`INFO: Object ${hex(object)} size=${page.slabs}`);
+  if (bytes !== undefined) {
+    const start = Math.max(0, from - (from % LINE_BYTES) - LINE_BYTES);
+    const end = Math.min(to, from + LARGE_MAX) + LINE_BYTES;
+    lines.push("", ...section(view, object === 0 ? "Page" : "Redzone", start, end));
+  }
   return lines;
 }
 

@@ -5,7 +5,7 @@
  * may call back into that CPU with nolock calls; ordinary ones behave as nolock there. It is not
  * entered again while it runs (kernel: the `active` count of a BPF program); what happens meanwhile
  * is dropped and counted. What it throws cannot cross the wasm: it is kept, and thrown by the
- * library call that was running when that returns (traced.ts).
+ * library call that was running when that returns (thrown.ts).
  */
 import { STAT_ITEMS, type StatItem } from "./stat-items.js";
 import {
@@ -23,6 +23,7 @@ import {
   TRACE_SLAB_FREE,
   TRACE_UNLOCK,
 } from "./trace-events.js";
+import type { Thrown } from "./thrown.js";
 import type { HeapView } from "./view.js";
 
 /** What every event says, whatever it is. */
@@ -147,12 +148,12 @@ export class Tracer {
   /** null until the CPU is attached: nobody to trace. */
   #cpu: number | null = null;
   #isActive = false;
-  #calls = 0;
-  #thrown: { readonly error: unknown } | null = null;
+  readonly #thrown: Thrown;
 
-  constructor(handler: OnTrace, view: HeapView) {
+  constructor(handler: OnTrace, view: HeapView, thrown: Thrown) {
     this.#handler = handler;
     this.#view = view;
+    this.#thrown = thrown;
   }
 
   /** Trace from here on. */
@@ -171,43 +172,21 @@ export class Tracer {
     try {
       this.#handler(makeEvent(this.#view, this.#cpu, event, a, b, c));
     } catch (error) {
-      this.#thrown ??= { error };
+      this.#thrown.keep(error);
     } finally {
       this.#isActive = false;
     }
   }
 
-  /**
-   * Run a library call, and throw what the handler threw meanwhile. Calls from inside others, as
-   * handlers and constructors make them, leave that to the outermost.
-   *
-   * @param undo gives back what the call allocated, which nobody will hear of
-   */
-  call<T>(work: () => T, undo: (result: T) => void): T {
-    if (this.#calls === 0) this.#thrown = null;
-    this.#calls++;
-    try {
-      const result = work();
-      if (this.#calls === 1 && this.#thrown !== null) this.#quietly(() => undo(result));
-      return result;
-    } finally {
-      this.#calls--;
-      if (this.#calls === 0) this.#rethrow();
-    }
-  }
-
-  /** Out of a `finally`: what the handler threw comes before what the call itself threw. */
-  #rethrow(): void {
-    const thrown = this.#thrown;
-    this.#thrown = null;
-    if (thrown !== null) throw thrown.error;
-  }
-
-  #quietly(work: () => void): void {
+  /** Run something that is not traced. */
+  quietly(work: () => void): void {
     const wasActive = this.#isActive;
     this.#isActive = true;
-    work();
-    this.#isActive = wasActive;
+    try {
+      work();
+    } finally {
+      this.#isActive = wasActive;
+    }
   }
 }
 

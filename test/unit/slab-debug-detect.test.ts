@@ -106,6 +106,37 @@ const ROWS: readonly Row[] = [
     },
   },
   {
+    bug: "double free through the raw exports, of the slab's last object",
+    ...slabDebug("F"),
+    when: FREED,
+    told: already,
+    run: ({ cpu }) => {
+      const object = cpu.kmalloc(64);
+      for (let time = 0; time < 2; time++) cpu.exports.kfree(object);
+    },
+  },
+  {
+    bug: "double free of a large allocation",
+    ...DEBUG,
+    when: THROWS,
+    told: already,
+    run: ({ cpu }) => {
+      const large = cpu.kmalloc(9000);
+      cpu.kfree(large);
+      cpu.kfree(large);
+    },
+  },
+  {
+    bug: "double free of a large allocation through the raw exports",
+    ...DEBUG,
+    when: FREED,
+    told: already,
+    run: ({ cpu }) => {
+      const large = cpu.kmalloc(9000);
+      for (let time = 0; time < 2; time++) cpu.exports.kfree(large);
+    },
+  },
+  {
     bug: "use after free, write",
     ...slabDebug("FP"),
     when: NEXT,
@@ -123,6 +154,18 @@ const ROWS: readonly Row[] = [
     run: (scene) => {
       writeFreed(scene);
       expect(scene.cpu.kmemCacheOpen("kmalloc-64").validate()).toBe(2);
+    },
+  },
+  {
+    bug: "use after free of a large allocation, write",
+    ...slabDebug("P"),
+    when: NEXT,
+    told: "Poison overwritten",
+    run: (scene) => {
+      const large = scene.cpu.kmalloc(9000);
+      scene.cpu.kfree(large);
+      poke(scene, large + 8000, 1);
+      scene.cpu.kmalloc(9000);
     },
   },
   {
@@ -162,6 +205,17 @@ const ROWS: readonly Row[] = [
       const object = scene.cpu.kmalloc(50);
       poke(scene, object + 50, 1);
       scene.cpu.kfree(object);
+    },
+  },
+  {
+    bug: "overflow of a large allocation, 1 byte",
+    ...slabDebug("FZ"),
+    when: FREED,
+    told: "Right Redzone overwritten",
+    run: (scene) => {
+      const large = scene.cpu.kmalloc(16_384);
+      poke(scene, large + 16_384, 1);
+      scene.cpu.kfree(large);
     },
   },
   {

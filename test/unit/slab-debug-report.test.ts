@@ -171,7 +171,7 @@ test("every kind that the allocator has is told in words, and every flag is its 
   const cpu = heap.cpu(0);
   const object = cpu.kmalloc(64);
   const where = { cache: heap.cache("kmalloc-64").address, slab: heap.slabAddressOf(object) };
-  const kinds = numbersIn(readSource("assembly/slab/debug_report.ts"));
+  const kinds = numbersIn(readSource("assembly/sync/slab_report.ts"));
   expect(kinds.size).toBeGreaterThan(30);
   for (const [name, kind] of kinds) {
     // Added to the kinds of bytes.
@@ -210,13 +210,101 @@ describe("onReport", () => {
     error.mockRestore();
   });
 
-  test("one that throws harms nothing", async () => {
-    const error = vi.spyOn(console, "error").mockImplementation(() => {});
-    await damage(() => {
-      throw new Error("in the handler");
+  describe("what it throws", () => {
+    const stop = (text: string) => {
+      throw new Error(text.split("\n")[0]);
+    };
+    const OVERWRITTEN = /^BUG red \(.*\): Right Redzone overwritten$/;
+
+    /** A CPU whose handler throws, and an object of a checked cache with a byte too much. */
+    async function overrun(build: "debug" | "trace" = "debug") {
+      const heap = await createHeap({ cpus: 2, maximumBytes: 2 ** 24, build });
+      const cpu = heap.cpu(0, { onReport: stop });
+      const cache = cpu.kmemCacheCreate({ name: "red", size: 64, flags: checked });
+      const object = cache.alloc();
+      cpu.bytes(object + 64, 1).fill(0);
+      return { heap, cpu, cache, object };
+    }
+
+    test("is thrown by the call that met the fault, and the heap goes on", async () => {
+      const { heap, cpu, cache, object } = await overrun();
+      expect(() => cache.free(object)).toThrow(OVERWRITTEN);
+      expect(heap.slabErrors).toBe(3);
+      expect(heap.validate()).toEqual([]);
+      // It was restored: the next free is fine, and nothing is thrown late.
+      cache.free(object);
+      cpu.kfree(cpu.kmalloc(64));
+      expect(cache.destroy().released).toBe(true);
     });
-    expect(error).toHaveBeenCalledTimes(3);
-    error.mockRestore();
+
+    test("is the first of several, and is thrown once", async () => {
+      const { cache, object } = await overrun();
+      const texts: string[] = [];
+      expect(() => cache.free(object)).toThrow(OVERWRITTEN);
+      expect(texts).toEqual([]);
+      expect(() => cache.free(cache.alloc())).not.toThrow();
+    });
+
+    test("is thrown by a raw export, through the module that called it", async () => {
+      const { heap, cpu, object } = await overrun();
+      const { malloc, free } = cpu.exports;
+      expect(() => free(object)).toThrow(OVERWRITTEN);
+      expect(heap.validate()).toEqual([]);
+      free(malloc(100));
+    });
+
+    test("an allocation that met the fault is given back", async () => {
+      const heap = await createHeap({ cpus: 1, maximumBytes: 2 ** 24, slabDebug: "FP" });
+      const cpu = heap.cpu(0, { onReport: stop });
+      const live = () => heap.slabinfo().reduce((sum, { active_objs }) => sum + active_objs, 0);
+      const calls = [() => cpu.kmalloc(64), () => cpu.exports.kmalloc(64, 0)];
+      for (const call of calls) {
+        const before = live();
+        const object = cpu.kmalloc(64);
+        cpu.kfree(object);
+        cpu.bytes(object + 8, 1).fill(0);
+        expect(call).toThrow(/Poison overwritten/);
+        // A slab that fails at an allocation is taken out of use: its objects all count as live.
+        expect(live() === before || live() > before + 1).toBe(true);
+        expect(heap.validate()).toEqual([]);
+      }
+      const large = cpu.kmalloc(9000);
+      cpu.kfree(large);
+      cpu.bytes(large + 8, 1).fill(0);
+      expect(() => cpu.kmalloc(9000)).toThrow(/kmalloc-large.*Poison overwritten/);
+      const again = cpu.kmalloc(9000);
+      expect(again).toBe(large);
+      cpu.kfree(again);
+      expect(heap.validate()).toEqual([]);
+    });
+
+    test("comes out of nmi(), and of calls inside it not", async () => {
+      const { cpu, cache, object } = await overrun();
+      let reached = false;
+      expect(() =>
+        cpu.nmi(() => {
+          cache.freeNolock(object);
+          reached = true;
+        }),
+      ).toThrow(OVERWRITTEN);
+      expect(reached).toBe(true);
+      expect(cpu.exports.preempt_count()).toBe(0);
+    });
+
+    test("is thrown beside what a handler of trace points throws, whoever is first", async () => {
+      const heap = await createHeap({ cpus: 1, maximumBytes: 2 ** 24, build: "trace" });
+      const cpu = heap.cpu(0, {
+        onReport: stop,
+        onTrace: ({ event }) => {
+          if (event === "kfree") throw new Error("traced");
+        },
+      });
+      const cache = cpu.kmemCacheCreate({ name: "red", size: 64, flags: checked });
+      const object = cache.alloc();
+      cpu.bytes(object + 64, 1).fill(0);
+      expect(() => cpu.kfree(object)).toThrow("traced");
+      expect(() => cpu.kfree(16)).not.toThrow(/BUG/);
+    });
   });
 
   test("must be a function", async () => {
