@@ -215,11 +215,18 @@ async function buildHarness({ force }) {
   return [];
 }
 
-/** Puts the generated types of the exports where the published package finds them. */
+/**
+ * Puts the generated types of the exports where the published package finds them; without the
+ * library "dom", which programs for Node leave out.
+ */
 function exposeTypes() {
-  const types = "build/types/wasm/release.d.ts";
-  mkdirSync(join(ROOT, "dist", "wasm"), { recursive: true });
-  copyIfChanged(join(ROOT, types), join(ROOT, "dist/wasm/release.d.ts"));
+  const types = join(ROOT, "build/types/wasm/release.d.ts");
+  if (!existsSync(types)) return;
+  const text = readFileSync(types, "utf8").replace("module: WebAssembly.Module", "module: object");
+  const to = join(ROOT, "dist/wasm/release.d.ts");
+  if (existsSync(to) && readFileSync(to, "utf8") === text) return;
+  mkdirSync(dirname(to), { recursive: true });
+  writeFileSync(to, text);
 }
 
 /**

@@ -41,6 +41,7 @@ export {
   BUILDS,
   type BuildName,
   type FailslabOptions,
+  type HeapModules,
   type HeapOptions,
   type ResolvedOptions,
 } from "./heap/options.js";
@@ -65,4 +66,12 @@ export type {
   Traced,
   TraceEvent,
 } from "./heap/trace.js";
+export type {
+  Bytes,
+  ModuleSource,
+  Shared,
+  UrlLike,
+  WasmMemory,
+  WasmModule,
+} from "./heap/wasm-types.js";
 export type { Finding, InvariantId } from "./heap/validate/invariants.js";

@@ -9,6 +9,7 @@
 import "./text.js"; // before the loader, which makes a TextDecoder
 import { instantiateSync } from "@assemblyscript/loader";
 import type { instantiate } from "../wasm/release.js";
+import type { WasmMemory, WasmModule } from "./wasm-types.js";
 
 /** What a constructor import gets; nonzero means that the constructor threw. */
 export type CallCtor = (cacheIndex: number, object: number) => number;
@@ -148,8 +149,8 @@ export function unsigned(value: number): number {
  * @throws TypeError if the module is no build of this allocator
  */
 export function instantiateHeap(
-  module: WebAssembly.Module,
-  memory: WebAssembly.Memory,
+  module: WasmModule,
+  memory: WasmMemory,
   { callCtor, callTrace = ignore, callLockdep = ignore, callReport = ignore }: HostCalls,
 ): HeapInstance {
   const host = {
@@ -186,8 +187,17 @@ export interface ReapCalls {
 }
 
 /** Whether instances of `module` have the calls; if not, those of the module `reap` do. */
-export function hasReap(module: WebAssembly.Module): boolean {
-  return WebAssembly.Module.exports(module).some(({ name }) => name === "cpu_reap_dead");
+export function hasReap(module: WasmModule): boolean {
+  return hasExport(module, "cpu_reap_dead");
+}
+
+/** Whether it is the module `reap`, which can stand in for a CPU and is no heap by itself. */
+export function isReap(module: WasmModule): boolean {
+  return hasReap(module) && hasExport(module, "cpu_stand_in");
+}
+
+function hasExport(module: WasmModule, name: string): boolean {
+  return WebAssembly.Module.exports(module).some((each) => each.name === name);
 }
 
 /** The calls of a CPU's own instance; null: its build leaves them to the module `reap`. */
@@ -197,7 +207,7 @@ export function reapCallsOf(exports: RawExports): ReapCalls | null {
 }
 
 /** The calls of an instance on the same memory that is no CPU. */
-export function instantiateReap(module: WebAssembly.Module, memory: WebAssembly.Memory): ReapCalls {
+export function instantiateReap(module: WasmModule, memory: WasmMemory): ReapCalls {
   const host = { call_ctor: () => 1, call_trace: ignore, call_lockdep: ignore };
   const { exports } = instantiateSync(module, {
     env: { memory },

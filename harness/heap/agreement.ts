@@ -37,7 +37,8 @@ export function checkHardens(table: FieldTable): void {
   if (table.build.hardens) return;
   throw new RangeError(
     "options.hardened: expected a module that encodes free pointers, got one that leaves them " +
-      "plain; leave options.module and options.wasmUrl out, or give hardened.wasm of this version",
+      "plain; try createHeap({ hardened, modules: { hardened } }) with hardened.wasm of this " +
+      "version instead of options.module or options.wasmUrl",
   );
 }
 

@@ -7,6 +7,7 @@
 import { isUnsigned } from "./abi.js";
 import { checkUnsigned } from "./arguments.js";
 import { describe, hex } from "./errors.js";
+import type { Shared, WasmMemory } from "./wasm-types.js";
 
 /** The element types a view can have. */
 export type ViewType =
@@ -24,26 +25,26 @@ export type ViewType =
 
 /** The shared view that such a constructor makes. */
 export type SharedView<T extends ViewType> = T extends Uint8ArrayConstructor
-  ? Uint8Array<SharedArrayBuffer>
+  ? Shared<Uint8Array>
   : T extends Uint8ClampedArrayConstructor
-    ? Uint8ClampedArray<SharedArrayBuffer>
+    ? Shared<Uint8ClampedArray>
     : T extends Uint16ArrayConstructor
-      ? Uint16Array<SharedArrayBuffer>
+      ? Shared<Uint16Array>
       : T extends Uint32ArrayConstructor
-        ? Uint32Array<SharedArrayBuffer>
+        ? Shared<Uint32Array>
         : T extends Int8ArrayConstructor
-          ? Int8Array<SharedArrayBuffer>
+          ? Shared<Int8Array>
           : T extends Int16ArrayConstructor
-            ? Int16Array<SharedArrayBuffer>
+            ? Shared<Int16Array>
             : T extends Int32ArrayConstructor
-              ? Int32Array<SharedArrayBuffer>
+              ? Shared<Int32Array>
               : T extends Float32ArrayConstructor
-                ? Float32Array<SharedArrayBuffer>
+                ? Shared<Float32Array>
                 : T extends Float64ArrayConstructor
-                  ? Float64Array<SharedArrayBuffer>
+                  ? Shared<Float64Array>
                   : T extends BigUint64ArrayConstructor
-                    ? BigUint64Array<SharedArrayBuffer>
-                    : BigInt64Array<SharedArrayBuffer>;
+                    ? Shared<BigUint64Array>
+                    : Shared<BigInt64Array>;
 
 /** Nothing is ever handed out below this address. */
 const NULL_PAGE_BYTES = 4096;
@@ -54,7 +55,7 @@ const NULL_PAGE_BYTES = 4096;
  * @throws TypeError, RangeError if the range is outside the memory, in the null page or unaligned
  */
 export function makeView<T extends ViewType>(
-  memory: WebAssembly.Memory,
+  memory: WasmMemory,
   call: string,
   pointer: number,
   type: T,
@@ -79,12 +80,7 @@ export function makeView<T extends ViewType>(
 }
 
 /** The memory's bytes as they are now. @throws RangeError if the range does not lie in them */
-function bufferOver(
-  memory: WebAssembly.Memory,
-  call: string,
-  pointer: number,
-  bytes: number,
-): ArrayBuffer {
+function bufferOver(memory: WasmMemory, call: string, pointer: number, bytes: number): ArrayBuffer {
   const end = pointer + bytes;
   if (end <= memory.buffer.byteLength && (pointer >= NULL_PAGE_BYTES || bytes === 0)) {
     return memory.buffer;

@@ -12,10 +12,11 @@ import { makeSlabError } from "./slab-error.js";
 import type { Thrown } from "./thrown.js";
 import type { Tracer } from "./trace.js";
 import type { HeapView } from "./view.js";
+import type { WasmMemory } from "./wasm-types.js";
 
 export interface CpuState {
   readonly id: number;
-  readonly memory: WebAssembly.Memory;
+  readonly memory: WasmMemory;
   readonly options: ResolvedOptions;
   readonly view: HeapView;
   readonly constructors: Constructors;

@@ -38,6 +38,7 @@ import { GFP_KERNEL, GFP_MASK, NUMA_NO_NODE } from "./flags.js";
 import type { KmemCache } from "./kmem-cache.js";
 import { createMemcg, type Memcg, type MemcgOptions, openMemcg, setMemcg } from "./memcg.js";
 import { checkNoReader, kfreeRcu, rcuBarrier, rcuReadUnlock, synchronizeRcu } from "./rcu.js";
+import type { Shared } from "./wasm-types.js";
 
 const ALIGN_MAX = 4 * 2 ** 20;
 
@@ -277,7 +278,7 @@ export class Cpu {
    *
    * @throws RangeError for NULL, and for what is not inside the memory
    */
-  bytes(pointer: number, count: number): Uint8Array<SharedArrayBuffer> {
+  bytes(pointer: number, count: number): Shared<Uint8Array> {
     checkAlive(this.#state);
     return makeView(this.#state.memory, "cpu.bytes", pointer, Uint8Array, count);
   }

@@ -7,6 +7,8 @@
  * for, and reads a heap of any build without a copy of the layout that could go stale. A table is
  * plain data: it can be cloned to a Worker.
  */
+import type { WasmModule } from "./wasm-types.js";
+
 const SECTION = "slablab.layout";
 
 /** The fields the library itself reads; a module that lacks one is not of this version. */
@@ -108,7 +110,7 @@ export interface FieldTable {
  *
  * @throws TypeError if it has none, or lacks a field or constant that the library reads
  */
-export function readFieldTable(module: WebAssembly.Module): FieldTable {
+export function readFieldTable(module: WasmModule): FieldTable {
   const [section] = WebAssembly.Module.customSections(module, SECTION);
   const text = section === undefined ? "" : new TextDecoder().decode(section);
   const fields: Field[] = [];

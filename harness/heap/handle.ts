@@ -7,13 +7,20 @@ import type { FieldTable } from "./fields.js";
 import { type FoundHeap, findHeap } from "./find.js";
 import { brokenGuard, headerFaults } from "./header.js";
 import type { HeapView } from "./view.js";
+import type { WasmMemory, WasmModule } from "./wasm-types.js";
 
 /** What another thread needs to join: it can be posted to a Worker as it is. */
 export interface HeapHandle {
   /** The heap, all of it: a shared memory. */
-  readonly memory: WebAssembly.Memory;
+  readonly memory: WasmMemory;
   /** The allocator, compiled. */
-  readonly module: WebAssembly.Module;
+  readonly module: WasmModule;
+  /**
+   * What `heap.reap()` runs where the allocator itself has no room for it, compiled; null: it has,
+   * or the heap is never reaped. Left out of a handle that is put together by hand, it is looked
+   * for beside the library.
+   */
+  readonly reap?: WasmModule | null;
   /**
    * Address of the heap's header. Left out of a handle that is put together by hand, it is looked
    * for at the few hundred places where one can be.
@@ -25,13 +32,14 @@ export interface HeapHandle {
 const BOOT_LOOKS = 100;
 const BOOT_LOOK_MS = 20;
 
-/** @throws TypeError unless it is a memory and a module, and perhaps an address */
+/** @throws TypeError unless it is a memory, a module, and perhaps a second one and an address */
 export function checkHandle(handle: unknown): asserts handle is HeapHandle {
-  const { memory, module, base } = (handle ?? {}) as Partial<HeapHandle>;
+  const { memory, module, reap = null, base } = (handle ?? {}) as Partial<HeapHandle>;
   const isShared =
     tagOf(memory) === "WebAssembly.Memory" && tagOf(memory?.buffer) === "SharedArrayBuffer";
   const hasPlace = base === undefined || isUnsigned(base);
-  if (isShared && tagOf(module) === "WebAssembly.Module" && hasPlace) return;
+  const hasModules = [module, reap ?? module].every((each) => tagOf(each) === "WebAssembly.Module");
+  if (isShared && hasModules && hasPlace) return;
   throw new TypeError(
     "attachHeap: expected { memory, module } with a shared WebAssembly.Memory, got " +
       `${describe(handle)}; pass heap.handle of the heap that createHeap() made`,

@@ -19,8 +19,8 @@ import { type FieldTable, readFieldTable } from "./fields.js";
 import { headerAddress } from "./find.js";
 import { checkHandle, findBase, type HeapHandle, refuseDamage } from "./handle.js";
 import { handledCpu } from "./handled.js";
-import { compileBuild, compileGiven, compileUrl } from "./load.js";
 import { createMemcg, type Memcg, type MemcgOptions, openMemcg, type RunOnCpu } from "./memcg.js";
+import { loadModules, loadReap } from "./modules.js";
 import {
   type FailslabOptions,
   type HeapOptions,
@@ -39,6 +39,7 @@ import { Thrown } from "./thrown.js";
 import { validate } from "./validate.js";
 import type { Finding } from "./validate/invariants.js";
 import { HeapView } from "./view.js";
+import type { WasmMemory } from "./wasm-types.js";
 
 export type { HeapHandle };
 
@@ -230,8 +231,8 @@ export class Heap {
             () => {},
           );
     };
-    const [view, { module, memory }, { cpus }] = [this.#view, this.handle, this.options];
-    return await reapCpus({ view, module, memory, cpus, own, onCpu }, [cpu, ...others]);
+    const [view, { module, memory, reap }, { cpus }] = [this.#view, this.handle, this.options];
+    return await reapCpus({ view, module, reap, memory, cpus, own, onCpu }, [cpu, ...others]);
   }
 
   /**
@@ -288,7 +289,7 @@ export class Heap {
 export async function createHeap(options: HeapOptions = {}): Promise<Heap> {
   requireSharedMemory();
   const resolved = resolveOptions(options);
-  const module = await loadModule(options, resolved);
+  const { module, reap } = await loadModules(options, resolved);
   const memory = makeMemory(resolved);
   const { calls } = instantiateHeap(module, memory, { callCtor: refuseConstructor });
   const table = readFieldTable(module);
@@ -299,7 +300,7 @@ export async function createHeap(options: HeapOptions = {}): Promise<Heap> {
     writeSlabDebug(memory, table, base, parseSlabDebug(resolved.slabDebug));
   }
   const base = initHeap(calls, resolved, table);
-  const handle = Object.freeze({ memory, module, base });
+  const handle = Object.freeze({ memory, module, reap, base });
   return new Heap(handle, Object.freeze(resolved), new HeapView(memory, table, base));
 }
 
@@ -315,11 +316,12 @@ export async function attachHeap(handle: HeapHandle): Promise<Heap> {
   checkHandle(handle);
   const { memory, module } = handle;
   const table = readFieldTable(module);
+  const reap = handle.reap === undefined ? await loadReap(module) : handle.reap;
   const base = await findBase(handle, table);
   const view = new HeapView(memory, table, base);
   refuseDamage(view);
   checkAgreement(view);
-  return new Heap(Object.freeze({ memory, module, base }), readOptions(view), view);
+  return new Heap(Object.freeze({ memory, module, reap, base }), readOptions(view), view);
 }
 
 /** Constructors run on CPUs; the instances made here are none. */
@@ -327,24 +329,15 @@ function refuseConstructor(): number {
   return 1;
 }
 
-function loadModule(
-  { module, wasmUrl }: HeapOptions,
-  { build = "release", hardened }: ResolvedOptions,
-): Promise<WebAssembly.Module> {
-  if (module !== undefined) return compileGiven(module);
-  if (wasmUrl !== undefined) return compileUrl(wasmUrl);
-  return compileBuild(hardened && build === "release" ? "hardened" : build);
-}
-
 /** The module that was given instead of a build. */
 function throwNoDebug(): never {
   throw new RangeError(
-    "options.slabDebug: expected a module with slab_debug, got one without it; " +
-      'try build: "debug" instead of options.module or options.wasmUrl',
+    "options.slabDebug: expected a module with slab_debug, got one without it; try " +
+      "createHeap({ slabDebug, modules: { debug } }) instead of options.module or options.wasmUrl",
   );
 }
 
-function makeMemory({ initialBytes = 0, maximumBytes }: ResolvedOptions): WebAssembly.Memory {
+function makeMemory({ initialBytes = 0, maximumBytes }: ResolvedOptions): WasmMemory {
   const initial = Math.ceil(initialBytes / WASM_PAGE_BYTES);
   const maximum = maximumBytes / WASM_PAGE_BYTES;
   try {

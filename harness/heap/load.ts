@@ -1,34 +1,43 @@
 /**
- * Finds and compiles the wasm: a build of this package, or bytes that the caller brings.
+ * Compiles the wasm: files of this package, or what the caller brings.
  *
- * Each module is compiled once per thread; threads that get a handle use the module in it. The
- * URL of each build is written out, because that is the form in which bundlers see an asset.
+ * Each file is compiled once per thread; threads that get a handle use the modules in it. The URLs
+ * of `release` and `reap` are written out, because that is the form in which bundlers see an asset:
+ * a bundle gets those two. The others lie beside them in the package, and a program that bundles
+ * names theirs (`HeapOptions.modules`).
  */
 import { describe, tagOf } from "./errors.js";
 import { nodeModule } from "./runtime.js";
+import type { Bytes, ModuleSource, UrlLike, WasmModule } from "./wasm-types.js";
 
-const BUILD_URLS = {
+const BUNDLED_URLS = {
   release: () => new URL("../wasm/release.wasm", import.meta.url),
-  stats: () => new URL("../wasm/stats.wasm", import.meta.url),
-  hardened: () => new URL("../wasm/hardened.wasm", import.meta.url),
-  trace: () => new URL("../wasm/trace.wasm", import.meta.url),
-  debug: () => new URL("../wasm/debug.wasm", import.meta.url),
-  model: () => new URL("../wasm/model.wasm", import.meta.url),
-  bench: () => new URL("../wasm/bench.wasm", import.meta.url),
-  "bench-stats": () => new URL("../wasm/bench-stats.wasm", import.meta.url),
-  loads: () => new URL("../wasm/loads.wasm", import.meta.url),
   reap: () => new URL("../wasm/reap.wasm", import.meta.url),
 } as const;
 
-/** Every wasm file of the package; `bench*`, `loads` and `reap` are no option of a heap. */
-export type WasmFile = keyof typeof BUILD_URLS;
+/** Every wasm file that a heap can need, of which the package exports each: `slablab/NAME.wasm`. */
+export const MODULE_NAMES = [
+  ...(["release", "stats", "hardened", "debug", "trace", "model"] as const),
+  "reap",
+] as const;
+export type ModuleName = (typeof MODULE_NAMES)[number];
+
+/** Every wasm file of the package; `bench*` and `loads` are the commands'. */
+export type WasmFile = ModuleName | "bench" | "bench-stats" | "loads";
 
 /** Compiled, or being compiled, by URL: asking twice compiles once. */
 const modules = new Map<string, Promise<WebAssembly.Module>>();
 
-/** Compile one of the package's own builds. @throws Error if the file cannot be read */
-export function compileBuild(name: WasmFile): Promise<WebAssembly.Module> {
-  return compileOnce(BUILD_URLS[name]());
+/** Compile one of the package's own files. @throws Error if it cannot be found or read */
+export async function compileBuild(name: WasmFile): Promise<WasmModule> {
+  const url = fileUrl(name);
+  try {
+    return await compileOnce(url);
+  } catch (error) {
+    throw new Error(`${messageOf(error)}; check that it is built and served, or ${tryFor(name)}`, {
+      cause: error,
+    });
+  }
 }
 
 /** Where a build lies, whether it is there or not. */
@@ -40,42 +49,112 @@ export function buildUrl(name: WasmFile): URL {
  * Use `module` wherever this thread asks for a build from now on: how tests run what they run on an
  * allocator that was changed on purpose.
  */
-export function provideBuild(name: WasmFile, module: WebAssembly.Module): void {
-  modules.set(BUILD_URLS[name]().href, Promise.resolve(module));
+export function provideBuild(name: WasmFile, module: WasmModule): void {
+  modules.set(fileUrl(name).href, Promise.resolve(module));
+}
+
+/** @throws Error in a bundle that does not know where it lies */
+function fileUrl(name: WasmFile): URL {
+  try {
+    if (name === "release" || name === "reap") return BUNDLED_URLS[name]();
+    // Not the form that bundlers look for: they would take every file of the folder.
+    const here = import.meta.url;
+    return new URL(`../wasm/${name}.wasm`, here);
+  } catch (error) {
+    throw new Error(
+      `expected to find the file ${name}.wasm of slablab beside this script, got none: the script ` +
+        "does not know its own address (import.meta.url), as in a bundle in CommonJS form; " +
+        tryFor(name),
+      { cause: error },
+    );
+  }
+}
+
+/** What a program does that a file of the package cannot be found from. */
+function tryFor(name: WasmFile): string {
+  const more = '"slablab/slablab.wasm" and "slablab/reap.wasm"';
+  if (name === "release") {
+    return (
+      'try createHeap({ wasmUrl: "file:///srv/slablab.wasm" }) with reap.wasm beside it, or ' +
+      `createHeap({ modules: { release, reap } }) with URLs, bytes or modules of ${more}`
+    );
+  }
+  return (
+    `try createHeap({ modules: { ${JSON.stringify(name).replace(/^"(\w+)"$/, "$1")} } }) ` +
+    `with a URL, the bytes or the module of "slablab/${name}.wasm"`
+  );
 }
 
 /**
- * Compile the wasm at `wasmUrl`; a page resolves a relative one against itself.
+ * Compile what a program brings: a module is one already.
  *
- * @throws TypeError if it is no URL, Error if nothing can be read there
+ * @param option its name in messages: `options.modules.reap`
+ * @throws TypeError for anything else, Error if it is a URL and nothing can be read there
  */
-export function compileUrl(wasmUrl: string | URL): Promise<WebAssembly.Module> {
-  return compileOnce(parseUrl(wasmUrl));
+export async function compileSource(option: string, source: ModuleSource): Promise<WasmModule> {
+  if (tagOf(source) === "WebAssembly.Module") return source as WasmModule;
+  if (isBytes(source)) return WebAssembly.compile(source as BufferSource);
+  if (isUrl(source)) return compileUrl(option, source);
+  throw new TypeError(
+    `${option}: expected a WebAssembly.Module, the bytes of one or a URL, got ` +
+      `${describe(source)}; try await WebAssembly.compile(bytes)`,
+  );
 }
 
-/** Take a module as it is, or compile bytes. @throws TypeError for anything else */
-export async function compileGiven(
-  given: WebAssembly.Module | BufferSource,
-): Promise<WebAssembly.Module> {
-  if (tagOf(given) === "WebAssembly.Module") return given as WebAssembly.Module;
-  if (ArrayBuffer.isView(given) || tagOf(given) === "ArrayBuffer") {
-    return WebAssembly.compile(given as BufferSource);
-  }
+/** The same for options that take no URL. */
+export function compileGiven(option: string, given: ModuleSource): Promise<WasmModule> {
+  if (tagOf(given) === "WebAssembly.Module" || isBytes(given)) return compileSource(option, given);
   throw new TypeError(
-    "options.module: expected a WebAssembly.Module or the bytes of one, " +
+    `${option}: expected a WebAssembly.Module or the bytes of one, ` +
       `got ${describe(given)}; try await WebAssembly.compile(bytes)`,
   );
 }
 
-function parseUrl(wasmUrl: string | URL): URL {
+function isBytes(source: unknown): source is Bytes {
+  return ArrayBuffer.isView(source) || tagOf(source) === "ArrayBuffer";
+}
+
+function isUrl(source: unknown): source is string | UrlLike {
+  return typeof source === "string" || typeof (source as UrlLike | null)?.href === "string";
+}
+
+/**
+ * Compile the wasm at `url`; a page resolves a relative one against itself.
+ *
+ * @throws TypeError if it is no URL, Error if nothing can be read there
+ */
+export async function compileUrl(option: string, url: string | UrlLike): Promise<WasmModule> {
+  const parsed = parseUrl(option, url);
+  try {
+    return await compileOnce(parsed);
+  } catch (error) {
+    throw new Error(`${messageOf(error)}; check that it is served, or try another ${option}`, {
+      cause: error,
+    });
+  }
+}
+
+/** @throws TypeError if it is no URL */
+function parseUrl(option: string, url: string | UrlLike): URL {
   const base = (globalThis as { location?: Location }).location?.href;
   try {
-    return new URL(wasmUrl, base);
+    if (isUrl(url)) return new URL(typeof url === "string" ? url : url.href, base);
   } catch {
-    throw new TypeError(
-      `options.wasmUrl: expected a URL, got ${describe(wasmUrl)}; ` +
-        'try new URL("./slablab.wasm", import.meta.url)',
-    );
+    // Said below, with what is no URL at all.
+  }
+  throw new TypeError(
+    `${option}: expected a URL, got ${describe(url)}; ` +
+      'try new URL("./slablab.wasm", import.meta.url)',
+  );
+}
+
+/** The file `name` in the folder of `url`; null where there is no folder: a `data:` URL. */
+export function besideUrl(option: string, url: string | UrlLike, name: string): UrlLike | null {
+  const parsed = parseUrl(option, url);
+  try {
+    return new URL(name, parsed);
+  } catch {
+    return null;
   }
 }
 
@@ -96,13 +175,14 @@ async function compile(url: URL): Promise<WebAssembly.Module> {
     if (files !== null) return await WebAssembly.compile(await files.readFile(url));
     return await compileResponse(await fetch(url));
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new Error(
-      `expected the wasm of slablab at ${url.href}, got: ${reason}; ` +
-        "check that it is built and served, or try options.wasmUrl or options.module",
-      { cause: error },
-    );
+    const text = `expected the wasm of slablab at ${url.href}, got: ${messageOf(error)}`;
+    throw new Error(text, { cause: error });
   }
+}
+
+/** What was thrown, as the part of a sentence. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 async function compileResponse(response: Response): Promise<WebAssembly.Module> {

@@ -12,6 +12,7 @@ import { NR_KMALLOC_CACHES } from "./constants.js";
 import { type CpuState, checkTask } from "./cpu-state.js";
 import { describe } from "./errors.js";
 import type { HeapView, MemcgView } from "./view.js";
+import type { WasmMemory } from "./wasm-types.js";
 
 /** A group to be made. */
 export interface MemcgOptions {
@@ -49,7 +50,7 @@ export class Memcg {
   /** Its name, unique in the heap. */
   readonly name: string;
   /** The memory of the heap it belongs to. */
-  readonly memory: WebAssembly.Memory;
+  readonly memory: WasmMemory;
   /** Which group: where its entry lies. */
   readonly address: number;
   /** How often a group was created in that entry. */
@@ -58,7 +59,7 @@ export class Memcg {
   readonly #run: RunOnCpu;
 
   /** Made by `memcgCreate()` and `memcgOpen()`. */
-  constructor(memory: WebAssembly.Memory, view: HeapView, entry: MemcgView, run: RunOnCpu) {
+  constructor(memory: WasmMemory, view: HeapView, entry: MemcgView, run: RunOnCpu) {
     this.name = entry.name;
     this.memory = memory;
     this.address = entry.address;
@@ -147,7 +148,7 @@ export function createMemcg(
 /** See `Heap.memcgOpen()`. */
 export function openMemcg(
   call: string,
-  memory: WebAssembly.Memory,
+  memory: WasmMemory,
   view: HeapView,
   name: string,
   run: RunOnCpu,

@@ -18,8 +18,10 @@ import {
   MAX_NODES,
 } from "./constants.js";
 import { describe, throwNotInteger, throwUnsupported } from "./errors.js";
+import { MODULE_NAMES, type ModuleName } from "./load.js";
 import { availableParallelism } from "./runtime.js";
 import { parseSlabDebug } from "./slab-debug-option.js";
+import type { Bytes, ModuleSource, UrlLike, WasmModule } from "./wasm-types.js";
 
 const MIB = 2 ** 20;
 /** A wasm page, in bytes: the unit of a memory's size. */
@@ -46,6 +48,12 @@ export interface FailslabOptions {
   readonly interval?: number;
   /** Exactly the n-th allocation of each CPU fails, 1..2^32-1; the other two then do not count. */
   readonly nth?: number;
+}
+
+/** Files of the package that a program brings itself: each as a URL, its bytes or its module. */
+export interface HeapModules extends Partial<Record<Exclude<ModuleName, "reap">, ModuleSource>> {
+  /** null: this heap is never reaped, and `heap.reap()` throws. */
+  readonly reap?: ModuleSource | null;
 }
 
 /** What `createHeap()` takes; all of it may be left out. */
@@ -92,10 +100,21 @@ export interface HeapOptions {
    * @default "release"
    */
   readonly build?: BuildName;
+  /**
+   * Where the package's wasm files are, by name, as URLs, bytes or modules: for bundles, in which
+   * the library finds `release` and `reap` alone, or none. `build`, `hardened` and `slabDebug` say
+   * which one the heap runs on; the build `release` needs `reap` too, for `heap.reap()`, and has it
+   * before the heap is made. The files are exported: `slablab/debug.wasm` and so on.
+   * @default beside the library
+   */
+  readonly modules?: HeapModules;
   /** Your own bytes or module, of this very version, instead of `build`. */
-  readonly module?: WebAssembly.Module | BufferSource;
-  /** Where your own bytes are, instead of `build`. */
-  readonly wasmUrl?: string | URL;
+  readonly module?: WasmModule | Bytes;
+  /**
+   * Where your own bytes are, instead of `build`. Without `modules.reap` the file `reap.wasm` is
+   * looked for beside them.
+   */
+  readonly wasmUrl?: string | UrlLike;
   /**
    * The per-CPU layer; this version has cpu slabs.
    * @default "slab"
@@ -177,7 +196,17 @@ export interface ResolvedOptions {
 
 const KNOWN = [
   ...["cpus", "nodes", "maximumBytes", "initialBytes", "reserveBytes", "maxCaches", "defer"],
-  ...["build", "module", "wasmUrl", "percpu", "rt", "noCmpxchg", "hardened", "randomize"],
+  ...[
+    "build",
+    "modules",
+    "module",
+    "wasmUrl",
+    "percpu",
+    "rt",
+    "noCmpxchg",
+    "hardened",
+    "randomize",
+  ],
   ...["failslab", "slabDebug", "seed"],
 ];
 
@@ -193,6 +222,7 @@ export function resolveOptions(options: HeapOptions): ResolvedOptions {
     );
   }
   refuseUnknown(options);
+  if (options.modules !== undefined) checkKeys("options.modules", options.modules, MODULE_NAMES);
   const cpus = integer("cpus", options.cpus, defaultCpus(), 1, MAX_CPUS);
   const nodes = integer("nodes", options.nodes, 1, 1, MAX_NODES);
   const maximumBytes = resolveMaximum(options.maximumBytes);

@@ -3,6 +3,7 @@
  * (assembly/workload/loads/peer.ts).
  */
 import { instantiateSync } from "@assemblyscript/loader";
+import type { WasmMemory, WasmModule } from "./wasm-types.js";
 
 export interface PeerHeap {
   /** Returns an address, or 0. */
@@ -17,8 +18,8 @@ export interface PeerHeap {
  * @param heap null: none, every allocation is the same block of this CPU
  */
 export function instantiateLoads(
-  module: WebAssembly.Module,
-  memory: WebAssembly.Memory,
+  module: WasmModule,
+  memory: WasmMemory,
   heap: PeerHeap | null,
   cpu = 0,
 ): Record<string, unknown> {
@@ -28,7 +29,7 @@ export function instantiateLoads(
 }
 
 /** The functions that are no heap, of an instance that is used for nothing else. */
-function lendNull(module: WebAssembly.Module, memory: WebAssembly.Memory, cpu: number): PeerHeap {
+function lendNull(module: WasmModule, memory: WasmMemory, cpu: number): PeerHeap {
   const peer = { malloc: () => 0, free: () => 0 };
   const exports = rawExports(module, memory, peer);
   const { null_attach: attach, null_malloc: malloc, null_free: free } = exports;
@@ -41,8 +42,8 @@ function lendNull(module: WebAssembly.Module, memory: WebAssembly.Memory, cpu: n
  * call from module to module through that costs six times as much.
  */
 function rawExports(
-  module: WebAssembly.Module,
-  memory: WebAssembly.Memory,
+  module: WasmModule,
+  memory: WasmMemory,
   peer: { malloc: unknown; free: unknown },
 ): Record<string, unknown> {
   const imports = { env: { memory }, peer } as unknown as Parameters<typeof instantiateSync>[1];

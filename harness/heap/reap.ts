@@ -12,8 +12,8 @@ import { CPU_FREE, CPU_REAPING } from "./constants.js";
 import { type CpuState, checkTask } from "./cpu-state.js";
 import { throwNotInteger } from "./errors.js";
 import { type FieldTable, readFieldTable } from "./fields.js";
-import { compileBuild } from "./load.js";
 import type { HeapView } from "./view.js";
+import type { WasmMemory, WasmModule } from "./wasm-types.js";
 
 /**
  * What was found on a CPU whose thread is gone: see `Heap.reap()`. CPUs that are known to be dead
@@ -56,8 +56,10 @@ const PAUSE_MS_MAX = 50;
 export interface ReapPlace {
   readonly view: HeapView;
   /** The heap's own build. */
-  readonly module: WebAssembly.Module;
-  readonly memory: WebAssembly.Memory;
+  readonly module: WasmModule;
+  /** The module `reap`, where that build leaves recovery to it. */
+  readonly reap: WasmModule | null | undefined;
+  readonly memory: WasmMemory;
   readonly cpus: number;
   /** CPUs of this thread that are online. */
   readonly own: () => readonly CpuState[];
@@ -77,8 +79,7 @@ export async function reapCpus(
   victims: readonly [number, ...number[]],
 ): Promise<ReapReport> {
   for (const victim of victims) checkDead(place, victim);
-  const module = hasReap(place.module) ? place.module : await compileBuild("reap");
-  for (const victim of victims) checkDead(place, victim);
+  const module = hasReap(place.module) ? place.module : (place.reap ?? throwNeverReaped());
   for (const state of place.own()) checkTask(state, "heap.reap");
   const { view, memory } = place;
   const calls = instantiateReap(module, memory);
@@ -129,6 +130,13 @@ function throwReaped(cpu: number): never {
   );
 }
 
+function throwNeverReaped(): never {
+  throw new Error(
+    "heap.reap: expected a heap that can be reaped, got one that was made without the module " +
+      "reap; create it without modules: { reap: null }",
+  );
+}
+
 function throwBlocked(victims: readonly number[], blocker: number): never {
   const seconds = PATIENCE_MS / 1000;
   const all = victims.join(", ");
@@ -147,7 +155,7 @@ function throwBlocked(victims: readonly number[], blocker: number): never {
  * @param module the module `reap`, or the heap's own, which has the calls
  * @returns null if others reap all there was to reap
  */
-function reapAs(state: CpuState, module: WebAssembly.Module, victim: number): ReapReport | null {
+function reapAs(state: CpuState, module: WasmModule, victim: number): ReapReport | null {
   const { view, memory, area } = state;
   const own = reapCallsOf(state.exports);
   const calls = own ?? standIn(instantiateReap(module, memory), view.base, state.id);

@@ -5,6 +5,7 @@
 import { readFieldTable } from "./fields.js";
 import { findHeap } from "./find.js";
 import { HeapView } from "./view.js";
+import type { WasmMemory, WasmModule } from "./wasm-types.js";
 
 /** A copy that can be read as any heap. */
 export interface RestedHeap {
@@ -24,14 +25,14 @@ export class Rested {
   }
 
   /** Copy the memory. Context: every CPU is outside its calls, and one alone is here. */
-  take({ buffer }: WebAssembly.Memory): void {
+  take({ buffer }: WasmMemory): void {
     const copy = new Uint8Array(this.buffer, HEAD_BYTES);
     copy.set(new Uint8Array(buffer));
     new Uint32Array(this.buffer, 0, 1)[0] = buffer.byteLength;
   }
 
   /** The copy; null: there was no quiescent point. @param module the heap's */
-  heap(module: WebAssembly.Module): RestedHeap | null {
+  heap(module: WasmModule): RestedHeap | null {
     const bytes = new Uint32Array(this.buffer, 0, 1)[0] ?? 0;
     if (bytes === 0) return null;
     const memory = this.buffer.slice(HEAD_BYTES, HEAD_BYTES + bytes);

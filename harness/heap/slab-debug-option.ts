@@ -16,6 +16,7 @@ import {
   SLAB_STORE_USER,
   SLAB_TRACE,
 } from "./flags.js";
+import type { WasmMemory } from "./wasm-types.js";
 
 export interface SlabDebugRecord {
   /** SLAB_* */
@@ -137,7 +138,7 @@ function refuse(expected: string, got: string, hint: string): never {
  * @param base where the heap's header is going to be: nothing is there yet
  */
 export function writeSlabDebug(
-  memory: WebAssembly.Memory,
+  memory: WasmMemory,
   table: FieldTable,
   base: number,
   records: readonly SlabDebugRecord[],

@@ -17,6 +17,7 @@ import {
   PG_SLAB,
 } from "./constants.js";
 import type { FieldName, FieldTable, StructName } from "./fields.js";
+import type { WasmMemory } from "./wasm-types.js";
 
 /** The 32-bit fields of a struct by name. */
 export type StructView<S extends StructName> = { readonly [F in FieldName<S>]: number };
@@ -69,7 +70,7 @@ export interface MemcgView extends Omit<StructView<"memcg">, "name"> {
 }
 
 /** A memory, or the bytes of one. */
-export type HeapSource = WebAssembly.Memory | ArrayBuffer | SharedArrayBuffer;
+export type HeapSource = WasmMemory | ArrayBuffer | SharedArrayBuffer;
 
 export class HeapView {
   readonly table: FieldTable;
