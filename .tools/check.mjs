@@ -15,6 +15,11 @@ import { listFiles } from "./files.mjs";
 
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 
+/** Entries of the package that are no code. */
+const WASM_ENTRIES = Object.keys(
+  JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")).exports,
+).filter((entry) => entry.endsWith(".wasm"));
+
 /** In the order in which they start: the slow ones first. */
 const CHECKS = [
   {
@@ -41,7 +46,7 @@ const CHECKS = [
         "--profile",
         "esm-only",
         "--exclude-entrypoints",
-        "./slablab.wasm",
+        ...WASM_ENTRIES,
       ]),
   },
 ];

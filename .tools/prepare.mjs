@@ -11,7 +11,8 @@
  * today's: the commands notice what is missing and call this for it (harness/cli/builds.ts).
  *
  * Steps: 1. `npm ci` if the lock file is newer than what is installed. 2. Every target of
- * asconfig.json into build/NAME.{wasm,wat}, two compilers at a time. 3. harness/ into dist/ by tsc.
+ * asconfig.json into build/NAME.{wasm,wat}, two compilers at a time. 3. harness/ into dist/ by tsc,
+ * and the packages that only the commands need into dist/vendor/.
  * 4. build/*.wasm into dist/wasm/. 5. What the machine runs, instrumented, into dist/wasm/machine/;
  * not with --only. A step is stale when the hash over its inputs differs from the stamp it left in
  * build/.stamps. Two runs at once are safe: the second waits for the first.
@@ -38,6 +39,8 @@ const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 const STAMPS = join(ROOT, "build", ".stamps");
 const LOCK_FILE = join(ROOT, "package-lock.json");
 const PARALLEL_COMPILERS = 2;
+/** Bundles what dist/ imports of other packages. */
+const VENDOR_TOOL = ".tools/vendor.mjs";
 /** Builds that simulated CPUs run, and the targets they are made of. */
 const MACHINE_BUILDS = ["selftest", "model", "release"];
 const MACHINE_TARGETS = ["model", "release"];
@@ -197,7 +200,13 @@ async function buildHarness({ force }) {
   const isSource = (path) => /\.tsx?$/.test(path) && !path.endsWith(".d.ts");
   const sources = listFiles(ROOT, "harness", isSource);
   const inputs = [...listFiles(ROOT, "harness"), ...listFiles(ROOT, "build/types")];
-  const hash = hashFiles(ROOT, [...inputs, "tsconfig.json", "package.json", "package-lock.json"]);
+  const hash = hashFiles(ROOT, [
+    ...inputs,
+    VENDOR_TOOL,
+    "tsconfig.json",
+    "package.json",
+    "package-lock.json",
+  ]);
   const outputs = sources.map((path) =>
     path.replace("harness/", "dist/").replace(/\.tsx?$/, ".js"),
   );
@@ -211,6 +220,8 @@ async function buildHarness({ force }) {
   const { code, output } = await run(process.execPath, [compiler, "-p", "tsconfig.json"]);
   makeExecutable(join(ROOT, "dist", "cli", "main.js"));
   if (code !== 0) return [`tsc failed:\n${output}\ntry: npx tsc -p tsconfig.json`];
+  const vendor = await run(process.execPath, [join(ROOT, VENDOR_TOOL)]);
+  if (vendor.code !== 0) return [`bundling packages failed:\n${vendor.output}`];
   writeStamp("tsc", { hash });
   return [];
 }

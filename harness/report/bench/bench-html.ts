@@ -4,7 +4,6 @@
  * reader's light or dark theme.
  */
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import type { Comparison } from "../../measure/bench/bench-compare.js";
 import type { BenchResults, BenchRow } from "../../measure/bench/bench-row.js";
 import { bars } from "./bars.js";
@@ -128,8 +127,9 @@ function scriptJson(value: unknown): string {
 }
 
 function readPlotter(): { script: string; style: string } {
-  const { resolve } = createRequire(import.meta.url);
-  const read = (file: string) => readFileSync(resolve(`uplot/dist/${file}`), "utf8");
+  // Where .tools/vendor.mjs puts it.
+  const vendor = new URL("../../vendor/", import.meta.url);
+  const read = (file: string) => readFileSync(new URL(file, vendor), "utf8");
   return { script: read("uPlot.iife.min.js"), style: read("uPlot.min.css") };
 }
 
