@@ -93,11 +93,28 @@ describe("the tarball", () => {
   test("holds the library and its papers, and nothing else", () => {
     const papers = files.filter((path) => !path.startsWith("dist/")).sort();
     expect(papers).toEqual(["LICENSE", "README.md", "package.json"]);
-    // Beside code: the sites of the instrumented builds.
+    // Beside code: the sites of the instrumented builds, and what came with bundled packages.
     const kinds = files.filter((path) => !/\.(js|d\.ts|wasm|sites\.json)$/.test(path)).sort();
-    expect(kinds).toEqual(papers);
+    const bundled = ["dist/vendor/NOTICES.txt", "dist/vendor/uPlot.min.css"];
+    expect(kinds).toEqual([...papers, ...bundled].sort());
     // What hunts mutants needs the sources, which are not here.
     expect(files.filter((path) => path.startsWith("dist/mutants/"))).toEqual([]);
+  });
+
+  test("brings the loader and no other package", () => {
+    const installed = readdirSync(join(folders.project, "node_modules"));
+    const packages = installed.filter((name) => !name.startsWith("."));
+    expect(packages.sort()).toEqual(["@assemblyscript", "slablab"]);
+  });
+
+  test("names every package in its commands, with the licence", () => {
+    const notices = readFileSync(
+      join(folders.project, "node_modules/slablab/dist/vendor/NOTICES.txt"),
+      "utf8",
+    );
+    for (const name of ["commander", "hdr-histogram-js", "pako", "uplot", "valibot"]) {
+      expect(notices).toMatch(new RegExp(`^${name} \\d.* \\(.+\\)$`, "m"));
+    }
   });
 
   test("holds every file that package.json names", () => {
@@ -128,7 +145,7 @@ describe("the tarball", () => {
     },
   );
 
-  test("is below 700 kB, most of which is the laboratory", () => {
-    expect(size).toBeLessThan(700_000);
+  test("is below 900 kB, most of which are the laboratory and its packages", () => {
+    expect(size).toBeLessThan(900_000);
   });
 });
