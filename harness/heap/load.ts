@@ -62,8 +62,8 @@ function fileUrl(name: WasmFile): URL {
     return new URL(`../wasm/${name}.wasm`, here);
   } catch (error) {
     throw new Error(
-      `expected to find the file ${name}.wasm of slablab beside this script, got none: the script ` +
-        "does not know its own address (import.meta.url), as in a bundle in CommonJS form; " +
+      `expected to find the file ${name}.wasm of slablab beside this script, got none: the ` +
+        "script does not know its own address (import.meta.url), as in a bundle in CommonJS form; " +
         tryFor(name),
       { cause: error },
     );

@@ -80,8 +80,8 @@ export async function loadReap(
   }
   throw new Error(
     "options.modules.reap: expected the module reap, without which nothing can recover from a " +
-      `Worker that died, got none (${failures.join("; ")}); try createHeap({ modules: { reap } }) ` +
-      'with a URL, the bytes or the module of "slablab/reap.wasm", or { reap: null } for a heap ' +
+      `Worker that died, got none (${failures.join("; ")}); try createHeap({ modules: { reap } })` +
+      ' with a URL, the bytes or the module of "slablab/reap.wasm", or { reap: null } for a heap ' +
       "that is never reaped",
   );
 }
