@@ -19,7 +19,7 @@ const HEAPS = ["release", "stats", "hardened", "trace", "debug", "model", "reap"
 
 /** By command; one that is not here runs none. */
 const BUILDS: Readonly<Record<string, readonly Build[]>> = {
-  compare: ["bench", "bench-stats"],
+  compare: ["bench", "bench-stats", "reap"],
   bench: [...HEAPS, "bench", "bench-stats", "loads"],
   stress: HEAPS,
   trace: ["trace"],
