@@ -30,7 +30,7 @@ const modules = new Map<string, Promise<WebAssembly.Module>>();
 
 /** Compile one of the package's own files. @throws Error if it cannot be found or read */
 export async function compileBuild(name: WasmFile): Promise<WasmModule> {
-  const url = fileUrl(name);
+  const url = buildUrl(name);
   try {
     return await compileOnce(url);
   } catch (error) {
@@ -40,21 +40,16 @@ export async function compileBuild(name: WasmFile): Promise<WasmModule> {
   }
 }
 
-/** Where a build lies, whether it is there or not. */
-export function buildUrl(name: WasmFile): URL {
-  return BUILD_URLS[name]();
-}
-
 /**
  * Use `module` wherever this thread asks for a build from now on: how tests run what they run on an
  * allocator that was changed on purpose.
  */
 export function provideBuild(name: WasmFile, module: WasmModule): void {
-  modules.set(fileUrl(name).href, Promise.resolve(module));
+  modules.set(buildUrl(name).href, Promise.resolve(module));
 }
 
-/** @throws Error in a bundle that does not know where it lies */
-function fileUrl(name: WasmFile): URL {
+/** Where a build lies, there or not. @throws Error in a bundle that does not know where it lies */
+export function buildUrl(name: WasmFile): URL {
   try {
     if (name === "release" || name === "reap") return BUNDLED_URLS[name]();
     // Not the form that bundlers look for: they would take every file of the folder.
