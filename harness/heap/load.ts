@@ -58,7 +58,7 @@ export function buildUrl(name: WasmFile): URL {
   } catch (error) {
     throw new Error(
       `expected to find the file ${name}.wasm of slablab beside this script, got none: the ` +
-        "script does not know its own address (import.meta.url), as in a bundle in CommonJS form; " +
+        "script knows no address of its own (import.meta.url), as in a bundle in CommonJS form; " +
         tryFor(name),
       { cause: error },
     );
