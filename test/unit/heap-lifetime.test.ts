@@ -48,7 +48,7 @@ test("heaps are collected with their memories", async () => {
     return heap.handle.memory;
   };
   expect(await collected(make)).toBeGreaterThanOrEqual(CYCLES - SPARE);
-}, 60_000);
+});
 
 test("attachments to a heap that goes on are collected, and their CPUs", async () => {
   const { handle } = await small();
@@ -60,7 +60,7 @@ test("attachments to a heap that goes on are collected, and their CPUs", async (
   expect(await collected(attach)).toBeGreaterThanOrEqual(CYCLES - SPARE);
   const become = async () => use(await attachHeap(handle));
   expect(await collected(become)).toBeGreaterThanOrEqual(CYCLES - SPARE);
-}, 60_000);
+});
 
 test("CPUs that one heap becomes in turn are collected, those with handlers too", async () => {
   const heap = await createHeap({ cpus: 2, maximumBytes: 2 ** 22, build: "debug" });
@@ -71,7 +71,7 @@ test("CPUs that one heap becomes in turn are collected, those with handlers too"
     return cpu;
   };
   expect(await collected(handled)).toBeGreaterThanOrEqual(CYCLES - SPARE);
-}, 60_000);
+});
 
 test("what is kept is not taken for collected", async () => {
   const kept: object[] = [];
@@ -83,4 +83,4 @@ test("what is kept is not taken for collected", async () => {
   };
   expect(await collected(keep)).toBe(0);
   expect(kept.length).toBe(CYCLES);
-}, 60_000);
+});
