@@ -18,6 +18,8 @@ const INLINABLE = [
   "assembly/sync/local_lock/local_lock_is_locked",
   "assembly/slab/cpu_freelist",
   "assembly/slab/check/zero_or_null",
+  "assembly/slab/defer/list_of",
+  "assembly/slab/drain/drains_at",
   "assembly/slab/alloc_hooks/has_post_alloc_hook",
   "assembly/slab/free_hooks/slab_free_hook",
   "assembly/slab/nolock/",

@@ -7,7 +7,7 @@
 export type { RawExports } from "./heap/abi.js";
 export type { SharedView, ViewType } from "./heap/bytes.js";
 export type { KmemCacheOpenOptions, KmemCacheOptions } from "./heap/caches.js";
-export { DEFER_ARMS, type DeferArm } from "./heap/constants.js";
+export { DEFER_ARMS, type DeferArm } from "./heap/arms.js";
 export type { Ctor } from "./heap/constructors.js";
 export type { Cpu } from "./heap/cpu.js";
 export { UnsupportedError } from "./heap/errors.js";

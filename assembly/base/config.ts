@@ -12,7 +12,7 @@
  */
 
 /** Changes with every change of the memory layout or of an export's meaning. */
-export const ABI_VERSION: u32 = 3;
+export const ABI_VERSION: u32 = 4;
 /** What the page right above the reserve is filled with: a program that outgrew it is seen. */
 export const RESERVE_GUARD: u32 = 0x5a;
 /** "SLABLAB" and a version byte, little endian: the first eight bytes of a heap header. */
@@ -126,17 +126,23 @@ export const BUILD_DEBUG: u32 = 0x2;
 export const BUILD: u32 =
   (isDefined(SLUB_STATS) ? BUILD_STATS : 0) | (isDefined(SLUB_DEBUG) ? BUILD_DEBUG : 0);
 
-// Arms of deferral: where a nolock free waits, and who drains it (slab/defer.ts).
-export const DEFER_NONE: u32 = 0;
-export const DEFER_GLOBAL: u32 = 1;
-export const DEFER_GLOBAL_LINE: u32 = 2;
-export const DEFER_NODE: u32 = 3;
-export const DEFER_PERCPU_SLOW_FREE: u32 = 4;
-export const DEFER_PERCPU_DEACTIVATE: u32 = 5;
-export const DEFER_PERCPU_SWITCH: u32 = 6;
-export const DEFER_IRQ_WORK: u32 = 7;
-export const DEFER_DIRECT: u32 = 8;
-export const NR_DEFER_ARMS: u32 = 9;
+// Deferral: where an object waits that a nolock free cannot free right away: HeapHeader.defer_place
+// (slab/defer.ts). What drains it is HeapHeader.defer_trigger. An arm is one of each.
+/** Nowhere: freed as by an ordinary call; where even that cannot be, as DEFER_TO_CPU. */
+export const DEFER_TO_NOWHERE: u32 = 0;
+/** In its slab, which waits instead if it was full (slab/direct.ts); else as DEFER_TO_CPU. */
+export const DEFER_TO_SLAB: u32 = 1;
+/** On one list a CPU: the only one that irq_work drains. */
+export const DEFER_TO_CPU: u32 = 2;
+/** On one list a CPU and cache. */
+export const DEFER_TO_CPU_CACHE: u32 = 3;
+/** On one list a node and cache. */
+export const DEFER_TO_NODE: u32 = 4;
+/** On one list a cache, in its hot line. */
+export const DEFER_TO_CACHE: u32 = 5;
+/** On one list a cache, on a line of its own. */
+export const DEFER_TO_CACHE_LINE: u32 = 6;
+export const NR_DEFER_PLACES: u32 = 7;
 
 // How hard a caller may try for a lock.
 /** One try: nolock calls, irq, NMI. Never grows the memory. */

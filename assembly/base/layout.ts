@@ -42,8 +42,8 @@ export class HeapHeader {
   max_caches: u32;
   /** 4 KiB pages of the whole memory when fully grown. */
   maximum_pages: u32;
-  /** DEFER_*: read on slow paths only. */
-  defer_arm: u32;
+  /** DEFER_TO_*: where a deferred object waits. Read on slow paths only, as the next. */
+  defer_place: u32;
   /** Address of the first KmemCacheNode. */
   node_table: u32;
   cpu_areas: u32;
@@ -51,8 +51,8 @@ export class HeapHeader {
   mem_map: u32;
   /** Page frame number of the first page the allocator may hand out. */
   first_pfn: u32;
-  /** Bytes below the heap that belong to other modules. */
-  reserve_bytes: u32;
+  /** DEFER_DRAIN_*: what drains it, by the counter of lists that were drained so. */
+  defer_trigger: u32;
 
   // --- line 1: growth; under grow_lock, the request word by any CPU through atomics.
   grow_lock: u32;
@@ -104,7 +104,9 @@ export class HeapHeader {
   build: u32;
   /** slab_debug of large allocations: SLAB_*, as the host wrote it (SLUB_DEBUG builds). */
   large_debug_flags: u32;
-  optionsReserved1: u64;
+  /** Bytes below the heap that belong to other modules. */
+  reserve_bytes: u32;
+  optionsReserved: u32;
   optionsReserved2: u64;
   optionsReserved3: u64;
   optionsReserved4: u64;
@@ -169,7 +171,7 @@ export const ZONE_SIZE: usize = 256;
 
 /**
  * A cache. Line 0 is read by every operation of every CPU and written only at creation, except
- * `defer_free_objects`: the arm `global` puts its list right there, after `oo`, as version 1 of
+ * `defer_free_objects`: DEFER_TO_CACHE has its list right there, after `oo`, as version 1 of
  * the kernel patch did, and that is the line the mail thread argues about.
  */
 @unmanaged
@@ -191,7 +193,7 @@ export class KmemCache {
   cpu_partial_slabs: u32;
   /** order << 16 | objects, of the preferred slab. */
   oo: u32;
-  /** llist of deferred objects, arm `global` only. */
+  /** llist of deferred objects, DEFER_TO_CACHE. */
   defer_free_objects: u32;
   /** order << 16 | objects, of the smallest slab that holds one object. */
   min: u32;
@@ -219,7 +221,7 @@ export class KmemCache {
   name2: u64;
   name3: u64;
 
-  // --- line 2: the deferred list on a line of its own, arm `global-line`; atomics.
+  // --- line 2: the deferred list on a line of its own, DEFER_TO_CACHE_LINE; atomics.
   defer_own_line: u32;
   /** Clock at the list's last empty-to-non-empty edge (builds that count). */
   defer_stamp: u32;
@@ -257,7 +259,7 @@ export class KmemCacheNode {
   partial: u32;
   /** Last slab of it, or 0. */
   partial_tail: u32;
-  /** llist of deferred objects, arm `node` only. */
+  /** llist of deferred objects, DEFER_TO_NODE; its stamp follows. */
   defer_free_objects: u32;
   defer_stamp: u32;
   /** Slabs this node has, in any state. One i64 atomic with the next. */
@@ -296,7 +298,7 @@ export class KmemCacheCpu {
   lock: u32;
   /** Nonzero when another CPU shrinks the cache: flush at the next slow path. Atomic. */
   request: u32;
-  /** llist of deferred objects, arms `percpu-*` only. Atomic. */
+  /** llist of deferred objects, DEFER_TO_CPU_CACHE; its stamp follows. Atomic. */
   defer_free_objects: u32;
   defer_stamp: u32;
   /**

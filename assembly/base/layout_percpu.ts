@@ -64,13 +64,14 @@ export class CpuArea {
   line1f: u64;
 
   // --- line 2: deferral (kernel: struct defer_free). Any CPU, atomics.
-  /** llist of objects, arms `irq-work` and `direct`. */
+  /** llist of objects, DEFER_TO_CPU and what falls back to it. */
   defer_objects: u32;
+  /** Clock at its last empty-to-non-empty edge (builds that count). */
+  defer_stamp: u32;
   /** llist of slabs by Page.llnode, every arm. */
   defer_slabs: u32;
   /** 1 when irq_work was raised and has not run yet. */
   irq_pending: u32;
-  defer_stamp: u32;
   line2: u64;
   line2a: u64;
   line2b: u64;

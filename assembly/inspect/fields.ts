@@ -14,7 +14,7 @@ import {
   GFP_ZERO,
   MAX_PAGE_ORDER,
   NAME_BYTES,
-  NR_DEFER_ARMS,
+  NR_DEFER_PLACES,
   NR_KMALLOC_CACHES,
   PAGE_SHIFT,
   PCP_ORDERS,
@@ -72,7 +72,9 @@ export const heap_header$nr_nodes: u32 = <u32>offsetof<HeapHeader>("nr_nodes") |
 export const heap_header$max_caches: u32 = <u32>offsetof<HeapHeader>("max_caches") | (4 << 16);
 export const heap_header$maximum_pages: u32 =
   <u32>offsetof<HeapHeader>("maximum_pages") | (4 << 16);
-export const heap_header$defer_arm: u32 = <u32>offsetof<HeapHeader>("defer_arm") | (4 << 16);
+export const heap_header$defer_place: u32 = <u32>offsetof<HeapHeader>("defer_place") | (4 << 16);
+export const heap_header$defer_trigger: u32 =
+  <u32>offsetof<HeapHeader>("defer_trigger") | (4 << 16);
 export const heap_header$node_table: u32 = <u32>offsetof<HeapHeader>("node_table") | (4 << 16);
 export const heap_header$cpu_areas: u32 = <u32>offsetof<HeapHeader>("cpu_areas") | (4 << 16);
 export const heap_header$cpu_area_size: u32 =
@@ -301,7 +303,7 @@ export const const$GFP_ACCOUNT: u32 = <u32>GFP_ACCOUNT;
 export const const$SLAB_HWCACHE_ALIGN: u32 = <u32>SLAB_HWCACHE_ALIGN;
 export const const$SLAB_ACCOUNT: u32 = <u32>SLAB_ACCOUNT;
 export const const$SLAB_TYPESAFE_BY_RCU: u32 = SLAB_TYPESAFE_BY_RCU;
-export const const$NR_DEFER_ARMS: u32 = <u32>NR_DEFER_ARMS;
+export const const$NR_DEFER_PLACES: u32 = <u32>NR_DEFER_PLACES;
 export const const$RESERVE_GUARD: u32 = <u32>RESERVE_GUARD;
 export const const$SIZE_INDEX: u32 = <u32>SIZE_INDEX;
 export const const$ZONES: u32 = <u32>ZONES;

@@ -14,7 +14,10 @@ import {
   LOCK_WAIT,
   MAX_CPUS,
   MAX_NODES,
-  NR_DEFER_ARMS,
+  DEFER_TO_CPU,
+  DEFER_TO_NOWHERE,
+  DEFER_TO_SLAB,
+  NR_DEFER_PLACES,
   NR_KMALLOC_CACHES,
   PAGES_PER_WASM_PAGE,
   PAGE_SHIFT,
@@ -45,6 +48,12 @@ import { rcu_serve } from "../slab/rcu_serve";
 import { cmpxchg, cpu_relax, read_once, write_once, write_once64 } from "../sync/atomic";
 import { HOOKED, preempt_count } from "../sync/context";
 import { lockdep_reset } from "../sync/lockdep";
+import {
+  DEFER_DRAIN_DEACTIVATE,
+  DEFER_DRAIN_IRQ_WORK,
+  DEFER_DRAIN_SLOW_FREE,
+  DEFER_DRAIN_SWITCH,
+} from "../sync/stat";
 import { cpu_area, header, per_cpu, set_registers, this_cpu } from "../sync/percpu";
 import { rcu_read_lock_held } from "../sync/rcu";
 import { create_kmalloc_caches, init_size_index } from "./size_class";
@@ -95,7 +104,8 @@ function boot(
   cpus: u32,
   nodes: u32,
   max_caches: u32,
-  defer_arm: u32,
+  defer_place: u32,
+  defer_trigger: u32,
   options: u32,
   seed: u32,
 ): bool {
@@ -105,7 +115,8 @@ function boot(
   const head = changetype<HeapHeader>(base);
   head.max_caches = max_caches;
   head.nr_nodes = nodes;
-  head.defer_arm = defer_arm;
+  head.defer_place = defer_place;
+  head.defer_trigger = defer_trigger;
   head.options = options;
   head.seed = seed;
   head.rcu_gp = 1;
@@ -126,14 +137,27 @@ function boot(
   return true;
 }
 
+/** @returns true if what waits at `place` can be drained by `trigger`. */
+function arm_fits(place: u32, trigger: u32): bool {
+  if (place >= NR_DEFER_PLACES) return false;
+  if (trigger === DEFER_DRAIN_IRQ_WORK) {
+    // It looks at one list and does not know of which cache a list has become longer.
+    return place === DEFER_TO_NOWHERE || place === DEFER_TO_SLAB || place === DEFER_TO_CPU;
+  }
+  return (
+    trigger === DEFER_DRAIN_SLOW_FREE ||
+    trigger === DEFER_DRAIN_DEACTIVATE ||
+    trigger === DEFER_DRAIN_SWITCH
+  );
+}
+
 /** @returns false for arguments that no heap can have. */
-function arguments_fit(cpus: u32, nodes: u32, max_caches: u32, defer_arm: u32): bool {
+function arguments_fit(cpus: u32, nodes: u32, max_caches: u32): bool {
   return (
     cpus - 1 < MAX_CPUS &&
     nodes - 1 < MAX_NODES &&
     max_caches >= NR_KMALLOC_CACHES &&
-    max_caches <= 65536 &&
-    defer_arm < NR_DEFER_ARMS
+    max_caches <= 65536
   );
 }
 
@@ -146,7 +170,8 @@ function arguments_fit(cpus: u32, nodes: u32, max_caches: u32, defer_arm: u32): 
  * @param reserve_bytes bytes from address 0 that stay with other modules
  * @param maximum_pages 4 KiB pages of the memory's maximum
  * @param cpus 1 .. 256, @param nodes 1 .. 8, @param max_caches 14 .. 65536
- * @param defer_arm DEFER_*
+ * @param defer_place DEFER_TO_*: where deferred objects wait, @param defer_trigger DEFER_DRAIN_*
+ * (sync/stat.ts): SLOW_FREE, DEACTIVATE, SWITCH, or IRQ_WORK, which is for the places of a CPU alone
  * @param options HEAP_*, @param seed where the heap's generators start
  * @returns heap_base; 0 if the tables do not fit or an argument is impossible. Context: any.
  */
@@ -156,11 +181,12 @@ export function heap_init(
   cpus: u32,
   nodes: u32,
   max_caches: u32,
-  defer_arm: u32,
+  defer_place: u32,
+  defer_trigger: u32,
   options: u32,
   seed: u32,
 ): usize {
-  if (!arguments_fit(cpus, nodes, max_caches, defer_arm)) return 0;
+  if (!arguments_fit(cpus, nodes, max_caches) || !arm_fits(defer_place, defer_trigger)) return 0;
   const base = heap_base_for(reserve_bytes);
   // Rounded up past the end of 32 bits, it would lie in the bytes of others.
   if (base <= reserve_bytes) return 0;
@@ -175,7 +201,8 @@ export function heap_init(
       cpus,
       nodes,
       max_caches,
-      defer_arm,
+      defer_place,
+      defer_trigger,
       options,
       seed,
     );

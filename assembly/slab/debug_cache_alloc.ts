@@ -8,7 +8,15 @@ import { LOCK_TRY, NUMA_NO_NODE, SLUB_RED_ACTIVE, SLUB_RED_INACTIVE } from "../b
 import { KmemCache, KmemCacheNode, Slab } from "../base/layout";
 import { cpu_area, header } from "../sync/percpu";
 import { next_random } from "../sync/random";
-import { ALLOC_FROM_PARTIAL, ALLOC_SLAB, DEACTIVATE_TO_HEAD, FREE_SLAB, stat } from "../sync/stat";
+import {
+  ALLOC_FROM_PARTIAL,
+  ALLOC_SLAB,
+  DEACTIVATE_TO_HEAD,
+  FREE_SLAB,
+  stat,
+  DEFER_DRAIN_DEACTIVATE,
+  DEFER_DRAIN_SWITCH,
+} from "../sync/stat";
 import { add_full, checks, trace_object } from "./debug_cache";
 import { check_object, check_slab, check_valid_pointer } from "./debug_check";
 import { set_orig_size } from "./debug_layout";
@@ -19,7 +27,7 @@ import {
   REPORT_TRACE_ALLOC,
   object_err,
 } from "./debug_report";
-import { drain_on_deactivate, drain_on_switch } from "./drain";
+import { drain_at } from "./drain";
 import {
   add_partial,
   get_node,
@@ -156,8 +164,8 @@ function alloc_from_new_slab(cache: KmemCache, node: i32, mode: u32): usize {
 export function debug_slab_alloc(cache: KmemCache, node: i32, mode: u32): usize {
   let object = alloc_from_any_partial(cache, node, cache.min_partial, mode);
   if (object !== 0) return object;
-  drain_on_switch(cache, mode);
-  drain_on_deactivate(cache, mode);
+  drain_at(DEFER_DRAIN_SWITCH, cache, cpu_area().node, mode);
+  drain_at(DEFER_DRAIN_DEACTIVATE, cache, cpu_area().node, mode);
   object = alloc_from_new_slab(cache, node, mode);
   return object !== 0 ? object : alloc_from_any_partial(cache, node, 0, mode);
 }

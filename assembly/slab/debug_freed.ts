@@ -40,7 +40,7 @@ export function debug_is_deferred(cache: KmemCache, slab: Slab, object: usize): 
   if (!is_debug_cache(cache)) return false;
   const cpus = header().nr_cpu_ids;
   for (let cpu: u32 = 0; cpu < cpus; cpu++) {
-    if (waits_on(deferred_list(per_cpu(cpu), cache, slab), object + cache.offset)) return true;
+    if (waits_on(deferred_list(per_cpu(cpu), cache, slab.node), object + cache.offset)) return true;
   }
   return false;
 }

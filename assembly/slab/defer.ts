@@ -2,27 +2,27 @@
  * Deferral: objects and slabs that could not be freed at once, and where they wait; slab/drain.ts
  * has who drains them.
  *
- * | arm | where an object waits | who drains |
- * |---|---|---|
- * | global, global-line | one llist per cache | every ordinary slow free of the cache |
- * | node | one llist per cache and node | ordinary slow frees to that node |
- * | percpu-slow-free | one per cache and CPU | that CPU's ordinary slow frees |
- * | percpu-deactivate | the same | deactivate_slab() |
- * | percpu-switch | the same | an ordinary call that replaced the cpu slab |
- * | irq-work | one per CPU | irq_work |
- * | direct | nowhere if it can be helped (slab/direct.ts) | irq_work |
+ * | place | where an object waits |
+ * |---|---|
+ * | DEFER_TO_CACHE, DEFER_TO_CACHE_LINE | one llist per cache |
+ * | DEFER_TO_NODE | one per cache and node |
+ * | DEFER_TO_CPU_CACHE | one per cache and CPU |
+ * | DEFER_TO_CPU | one per CPU |
+ * | DEFER_TO_SLAB | nowhere if it can be helped (slab/direct.ts), else as DEFER_TO_CPU |
+ * | DEFER_TO_NOWHERE | nowhere where an ordinary free is possible, else as DEFER_TO_CPU |
  *
+ * An arm is a place and a trigger (slab/drain.ts), two values of the heap's header: nothing here
+ * knows arms, and one of a place and a trigger that exist needs no line of the allocator.
  * The link is the object's own free pointer slot, so constructed objects stay constructed. Slabs
  * always wait for irq_work, whatever the arm. irq_work is raised by whoever found its list empty:
  * one raise a batch. Kernel: defer_free(), defer_deactivate_slab(), 6.18; global: version 1 of the
  * patch.
  */
 import {
-  DEFER_GLOBAL,
-  DEFER_GLOBAL_LINE,
-  DEFER_NODE,
-  DEFER_PERCPU_SLOW_FREE,
-  DEFER_PERCPU_SWITCH,
+  DEFER_TO_CACHE,
+  DEFER_TO_CACHE_LINE,
+  DEFER_TO_CPU_CACHE,
+  DEFER_TO_NODE,
 } from "../base/config";
 import { KmemCache, KmemCacheCpu, KmemCacheNode, Slab } from "../base/layout";
 import { CpuArea } from "../base/layout_percpu";
@@ -32,13 +32,14 @@ import { cpu_area, cpu_cache_of, header, per_cpu } from "../sync/percpu";
 import {
   DEFER_ADD,
   DEFER_ADD_REMOTE,
+  DEFER_DRAIN_IRQ_WORK,
   DEFER_RAISE,
   DEFER_SLAB,
   stamp_deferred,
   stat,
 } from "../sync/stat";
 import { TRACE_DEFER, TRACE_DEFER_SLAB, trace } from "../sync/trace";
-import { slab_node } from "./kmem_cache_node";
+import { get_node } from "./kmem_cache_node";
 
 export function cache_list(cache: KmemCache): usize {
   return changetype<usize>(cache) + offsetof<KmemCache>("defer_free_objects");
@@ -48,24 +49,12 @@ export function cache_line_list(cache: KmemCache): usize {
   return changetype<usize>(cache) + offsetof<KmemCache>("defer_own_line");
 }
 
-export function cache_stamp(cache: KmemCache): usize {
-  return changetype<usize>(cache) + offsetof<KmemCache>("defer_stamp");
-}
-
 export function node_list(node: KmemCacheNode): usize {
   return changetype<usize>(node) + offsetof<KmemCacheNode>("defer_free_objects");
 }
 
-export function node_stamp(node: KmemCacheNode): usize {
-  return changetype<usize>(node) + offsetof<KmemCacheNode>("defer_stamp");
-}
-
 export function cpu_cache_list(c: KmemCacheCpu): usize {
   return changetype<usize>(c) + offsetof<KmemCacheCpu>("defer_free_objects");
-}
-
-export function cpu_cache_stamp(c: KmemCacheCpu): usize {
-  return changetype<usize>(c) + offsetof<KmemCacheCpu>("defer_stamp");
 }
 
 export function cpu_objects(area: CpuArea): usize {
@@ -74,10 +63,6 @@ export function cpu_objects(area: CpuArea): usize {
 
 export function cpu_slabs(area: CpuArea): usize {
   return changetype<usize>(area) + offsetof<CpuArea>("defer_slabs");
-}
-
-export function cpu_stamp(area: CpuArea): usize {
-  return changetype<usize>(area) + offsetof<CpuArea>("defer_stamp");
 }
 
 /** @returns the CPU whose list the next deferral goes to; see CpuArea.migrate_to. */
@@ -96,16 +81,31 @@ function irq_work_raise(cache: KmemCache, area: CpuArea): void {
   write_once(changetype<usize>(area) + offsetof<CpuArea>("irq_pending"), 1);
 }
 
-/** @returns the list on which an object of `slab` waits that the CPU of `area` deferred. */
-export function deferred_list(area: CpuArea, cache: KmemCache, slab: Slab): usize {
-  const arm = header().defer_arm;
-  if (arm === DEFER_GLOBAL) return cache_list(cache);
-  if (arm === DEFER_GLOBAL_LINE) return cache_line_list(cache);
-  if (arm === DEFER_NODE) return node_list(slab_node(cache, slab));
-  if (arm >= DEFER_PERCPU_SLOW_FREE && arm <= DEFER_PERCPU_SWITCH) {
-    return cpu_cache_list(cpu_cache_of(area, cache));
+/** @returns the list of a place: of the CPU of `area`, of `cache`, of `node`, as the place has it. */
+export function list_of(place: u32, area: CpuArea, cache: KmemCache, node: u32): usize {
+  switch (place) {
+    case DEFER_TO_CPU_CACHE:
+      return cpu_cache_list(cpu_cache_of(area, cache));
+    case DEFER_TO_NODE:
+      return node_list(get_node(cache, node));
+    case DEFER_TO_CACHE:
+      return cache_list(cache);
+    case DEFER_TO_CACHE_LINE:
+      return cache_line_list(cache);
+    default:
+      return cpu_objects(area);
   }
-  return cpu_objects(area);
+}
+
+/** @returns where builds that count note when a list stopped being empty. */
+export function stamp_of(cache: KmemCache, list: usize): usize {
+  // Behind the list, but for the one that lies among constants where version 1 had it.
+  return (list === cache_list(cache) ? cache_line_list(cache) : list) + 4;
+}
+
+/** @returns the list on which an object of `cache` and `node` waits that `area`'s CPU deferred. */
+export function deferred_list(area: CpuArea, cache: KmemCache, node: u32): usize {
+  return list_of(header().defer_place, area, cache, node);
 }
 
 /**
@@ -114,33 +114,25 @@ export function deferred_list(area: CpuArea, cache: KmemCache, slab: Slab): usiz
  * Context: any.
  */
 export function is_deferred_last(cache: KmemCache, slab: Slab, object: usize): bool {
-  const list = deferred_list(cpu_area(), cache, slab);
+  const list = deferred_list(cpu_area(), cache, slab.node);
   return <usize>read_once(list) === object + cache.offset;
+}
+
+/** @returns true if the lists of a place are each of one CPU: a task that was moved may miss its. */
+function is_percpu(place: u32): bool {
+  return place !== DEFER_TO_NODE && place !== DEFER_TO_CACHE && place !== DEFER_TO_CACHE_LINE;
 }
 
 /** Put one object on the list of the heap's arm. */
 export function defer_add(cache: KmemCache, slab: Slab, object: usize): void {
   const link = object + cache.offset;
-  const arm = header().defer_arm;
-  if (arm === DEFER_GLOBAL) {
-    if (llist_add(link, cache_list(cache))) stamp_deferred(cache_stamp(cache));
-  } else if (arm === DEFER_GLOBAL_LINE) {
-    if (llist_add(link, cache_line_list(cache))) stamp_deferred(cache_stamp(cache));
-  } else if (arm === DEFER_NODE) {
-    const node = slab_node(cache, slab);
-    if (llist_add(link, node_list(node))) stamp_deferred(node_stamp(node));
-  } else if (arm >= DEFER_PERCPU_SLOW_FREE && arm <= DEFER_PERCPU_SWITCH) {
-    const c = cpu_cache_of(target_cpu(cache), cache);
-    if (llist_add(link, cpu_cache_list(c))) stamp_deferred(cpu_cache_stamp(c));
-  } else {
-    // irq-work and direct; and none, where an ordinary free was impossible. List and raise go to
-    // the same CPU, whatever happens to the task in between.
-    const area = target_cpu(cache);
-    if (llist_add(link, cpu_objects(area))) {
-      stamp_deferred(cpu_stamp(area));
-      irq_work_raise(cache, area);
-    }
-  }
+  const place = header().defer_place;
+  // List and raise are of the same CPU, whatever happens to the task in between.
+  const area = is_percpu(place) ? target_cpu(cache) : cpu_area();
+  const list = list_of(place, area, cache, slab.node);
+  if (!llist_add(link, list)) return;
+  stamp_deferred(stamp_of(cache, list));
+  if (header().defer_trigger === DEFER_DRAIN_IRQ_WORK) irq_work_raise(cache, area);
 }
 
 /**

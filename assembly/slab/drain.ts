@@ -6,16 +6,7 @@
  * is left of its list: destroy and whoever recovers this CPU ask. Kernel: mm/slub.c
  * free_deferred_objects(), 6.18; global: version 1 of the patch.
  */
-import {
-  DEFER_GLOBAL,
-  DEFER_GLOBAL_LINE,
-  DEFER_NODE,
-  DEFER_NONE,
-  DEFER_PERCPU_DEACTIVATE,
-  DEFER_PERCPU_SLOW_FREE,
-  DEFER_PERCPU_SWITCH,
-  LOCK_TRY,
-} from "../base/config";
+import { LOCK_TRY } from "../base/config";
 import { KmemCache, Slab } from "../base/layout";
 import { CpuArea, MAX_DRAINS } from "../base/layout_percpu";
 import { hold } from "../page/hand";
@@ -36,32 +27,26 @@ import {
   CPU_PARTIAL_FREE,
   DEFER_DRAIN_DEACTIVATE,
   DEFER_DRAIN_IRQ_WORK,
-  DEFER_DRAIN_SLOW_FREE,
-  DEFER_DRAIN_SWITCH,
-  DEFER_LOOK_EMPTY,
   DEFER_REQUEUE,
   deferred_since,
   stat,
   stat_drained,
-  stat_verbose,
 } from "../sync/stat";
 import { TRACE_DEFER, TRACE_DRAIN, trace } from "../sync/trace";
 import { deactivate_slab } from "./deactivate";
 import {
   cache_line_list,
   cache_list,
-  cache_stamp,
   cpu_cache_list,
-  cpu_cache_stamp,
   cpu_objects,
   cpu_slabs,
-  cpu_stamp,
   defer_add,
+  deferred_list,
   node_list,
-  node_stamp,
+  stamp_of,
 } from "./defer";
 import { kmem_cache_has_cpu_partial, list_or_defer, put_cpu_partial } from "./kmem_cache_cpu";
-import { get_node, slab_node } from "./kmem_cache_node";
+import { get_node } from "./kmem_cache_node";
 import { set_freepointer } from "./object";
 import { free_to_slab } from "./put";
 import { slab_word, word_frozen } from "./slab";
@@ -160,12 +145,14 @@ function drain_slabs(area: CpuArea, mode: u32): void {
 }
 
 /**
- * Put a detached cpu slab away, and drain what the arm `percpu-deactivate` drains where one is.
+ * Put a detached cpu slab away, and drain what arms drain where one is.
  * Context: as deactivate_slab().
  */
 export function deactivate_and_drain(cache: KmemCache, slab: Slab, mode: u32): void {
+  // Before: a slab that was empty is nobody's after.
+  const node = slab.node;
   deactivate_slab(cache, slab, mode);
-  drain_on_deactivate(cache, mode);
+  drain_at(DEFER_DRAIN_DEACTIVATE, cache, node, mode);
 }
 
 /** Deactivate a deferred cpu slab, or list a slab that a direct free made partial. */
@@ -204,45 +191,34 @@ export function drain_end(area: usize): void {
 }
 
 /**
- * What an ordinary slow free drains before it frees its own: the arms that check here.
- *
- * Context: task, no lock held. Kernel: version 1 of the patch, do_slab_free().
+ * @returns true if the heap's arm drains at `trigger`: DEFER_DRAIN_*. One load, so that whoever
+ * asks may be a fast enough slow path. Context: any.
  */
-export function drain_on_slow_free(cache: KmemCache, slab: Slab, mode: u32): void {
-  const arm = header().defer_arm;
-  if (arm > DEFER_PERCPU_SLOW_FREE || arm === DEFER_NONE) return;
-  let found: bool = false;
-  if (arm === DEFER_GLOBAL) {
-    found = drain_objects(cache_list(cache), cache_stamp(cache), DEFER_DRAIN_SLOW_FREE, mode);
-  } else if (arm === DEFER_GLOBAL_LINE) {
-    found = drain_objects(cache_line_list(cache), cache_stamp(cache), DEFER_DRAIN_SLOW_FREE, mode);
-  } else if (arm === DEFER_NODE) {
-    const node = slab_node(cache, slab);
-    found = drain_objects(node_list(node), node_stamp(node), DEFER_DRAIN_SLOW_FREE, mode);
-  } else {
-    const c = cpu_cache_of(cpu_area(), cache);
-    found = drain_objects(cpu_cache_list(c), cpu_cache_stamp(c), DEFER_DRAIN_SLOW_FREE, mode);
-  }
-  if (!found) stat_verbose(cache, DEFER_LOOK_EMPTY);
+export function drains_at(trigger: u32): bool {
+  return header().defer_trigger === trigger;
 }
 
-/** What deactivate_slab() drains: the arm that its reviewer proposed. Context: as above. */
-export function drain_on_deactivate(cache: KmemCache, mode: u32): void {
-  if (mode === LOCK_TRY || header().defer_arm !== DEFER_PERCPU_DEACTIVATE) return;
-  const c = cpu_cache_of(cpu_area(), cache);
-  drain_objects(cpu_cache_list(c), cpu_cache_stamp(c), DEFER_DRAIN_DEACTIVATE, mode);
-}
-
-/** What an ordinary call drains after it replaced the cpu slab. Context: as above. */
-export function drain_on_switch(cache: KmemCache, mode: u32): void {
-  if (mode === LOCK_TRY || header().defer_arm !== DEFER_PERCPU_SWITCH) return;
-  const c = cpu_cache_of(cpu_area(), cache);
-  drain_objects(cpu_cache_list(c), cpu_cache_stamp(c), DEFER_DRAIN_SWITCH, mode);
+/**
+ * A point where some arms drain: take what this CPU would have deferred of `cache` and `node`.
+ *
+ * | trigger | where |
+ * |---|---|
+ * | DEFER_DRAIN_SLOW_FREE | an ordinary slow free looks first (version 1 of the patch) |
+ * | DEFER_DRAIN_DEACTIVATE | deactivate_slab(): what the reviewer of it proposed |
+ * | DEFER_DRAIN_SWITCH | an ordinary call replaced the cpu slab |
+ * | DEFER_DRAIN_IRQ_WORK | irq_work, which looks at its CPU's list by itself |
+ *
+ * Context: no lock held; with LOCK_TRY nothing happens.
+ */
+export function drain_at(trigger: u32, cache: KmemCache, node: u32, mode: u32): void {
+  if (mode === LOCK_TRY || !drains_at(trigger)) return;
+  drain_list(cache, deferred_list(cpu_area(), cache, node), trigger, mode);
 }
 
 /** Drain everything that waits for `area`'s irq_work, on this CPU. */
 export function drain_cpu(area: CpuArea, trigger: u32, mode: u32): void {
-  drain_objects(cpu_objects(area), cpu_stamp(area), trigger, mode);
+  const list = cpu_objects(area);
+  drain_objects(list, list + 4, trigger, mode);
   drain_slabs(area, mode);
 }
 
@@ -251,25 +227,26 @@ export function waits_for_irq_work(area: CpuArea): bool {
   return !llist_empty(cpu_objects(area)) || !llist_empty(cpu_slabs(area));
 }
 
+function drain_list(cache: KmemCache, list: usize, trigger: u32, mode: u32): void {
+  drain_objects(list, stamp_of(cache, list), trigger, mode);
+}
+
 /** Drain the lists of one cache, of its nodes and of every CPU. Context: task. */
 export function drain_cache(cache: KmemCache, trigger: u32, mode: u32): void {
   const head = header();
-  drain_objects(cache_list(cache), cache_stamp(cache), trigger, mode);
-  drain_objects(cache_line_list(cache), cache_stamp(cache), trigger, mode);
+  drain_list(cache, cache_list(cache), trigger, mode);
+  drain_list(cache, cache_line_list(cache), trigger, mode);
   for (let i: u32 = 0; i < head.nr_nodes; i++) {
-    const node = get_node(cache, i);
-    drain_objects(node_list(node), node_stamp(node), trigger, mode);
+    drain_list(cache, node_list(get_node(cache, i)), trigger, mode);
   }
   for (let cpu: u32 = 0; cpu < head.nr_cpu_ids; cpu++) {
-    const c = cpu_cache_of(per_cpu(cpu), cache);
-    drain_objects(cpu_cache_list(c), cpu_cache_stamp(c), trigger, mode);
+    drain_list(cache, cpu_cache_list(cpu_cache_of(per_cpu(cpu), cache)), trigger, mode);
   }
 }
 
 /** Drain this CPU's list of one cache. Context: task. */
 export function drain_cache_here(cache: KmemCache, trigger: u32, mode: u32): void {
-  const c = cpu_cache_of(cpu_area(), cache);
-  drain_objects(cpu_cache_list(c), cpu_cache_stamp(c), trigger, mode);
+  drain_list(cache, cpu_cache_list(cpu_cache_of(cpu_area(), cache)), trigger, mode);
 }
 
 /**

@@ -6,10 +6,19 @@
  */
 import { KmemCache, Slab } from "../base/layout";
 import { preempt_count } from "../sync/context";
+import { llist_empty } from "../sync/llist";
 import { cpu_area } from "../sync/percpu";
-import { FREE_FASTPATH, stat_fast, tick } from "../sync/stat";
+import {
+  DEFER_DRAIN_SLOW_FREE,
+  DEFER_LOOK_EMPTY,
+  FREE_FASTPATH,
+  stat_fast,
+  stat_verbose,
+  tick,
+} from "../sync/stat";
 import { free_to_cpu_slab } from "./cpu_freelist";
-import { drain_on_slow_free } from "./drain";
+import { deferred_list } from "./defer";
+import { drain_at, drains_at } from "./drain";
 import { flush_if_asked, is_asked_to_flush } from "./flush";
 import { slab_free_hook } from "./free_hooks";
 import { slab_free_chain_nolock, slab_free_nolock } from "./nolock_free";
@@ -48,12 +57,24 @@ export function slab_free_chain(
   }
 }
 
+/**
+ * The look of the arms that drain at a slow free: one load, and a branch where something waits.
+ * Kernel: version 1 of the patch, do_slab_free().
+ */
+function look_at_deferred(cache: KmemCache, slab: Slab, mode: u32): void {
+  if (llist_empty(deferred_list(cpu_area(), cache, slab.node))) {
+    stat_verbose(cache, DEFER_LOOK_EMPTY);
+  } else {
+    drain_at(DEFER_DRAIN_SLOW_FREE, cache, slab.node, mode);
+  }
+}
+
 /** The slow half of an ordinary free: first what the arm wants drained here, then our own. */
 function slab_free_slow(cache: KmemCache, slab: Slab, head: usize, tail: usize, count: u32): void {
   tick();
   const mode = cpu_area().task_mode;
   if (is_asked_to_flush(cache)) flush_if_asked(cache, mode);
-  drain_on_slow_free(cache, slab, mode);
+  if (drains_at(DEFER_DRAIN_SLOW_FREE)) look_at_deferred(cache, slab, mode);
   // Only a CPU that may not sleep can miss the lock: then it frees as nolock calls do.
   if (!free_to_slab(cache, slab, head, tail, count, mode)) {
     slab_free_chain_nolock(cache, slab, head, count);

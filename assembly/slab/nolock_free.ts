@@ -3,7 +3,7 @@
  *
  * Kernel: mm/slub.c kfree_nolock(), 6.18.
  */
-import { DEFER_DIRECT, DEFER_NONE, SLAB_DEBUG_FLAGS, SLAB_NO_CMPXCHG } from "../base/config";
+import { DEFER_TO_NOWHERE, DEFER_TO_SLAB, SLAB_DEBUG_FLAGS, SLAB_NO_CMPXCHG } from "../base/config";
 import { KmemCache, Slab } from "../base/layout";
 import { irqs_disabled } from "../sync/context";
 import { cpu_area, header } from "../sync/percpu";
@@ -30,12 +30,16 @@ export function slab_free_nolock(cache: KmemCache, slab: Slab, object: usize): v
     return;
   }
   tick();
-  const arm = header().defer_arm;
-  if (arm === DEFER_DIRECT && (cache.flags & NOT_DIRECT) === 0 && free_direct(cache, slab, object))
+  const place = header().defer_place;
+  if (
+    place === DEFER_TO_SLAB &&
+    (cache.flags & NOT_DIRECT) === 0 &&
+    free_direct(cache, slab, object)
+  )
     return;
   // The floor of the experiment frees as if it might wait. Where this CPU holds any lock it
   // may not even there, and defers.
-  if (arm === DEFER_NONE && !irqs_disabled()) {
+  if (place === DEFER_TO_NOWHERE && !irqs_disabled()) {
     if (free_to_slab(cache, slab, object, object, 1, cpu_area().task_mode)) return;
   }
   defer_free(cache, slab, object);

@@ -10,7 +10,7 @@ import { BUG_ON } from "../base/bug";
 import { LOCK_TRY, NUMA_NO_NODE } from "../base/config";
 import { KmemCache, KmemCacheCpu, Slab } from "../base/layout";
 import { serve_growth } from "../page/grow";
-import { next_word, this_cpu_cache } from "../sync/percpu";
+import { cpu_area, next_word, this_cpu_cache } from "../sync/percpu";
 import {
   ALLOC_NODE_MISMATCH,
   ALLOC_REFILL,
@@ -18,13 +18,14 @@ import {
   CPUSLAB_FLUSH,
   CPU_PARTIAL_ALLOC,
   DEACTIVATE_BYPASS,
+  DEFER_DRAIN_SWITCH,
   stat,
 } from "../sync/stat";
 import { detach_cpu_slab, thaw } from "./deactivate";
 import { debug_slab_alloc } from "./debug_cache_alloc";
 import { is_debug_cache } from "./debug_layout";
 import { defer_slab } from "./defer";
-import { deactivate_and_drain, drain_on_switch } from "./drain";
+import { deactivate_and_drain, drain_at } from "./drain";
 import { flush_if_asked, flush_slab } from "./flush";
 import { get_slab } from "./get_partial";
 import { cpu_slab, list_or_defer, set_cpu_slab } from "./kmem_cache_cpu";
@@ -186,7 +187,9 @@ export function slab_alloc_slow(cache: KmemCache, node: i32, mode: u32): usize {
     if (object === 0) object = alloc_from_cpu_partial(cache, node, mode);
     if (object === LOOK_AGAIN) continue;
     if (object === 0) object = alloc_from_new_cpu_slab(cache, node, mode);
-    if (this_cpu_cache(cache).slab !== before) drain_on_switch(cache, mode);
+    if (this_cpu_cache(cache).slab !== before) {
+      drain_at(DEFER_DRAIN_SWITCH, cache, cpu_area().node, mode);
+    }
     return object;
   }
 }

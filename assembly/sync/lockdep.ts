@@ -8,7 +8,7 @@
  * to the host and nothing else happens: the order may be wrong although this run got through.
  * Kernel: kernel/locking/lockdep.c, in spirit.
  */
-import { DEFER_NONE, LOCK_TRY, MAX_NODES } from "../base/config";
+import { DEFER_TO_NOWHERE, LOCK_TRY, MAX_NODES } from "../base/config";
 import { call_lockdep } from "../base/host";
 import { CACHE_TABLE, HeapHeader, KmemCacheCpu, ZONES, ZONE_SIZE } from "../base/layout";
 import {
@@ -91,7 +91,7 @@ function check_wait(lock: usize): void {
   // The arm `none` is the floor of an experiment: it waits where it must not, and says so. A slab
   // lock may be waited for by irq_work at the end of an NMI: it is never this CPU's then, because
   // its section is irq-off, and it is a few accesses long (kernel: slab_lock() spins too).
-  const judged = wanted !== LOCK_CLASS_SLAB && header().defer_arm !== DEFER_NONE;
+  const judged = wanted !== LOCK_CLASS_SLAB && header().defer_place !== DEFER_TO_NOWHERE;
   if (judged && in_nolock()) call_lockdep(LOCKDEP_NOLOCK_WAITS, lock, 0);
   const depth = held_locks().depth;
   for (let i: u32 = 0; i < depth; i++) {

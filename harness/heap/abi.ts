@@ -57,7 +57,8 @@ export interface HeapCalls {
     cpus: number,
     nodes: number,
     maxCaches: number,
-    deferArm: number,
+    deferPlace: number,
+    deferTrigger: number,
     options: number,
     seed: number,
   ): number;

@@ -97,18 +97,3 @@ export const REFUSED_LARGE_NOLOCK = 6;
 // How hard a CPU may try for a lock: CpuArea.task_mode.
 export const LOCK_BOUNDED = 1;
 export const LOCK_WAIT = 2;
-
-/** The arms of deferral by their public names; the index is what the heap header holds. */
-export const DEFER_ARMS = [
-  "none",
-  "global",
-  "global-line",
-  "node",
-  "percpu-slow-free",
-  "percpu-deactivate",
-  "percpu-switch",
-  "irq-work",
-  "direct",
-] as const;
-/** One of DEFER_ARMS: where an object waits that a nolock call cannot free right away. */
-export type DeferArm = (typeof DEFER_ARMS)[number];

@@ -15,9 +15,10 @@ const SECTION = "slablab.layout";
 const STRUCTS = {
   heap_header: [
     ...["magic", "self", "abi_version", "boot", "nr_cpu_ids", "nr_nodes", "max_caches"],
-    ...["maximum_pages", "defer_arm", "node_table", "cpu_areas", "cpu_area_size", "mem_map"],
+    ...["maximum_pages", "defer_place", "node_table", "cpu_areas", "cpu_area_size", "mem_map"],
     ...[
       "first_pfn",
+      "defer_trigger",
       "reserve_bytes",
       "grow_lock",
       "end_pfn",

@@ -5,11 +5,11 @@
  * All of it holds at any time, whatever other CPUs do: `attachHeap()` asks it of a busy heap, and
  * `validate()` of one at rest.
  */
+import { armOf } from "./arms.js";
 import {
   BOOT_READY,
   BUILD_DEBUG,
   BUILD_STATS,
-  DEFER_ARMS,
   HEAP_FAILSLAB,
   HEAP_HARDENED,
   HEAP_NO_CMPXCHG,
@@ -71,8 +71,8 @@ function boundFaults(view: HeapView): string[] {
   between("max_caches", NR_KMALLOC_CACHES, CACHES_MAX);
   between("maximum_pages", 1, PAGES_MAX);
   between("nr_debug_records", 0, MAX_SLAB_DEBUG_RECORDS);
-  const arms = `0..${DEFER_ARMS.length - 1}`;
-  expect(header.defer_arm < DEFER_ARMS.length, "defer_arm", arms, `${header.defer_arm}`);
+  const arm = `${header.defer_place} and ${header.defer_trigger}`;
+  expect(armOf(header) !== null, "defer_place and defer_trigger", "those of an arm", arm);
   for (const [name, known] of [
     ["options", HEAP_OPTIONS],
     ["build", BUILD_STATS | BUILD_DEBUG],

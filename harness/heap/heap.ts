@@ -11,7 +11,8 @@ import { Constructors } from "./constructors.js";
 import { parseSlabDebug, writeSlabDebug } from "./slab-debug-option.js";
 import { lockdepReport } from "./lockdep-report.js";
 import { writeReport } from "./slab-report.js";
-import { DEFER_ARMS, LOCK_BOUNDED, LOCK_WAIT } from "./constants.js";
+import { armNumbers, armOf } from "./arms.js";
+import { LOCK_BOUNDED, LOCK_WAIT } from "./constants.js";
 import { Cpu } from "./cpu.js";
 import type { CpuState } from "./cpu-state.js";
 import { describe, throwNotInteger } from "./errors.js";
@@ -355,11 +356,10 @@ function makeMemory({ initialBytes = 0, maximumBytes }: ResolvedOptions): WasmMe
 function initHeap(calls: HeapCalls, options: ResolvedOptions, table: FieldTable): number {
   const { cpus, nodes, maximumBytes, reserveBytes, maxCaches, defer } = options;
   const pages = maximumBytes / 2 ** table.constants.PAGE_SHIFT;
-  const arm = DEFER_ARMS.indexOf(defer);
   const bits = optionBits(options);
   const seed = options.seed ?? randomSeed();
   const base = unsigned(
-    calls.heap_init(reserveBytes, pages, cpus, nodes, maxCaches, arm, bits, seed),
+    calls.heap_init(reserveBytes, pages, cpus, nodes, maxCaches, ...armNumbers(defer), bits, seed),
   );
   if (base !== 0) {
     if (options.failslab !== undefined) setFailslab(calls, base, options.failslab);
@@ -391,7 +391,7 @@ function readOptions(view: HeapView): ResolvedOptions {
     maximumBytes: header.maximum_pages * 2 ** view.table.constants.PAGE_SHIFT,
     reserveBytes: header.reserve_bytes,
     maxCaches: header.max_caches,
-    defer: DEFER_ARMS[header.defer_arm] ?? "none",
+    defer: armOf(header) ?? "none",
     percpu: "slab" as const,
     ...readFeatures(header.options),
   });

@@ -6,9 +6,8 @@
  * believes it works.
  */
 import { checkKeys } from "./arguments.js";
+import { DEFER_ARMS, type DeferArm } from "./arms.js";
 import {
-  DEFER_ARMS,
-  type DeferArm,
   HEAP_FAILSLAB,
   HEAP_HARDENED,
   HEAP_NO_CMPXCHG,

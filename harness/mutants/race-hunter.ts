@@ -8,7 +8,7 @@
  */
 import { JobError } from "../cpu/job-error.js";
 import { type Pool, createPool } from "../cpu/pool.js";
-import type { DeferArm } from "../heap/constants.js";
+import type { DeferArm } from "../heap/arms.js";
 import { createHeap } from "../heap/heap.js";
 import { provideBuild } from "../heap/load.js";
 import { type HuntOptions, type Hunter, timed } from "./hunter.js";

@@ -4,7 +4,7 @@
  * Goal: what holds for Workers of Node holds here. Method: the mixed load of test/threads on Web
  * Workers, and Workers that fail in the ways a browser has.
  */
-import { DEFER_ARMS } from "slablab/internal/heap/constants.js";
+import { DEFER_ARMS } from "slablab/internal/heap/arms.js";
 import { createPool } from "slablab/internal/cpu/pool.js";
 import { describe, expect, test } from "vitest";
 import type { MixedReport } from "../threads/jobs/mixed.js";

@@ -3,7 +3,7 @@
  * Method: the smallest of `slablab explore --all`, each explored completely within its bounds; and
  * proof that what the exploration leaves out it may leave out.
  */
-import { DEFER_ARMS } from "slablab/internal/heap/constants.js";
+import { DEFER_ARMS } from "slablab/internal/heap/arms.js";
 import {
   DEFAULT_EXPLORE,
   type ExploreOptions,

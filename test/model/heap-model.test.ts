@@ -8,7 +8,7 @@
  */
 import fc from "fast-check";
 import { createHeap, type HeapOptions } from "slablab";
-import { DEFER_ARMS } from "slablab/internal/heap/constants.js";
+import { DEFER_ARMS } from "slablab/internal/heap/arms.js";
 import { expect, test } from "vitest";
 import { runs } from "./commands.js";
 import { CPUS, MEMORIES, World } from "./world.js";

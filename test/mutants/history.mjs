@@ -20,8 +20,8 @@ export const MUTANTS = [
     origin: "version 1 of the patch",
     what: "whoever finds the list empty raises nothing: objects wait until a barrier",
     file: "slab/defer.ts",
-    find: "      irq_work_raise(cache, area);\n    }\n  }\n}",
-    replace: "    }\n  }\n}",
+    find: "  if (header().defer_trigger === DEFER_DRAIN_IRQ_WORK) irq_work_raise(cache, area);\n",
+    replace: "",
     tests: ["defer-triggers", "nolock-free"],
   },
   {
@@ -29,23 +29,18 @@ export const MUTANTS = [
     origin: "version 1 of the patch",
     what: "a deferred object is linked through its first word, which its constructor wrote",
     file: "slab/defer.ts",
-    find: "  const link = object + cache.offset;\n  const arm",
-    replace: "  const link = object;\n  const arm",
+    find: "  const link = object + cache.offset;\n  const place",
+    replace: "  const link = object;\n  const place",
   },
   {
     name: "link-spoils-constructed",
     origin: "version 1 of the patch",
     what: "deferral writes into the first word of a constructed object, and nothing else",
     file: "slab/defer.ts",
-    find: `  const link = object + cache.offset;
-  const arm = header().defer_arm;
-  if (arm === DEFER_GLOBAL) {
-    if (llist_add(link, cache_list(cache))) stamp_deferred(cache_stamp(cache));`,
-    replace: `  const link = object + cache.offset;
-  const arm = header().defer_arm;
+    find: "  const place = header().defer_place;\n  // List and raise",
+    replace: `  const place = header().defer_place;
   if (cache.ctor !== 0) store<u32>(object, 0);
-  if (arm === DEFER_GLOBAL) {
-    if (llist_add(link, cache_list(cache))) stamp_deferred(cache_stamp(cache));`,
+  // List and raise`,
   },
   {
     name: "redo-forgets-nolock",
@@ -203,8 +198,8 @@ export const MUTANTS = [
     origin: "fixed after the merge",
     what: "list and raise go to two CPUs where the task is moved in between: the list rots",
     file: "slab/defer.ts",
-    find: "      stamp_deferred(cpu_stamp(area));\n      irq_work_raise(cache, area);",
-    replace: "      stamp_deferred(cpu_stamp(area));\n      irq_work_raise(cache, cpu_area());",
+    find: "DEFER_DRAIN_IRQ_WORK) irq_work_raise(cache, area);",
+    replace: "DEFER_DRAIN_IRQ_WORK) irq_work_raise(cache, cpu_area());",
     tests: ["defer-triggers", "defer-counters"],
   },
   {

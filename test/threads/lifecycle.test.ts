@@ -5,7 +5,7 @@
  * when it goes. Method: Workers are left holding everything a CPU can hold; then, under load,
  * caches and CPUs come and go at random moments.
  */
-import { DEFER_ARMS } from "slablab/internal/heap/constants.js";
+import { DEFER_ARMS } from "slablab/internal/heap/arms.js";
 import { describe, expect, test } from "vitest";
 import type { ChurnArgs } from "./jobs/lifecycle.js";
 import { deferredLists, makeArena } from "./support/arena.js";

@@ -6,7 +6,7 @@
  * and checked when it is freed; at the end everything is freed, drained and counted.
  */
 import type { HeapOptions } from "slablab";
-import { DEFER_ARMS } from "slablab/internal/heap/constants.js";
+import { DEFER_ARMS } from "slablab/internal/heap/arms.js";
 import { describe, expect, test } from "vitest";
 import { Mixer, type MixedReport } from "./jobs/mixed.js";
 import { makeArena } from "./support/arena.js";

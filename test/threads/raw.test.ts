@@ -5,7 +5,7 @@
  * Method: Workers allocate, stamp, exchange, check and free without anything in between, for each
  * arm with slabs of few large and of many small objects.
  */
-import { DEFER_ARMS } from "slablab/internal/heap/constants.js";
+import { DEFER_ARMS } from "slablab/internal/heap/arms.js";
 import { describe, expect, test } from "vitest";
 import type { RawArgs, RawReport } from "./jobs/raw.js";
 import { makeArena } from "./support/arena.js";

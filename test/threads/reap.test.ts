@@ -6,7 +6,7 @@
  */
 import { createHeap, type Heap } from "slablab";
 import { createPool, type Pool } from "slablab/internal/cpu/pool.js";
-import { DEFER_ARMS } from "slablab/internal/heap/constants.js";
+import { DEFER_ARMS } from "slablab/internal/heap/arms.js";
 import { runDeaths } from "slablab/internal/workload/deaths/deaths-run.js";
 import { setupsOf } from "slablab/internal/workload/stress/stress-setup.js";
 import { afterEach, describe, expect, test } from "vitest";

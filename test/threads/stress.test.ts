@@ -3,7 +3,7 @@
  * what is planted. Method: seeded runs of so many sections on two Workers, however long they take;
  * defects behind its back. SLABLAB_DEEP=1 does many more.
  */
-import { DEFER_ARMS } from "slablab/internal/heap/constants.js";
+import { DEFER_ARMS } from "slablab/internal/heap/arms.js";
 import { OPERATIONS } from "slablab/internal/workload/stress/kinds.js";
 import { runStress } from "slablab/internal/workload/stress/stress-run.js";
 import { setupsOf } from "slablab/internal/workload/stress/stress-setup.js";

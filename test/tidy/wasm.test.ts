@@ -55,7 +55,7 @@ test("a second instance on the same memory disturbs nothing that the first wrote
     string,
     CallableFunction
   >;
-  const base = first["heap_init"]?.(0, 2048, 2, 1, 32, 7, 0, 1);
+  const base = first["heap_init"]?.(0, 2048, 2, 1, 32, 2, 41, 0, 1);
   first["cpu_attach"]?.(base, 0, 2);
   const held = first["kmalloc"]?.(64, 0) as number;
   const before = new Uint8Array(memory.buffer).slice();

@@ -2,7 +2,7 @@
  * Goal: a heap boots once, whoever comes; CPUs come and go and leave nothing behind. Method:
  * several instances on one memory in one thread; what real threads add is tested with Workers.
  */
-import { DEFER_ARMS } from "slablab/internal/heap/constants.js";
+import { armNumbers, DEFER_ARMS } from "slablab/internal/heap/arms.js";
 import { describe, expect, test } from "vitest";
 import type { TestCpu } from "./support/cpu.js";
 import { type Build, BUILDS, MIB, moduleOf, PAGE, TestHeap } from "./support/heap.js";
@@ -10,10 +10,13 @@ import { waitingObjects } from "./support/waiting.js";
 
 const BOOT_FAILED = 3;
 const WASM_PAGE = 65536;
+const ARM = armNumbers("irq-work");
 
 /** heap_init() of TestHeap's defaults, by a fresh instance. */
 const initAgain = (heap: TestHeap, pages = (32 * MIB) / PAGE) =>
-  heap.instance().exports.heap_init(heap.reserveBytes, pages, heap.cpuCount, 1, 32, 7, 0, 1) >>> 0;
+  heap
+    .instance()
+    .exports.heap_init(heap.reserveBytes, pages, heap.cpuCount, 1, 32, ...ARM, 0, 1) >>> 0;
 
 describe.each<Build>(BUILDS)("in the build %s", (build) => {
   test("heap_init() is idempotent: the second caller changes not one byte", () => {
@@ -115,8 +118,8 @@ describe("heap_init()", () => {
   test("refuses tables that do not fit, every time, and leaves the word that says so", () => {
     const { memory, init } = onMemory(16);
     const pages = 16 * 16;
-    expect(init(0, pages, 256, 1, 4096, 7)).toBe(0);
-    expect(init(0, pages, 256, 1, 4096, 7)).toBe(0);
+    expect(init(0, pages, 256, 1, 4096, ...ARM)).toBe(0);
+    expect(init(0, pages, 256, 1, 4096, ...ARM)).toBe(0);
     const { boot } = new TestHeap().table.offsets.heap_header;
     expect(new DataView(memory.buffer).getUint32(PAGE + boot, true)).toBe(BOOT_FAILED);
   });
@@ -125,18 +128,21 @@ describe("heap_init()", () => {
     const { init } = onMemory(16, 512);
     const pages = 512 * 16;
     const calls = [
-      [0, pages, 0, 1, 32, 7],
-      [0, pages, 257, 1, 32, 7],
-      [0, pages, 2, 0, 32, 7],
-      [0, pages, 2, 9, 32, 7],
-      [0, pages, 2, 1, 13, 7],
-      [0, pages, 2, 1, 65537, 7],
-      [0, pages, 2, 1, 32, 9],
-      [0, 0, 2, 1, 32, 7],
-      [0xffff_f000, pages, 2, 1, 32, 7],
+      [0, pages, 0, 1, 32, ...ARM],
+      [0, pages, 257, 1, 32, ...ARM],
+      [0, pages, 2, 0, 32, ...ARM],
+      [0, pages, 2, 9, 32, ...ARM],
+      [0, pages, 2, 1, 13, ...ARM],
+      [0, pages, 2, 1, 65537, ...ARM],
+      [0, pages, 2, 1, 32, 7, 41],
+      [0, pages, 2, 1, 32, 2, 42],
+      // irq_work drains the list of a CPU alone.
+      [0, pages, 2, 1, 32, 3, 41],
+      [0, 0, 2, 1, 32, ...ARM],
+      [0xffff_f000, pages, 2, 1, 32, ...ARM],
     ];
     expect(calls.map((call) => init(...call))).toEqual(calls.map(() => 0));
-    expect(init(0, pages, 2, 1, 32, 7), "nothing of that was written").toBe(PAGE);
+    expect(init(0, pages, 2, 1, 32, ...ARM), "nothing of that was written").toBe(PAGE);
   });
 
   test.each([0, 1, PAGE, PAGE + 1, WASM_PAGE, MIB + 12345])(
@@ -146,7 +152,7 @@ describe("heap_init()", () => {
       const step = reserveBytes > MIB ? 4 * PAGE : PAGE;
       const base = Math.ceil(reserveBytes / step) * step + PAGE;
       new Uint8Array(memory.buffer).fill(0x99, 0, Math.min(reserveBytes, WASM_PAGE));
-      expect(init(reserveBytes, 256 * 16, 2, 1, 32, 7)).toBe(base);
+      expect(init(reserveBytes, 256 * 16, 2, 1, 32, ...ARM)).toBe(base);
       const bytes = new Uint8Array(memory.buffer, 0, Math.min(reserveBytes, WASM_PAGE));
       expect(bytes.every((byte) => byte === 0x99)).toBe(true);
     },

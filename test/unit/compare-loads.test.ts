@@ -5,7 +5,7 @@
  */
 import { createHeap, type DeferArm, type Heap } from "slablab";
 import type { Cpu } from "slablab/internal/heap/cpu.js";
-import { DEFER_ARMS } from "slablab/internal/heap/constants.js";
+import { DEFER_ARMS } from "slablab/internal/heap/arms.js";
 import { compileBuild } from "slablab/internal/heap/load.js";
 import { countBetween, readTotals } from "slablab/internal/measure/compare/compare-counts.js";
 import { heapBytes } from "slablab/internal/measure/compare/compare-stage.js";

@@ -2,7 +2,7 @@
  * Goal: the deferral counters say what happened, because the experiment's conclusions are drawn
  * from them. Method: known numbers of deferrals, moves and operations, and exact counts after.
  */
-import { DEFER_ARMS } from "slablab/internal/heap/constants.js";
+import { DEFER_ARMS } from "slablab/internal/heap/arms.js";
 import { describe, expect, test } from "vitest";
 import type { TestCpu } from "./support/cpu.js";
 import { TestHeap, type TestHeapOptions } from "./support/heap.js";

@@ -3,7 +3,7 @@
  * put in their place later. Method: CPU 2 "holds" list_lock, written into the lock word by hand,
  * and stands still, while the others go on in contexts that may not wait.
  */
-import { DEFER_ARMS } from "slablab/internal/heap/constants.js";
+import { DEFER_ARMS } from "slablab/internal/heap/arms.js";
 import type { CacheView } from "slablab/internal/heap/view.js";
 import { describe, expect, test } from "vitest";
 import { listLock, type TestCpu, whileHeld } from "./support/cpu.js";

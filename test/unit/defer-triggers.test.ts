@@ -7,7 +7,7 @@
  * arms that wait for it drain as well; the slow frees of the table are single cmpxchgs, which
  * enter no section.
  */
-import { DEFER_ARMS, type DeferArm } from "slablab/internal/heap/constants.js";
+import { DEFER_ARMS, type DeferArm } from "slablab/internal/heap/arms.js";
 import type { CacheView } from "slablab/internal/heap/view.js";
 import { describe, expect, test } from "vitest";
 import type { TestCpu } from "./support/cpu.js";

@@ -3,7 +3,7 @@
  * same seed, and finds what is planted. Method: short seeded runs in every arm and flavour; and
  * defects behind the fuzz's back. SLABLAB_DEEP=1 runs ten million operations.
  */
-import { DEFER_ARMS } from "slablab/internal/heap/constants.js";
+import { DEFER_ARMS } from "slablab/internal/heap/arms.js";
 import { runCampaign } from "slablab/internal/workload/reentry/reentry-campaign.js";
 import type { FuzzCpu } from "slablab/internal/workload/reentry/reentry-cpu.js";
 import { KMALLOC } from "slablab/internal/workload/verify/objects.js";

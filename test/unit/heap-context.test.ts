@@ -3,7 +3,7 @@
  * Method: each is interrupted at the worst moment that JavaScript can reach; then validate().
  */
 import { type Cpu, createHeap, type Heap } from "slablab";
-import { DEFER_ARMS } from "slablab/internal/heap/constants.js";
+import { DEFER_ARMS } from "slablab/internal/heap/arms.js";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 let heap: Heap;

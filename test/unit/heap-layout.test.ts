@@ -4,6 +4,7 @@
  * exports it, with the module; the field table is compared with a heap that is at work.
  */
 import * as library from "slablab";
+import { armNumbers, armOf, DEFER_ARMS, DEFER_PLACES } from "slablab/internal/heap/arms.js";
 import * as constants from "slablab/internal/heap/constants.js";
 import { readFieldTable } from "slablab/internal/heap/fields.js";
 import { findHeap } from "slablab/internal/heap/find.js";
@@ -28,12 +29,23 @@ describe("constants", () => {
     }
   });
 
-  test("the arms of deferral are numbered as the allocator numbers them", () => {
-    constants.DEFER_ARMS.forEach((arm, index) => {
-      const name = `DEFER_${arm.replaceAll("-", "_").toUpperCase()}`;
-      expect([name, SOURCE.get(name)]).toEqual([name, index]);
+  test("the places of deferral are numbered as the allocator numbers them", () => {
+    const names = {
+      ...{ nowhere: "NOWHERE", slab: "SLAB", cpu: "CPU", "cpu and cache": "CPU_CACHE" },
+      ...{ node: "NODE", cache: "CACHE", "cache line": "CACHE_LINE" },
+    };
+    DEFER_PLACES.forEach((place, index) => {
+      expect([place, SOURCE.get(`DEFER_TO_${names[place]}`)]).toEqual([place, index]);
     });
-    expect(SOURCE.get("NR_DEFER_ARMS")).toBe(constants.DEFER_ARMS.length);
+    expect(SOURCE.get("NR_DEFER_PLACES")).toBe(DEFER_PLACES.length);
+  });
+
+  test("each arm has numbers of its own, by which a header names it", () => {
+    for (const arm of DEFER_ARMS) {
+      const [defer_place, defer_trigger] = armNumbers(arm);
+      expect(armOf({ defer_place, defer_trigger })).toBe(arm);
+    }
+    expect(armOf({ defer_place: 40, defer_trigger: 41 })).toBeNull();
   });
 
   test("the kinds of pages are named in their order", () => {

@@ -4,7 +4,7 @@
  */
 import { readFile } from "node:fs/promises";
 import { createHeap, type HeapOptions, UnsupportedError } from "slablab";
-import { DEFER_ARMS } from "slablab/internal/heap/constants.js";
+import { DEFER_ARMS } from "slablab/internal/heap/arms.js";
 import { afterEach, describe, expect, test, vi } from "vitest";
 
 const MIB = 2 ** 20;

@@ -4,7 +4,7 @@
  * Method: raw calls of simulated CPUs; after each step the group's objects must cost what the
  * sizes of their caches say. Beside that, validate() adds all charges up after each test.
  */
-import { DEFER_ARMS } from "slablab/internal/heap/constants.js";
+import { DEFER_ARMS } from "slablab/internal/heap/arms.js";
 import { SLAB_ACCOUNT } from "slablab/internal/heap/flags.js";
 import { describe, expect, test } from "vitest";
 import type { TestCpu } from "./support/cpu.js";

@@ -3,7 +3,7 @@
  * slab's own lock, and nolock refused as the kernel refuses it without __CMPXCHG_DOUBLE.
  */
 import { createHeap } from "slablab";
-import { DEFER_ARMS } from "slablab/internal/heap/constants.js";
+import { DEFER_ARMS } from "slablab/internal/heap/arms.js";
 import { describe, expect, test } from "vitest";
 import { eventNumber, HEAP_NO_CMPXCHG } from "./support/events.js";
 import { BUILDS, TestHeap, type TestHeapOptions } from "./support/heap.js";

@@ -2,7 +2,7 @@
  * Goal: kfree_nolock() frees at once where that takes no lock and defers everywhere else, for
  * objects of either kind of allocation. Method: raw calls in tasks, NMIs and sections made by hand.
  */
-import { DEFER_ARMS } from "slablab/internal/heap/constants.js";
+import { DEFER_ARMS } from "slablab/internal/heap/arms.js";
 import { describe, expect, test } from "vitest";
 import { ZERO_SIZE_PTR } from "./support/cpu.js";
 import { BUILDS, MIB, TestHeap } from "./support/heap.js";

@@ -3,7 +3,7 @@
  * lock is impossible. Kernel: include/linux/local_lock_internal.h, mm/slub.c with PREEMPT_RT.
  */
 import { Worker } from "node:worker_threads";
-import { DEFER_ARMS } from "slablab/internal/heap/constants.js";
+import { DEFER_ARMS } from "slablab/internal/heap/arms.js";
 import { describe, expect, test } from "vitest";
 import { eventNumber, HEAP_RT } from "./support/events.js";
 import { type Build, TestHeap, type TestHeapOptions } from "./support/heap.js";

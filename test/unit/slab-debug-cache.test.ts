@@ -3,7 +3,7 @@
  * allocations and frees on two CPUs and in NMIs, with every object stamped by its user; then what
  * the lists and the nolock paths do, step by step.
  */
-import { DEFER_ARMS, type DeferArm } from "slablab/internal/heap/constants.js";
+import { DEFER_ARMS, type DeferArm } from "slablab/internal/heap/arms.js";
 import type { CacheView } from "slablab/internal/heap/view.js";
 import { SLAB_DEBUG_FLAGS } from "slablab/internal/heap/flags.js";
 import { createRandom } from "slablab/internal/workload/random.js";

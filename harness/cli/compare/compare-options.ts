@@ -5,7 +5,7 @@
  * be are refused by `parametersOf`.
  */
 import { InvalidArgumentError, Option } from "commander";
-import { DEFER_ARMS, type DeferArm } from "../../heap/constants.js";
+import { DEFER_ARMS, type DeferArm } from "../../heap/arms.js";
 import {
   COMPARE_LOADS,
   type CompareLoad,

@@ -1,6 +1,6 @@
 /** The options of `slablab fuzz` that no other command has, and what they mean together. */
 import { InvalidArgumentError, Option } from "commander";
-import { DEFER_ARMS, type DeferArm } from "../../heap/constants.js";
+import { DEFER_ARMS, type DeferArm } from "../../heap/arms.js";
 import {
   DEPTH_MAX,
   type FuzzFeatures,

@@ -3,7 +3,7 @@
  * every law and every byte at the end is checked.
  */
 import { type Command, Option } from "commander";
-import type { DeferArm } from "../../heap/constants.js";
+import type { DeferArm } from "../../heap/arms.js";
 import {
   STRESS_BUILDS,
   STRESS_PERCPU,

@@ -3,7 +3,7 @@
  * docs/trace.md says how to read it.
  */
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { DEFER_ARMS, type DeferArm } from "../../heap/constants.js";
+import { DEFER_ARMS, type DeferArm } from "../../heap/arms.js";
 import type { TraceFiles } from "../../report/trace/trace-schema.js";
 import { TRACE_LOADS, type TraceLoad } from "../../workload/trace/trace-loads.js";
 import type { TraceOutcome } from "../../workload/trace/trace-run.js";

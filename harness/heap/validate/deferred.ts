@@ -4,24 +4,11 @@
  * A link holds the address of the next object's free pointer slot, so the object is found through
  * the page and the cache it belongs to.
  */
-import { DEFER_ARMS, type DeferArm } from "../constants.js";
+import { armOf, armRow, type DeferPlace, listOfArm } from "../arms.js";
 import { hex } from "../errors.js";
 import type { CacheView } from "../view.js";
 import { slabAt, walk } from "../walk.js";
 import type { Inspection } from "./inspection.js";
-
-/** The lists that objects of each arm wait on. */
-const LIST_OF_ARM: Readonly<Record<DeferArm, string>> = {
-  none: "cpu",
-  global: "cache",
-  "global-line": "cache line",
-  node: "node",
-  "percpu-slow-free": "cpu and cache",
-  "percpu-deactivate": "cpu and cache",
-  "percpu-switch": "cpu and cache",
-  "irq-work": "cpu",
-  direct: "cpu",
-};
 
 /** Walk every deferred list there is and mark what it holds. */
 export function checkDeferred(inspection: Inspection): void {
@@ -40,10 +27,11 @@ export function checkDeferred(inspection: Inspection): void {
       checkList(inspection, defer_free_objects, "cpu and cache", `cpu ${cpu} of ${name}`, cache);
     }
   }
+  const isRaised = armRow(armOf(view.header()) ?? "none").trigger === "irq work";
   for (let number = 0; number < view.cpuCount; number++) {
     const cpu = view.cpu(number);
     checkList(inspection, cpu.defer_objects, "cpu", `cpu ${number}`, null);
-    const isWaiting = cpu.defer_objects !== 0 || cpu.defer_slabs !== 0;
+    const isWaiting = (isRaised && cpu.defer_objects !== 0) || cpu.defer_slabs !== 0;
     if (!isWaiting || cpu.irq_pending !== 0) continue;
     const message = "something waits for irq_work, but irq_pending is 0";
     inspection.report("T25-pending", `cpu ${number}`, cpu.address, message);
@@ -54,14 +42,14 @@ export function checkDeferred(inspection: Inspection): void {
 function checkList(
   inspection: Inspection,
   head: number,
-  kind: string,
+  kind: DeferPlace,
   where: string,
   only: CacheView | null,
 ): void {
   if (head === 0) return;
   const { view } = inspection;
-  const arm = DEFER_ARMS[view.header().defer_arm] ?? "none";
-  if (LIST_OF_ARM[arm] !== kind) {
+  const arm = armOf(view.header()) ?? "none";
+  if (listOfArm(arm) !== kind) {
     const message = `objects wait on a list that the arm ${arm} does not use`;
     inspection.report("Q28-arm", where, head, message);
   }

@@ -8,7 +8,7 @@
  * block is a list of skeletons (programs.ts) times the heaps' words (arm, lock flavour, cmpxchg).
  * The numbers change only when this file, programs.ts, or small-states.ts do.
  */
-import { DEFER_ARMS } from "../../heap/constants.js";
+import { DEFER_ARMS } from "../../heap/arms.js";
 import type { ExploreOptions } from "../explore.js";
 import { type Place, type Skeleton, countSkeletons, skeletons, variants } from "./programs.js";
 import { type SmallState, type TinyHeap, smallStates } from "./small-states.js";

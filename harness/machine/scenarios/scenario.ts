@@ -40,7 +40,7 @@
  * behind it for its result: arguments are numbers, `s3` what is in slot 3, `cache`, `bytes`,
  * `base`, `cpu`, `any`, and `own`, `two`, `grp`, addresses of these names.
  */
-import { DEFER_ARMS, type DeferArm } from "../../heap/constants.js";
+import { DEFER_ARMS, type DeferArm } from "../../heap/arms.js";
 import type { MachineBuild } from "../core/module.js";
 import { SLOTS_MAX } from "../core/program.js";
 import { LETTERS, type Step, isArgument, slotsOf, standsAlone, takes } from "./letters.js";

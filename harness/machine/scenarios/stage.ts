@@ -1,5 +1,5 @@
 /** The heap of a scenario, its machine and its judges, ready for any number of schedules. */
-import { DEFER_ARMS } from "../../heap/constants.js";
+import { armNumbers } from "../../heap/arms.js";
 import { type FieldTable, readFieldTable } from "../../heap/fields.js";
 import { HeapView } from "../../heap/view.js";
 import { STACK_BYTES } from "../core/fibre.js";
@@ -180,10 +180,10 @@ function handlerOf({ handler, handlerOn, tasks }: Scenario, fibre: number): Step
 
 function bootArguments(machine: Machine, scenario: Scenario, reserve: number): number[] {
   const { flags, fail, nodes, kib } = scenario;
-  const arm = DEFER_ARMS.indexOf(scenario.arm);
+  const arm = armNumbers(scenario.arm);
   const options = bitsOf(HEAP_OPTIONS, flags) | (fail >= 0 ? HEAP_FAILSLAB : 0);
   const caches = flags.has("cold") ? MAX_CACHES_COLD : MAX_CACHES;
-  return [reserve, (kib * KIB) / PAGE, machine.fibres.length, nodes, caches, arm, options, 1];
+  return [reserve, (kib * KIB) / PAGE, machine.fibres.length, nodes, caches, ...arm, options, 1];
 }
 
 function bitsOf(

@@ -12,7 +12,7 @@
  * is drained at a barrier, and that time stands beside it; what CPUs with nolock frees only do is
  * in the system's time.
  */
-import type { DeferArm } from "../../heap/constants.js";
+import type { DeferArm } from "../../heap/arms.js";
 import type { CompareCounts, DeferCounts } from "./compare-counts.js";
 import {
   ALLOC_KEY,

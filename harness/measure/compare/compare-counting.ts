@@ -2,7 +2,7 @@
  * Runs the counting pass: every arm, every condition, the same number of phases (compare-counts.ts
  * says what is counted and why apart from the clock).
  */
-import type { DeferArm } from "../../heap/constants.js";
+import type { DeferArm } from "../../heap/arms.js";
 import { type ConditionCounts, countBetween } from "./compare-counts.js";
 import { ALLOC_KEY, type CompareParameters, type Condition, VICTIM_KEY } from "./compare-plan.js";
 import type { Stage } from "./compare-stage.js";

@@ -5,7 +5,7 @@
  * number of phases with the same seed on the `bench-stats` build, and only numbers of events are
  * taken from it: what was deferred, drained by whom, how long lists grew, how old objects got.
  */
-import type { DeferArm } from "../../heap/constants.js";
+import type { DeferArm } from "../../heap/arms.js";
 import type { HeapStats } from "../../heap/stats.js";
 import type { StatItem } from "../../heap/stat-items.js";
 

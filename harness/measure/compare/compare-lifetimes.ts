@@ -5,7 +5,7 @@
  * which of two good ones is better. There is no barrier between phases here, so an arm that nobody
  * drains piles up until the end of the slot, or until memory is out.
  */
-import type { DeferArm } from "../../heap/constants.js";
+import type { DeferArm } from "../../heap/arms.js";
 import { type ArmInputs, estimateOf, irqNs } from "./compare-arm.js";
 import { lifetimeConditions } from "./compare-plan.js";
 import { reasonToWithhold } from "./compare-ratios.js";

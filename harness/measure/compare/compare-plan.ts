@@ -5,7 +5,7 @@
  * once, in a seeded random order, arms side by side under the same condition. A slot of an arm is
  * only ever compared with slots of the same condition and round.
  */
-import { DEFER_ARMS, type DeferArm } from "../../heap/constants.js";
+import { DEFER_ARMS, type DeferArm } from "../../heap/arms.js";
 import type { LoadName } from "../../workload/load.js";
 import { LIFETIMES } from "../../workload/lifetimes.js";
 import type { Traffic } from "../../workload/traffic.js";

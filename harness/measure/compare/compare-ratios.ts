@@ -5,7 +5,7 @@
  * slow frees differ by more than two points, an arm may only look faster because more of its frees
  * happened to be fast ones. So may one whose objects nobody had freed when the slot was over.
  */
-import type { DeferArm } from "../../heap/constants.js";
+import type { DeferArm } from "../../heap/arms.js";
 import { type ArmInputs, estimateOf, irqNs, ordinaryFreeNs } from "./compare-arm.js";
 import { largestShare, NOLOCK_KEY, slopeKey, VICTIM_KEY } from "./compare-plan.js";
 import type { SlotNumbers } from "./compare-slots.js";

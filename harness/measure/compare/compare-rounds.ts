@@ -10,7 +10,7 @@
  * The headline's conditions come first, all rounds of them, so that a run that is cut short has an
  * answer; and a condition of which a round has a hole gets another round in its place.
  */
-import type { DeferArm } from "../../heap/constants.js";
+import type { DeferArm } from "../../heap/arms.js";
 import type { LoadName } from "../../workload/load.js";
 import type { SlotRecord } from "../../workload/slot.js";
 import {

@@ -7,7 +7,7 @@
  */
 import type { Pool } from "../../cpu/pool.js";
 import type { JobRef } from "../../cpu/protocol.js";
-import type { DeferArm } from "../../heap/constants.js";
+import type { DeferArm } from "../../heap/arms.js";
 import { createHeap, type Heap } from "../../heap/heap.js";
 import { compileBuild } from "../../heap/load.js";
 import type { Rested } from "../../heap/rested.js";

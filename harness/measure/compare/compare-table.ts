@@ -1,5 +1,5 @@
 /** The numbers of a comparison: by arm, condition and round; a hole where a slot was discarded. */
-import type { DeferArm } from "../../heap/constants.js";
+import type { DeferArm } from "../../heap/arms.js";
 import type { SlotNumbers } from "./compare-slots.js";
 
 export class SlotTable {

@@ -3,7 +3,7 @@
  *
  * A sentence claims a difference only where the interval of the paired ratio leaves 1 out.
  */
-import type { DeferArm } from "../../heap/constants.js";
+import type { DeferArm } from "../../heap/arms.js";
 import { type ArmInputs, type ArmResult, raisesPerOrdinaryFree } from "./compare-arm.js";
 import { largestShare } from "./compare-plan.js";
 import type { ArmRatio, RatioMetric } from "./compare-ratios.js";

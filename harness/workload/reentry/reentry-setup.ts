@@ -5,7 +5,7 @@
  * with. `heapOptionsOf()` is the one place that turns a setup into options of a heap: what the
  * heap learns to do is added to `FuzzSetup`, to it, and to `flagsOf()`.
  */
-import { DEFER_ARMS, type DeferArm } from "../../heap/constants.js";
+import { DEFER_ARMS, type DeferArm } from "../../heap/arms.js";
 import type { HeapOptions } from "../../heap/options.js";
 
 export interface FuzzSetup {

@@ -1,5 +1,5 @@
 /** What a stress runs on: one heap for each setup, and the flags that name one again. */
-import { DEFER_ARMS, type DeferArm } from "../../heap/constants.js";
+import { DEFER_ARMS, type DeferArm } from "../../heap/arms.js";
 import type { HeapOptions } from "../../heap/options.js";
 
 /** The builds a stress runs on. */

@@ -1,7 +1,7 @@
 /** A trace as the command runs it: one load on Workers, a heap of the build with trace points. */
 import { JobError } from "../../cpu/job-error.js";
 import { createPool } from "../../cpu/pool.js";
-import type { DeferArm } from "../../heap/constants.js";
+import type { DeferArm } from "../../heap/arms.js";
 import { readFieldTable } from "../../heap/fields.js";
 import { findHeap } from "../../heap/find.js";
 import { type Heap, createHeap } from "../../heap/heap.js";

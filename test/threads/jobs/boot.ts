@@ -1,5 +1,5 @@
 /** Many threads that make a heap in the same bare memory at the same moment. */
-import { DEFER_ARMS } from "slablab/internal/heap/constants.js";
+import { armNumbers } from "slablab/internal/heap/arms.js";
 import { instantiateHeap } from "slablab/internal/heap/abi.js";
 import type { JobContext } from "slablab/internal/cpu/job.js";
 
@@ -21,11 +21,11 @@ export interface BootReport {
 /** Boot each memory together with all others, become a CPU, use the heap a little, leave. */
 export function bootTogether(context: JobContext, args: BootArgs): BootReport[] {
   const { module, maximumPages, reserveBytes, cpus } = args;
-  const arm = DEFER_ARMS.indexOf("irq-work");
+  const arm = armNumbers("irq-work");
   return args.memories.map((memory) => {
     const { calls } = instantiateHeap(module, memory, { callCtor: () => 1 });
     context.startLine();
-    const base = calls.heap_init(reserveBytes, maximumPages, cpus, 1, 32, arm, 0, 1);
+    const base = calls.heap_init(reserveBytes, maximumPages, cpus, 1, 32, ...arm, 0, 1);
     const cpu = base === 0 ? -1 : calls.cpu_attach(base, -1, 2);
     if (cpu >= 0) {
       const objects = Array.from({ length: 200 }, () => calls.kmalloc(100, 0));

@@ -20,7 +20,8 @@ export const PAGE_DAMAGE = {
     ["too many nodes", (copy) => copy.patchHeader("nr_nodes", 77)],
     ["mem_map elsewhere", (copy) => copy.patchHeader("mem_map", 64)],
     ["end_pfn outside the memory", (copy) => copy.patchHeader("end_pfn", 2 ** 30)],
-    ["an arm that is none", (copy) => copy.patchHeader("defer_arm", 40)],
+    ["a place that no arm has", (copy) => copy.patchHeader("defer_place", 40)],
+    ["a trigger that no arm has", (copy) => copy.patchHeader("defer_trigger", 7)],
   ],
   "Q0-guard": [["its first byte", (copy) => copy.set(RESERVE_BYTES, 0x5a5a5a00)]],
   "Q0-cache": [

@@ -179,7 +179,16 @@ export const SLAB_DAMAGE = {
   "T27-drain": [
     ["one is on", (copy) => copy.patch("cpu_area", copy.view.cpu(1).address, "drain_depth", 1)],
   ],
-  "Q28-arm": [["another arm's list", (copy) => copy.patchHeader("defer_arm", 1)]],
+  "Q28-arm": [
+    [
+      "another arm's list",
+      (copy) => {
+        // Those of `global`.
+        copy.patchHeader("defer_place", 5);
+        copy.patchHeader("defer_trigger", 38);
+      },
+    ],
+  ],
   "A33-locks": [
     ["grow_lock", (copy) => copy.patchHeader("grow_lock", 1)],
     ["slab_mutex", (copy) => copy.patchHeader("slab_mutex", 2 ** 31 + 2)],

@@ -8,7 +8,7 @@
  * Law: after each test every heap made in it passes validate(); importing this file sees to it.
  */
 import { readFileSync } from "node:fs";
-import { DEFER_ARMS, type DeferArm } from "slablab/internal/heap/constants.js";
+import { armNumbers, type DeferArm } from "slablab/internal/heap/arms.js";
 import { type FieldTable, readFieldTable } from "slablab/internal/heap/fields.js";
 import { headerAddress } from "slablab/internal/heap/find.js";
 import { parseSlabDebug, writeSlabDebug } from "slablab/internal/heap/slab-debug-option.js";
@@ -132,9 +132,9 @@ export class TestHeap {
       writeSlabDebug(this.memory, this.table, header, parseSlabDebug(slabDebug));
     }
     const pages = Math.floor(maximumBytes / WASM_PAGE) * (WASM_PAGE / PAGE);
-    const arm = DEFER_ARMS.indexOf(defer);
+    const arm = armNumbers(defer);
     const { heap_init } = exports;
-    this.base = heap_init(reserveBytes, pages, cpus, nodes, maxCaches, arm, bits, seed) >>> 0;
+    this.base = heap_init(reserveBytes, pages, cpus, nodes, maxCaches, ...arm, bits, seed) >>> 0;
     expect(this.base, "heap_init() found the tables too large for the memory").not.toBe(0);
     this.view = new HeapView(this.memory, this.table, this.base);
     heaps.add(this);
@@ -359,7 +359,8 @@ export interface Exports {
     cpus: number,
     nodes: number,
     maxCaches: number,
-    deferArm: number,
+    deferPlace: number,
+    deferTrigger: number,
     options: number,
     seed: number,
   ): number;

@@ -1,5 +1,5 @@
 /** Where deferred objects wait: every list there is, walked through the view. */
-import type { DeferArm } from "slablab/internal/heap/constants.js";
+import type { DeferArm } from "slablab/internal/heap/arms.js";
 import type { CacheView } from "slablab/internal/heap/view.js";
 import type { TestHeap } from "./heap.js";
 

@@ -95,14 +95,14 @@ export const CACHES: readonly NamedScenario[] = [
   scenario(
     "cold-refused",
     "two Workers make a heap whose tables do not fit: one is told, and the other waits to be",
-    "irq-work/task:h.heap_init:1048576:300:1:1:14:0:0:1.H/task:h" +
-      ".heap_init:1048576:300:1:1:14:0:0:1.H",
+    "irq-work/task:h.heap_init:1048576:300:1:1:14:2:41:0:1.H/task:h" +
+      ".heap_init:1048576:300:1:1:14:2:41:0:1.H",
     PAIR,
   ),
   scenario(
     "heap-too-large",
     "a heap that its memory has no room for is none",
-    "irq-work/task:.heap_init:3000000:60000:1:1:14:0:0:1.3/nmi:C4X4",
+    "irq-work/task:.heap_init:3000000:60000:1:1:14:2:41:0:1.3/nmi:C4X4",
     NMI_ONCE,
   ),
   ...["k1f1", "K1F1", "l1f1", "c1x1", "C1X1", "x0", "f2", "X0", "B4U4", "s", "b", "p", "W"].map(

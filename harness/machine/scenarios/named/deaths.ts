@@ -2,7 +2,7 @@
  * Scenarios in which tasks die: one ceases before every access of its calls, another reaps its CPU
  * and goes on with the heap. Their memories are small, since who reaps looks at every page.
  */
-import { DEFER_ARMS } from "../../../heap/constants.js";
+import { DEFER_ARMS } from "../../../heap/arms.js";
 import type { ExploreOptions } from "../../explore.js";
 import type { NamedScenario } from "./budgets.js";
 

@@ -1,5 +1,5 @@
 /** What is run for every arm of deferral. */
-import { DEFER_ARMS, type DeferArm } from "../../../heap/constants.js";
+import { DEFER_ARMS, type DeferArm } from "../../../heap/arms.js";
 import type { ExploreOptions } from "../../explore.js";
 import {
   NMI_ONCE,
