@@ -25,3 +25,13 @@ export const REFUSED_FOREIGN: u32 = 4;
 export const REFUSED_DOUBLE: u32 = 5;
 /** A large allocation given to a nolock free. */
 export const REFUSED_LARGE_NOLOCK: u32 = 6;
+
+// Why a cache was not made: CpuArea.bug_code after kmem_cache_create() returned 0.
+/** Another cache has the name, or it is kept for the heap's own. */
+export const REFUSED_NAME: u32 = 7;
+/** No entry of the cache table is free. */
+export const REFUSED_TABLE: u32 = 8;
+/** No block holds one object with all that it needs around it, or there is no such alignment. */
+export const REFUSED_SIZE: u32 = 9;
+/** No memory for the tables of the cache. */
+export const REFUSED_MEMORY: u32 = 10;

@@ -55,6 +55,11 @@ export const TID_STEP: u32 = 256;
 
 /** Bytes of a cache's name, the closing NUL included. */
 export const NAME_BYTES: u32 = 32;
+/**
+ * "kmalloc-", little endian: how the names of all caches begin that the heap makes for itself, now
+ * or when it needs them. No other cache may have such a name.
+ */
+export const OWN_NAMES: u64 = 0x2d63_6f6c_6c61_6d6b;
 
 // GFP flags, kernel names; the values are ours.
 export const GFP_KERNEL: u32 = 0;

@@ -215,7 +215,11 @@ export class KmemCache {
   random: u32;
   sheaf_capacity: u32;
   remote_node_defrag_ratio: u32;
-  reserved: u32;
+  /**
+   * Raised when the entry becomes a cache and when that is destroyed, and never goes back: a host
+   * knows by it whether this still is the cache that it opened. Under slab_mutex, read by any CPU.
+   */
+  generation: u32;
   name: u64;
   name1: u64;
   name2: u64;
@@ -247,6 +251,8 @@ export const KMEM_CACHE_SHIFT: u32 = 8;
 
 export const CACHE_FREE: u32 = 0;
 export const CACHE_LIVE: u32 = 1;
+/** What kmem_cache_destroy() returns for a cache that is not there any more. */
+export const CACHE_GONE: u32 = 0xffff_ffff;
 
 /** Partial slabs of one cache on one node. Under list_lock; the llist head through atomics. */
 @unmanaged

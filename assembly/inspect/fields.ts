@@ -150,6 +150,7 @@ export const kmem_cache$sheaf_capacity: u32 =
   <u32>offsetof<KmemCache>("sheaf_capacity") | (4 << 16);
 export const kmem_cache$remote_node_defrag_ratio: u32 =
   <u32>offsetof<KmemCache>("remote_node_defrag_ratio") | (4 << 16);
+export const kmem_cache$generation: u32 = <u32>offsetof<KmemCache>("generation") | (4 << 16);
 export const kmem_cache$name: u32 = <u32>offsetof<KmemCache>("name") | (8 << 16);
 export const kmem_cache$name1: u32 = <u32>offsetof<KmemCache>("name1") | (8 << 16);
 export const kmem_cache$name2: u32 = <u32>offsetof<KmemCache>("name2") | (8 << 16);

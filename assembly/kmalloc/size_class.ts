@@ -7,22 +7,23 @@
  * kmalloc_size_roundup(); 6.18.
  */
 import { fls } from "../base/bits";
+import { REFUSED_NONE } from "../base/bug";
 import {
   GFP_ACCOUNT,
   KMALLOC_MAX_CACHE_SIZE,
   NAME_BYTES,
   NR_KMALLOC_CACHES,
+  OWN_NAMES,
   SLAB_ACCOUNT,
 } from "../base/config";
 import {
   CACHE_TABLE,
   KMEM_CACHE_SHIFT,
-  KMEM_CACHE_SIZE,
   KmemCache,
   SIZE_INDEX,
 } from "../base/layout";
 import { cpu_area, header, heap_base } from "../sync/percpu";
-import { cache_at, init_cache, release_cache } from "../slab/kmem_cache";
+import { cache_at, clear_cache, init_cache, release_cache } from "../slab/kmem_cache";
 import { kmalloc_alignment } from "../slab/size";
 
 /** @returns the index of the bucket for `size`, 1 .. 8192, computed. */
@@ -78,10 +79,10 @@ function put_decimal(at: usize, value: u32): usize {
 
 /** Write the kernel's name of a bucket: kmalloc-64, kmalloc-1k, kmalloc-cg-64. */
 function put_name(at: usize, size: u32, flags: u32): void {
-  // "kmalloc-" and "cg-", little endian: no string may lie in the module's data.
-  store<u64>(at, 0x2d63_6f6c_6c61_6d6b);
+  store<u64>(at, OWN_NAMES);
   at += 8;
   if ((flags & SLAB_ACCOUNT) !== 0) {
+    // "cg-", little endian: no string may lie in the module's data.
     store<u32>(at, 0x2d_6763);
     at += 3;
   }
@@ -102,9 +103,10 @@ export function create_kmalloc_caches(base: u32, flags: u32, mode: u32): bool {
   for (let index: u32 = 1; index < NR_KMALLOC_CACHES; index++) {
     const size = bucket_size(index);
     const cache = cache_at(base + index);
-    memory.fill(changetype<usize>(cache), 0, KMEM_CACHE_SIZE);
+    clear_cache(cache);
     put_name(changetype<usize>(cache) + offsetof<KmemCache>("name"), size, flags);
-    if (!init_cache(cache, base + index, size, kmalloc_alignment(size), flags, 0, mode)) {
+    const alignment = kmalloc_alignment(size);
+    if (init_cache(cache, base + index, size, alignment, flags, 0, mode) !== REFUSED_NONE) {
       while (--index > 0) release_cache(cache_at(base + index), mode);
       return false;
     }

@@ -30,7 +30,7 @@ import { rcu_queued_last } from "./rcu_queue";
 import { slab_word, word_freelist, word_objects } from "./slab";
 
 /** Note a refusal in this CPU's area, for the host's report. @returns `code`. */
-function refuse(code: u32, cache: usize, slab: usize, object: usize): u32 {
+export function refuse(code: u32, cache: usize, slab: usize, object: usize): u32 {
   const area = cpu_area();
   area.bug_code = code;
   area.bug_cache = <u32>cache;

@@ -8,15 +8,24 @@
  * that still has objects stays usable, so that they can be freed and destroy called again.
  */
 import {
+  REFUSED_MEMORY,
+  REFUSED_NAME,
+  REFUSED_NONE,
+  REFUSED_SIZE,
+  REFUSED_TABLE,
+} from "../base/bug";
+import {
   HEAP_HARDENED,
   HEAP_NO_CMPXCHG,
   NAME_BYTES,
   NR_KMALLOC_CACHES,
+  OWN_NAMES,
   PAGE_SIZE,
   SLAB_NO_CMPXCHG,
 } from "../base/config";
 import {
   CACHE_FREE,
+  CACHE_GONE,
   CACHE_LIVE,
   CACHE_TABLE,
   KMEM_CACHE_CPU_SIZE,
@@ -33,7 +42,7 @@ import { free_pages } from "../page/page_alloc";
 import { alloc_table } from "../page/table";
 import { read_once, write_once } from "../sync/atomic";
 import { lock_mode } from "../sync/context";
-import { cpu_cache_of, header, heap_base, per_cpu } from "../sync/percpu";
+import { cpu_area, cpu_cache_of, header, heap_base, per_cpu } from "../sync/percpu";
 import { next_random } from "../sync/random";
 import { kmem_cache_flags } from "./debug_flags";
 import { list_slab_objects } from "./debug_validate";
@@ -59,6 +68,20 @@ export function cache_state(cache: KmemCache): u32 {
 
 export function set_cache_state(cache: KmemCache, state: u32): void {
   write_once(changetype<usize>(cache) + offsetof<KmemCache>("state"), state);
+}
+
+/** The entry becomes another cache, or none. Context: slab_mutex, or boot. */
+function next_generation(cache: KmemCache): void {
+  const word = changetype<usize>(cache) + offsetof<KmemCache>("generation");
+  write_once(word, read_once(word) + 1);
+}
+
+/** Empty an entry, but for its generation. Context: slab_mutex, or boot. */
+export function clear_cache(cache: KmemCache): void {
+  const address = changetype<usize>(cache);
+  const kept = offsetof<KmemCache>("generation");
+  memory.fill(address, 0, kept);
+  memory.fill(address + kept + 4, 0, KMEM_CACHE_SIZE - kept - 4);
 }
 
 /** Of 1024 looks for a partial slab, those that may go to another node (kernel's default). */
@@ -118,7 +141,7 @@ function init_cpu_caches(cache: KmemCache): void {
 /**
  * Fill an entry in and make it live.
  *
- * @returns false, with the entry still free, if the size is impossible or memory is out.
+ * @returns REFUSED_SIZE or REFUSED_MEMORY, with the entry still free, or REFUSED_NONE.
  */
 export function init_cache(
   cache: KmemCache,
@@ -128,7 +151,7 @@ export function init_cache(
   flags: u32,
   ctor: u32,
   mode: u32,
-): bool {
+): u32 {
   cache.index = index;
   cache.object_size = size;
   const no_cmpxchg = (header().options & HEAP_NO_CMPXCHG) !== 0;
@@ -136,9 +159,9 @@ export function init_cache(
   if (isDefined(SLUB_DEBUG)) cache.flags = kmem_cache_flags(name_of(cache), cache.flags);
   cache.ctor = ctor;
   cache.align = calculate_alignment(flags, align, size);
-  if (!calculate_sizes(cache, header().nr_cpu_ids)) return false;
+  if (!calculate_sizes(cache, header().nr_cpu_ids)) return REFUSED_SIZE;
   cache.stat_base = <u32>alloc_table(<usize>header().nr_cpu_ids * STAT_STRIDE, mode);
-  if (cache.stat_base === 0) return false;
+  if (cache.stat_base === 0) return REFUSED_MEMORY;
   cache.refcount = 1;
   cache.remote_node_defrag_ratio = DEFRAG_RATIO;
   init_cache_random_seq(cache, mode);
@@ -150,8 +173,9 @@ export function init_cache(
   const first = changetype<usize>(get_node(cache, 0));
   memory.fill(first, 0, <usize>nodes * KMEM_CACHE_NODE_SIZE);
   init_cpu_caches(cache);
+  next_generation(cache);
   set_cache_state(cache, CACHE_LIVE);
-  return true;
+  return REFUSED_NONE;
 }
 
 /**
@@ -162,7 +186,7 @@ export function init_cache(
  * @param align a power of two up to 4096, or 0
  * @param flags SLAB_* that a user may set, or 0
  * @param ctor nonzero if the host has a constructor for it
- * @returns the cache, or 0: name taken, table full, size impossible, out of memory.
+ * @returns the cache, or 0; then CpuArea.bug_code says why: REFUSED_NAME and below.
  * Context: task.
  */
 export function kmem_cache_create(
@@ -173,20 +197,38 @@ export function kmem_cache_create(
   ctor: u32,
 ): usize {
   const mode = lock_mode();
-  if (size - 1 >= <u32>MAX_OBJECT_SIZE || align > <u32>PAGE_SIZE || (align & (align - 1)) !== 0) {
-    return 0;
+  let address: usize = 0;
+  let refused = REFUSED_SIZE;
+  if (size - 1 < <u32>MAX_OBJECT_SIZE && align <= <u32>PAGE_SIZE && (align & (align - 1)) === 0) {
+    lock_slab_mutex(mode);
+    refused = REFUSED_NAME;
+    if (load<u64>(name) !== OWN_NAMES && find_cache(name) === 0) {
+      address = find_free_entry();
+      refused =
+        address === 0 ? REFUSED_TABLE : make_cache(address, name, size, align, flags, ctor, mode);
+      if (refused !== REFUSED_NONE) address = 0;
+    }
+    unlock_slab_mutex();
   }
-  lock_slab_mutex(mode);
-  let address = find_cache(name) === 0 ? find_free_entry() : 0;
-  if (address !== 0) {
-    const cache = changetype<KmemCache>(address);
-    const index = <u32>((address - heap_base - CACHE_TABLE) >> KMEM_CACHE_SHIFT);
-    memory.fill(address, 0, KMEM_CACHE_SIZE);
-    copy_name(name_of(cache), name);
-    if (!init_cache(cache, index, size, align, flags, ctor, mode)) address = 0;
-  }
-  unlock_slab_mutex();
+  cpu_area().bug_code = refused;
   return address;
+}
+
+/** A cache in a free entry. @returns REFUSED_*. Context: slab_mutex. */
+function make_cache(
+  address: usize,
+  name: usize,
+  size: u32,
+  align: u32,
+  flags: u32,
+  ctor: u32,
+  mode: u32,
+): u32 {
+  const cache = changetype<KmemCache>(address);
+  const index = <u32>((address - heap_base - CACHE_TABLE) >> KMEM_CACHE_SHIFT);
+  clear_cache(cache);
+  copy_name(name_of(cache), name);
+  return init_cache(cache, index, size, align, flags, ctor, mode);
 }
 
 function copy_name(to: usize, from: usize): void {
@@ -238,6 +280,8 @@ function shutdown_cache(cache: KmemCache, mode: u32): u32 {
  * told from others. Context: slab_mutex; no slabs left.
  */
 export function release_cache(cache: KmemCache, mode: u32): void {
+  // Before anything else can become of it: whoever opened it must never take that for the same.
+  next_generation(cache);
   set_cache_state(cache, CACHE_FREE);
   free_cache_random_seq(cache, mode);
   free_pages(virt_to_page(<usize>cache.stat_base), mode);
@@ -253,21 +297,26 @@ export function release_cache(cache: KmemCache, mode: u32): void {
  * flushing the same at the same time. A drain elsewhere that could not wait may have deferred
  * once more after its list was taken, so a cache that seems in use is looked at again.
  *
- * @returns slabs that still hold objects: 0 = released; otherwise the cache stays as it is.
+ * @param generation as it was when the caller opened the cache, or 0: whatever is there
+ * @returns slabs that still hold objects: 0 = released, CACHE_GONE = somebody else did it before;
+ * otherwise the cache stays as it is.
  * Context: task; no other CPU is in a call on this cache. A CPU that may not sleep spins.
  */
-export function kmem_cache_destroy(cache: KmemCache): u32 {
+export function kmem_cache_destroy(cache: KmemCache, generation: u32): u32 {
   const mode = lock_mode();
   let left: u32 = 1;
   for (let pass: u32 = 0; pass < DESTROY_PASSES && left !== 0; pass++) {
     // Where readers cannot be waited for, what is queued counts as in use, and the cache stays.
     rcu_barrier();
     lock_slab_mutex(mode);
-    left = shutdown_cache(cache, mode);
+    // Under the mutex: two that destroy the same one, or one that is a pass too late.
+    const gone = generation !== 0 && cache.generation !== generation;
+    left = gone ? CACHE_GONE : shutdown_cache(cache, mode);
     if (left === 0) {
       release_cache(cache, mode);
     }
     unlock_slab_mutex();
+    if (gone) return CACHE_GONE;
   }
   // Pages that wait lead to it no more; but whoever destroys wants them back.
   if (left === 0) rcu_barrier();

@@ -4,19 +4,23 @@
  * The wasm refuses with 0 and no reason; JavaScript asks first, so that a caller learns which of
  * its arguments was wrong.
  */
-import { unsigned } from "./abi.js";
-import { checkFlags, checkFunction, checkKeys, checkUnsigned } from "./arguments.js";
+import { checkFlags, checkKeys, checkUnsigned } from "./arguments.js";
 import type { Ctor } from "./constructors.js";
 import { type CpuState, checkTask } from "./cpu-state.js";
+import { REFUSED_NAME, REFUSED_SIZE, REFUSED_TABLE } from "./constants.js";
 import { describe, hex, throwNotInteger } from "./errors.js";
-import { SLAB_DEBUG_FLAGS, SLAB_MASK } from "./flags.js";
+import { SLAB_ACCOUNT, SLAB_DEBUG_FLAGS, SLAB_MASK, SLAB_TYPESAFE_BY_RCU } from "./flags.js";
 import { KmemCache } from "./kmem-cache.js";
-import { checkName, writeName } from "./names.js";
+import { checkCacheName, checkName, writeName } from "./names.js";
+import { checkSync } from "./synchronous.js";
 import type { CacheView } from "./view.js";
 
 /** A cache to be made: see `Cpu.kmemCacheCreate()`. */
 export interface KmemCacheOptions {
-  /** Unique; 1 to 31 bytes in UTF-8, no spaces, as `/proc/slabinfo` has columns. */
+  /**
+   * Unique; 1 to 31 bytes in UTF-8, no spaces, as `/proc/slabinfo` has columns; not beginning with
+   * `kmalloc-`, as the names of the heap's own caches do.
+   */
   readonly name: string;
   /** Bytes of an object, 1 B..4 MiB. */
   readonly size: number;
@@ -55,7 +59,7 @@ export function createCache(state: CpuState, options: KmemCacheOptions): KmemCac
   checkTask(state, call);
   checkKeys(`${call}: options`, options, OPTION_KEYS);
   const { name, size, align = 0, flags = 0, ctor } = options;
-  const bytes = checkName(state.view, call, name);
+  const bytes = checkCacheName(state.view, call, name);
   checkUnsigned(`${call}: size`, size);
   if (size < 1 || size > SIZE_MAX) throwNotInteger(`${call}: size`, size, 1, SIZE_MAX);
   checkUnsigned(`${call}: align`, align);
@@ -71,7 +75,7 @@ export function createCache(state: CpuState, options: KmemCacheOptions): KmemCac
         'create the heap with build: "debug" or slabDebug',
     );
   }
-  if (ctor !== undefined) checkFunction(`${call}: ctor`, ctor);
+  if (ctor !== undefined) checkSync(`${call}: ctor`, ctor);
   if (findCache(state, name) !== null) {
     throw new RangeError(
       `${call}: expected a name that is not in use, got ${describe(name)}; ` +
@@ -81,7 +85,7 @@ export function createCache(state: CpuState, options: KmemCacheOptions): KmemCac
   const { calls } = state;
   const hasCtor = ctor === undefined ? 0 : 1;
   if (calls.kmem_cache_create(writeName(state, bytes), size, align, flags, hasCtor) === 0) {
-    throwNotCreated(state, call, name);
+    throwNotCreated(state, call, options);
   }
   return wrap(state, call, name, ctor);
 }
@@ -93,7 +97,7 @@ export function openCache(state: CpuState, name: string, options: KmemCacheOpenO
   checkKeys(`${call}: options`, options, ["ctor"]);
   const bytes = checkName(state.view, call, name);
   const { ctor } = options;
-  if (ctor !== undefined) checkFunction(`${call}: ctor`, ctor);
+  if (ctor !== undefined) checkSync(`${call}: ctor`, ctor);
   const cache = findCache(state, name);
   if (cache === null) {
     const names = [...state.view.caches()].map((each) => each.name).join(", ");
@@ -119,10 +123,17 @@ export function openCache(state: CpuState, name: string, options: KmemCacheOpenO
   return wrap(state, call, name, ctor);
 }
 
-/** The cache of that name, read from the table without its lock: names do not change. */
+/**
+ * The cache of that name, read from the table without its lock. An entry that became another one
+ * meanwhile has another generation, and a cache that is live has all its fields.
+ */
 function findCache(state: CpuState, name: string): CacheView | null {
-  state.view.refresh();
-  for (const cache of state.view.caches()) if (cache.name === name) return cache;
+  const { view } = state;
+  view.refresh();
+  for (const cache of view.caches()) {
+    if (cache.name !== name) continue;
+    if (view.cache(cache.index).generation === cache.generation) return cache;
+  }
   return null;
 }
 
@@ -135,27 +146,48 @@ function wrap(state: CpuState, call: string, name: string, ctor: Ctor | undefine
   return new KmemCache(state, cache);
 }
 
-function throwNotCreated(state: CpuState, call: string, name: string): never {
+/** Say why kmem_cache_create() refused what passed the checks here. */
+function throwNotCreated(state: CpuState, call: string, options: KmemCacheOptions): never {
   const { view } = state;
+  const { name, size } = options;
   view.refresh();
-  const used = [...view.caches()].length;
-  // Entry 0 is never used.
-  const room = view.header().max_caches - 1;
-  if (used >= room) {
+  const reason = view.u32(state.area + view.table.offsets.cpu_area.bug_code);
+  if (reason === REFUSED_TABLE) {
+    // Entry 0 is never used.
+    const room = view.header().max_caches - 1;
     throw new RangeError(
-      `${call}: expected room in the cache table, got ${used} caches in ${room} entries; ` +
+      `${call}: expected room in the cache table, got caches in all of its ${room} entries; ` +
         "destroy one, or create the heap with a greater maxCaches",
     );
   }
-  const reason = unsigned(used) > 0 && findCache(state, name) !== null ? "name" : "memory";
-  if (reason === "name") {
+  if (reason === REFUSED_NAME) {
     throw new RangeError(
       `${call}: expected a name that is not in use, got ${describe(name)}, which another CPU ` +
         "took at the same moment; open that cache",
+    );
+  }
+  if (reason === REFUSED_SIZE) {
+    throw new RangeError(
+      `${call}: size: expected objects that fit into ${SIZE_MAX} bytes with what they need ` +
+        `around them, got ${size} bytes and ${needs(state, options)}; ` +
+        `try at most ${SIZE_MAX - ALIGN_MAX}, or fewer flags`,
     );
   }
   throw new Error(
     `${call}: expected memory for the statistics of ${name}, got none; ` +
       "free something, or create the heap with a greater maximumBytes",
   );
+}
+
+/** What makes an object larger than it is. */
+function needs(state: CpuState, { align = 0, flags = 0, ctor }: KmemCacheOptions): string {
+  const isDebugged = state.view.table.build.debugs;
+  const outside = (flags & SLAB_TYPESAFE_BY_RCU) !== 0 || ctor !== undefined;
+  const found = [
+    outside && "a free pointer behind each, for SLAB_TYPESAFE_BY_RCU or a ctor",
+    (flags & SLAB_ACCOUNT) !== 0 && "whom it is charged to",
+    align > 8 && `an alignment of ${align}`,
+    isDebugged && "what slab_debug keeps of each",
+  ].filter((each) => each !== false);
+  return found.length === 0 ? "their padding" : found.join(", ");
 }

@@ -93,6 +93,13 @@ export const REFUSED_INTERIOR = 3;
 export const REFUSED_FOREIGN = 4;
 export const REFUSED_DOUBLE = 5;
 export const REFUSED_LARGE_NOLOCK = 6;
+// Why a cache was not made.
+export const REFUSED_NAME = 7;
+export const REFUSED_TABLE = 8;
+export const REFUSED_SIZE = 9;
+export const REFUSED_MEMORY = 10;
+/** What kmem_cache_destroy() returns for a cache of another generation, as unsigned. */
+export const CACHE_GONE = 0xffffffff;
 
 // How hard a CPU may try for a lock: CpuArea.task_mode.
 export const LOCK_BOUNDED = 1;

@@ -34,7 +34,7 @@ const STRUCTS = {
     ...["flags", "min_partial", "size", "object_size", "reciprocal_size", "offset"],
     ...["cpu_partial", "cpu_partial_slabs", "oo", "defer_free_objects", "min", "ctor", "inuse"],
     ...["align", "stat_base", "state", "index", "refcount", "name", "defer_own_line"],
-    ...["random", "random_seq", "red_left_pad"],
+    ...["generation", "random", "random_seq", "red_left_pad"],
   ],
   kmem_cache_node: [
     ...["list_lock", "nr_partial", "partial", "partial_tail", "defer_free_objects"],
@@ -62,18 +62,11 @@ const STRUCTS = {
 } as const;
 
 const CONSTANTS = [
-  ...[
-    "ABI_VERSION",
-    "BUILD",
-    "PAGE_SHIFT",
-    "MAX_PAGE_ORDER",
-    "PCP_ORDERS",
-    "NAME_BYTES",
-    "STAT_STRIDE",
-  ],
+  ...["ABI_VERSION", "PAGE_SHIFT", "MAX_PAGE_ORDER", "PCP_ORDERS", "NAME_BYTES", "STAT_STRIDE"],
   ...["ZONES", "ZONE_SIZE", "ZONE_BLOCK_MAP", "CACHE_TABLE", "KMEM_CACHE_SIZE"],
   ...["KMEM_CACHE_NODE_SIZE", "KMEM_CACHE_CPU_SIZE", "CPU_SCRATCH", "CPU_RCU", "CPU_CACHES"],
   ...["CPU_MEMCG_STOCK", "MAX_MEMCGS", "NR_KMALLOC_CACHES", "RESERVE_GUARD", "SIZE_INDEX"],
+  "BUILD",
   ...["SLAB_DEBUG_RECORDS", "SLAB_DEBUG_RECORD_BYTES", "MAX_SLAB_DEBUG_RECORDS"],
 ] as const;
 

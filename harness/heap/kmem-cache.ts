@@ -3,12 +3,17 @@
  *
  * The cache itself lies in the shared memory; this object belongs to the CPU that created or
  * opened it and lives no longer. Frees are checked: an object of another cache is refused.
+ *
+ * Another object for the same cache, on this CPU or any other, may destroy it, and its entry may
+ * become another cache. So each call compares the entry's generation with that of the cache this
+ * object was made for: one plain load. It finds what was destroyed before the call; nobody can
+ * destroy a cache safely that somebody is in a call on.
  */
-import { isUnsigned, throwingCalls, unsigned } from "./abi.js";
-import { checkFlags, checkNode, checkUnsigned, refusePointer } from "./arguments.js";
+import { isUnsigned, unsigned } from "./abi.js";
+import { checkFlags, checkNode, checkUnsigned, hasFlags, refusePointer } from "./arguments.js";
 import { allocBulk, freeBulk } from "./bulk.js";
-import { SLAB_KMALLOC } from "./constants.js";
-import { type CpuState, checkTask, throwRefused } from "./cpu-state.js";
+import { CACHE_GONE, SLAB_KMALLOC } from "./constants.js";
+import { type CpuState, checkAlive, checkTask, throwRefused } from "./cpu-state.js";
 import {
   __GFP_ACCOUNT,
   __GFP_ZERO,
@@ -33,7 +38,8 @@ export interface DestroyResult {
 
 /**
  * A cache of equal objects, as one CPU sees it: made by `Cpu.kmemCacheCreate()`, and by
- * `Cpu.kmemCacheOpen()` on the others.
+ * `Cpu.kmemCacheOpen()` on the others. Once it was destroyed, through whichever object of whichever
+ * CPU, every call throws an Error, also when a new cache of the same name was made since.
  */
 export class KmemCache {
   /** Its name, unique in the heap. */
@@ -45,8 +51,12 @@ export class KmemCache {
   readonly #hasCtor: boolean;
   /** The flags its allocations take. */
   readonly #gfpMask: number;
-  /** The CPU's; after destroy() one whose calls throw. */
-  #state: CpuState;
+  readonly #state: CpuState;
+  /** The generation of the cache, and where its entry has it: a word of `#words`. */
+  readonly #generation: number;
+  readonly #generationAt: number;
+  /** The memory up to the end of the cache table at least: an old view still sees all of that. */
+  readonly #words: Uint32Array;
 
   /** Made by `Cpu.kmemCacheCreate()` and `Cpu.kmemCacheOpen()`. */
   constructor(state: CpuState, cache: CacheView) {
@@ -56,6 +66,10 @@ export class KmemCache {
     this.#address = cache.address;
     this.#index = cache.index;
     this.#hasCtor = cache.ctor !== 0;
+    this.#generation = cache.generation;
+    const { generation } = state.view.table.offsets.kmem_cache;
+    this.#generationAt = (cache.address + generation) / Uint32Array.BYTES_PER_ELEMENT;
+    this.#words = state.words;
     this.#gfpMask = (cache.flags & SLAB_ACCOUNT) !== 0 ? GFP_MASK : GFP_MASK & ~__GFP_ACCOUNT;
   }
 
@@ -71,7 +85,8 @@ export class KmemCache {
    * and for __GFP_ACCOUNT on one without SLAB_ACCOUNT, which charges every allocation
    */
   alloc(flags: number = GFP_KERNEL): number {
-    if ((flags & this.#gfpMask) !== flags) this.#refuseFlags("cache.alloc", flags);
+    if (!this.#exists()) this.#throwGone("cache.alloc");
+    if (!hasFlags(flags, this.#gfpMask)) this.#refuseFlags("cache.alloc", flags);
     if (this.#hasCtor) this.#prepareConstructed("cache.alloc", flags);
     const object = unsigned(this.#state.calls.kmem_cache_alloc(this.#address, flags));
     if (object === 0) this.#state.constructors.rethrow();
@@ -88,7 +103,8 @@ export class KmemCache {
    * @throws as alloc()
    */
   allocNolock(flags: number = GFP_KERNEL, node: number = NUMA_NO_NODE): number {
-    if ((flags & this.#gfpMask) !== flags) this.#refuseFlags("cache.allocNolock", flags);
+    if (!this.#exists()) this.#throwGone("cache.allocNolock");
+    if (!hasFlags(flags, this.#gfpMask)) this.#refuseFlags("cache.allocNolock", flags);
     checkNode("cache.allocNolock: node", node, this.#state.options.nodes);
     if (this.#hasCtor) this.#prepareConstructed("cache.allocNolock", flags);
     const object = unsigned(this.#state.calls.kmem_cache_alloc_nolock(this.#address, flags, node));
@@ -105,6 +121,7 @@ export class KmemCache {
    * @throws SlabError if it is not one, or is free already; then nothing happened
    */
   free(object: number): void {
+    if (!this.#exists()) this.#throwGone("cache.free");
     if (!isUnsigned(object)) refusePointer("cache.free", object);
     const refused = this.#state.calls.kmem_cache_free_checked(this.#address, object);
     if (refused !== 0) throwRefused(this.#state, "cache.free", object, refused, this.name);
@@ -116,6 +133,7 @@ export class KmemCache {
    * @throws SlabError as free()
    */
   freeNolock(object: number): void {
+    if (!this.#exists()) this.#throwGone("cache.freeNolock");
     if (!isUnsigned(object)) refusePointer("cache.freeNolock", object);
     const refused = this.#state.calls.kmem_cache_free_nolock_checked(this.#address, object);
     if (refused !== 0) throwRefused(this.#state, "cache.freeNolock", object, refused, this.name);
@@ -128,13 +146,13 @@ export class KmemCache {
    * @throws as alloc()
    */
   allocBulk(count: number, flags: number = GFP_KERNEL): Uint32Array {
+    if (!this.#exists()) this.#throwGone("cache.allocBulk");
     checkUnsigned("cache.allocBulk: count", count);
-    if ((flags & this.#gfpMask) !== flags) this.#refuseFlags("cache.allocBulk", flags);
+    if (!hasFlags(flags, this.#gfpMask)) this.#refuseFlags("cache.allocBulk", flags);
     if (this.#hasCtor) this.#prepareConstructed("cache.allocBulk", flags);
     const { calls } = this.#state;
-    const objects = allocBulk(this.#state, count, (array) =>
-      calls.kmem_cache_alloc_bulk(this.#address, flags, count, array),
-    );
+    const fill = (array: number) => calls.kmem_cache_alloc_bulk(this.#address, flags, count, array);
+    const objects = allocBulk(this.#state, { count, sizeBytes: this.size, fill });
     if (objects.length < count) this.#state.constructors.rethrow();
     return objects;
   }
@@ -145,6 +163,7 @@ export class KmemCache {
    * @throws SlabError if one is no object of this cache; then none is freed
    */
   freeBulk(objects: ArrayLike<number>): void {
+    if (!this.#exists()) this.#throwGone("cache.freeBulk");
     const cache = { address: this.#address, name: this.name };
     freeBulk(this.#state, objects, { call: "cache.freeBulk", cache });
   }
@@ -159,6 +178,7 @@ export class KmemCache {
    * @throws Error inside nmi() or a constructor
    */
   shrink(): number {
+    if (!this.#exists()) this.#throwGone("cache.shrink");
     checkTask(this.#state, "cache.shrink");
     return unsigned(this.#state.calls.kmem_cache_shrink(this.#address));
   }
@@ -172,6 +192,7 @@ export class KmemCache {
    * @throws Error inside nmi() or a constructor
    */
   validate(): number {
+    if (!this.#exists()) this.#throwGone("cache.validate");
     checkTask(this.#state, "cache.validate");
     return unsigned(this.#state.calls.validate_slab_cache(this.#address));
   }
@@ -183,10 +204,11 @@ export class KmemCache {
    *
    * Context: outside `nmi()`, constructors and handlers. Kernel: kmem_cache_destroy().
    *
-   * @throws Error inside nmi(), a constructor or a read-side section; RangeError for the
-   * allocator's own caches
+   * @throws Error inside nmi(), a constructor or a read-side section, and if it was destroyed
+   * already; RangeError for the allocator's own caches
    */
   destroy(): DestroyResult {
+    if (!this.#exists()) this.#throwGone("cache.destroy");
     const { view } = this.#state;
     checkTask(this.#state, "cache.destroy");
     checkNoReader(this.#state, "cache.destroy");
@@ -197,19 +219,30 @@ export class KmemCache {
           "kmalloc() needs; leave it",
       );
     }
-    if (this.#state.calls.kmem_cache_destroy(this.#address) !== 0) {
+    const left = unsigned(this.#state.calls.kmem_cache_destroy(this.#address, this.#generation));
+    // Another thread was faster, between the look above and the lock.
+    if (left === CACHE_GONE) this.#throwGone("cache.destroy");
+    if (left !== 0) {
       view.refresh();
       const objects = liveObjects(view, view.cache(this.#index));
       return { released: false, remaining: objects.length, objects };
     }
     this.#state.constructors.unregister(this.#index);
-    const makeError = () =>
-      new Error(
-        `cache ${this.name}: expected a cache that exists, got one that was destroyed; ` +
-          "create it again with cpu.kmemCacheCreate()",
-      );
-    this.#state = { ...this.#state, calls: throwingCalls(this.#state.exports, makeError) };
     return { released: true, remaining: 0, objects: [] };
+  }
+
+  /** Whether the entry still is the cache that this object was made for. */
+  #exists(): boolean {
+    return this.#words[this.#generationAt] === this.#generation;
+  }
+
+  #throwGone(call: string): never {
+    // A CPU that is gone says so first: that is the nearer reason.
+    checkAlive(this.#state);
+    throw new Error(
+      `${call}: cache ${this.name}: expected a cache that exists, got one that was destroyed; ` +
+        "create it again with cpu.kmemCacheCreate()",
+    );
   }
 
   #refuseFlags(call: string, flags: number): never {

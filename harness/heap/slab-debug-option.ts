@@ -16,6 +16,7 @@ import {
   SLAB_STORE_USER,
   SLAB_TRACE,
 } from "./flags.js";
+import { encodeName } from "./names.js";
 import type { WasmMemory } from "./wasm-types.js";
 
 export interface SlabDebugRecord {
@@ -99,11 +100,11 @@ function parseLetters(letters: string): number {
 }
 
 function checkName(name: string): void {
-  const bytes = new TextEncoder().encode(name);
-  const isPlain = bytes.every((byte) => byte > 0x20 && byte !== 0x7f);
+  const bytes = encodeName(name);
+  const isPlain = bytes?.every((byte) => byte > 0x20 && byte !== 0x7f);
   const star = name.indexOf("*");
   const starIsLast = star < 0 || star === name.length - 1;
-  if (bytes.length >= 1 && bytes.length <= NAME_MAX && isPlain && starIsLast) {
+  if (bytes !== null && bytes.length >= 1 && bytes.length <= NAME_MAX && isPlain && starIsLast) {
     checkKmalloc(name);
     return;
   }

@@ -49,5 +49,5 @@ export function bulk_cache_release(l: Load): void {
   if (cache === 0) return;
   if (fetch_add(<usize>l.shared + RELEASED, 1) + 1 !== l.cpus) return;
   // Not if objects are left: then it stays, to be found by who looks for them.
-  if (kmem_cache_destroy(changetype<KmemCache>(cache)) === 0) store<u32>(<usize>l.shared, 0);
+  if (kmem_cache_destroy(changetype<KmemCache>(cache), 0) === 0) store<u32>(<usize>l.shared, 0);
 }
