@@ -18,6 +18,7 @@ export {
 } from "./kmalloc/caches";
 export {
   check_object,
+  kfree_bulk_checked,
   kfree_checked,
   kfree_nolock_checked,
   kmem_cache_free_checked,

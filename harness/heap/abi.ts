@@ -78,14 +78,20 @@ export interface HeapCalls {
   kmalloc_nolock(size: number, gfp: number, node: number): number;
   /** Fills `count` words at `array`; returns count, or 0 with nothing allocated. */
   kmalloc_bulk(size: number, gfp: number, count: number, array: number): number;
-  kfree_bulk(count: number, array: number): void;
+  /**
+   * Frees `count` addresses at `array`, or none if one may not be; behind them it needs words, as
+   * many as the power of two from 2 * count on. Returns REFUSED_*, of the one whose index is then
+   * the first of these words.
+   */
+  kfree_bulk_checked(cache: number, count: number, array: number): number;
   aligned_alloc(align: number, size: number): number;
   /** The checked twins return REFUSED_*; refused means that nothing was done. */
   kfree_checked(object: number): number;
   kfree_nolock_checked(object: number): number;
-  check_object(object: number): number;
+  /** `cache`: the one it must be of, or 0. */
+  check_object(object: number, cache: number): number;
 
-  /** Returns the cache's address, 0 when refused. */
+  /** Returns the cache's address, 0 when refused: CpuArea.bug_code says why. */
   kmem_cache_create(name: number, size: number, align: number, flags: number, ctor: number): number;
   kmem_cache_open(name: number): number;
   kmem_cache_alloc(cache: number, gfp: number): number;
@@ -93,9 +99,11 @@ export interface HeapCalls {
   kmem_cache_free_checked(cache: number, object: number): number;
   kmem_cache_free_nolock_checked(cache: number, object: number): number;
   kmem_cache_alloc_bulk(cache: number, gfp: number, count: number, array: number): number;
-  kmem_cache_free_bulk(cache: number, count: number, array: number): void;
-  /** Returns how many slabs still hold objects, and the cache goes on; 0 = released. */
-  kmem_cache_destroy(cache: number): number;
+  /**
+   * Returns how many slabs still hold objects, and the cache goes on; 0 = released; -1 = the cache
+   * of that generation is gone.
+   */
+  kmem_cache_destroy(cache: number, generation: number): number;
   /** Returns how many slabs were given back. */
   kmem_cache_shrink(cache: number): number;
   /** Returns how many reports and repairs it made; 0 for caches without slab_debug. */
@@ -134,9 +142,13 @@ export interface HeapInstance {
   readonly cpuArea: () => number;
 }
 
-/** Whether `value` is an integer in 0..2^32-1. Cheap enough for every call; -0 counts as 0. */
-export function isUnsigned(value: number): boolean {
-  return value >>> 0 === value;
+/**
+ * Whether `value` is an integer in 0..2^32-1. Cheap enough for every call; -0 counts as 0. The type
+ * is asked first: `>>>` throws the engine's words for a BigInt or a symbol, and runs an object's
+ * valueOf().
+ */
+export function isUnsigned(value: unknown): value is number {
+  return typeof value === "number" && value >>> 0 === value;
 }
 
 /** A 32-bit number from the wasm as what it means: an address, a size or a count. */
@@ -245,7 +257,7 @@ function pickCalls(from: RawExports): HeapCalls {
     ksize: from.ksize,
     kmalloc_nolock: from.kmalloc_nolock,
     kmalloc_bulk: from.kmalloc_bulk,
-    kfree_bulk: from.kfree_bulk,
+    kfree_bulk_checked: from.kfree_bulk_checked,
     aligned_alloc: from.aligned_alloc,
     kfree_checked: from.kfree_checked,
     kfree_nolock_checked: from.kfree_nolock_checked,
@@ -257,7 +269,6 @@ function pickCalls(from: RawExports): HeapCalls {
     kmem_cache_free_checked: from.kmem_cache_free_checked,
     kmem_cache_free_nolock_checked: from.kmem_cache_free_nolock_checked,
     kmem_cache_alloc_bulk: from.kmem_cache_alloc_bulk,
-    kmem_cache_free_bulk: from.kmem_cache_free_bulk,
     // The bindings call a pointer to a struct an object; it is an address like all others.
     kmem_cache_shrink: from.kmem_cache_shrink as unknown as HeapCalls["kmem_cache_shrink"],
     kmem_cache_destroy: from.kmem_cache_destroy as unknown as HeapCalls["kmem_cache_destroy"],

@@ -1,42 +1,50 @@
 /**
  * Many objects with one call into the wasm, through a temporary array in the heap itself.
  *
- * The array costs four bytes per object for the time of the call. Allocation is all or nothing,
- * the array included. Freeing checks every pointer first and then cannot fail: without memory
- * for the array, and for large allocations, it frees one by one.
+ * For the time of the call that array costs 4 bytes per object that is allocated, and up to 20 per
+ * object that is freed, whose addresses are checked against each other there. Allocation is all or
+ * nothing, the array included. Freeing checks everything first and then cannot fail: without memory
+ * for the array it goes one by one.
+ *
+ * Law: a count is compared with what the heap's memory can hold before anything of that size is
+ * made, here or there; and the work is linear in the count, some steps an object, one call a bulk.
  */
 import { isUnsigned, unsigned } from "./abi.js";
-import { REFUSED_DOUBLE, REFUSED_FOREIGN } from "./constants.js";
-import { type CpuState, checkAlive, checkObject, throwRefused } from "./cpu-state.js";
+import { REFUSED_DOUBLE } from "./constants.js";
+import { type CpuState, checkAlive, throwRefused } from "./cpu-state.js";
 import { describe, throwNotInteger } from "./errors.js";
 import { GFP_KERNEL, ZERO_SIZE_PTR } from "./flags.js";
-import { slabAt } from "./walk.js";
 
-/** Larger objects come from no kmalloc cache. */
+/** Larger objects come from no kmalloc cache, and take whole pages. */
 const KMALLOC_MAX_CACHE_SIZE = 8192;
 const PAGE_BYTES = 4096;
+/** No object takes less. */
+const OBJECT_BYTES_MIN = 8;
+const WORD_BYTES = Uint32Array.BYTES_PER_ELEMENT;
 
-/**
- * Fill an array by one wasm call.
- *
- * @param fill writes `count` addresses to `array` and returns count, or 0 with nothing allocated
- * @returns the addresses; empty on failure
- */
-export function allocBulk(
-  state: CpuState,
-  count: number,
-  fill: (array: number) => number,
-): Uint32Array {
+/** What a bulk allocation takes. */
+export interface BulkAlloc {
+  readonly count: number;
+  /** Of an object. */
+  readonly sizeBytes: number;
+  /** Writes `count` addresses to `array` and returns count, or 0 with nothing allocated. */
+  readonly fill: (array: number) => number;
+}
+
+/** Fill an array by one wasm call. @returns the addresses; empty on failure */
+export function allocBulk(state: CpuState, { count, sizeBytes, fill }: BulkAlloc): Uint32Array {
   checkAlive(state);
-  const bytes = count * 4;
-  if (count === 0 || !isUnsigned(bytes)) return new Uint32Array(0);
-  const array = unsigned(state.calls.kmalloc(bytes, GFP_KERNEL));
+  const pointers = makePointers(state, count, Math.max(sizeBytes, OBJECT_BYTES_MIN));
+  if (pointers.length === 0) return pointers;
+  const { calls } = state;
+  const array = unsigned(calls.kmalloc(count * WORD_BYTES, GFP_KERNEL));
   if (array === 0) return new Uint32Array(0);
   const filled = fill(array);
+  const at = array / WORD_BYTES;
   // Copied before the array is freed: its words are links afterwards.
-  const pointers = new Uint32Array(state.memory.buffer, array, filled).slice();
-  state.calls.kfree_checked(array);
-  return pointers;
+  if (filled !== 0) pointers.set(wordsTo(state, at + count).subarray(at, at + count));
+  calls.kfree_checked(array);
+  return filled === 0 ? new Uint32Array(0) : pointers;
 }
 
 /** kmalloc() `count` times; sizes that have no cache one by one. */
@@ -48,20 +56,34 @@ export function kmallocBulk(
 ): Uint32Array {
   checkAlive(state);
   const { calls } = state;
-  if (size === 0 && count <= 2 ** 24) return new Uint32Array(count).fill(ZERO_SIZE_PTR);
-  if (size > 0 && size <= KMALLOC_MAX_CACHE_SIZE) {
-    return allocBulk(state, count, (array) => calls.kmalloc_bulk(size, flags, count, array));
+  if (size === 0) return makePointers(state, count, 0).fill(ZERO_SIZE_PTR);
+  if (size <= KMALLOC_MAX_CACHE_SIZE) {
+    const fill = (array: number) => calls.kmalloc_bulk(size, flags, count, array);
+    return allocBulk(state, { count, sizeBytes: size, fill });
   }
-  const pointers: number[] = [];
-  while (pointers.length < count) {
+  const pointers = makePointers(state, count, Math.ceil(size / PAGE_BYTES) * PAGE_BYTES);
+  for (let done = 0; done < pointers.length; done++) {
     const pointer = unsigned(calls.kmalloc(size, flags));
     if (pointer === 0) {
-      for (const each of pointers) calls.kfree_checked(each);
+      for (const each of pointers.subarray(0, done)) calls.kfree_checked(each);
       return new Uint32Array(0);
     }
-    pointers.push(pointer);
+    pointers[done] = pointer;
   }
-  return Uint32Array.from(pointers);
+  return pointers;
+}
+
+/**
+ * Room for `count` addresses of objects of `sizeBytes`; none if the whole of the heap's memory
+ * could not hold that many and their addresses, or if JavaScript has no memory for them.
+ */
+function makePointers(state: CpuState, count: number, sizeBytes: number): Uint32Array<ArrayBuffer> {
+  const fits = count * (sizeBytes + WORD_BYTES) <= state.options.maximumBytes;
+  try {
+    return new Uint32Array(fits ? count : 0);
+  } catch {
+    return new Uint32Array(0);
+  }
 }
 
 /** What pointers a bulk free takes, and for whom it takes them. */
@@ -78,45 +100,103 @@ export interface BulkFree {
  */
 export function freeBulk(state: CpuState, pointers: ArrayLike<number>, how: BulkFree): void {
   checkAlive(state);
-  const objects = checkPointers(state, pointers, how);
-  // A slab's first object is page-aligned too: it loses nothing but speed among the large ones.
-  const isLarge = (pointer: number) => pointer % PAGE_BYTES === 0;
-  const small = objects.filter((pointer) => !isLarge(pointer));
-  const { calls } = state;
-  const array = small.length === 0 ? 0 : unsigned(calls.kmalloc(small.length * 4, GFP_KERNEL));
-  if (array !== 0) {
-    new Uint32Array(state.memory.buffer, array, small.length).set(small);
-    calls.kfree_bulk(small.length, array);
-    calls.kfree_checked(array);
-  }
-  for (const pointer of objects) {
-    if (array === 0 || isLarge(pointer)) calls.kfree_checked(pointer);
-  }
+  const count = checkPointers(pointers, how.call);
+  if (count === 0) return;
+  const array = count === 1 ? 0 : allocArray(state, count);
+  if (count === 1) freeOne(state, Number(pointers[0]), how);
+  else if (array === 0) freeOneByOne(state, pointers, how);
+  else freeThrough(state, array, pointers, how);
 }
 
-/** @returns the pointers without NULL and ZERO_SIZE_PTR, each known to be freeable once. */
-function checkPointers(state: CpuState, pointers: ArrayLike<number>, how: BulkFree): number[] {
+/** For one object the array would be most of the work. */
+function freeOne(state: CpuState, pointer: number, { call, cache }: BulkFree): void {
+  const { calls } = state;
+  const refused =
+    cache === null
+      ? calls.kfree_checked(pointer)
+      : calls.kmem_cache_free_checked(cache.address, pointer);
+  if (refused !== 0) throwRefused(state, `${call}[0]`, pointer, refused, cache?.name ?? null);
+}
+
+/** @returns how many there are, all of them integers in 0..2^32-1 */
+function checkPointers(pointers: ArrayLike<number>, call: string): number {
   const length: unknown = pointers?.length;
   if (typeof length !== "number" || !isUnsigned(length)) {
     throw new TypeError(
-      `${how.call}: expected an array of pointers, got ${describe(pointers)}; ` +
+      `${call}: expected an array of pointers, got ${describe(pointers)}; ` +
         "try an array or a Uint32Array",
     );
   }
-  const objects = new Set<number>();
-  if (how.cache !== null) state.view.refresh();
+  if (pointers instanceof Uint32Array) return length;
   for (let index = 0; index < length; index++) {
     const pointer = pointers[index];
-    const call = `${how.call}[${index}]`;
-    if (pointer === undefined || !isUnsigned(pointer)) throwNotInteger(call, pointer);
-    if (pointer === 0 || pointer === ZERO_SIZE_PTR) continue;
-    checkObject(state, call, pointer);
-    const wanted = how.cache;
-    if (wanted !== null && slabAt(state.view, pointer)?.cache.address !== wanted.address) {
-      throwRefused(state, call, pointer, REFUSED_FOREIGN, wanted.name);
-    }
-    if (objects.has(pointer)) throwRefused(state, call, pointer, REFUSED_DOUBLE);
-    objects.add(pointer);
+    if (!isUnsigned(pointer)) throwNotInteger(`${call}[${index}]`, pointer);
   }
-  return [...objects];
+  return length;
+}
+
+/** What kfree_bulk_checked() needs: the addresses, and a table for them. @returns 0: no memory */
+function allocArray(state: CpuState, count: number): number {
+  const bytes = (count + 2 ** (32 - Math.clz32(2 * count - 1))) * WORD_BYTES;
+  // A count whose double has no 32 bits is far above it too.
+  if (bytes > state.options.maximumBytes) return 0;
+  return unsigned(state.calls.kmalloc(bytes, GFP_KERNEL));
+}
+
+function freeThrough(
+  state: CpuState,
+  array: number,
+  pointers: ArrayLike<number>,
+  { call, cache }: BulkFree,
+): void {
+  const { calls } = state;
+  const { length } = pointers;
+  const at = array / WORD_BYTES;
+  const words = wordsTo(state, at + length + 1);
+  let refused = 0;
+  let index = 0;
+  let pointer = 0;
+  try {
+    if (pointers instanceof Uint32Array) words.set(pointers, at);
+    else for (let i = 0; i < length; i++) words[at + i] = pointers[i] as number;
+    refused = calls.kfree_bulk_checked(cache?.address ?? 0, length, array);
+    if (refused !== 0) index = words[at + length] ?? 0;
+    if (refused !== 0) pointer = words[at + index] ?? 0;
+  } finally {
+    calls.kfree_checked(array);
+  }
+  if (refused === 0) return;
+  throwRefused(state, `${call}[${index}]`, pointer, refused, cache?.name ?? null);
+}
+
+/** The same in two calls an object: for a heap that has no room for the array. */
+function freeOneByOne(state: CpuState, pointers: ArrayLike<number>, { call, cache }: BulkFree) {
+  const { calls } = state;
+  const objects = Uint32Array.from(pointers);
+  const repeated = valuesTwice(objects);
+  const seen = new Set<number>();
+  for (let index = 0; index < objects.length; index++) {
+    const pointer = objects[index] ?? 0;
+    let refused = calls.check_object(pointer, cache?.address ?? 0);
+    if (refused === 0 && repeated.has(pointer)) {
+      if (seen.has(pointer)) refused = REFUSED_DOUBLE;
+      seen.add(pointer);
+    }
+    if (refused === 0) continue;
+    throwRefused(state, `${call}[${index}]`, pointer, refused, cache?.name ?? null);
+  }
+  for (const pointer of objects) calls.kfree_checked(pointer);
+}
+
+/** Addresses that are there more than once, NULL and ZERO_SIZE_PTR left aside. */
+function valuesTwice(objects: Uint32Array): Set<number> {
+  const sorted = objects.slice().sort();
+  const isTwice = (value: number, index: number) => index > 0 && value === sorted[index - 1];
+  return new Set(sorted.filter((value, i) => value > ZERO_SIZE_PTR && isTwice(value, i)));
+}
+
+/** The memory as words, at least up to word `end`: made anew only when it has grown. */
+function wordsTo(state: CpuState, end: number): Uint32Array<ArrayBuffer> {
+  if (state.words.length < end) state.words = new Uint32Array(state.memory.buffer);
+  return state.words;
 }

@@ -30,6 +30,8 @@ export interface CpuState {
   isOnline: boolean;
   calls: HeapCalls;
   exports: RawExports;
+  /** The memory as words, as far as it reached when last somebody needed more (bulk.ts). */
+  words: Uint32Array<ArrayBuffer>;
 }
 
 /**
@@ -50,7 +52,7 @@ export function throwRefused(
 /** @throws SlabError unless `pointer` is an object in use, NULL or ZERO_SIZE_PTR */
 export function checkObject(state: CpuState, call: string, pointer: number): void {
   checkUnsigned(`${call}: pointer`, pointer);
-  const refused = state.calls.check_object(pointer);
+  const refused = state.calls.check_object(pointer, 0);
   if (refused !== 0) throwRefused(state, call, pointer, refused);
 }
 
@@ -63,7 +65,7 @@ export function checkTask(state: CpuState, call: string): void {
   );
 }
 
-/** @throws Error once the CPU is offline or the cache destroyed: for calls that need no wasm */
+/** @throws Error once the CPU is offline: for calls that need no wasm */
 export function checkAlive(state: CpuState): void {
   state.calls.preempt_count();
 }

@@ -4,7 +4,8 @@
  * `fused` loops run inside wasm, linked with the allocator, as a program compiled against it
  * would. `handwritten` is the yardstick in the same module: the same chain of dependent loads
  * and stores for one size, without any test a real allocator needs. The others call from
- * JavaScript: the checked API, the raw exports, and a function that does nothing.
+ * JavaScript: the checked API, the raw exports, and a function that does nothing; and bulk calls of
+ * the checked API beside as many single ones, of kmalloc and of a cache.
  */
 import type { Cpu } from "../heap/cpu.js";
 
@@ -28,11 +29,14 @@ export interface FastpathTask {
 export const FASTPATH_TASKS = [
   ...(["fused-pair", "fused-batch-16", "handwritten-pair", "nolock-pair"] as const),
   ...(["js-checked-pair", "js-raw-pair", "js-empty-two"] as const),
+  ...(["js-singles-32", "js-bulk-32", "js-cache-singles-32", "js-cache-bulk-32"] as const),
 ] as const;
 export type FastpathTaskName = (typeof FASTPATH_TASKS)[number];
 
 /** Objects in a batch. */
 const BATCH = 16;
+/** Objects in a bulk call, and as many single ones. */
+const BULK = 32;
 
 /** The tasks for one CPU of a heap made from the bench build, and objects of `sizeBytes`. */
 export function createFastpathTasks(cpu: Cpu, sizeBytes: number): FastpathTask[] {
@@ -92,6 +96,44 @@ export function createFastpathTasks(cpu: Cpu, sizeBytes: number): FastpathTask[]
           bench.empty();
         }
       },
+    },
+    ...createBulkTasks(cpu, sizeBytes),
+  ];
+}
+
+/** Bulk calls, each after the single ones that are its yardstick. An operation is one object. */
+function createBulkTasks(cpu: Cpu, sizeBytes: number): FastpathTask[] {
+  const cache = cpu.kmemCacheCreate({ name: "bulk", size: sizeBytes });
+  const objects = new Uint32Array(BULK);
+  const inBulks = (turn: () => void) => (operations: number) => {
+    for (let done = 0; done < operations; done += BULK) turn();
+  };
+  return [
+    {
+      name: "js-singles-32",
+      unit: "32 times cpu.kmalloc, then cpu.kfree",
+      run: inBulks(() => {
+        for (let i = 0; i < BULK; i++) objects[i] = cpu.kmalloc(sizeBytes);
+        for (let i = 0; i < BULK; i++) cpu.kfree(objects[i] as number);
+      }),
+    },
+    {
+      name: "js-bulk-32",
+      unit: "cpu.kmallocBulk + cpu.kfreeBulk of 32",
+      run: inBulks(() => cpu.kfreeBulk(cpu.kmallocBulk(sizeBytes, BULK))),
+    },
+    {
+      name: "js-cache-singles-32",
+      unit: "32 times cache.alloc, then cache.free",
+      run: inBulks(() => {
+        for (let i = 0; i < BULK; i++) objects[i] = cache.alloc();
+        for (let i = 0; i < BULK; i++) cache.free(objects[i] as number);
+      }),
+    },
+    {
+      name: "js-cache-bulk-32",
+      unit: "cache.allocBulk + cache.freeBulk of 32",
+      run: inBulks(() => cache.freeBulk(cache.allocBulk(BULK))),
     },
   ];
 }

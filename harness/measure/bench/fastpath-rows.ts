@@ -18,6 +18,13 @@ export interface FastpathResults {
 /** Loops called from JavaScript: their calls alone are another loop. */
 const FROM_JS: readonly FastpathTaskName[] = ["js-checked-pair", "js-raw-pair"];
 
+/** Loops that are compared with another of this suite. */
+const RATIO_TO: Partial<Record<FastpathTaskName, FastpathTaskName>> = {
+  "fused-pair": "handwritten-pair",
+  "js-bulk-32": "js-singles-32",
+  "js-cache-bulk-32": "js-cache-singles-32",
+};
+
 export async function measureFastpath(
   tasks: readonly FastpathTask[],
   options: InterleavedOptions,
@@ -28,7 +35,8 @@ export async function measureFastpath(
   if (rounds === 0) return { rounds, operationsPerSample, rows: [], budgets: [] };
   const rows = tasks.map(({ name, unit }) => {
     const without = FROM_JS.includes(name) ? ({ without: "js-empty-two" } as const) : {};
-    const ratio = name === "fused-pair" ? ({ ratioTo: "handwritten-pair" } as const) : {};
+    const ratioTo = RATIO_TO[name];
+    const ratio = ratioTo === undefined ? {} : { ratioTo };
     return microRow({ suite: "fastpath", name, unit, ...without, ...ratio }, measured, seed);
   });
   return { rounds, operationsPerSample, rows, budgets: judge(samples, seed) };
@@ -41,6 +49,14 @@ function judge(samples: ReadonlyMap<FastpathTaskName, readonly number[]>, seed: 
   return [
     budget("fused pair / hand-written loop", fused, of("handwritten-pair"), 1.3, seed),
     budget("(JS pair - fused pair) / two empty calls", checked, of("js-empty-two"), 1.5, seed),
+    budget("bulk calls / single calls", of("js-bulk-32"), of("js-singles-32"), 1, seed),
+    budget(
+      "bulk calls of a cache / single calls",
+      of("js-cache-bulk-32"),
+      of("js-cache-singles-32"),
+      1,
+      seed,
+    ),
   ];
 }
 

@@ -36,7 +36,7 @@ export function useCaches(stage: Stage, cpu: FuzzCpu): void {
 /** Release both. Context: they are empty and nobody uses them. */
 export function destroyCaches(cpu: FuzzCpu): void {
   for (const cache of [cpu.plain, cpu.constructed] satisfies UserCache[]) {
-    const left = cpu.exports.kmem_cache_destroy(pointer(cache));
+    const left = cpu.exports.kmem_cache_destroy(pointer(cache), 0);
     if (left !== 0) cpu.report("leak", `expected an empty cache to go, got ${left} slabs in it`);
   }
 }
