@@ -10,7 +10,7 @@ import { GFP_MASK, NUMA_NO_NODE } from "./flags.js";
 
 /** @throws TypeError, RangeError unless `value` is an integer in 0..2^32-1 */
 export function checkUnsigned(what: string, value: unknown): asserts value is number {
-  if (typeof value !== "number" || !isUnsigned(value)) throwNotInteger(what, value);
+  if (!isUnsigned(value)) throwNotInteger(what, value);
 }
 
 /** @throws TypeError, RangeError unless `flags` has only GFP flags set */
@@ -22,6 +22,11 @@ export function checkFlags(what: string, flags: unknown, mask = GFP_MASK): void 
     `${what}: expected flags among ${hex(mask)}, got ${hex(flags)}; ` +
       "or together the constants that slablab exports, such as __GFP_ZERO",
   );
+}
+
+/** Whether `flags` is a number with no other bits than those of `mask`. */
+export function hasFlags(flags: unknown, mask: number): flags is number {
+  return typeof flags === "number" && (flags & mask) === flags;
 }
 
 /** @throws TypeError, RangeError unless `node` is one of the heap's or NUMA_NO_NODE */

@@ -6,6 +6,7 @@
  * cannot cross the wasm, whose locks and intents must unwind in order: it is kept here, the slab
  * is given back, and the call that needed it throws it again when it returns.
  */
+import { checkDone } from "./synchronous.js";
 
 /** Makes the object at `object` ready for its first use; runs once per object of a new slab. */
 export type Ctor = (object: number) => void;
@@ -27,7 +28,7 @@ export class Constructors {
   /** Run the constructor of a cache. Never throws. @returns 0, or 1 if it threw or is missing */
   construct(cacheIndex: number, object: number): number {
     try {
-      this.#find(cacheIndex)(object);
+      checkDone("ctor", this.#find(cacheIndex)(object));
       return 0;
     } catch (error) {
       this.#thrown = { error };

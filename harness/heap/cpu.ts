@@ -18,9 +18,9 @@ import {
 } from "./abi.js";
 import {
   checkFlags,
-  checkFunction,
   checkNode,
   checkUnsigned,
+  hasFlags,
   refusePointer,
   refuseSize,
 } from "./arguments.js";
@@ -36,6 +36,7 @@ import { type CpuState, checkAlive, checkObject, checkTask, throwRefused } from 
 import { hex } from "./errors.js";
 import { GFP_KERNEL, GFP_MASK, NUMA_NO_NODE } from "./flags.js";
 import type { KmemCache } from "./kmem-cache.js";
+import { checkDone, checkSync } from "./synchronous.js";
 import { createMemcg, type Memcg, type MemcgOptions, openMemcg, setMemcg } from "./memcg.js";
 import { checkNoReader, kfreeRcu, rcuBarrier, rcuReadUnlock, synchronizeRcu } from "./rcu.js";
 import type { Shared } from "./wasm-types.js";
@@ -98,7 +99,10 @@ export class Cpu {
    * @throws RangeError, TypeError for what is no size and no flags
    */
   kmalloc(size: number, flags: number = NO_FLAGS): number {
-    if (size >>> 0 !== size || (flags & FLAG_BITS) !== flags) {
+    if (
+      !(typeof size === "number" && size >>> 0 === size) ||
+      !(typeof flags === "number" && (flags & FLAG_BITS) === flags)
+    ) {
       refuseSize("cpu.kmalloc", size, flags);
     }
     return this.#kmalloc(size, flags) >>> 0;
@@ -113,7 +117,9 @@ export class Cpu {
    * @throws SlabError if it is no such address, or is free already; then nothing happened
    */
   kfree(pointer: number): void {
-    if (pointer >>> 0 !== pointer) refusePointer("cpu.kfree", pointer);
+    if (!(typeof pointer === "number" && pointer >>> 0 === pointer)) {
+      refusePointer("cpu.kfree", pointer);
+    }
     const refused = this.#kfree(pointer);
     if (refused !== 0) throwRefused(this.#state, "cpu.kfree", pointer, refused);
   }
@@ -129,7 +135,7 @@ export class Cpu {
    * @throws RangeError, TypeError for what is no size, no flags and no node
    */
   kmallocNode(size: number, flags: number, node: number): number {
-    if (!isUnsigned(size) || (flags & GFP_MASK) !== flags) {
+    if (!isUnsigned(size) || !hasFlags(flags, GFP_MASK)) {
       refuseSize("cpu.kmallocNode", size, flags);
     }
     checkNode("cpu.kmallocNode: node", node, this.#state.options.nodes);
@@ -173,7 +179,7 @@ export class Cpu {
    * @throws SlabError if `pointer` is no allocation
    */
   krealloc(pointer: number, size: number, flags: number = GFP_KERNEL): number {
-    if (!isUnsigned(size) || (flags & GFP_MASK) !== flags) refuseSize("cpu.krealloc", size, flags);
+    if (!isUnsigned(size) || !hasFlags(flags, GFP_MASK)) refuseSize("cpu.krealloc", size, flags);
     checkObject(this.#state, "cpu.krealloc", pointer);
     return unsigned(this.#state.calls.krealloc(pointer, size, flags));
   }
@@ -201,7 +207,7 @@ export class Cpu {
    * @throws RangeError, TypeError for what is no size, no flags and no node
    */
   kmallocNolock(size: number, flags: number = GFP_KERNEL, node: number = NUMA_NO_NODE): number {
-    if (!isUnsigned(size) || (flags & GFP_MASK) !== flags) {
+    if (!isUnsigned(size) || !hasFlags(flags, GFP_MASK)) {
       refuseSize("cpu.kmallocNolock", size, flags);
     }
     checkNode("cpu.kmallocNolock: node", node, this.#state.options.nodes);
@@ -296,15 +302,18 @@ export class Cpu {
 
   /**
    * Run `fn` as an NMI of this CPU: until it returns, no call waits, and frees defer what they
-   * cannot do at once. Nests up to 15 deep. `fn` must not be async: the NMI ends when it returns.
+   * cannot do at once. Nests up to 15 deep. The NMI ends when `fn` returns: what an async one did
+   * after its first `await` would run as an ordinary task, so none is taken.
    *
    * Context: any. Kernel: nmi_enter(), nmi_exit().
    *
    * @returns what `fn` returns
-   * @throws what `fn` throws, with the depth as it was before; RangeError for one NMI too many
+   * @throws what `fn` throws, with the depth as it was before; RangeError for one NMI too many;
+   * TypeError for an async function or a generator, before it runs, and for one that returned a
+   * promise, with the depth as it was before
    */
   nmi<T>(fn: () => T): T {
-    checkFunction("cpu.nmi: fn", fn);
+    checkSync("cpu.nmi: fn", fn);
     const { calls } = this.#state;
     const before = calls.preempt_count();
     if ((before & NMI_MASK) === NMI_MASK) {
@@ -317,6 +326,7 @@ export class Cpu {
     try {
       const value = fn();
       done = true;
+      checkDone("cpu.nmi: fn", value);
       return value;
     } finally {
       if (done) calls.nmi_exit();

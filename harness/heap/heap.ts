@@ -6,7 +6,7 @@
  */
 import { type HeapCalls, instantiateHeap, unsigned } from "./abi.js";
 import { checkAgreement, checkHardens } from "./agreement.js";
-import { checkFunction, checkKeys } from "./arguments.js";
+import { checkKeys } from "./arguments.js";
 import { Constructors } from "./constructors.js";
 import { parseSlabDebug, writeSlabDebug } from "./slab-debug-option.js";
 import { lockdepReport } from "./lockdep-report.js";
@@ -35,6 +35,7 @@ import { canWait, requireSharedMemory } from "./runtime.js";
 import { type ReapReport, isTaken, reapCpus } from "./reap.js";
 import { type SlabInfo, readSlabinfo } from "./slabinfo.js";
 import { type HeapStats, readStats } from "./stats.js";
+import { checkDone, checkSync } from "./synchronous.js";
 import { type OnTrace, Tracer } from "./trace.js";
 import { Thrown } from "./thrown.js";
 import { validate } from "./validate.js";
@@ -143,13 +144,14 @@ export class Heap {
     const { options } = this;
     const area = cpuArea();
     const state = { id: number, memory, options, view, constructors, tracer, area };
-    return { ...state, thrown: null, isOnline: true, calls, exports };
+    const words = new Uint32Array(memory.buffer);
+    return { ...state, thrown: null, isOnline: true, calls, exports, words };
   }
 
   /** The handler of a CPU's trace points, or null. @throws RangeError for other builds */
   #resolveTracer({ onTrace }: CpuOptions, thrown: Thrown): Tracer | null {
     if (onTrace === undefined) return null;
-    checkFunction("heap.cpu: options.onTrace", onTrace);
+    checkSync("heap.cpu: options.onTrace", onTrace);
     const { table, base } = this.#view;
     if (table.build.traces) {
       return new Tracer(onTrace, new HeapView(this.handle.memory, table, base), thrown);
@@ -419,10 +421,10 @@ function resolveMayWait(options: CpuOptions): boolean {
 function resolveOnReport({ onReport }: CpuOptions, thrown: Thrown): (text: string) => void {
   // Looked up each time: somebody may watch the console.
   if (onReport === undefined) return (text) => console.error(text);
-  checkFunction("heap.cpu: options.onReport", onReport);
+  checkSync("heap.cpu: options.onReport", onReport);
   return (text) => {
     try {
-      onReport(text);
+      checkDone("heap.cpu: options.onReport", onReport(text));
     } catch (error) {
       thrown.keep(error);
     }

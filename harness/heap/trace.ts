@@ -23,6 +23,7 @@ import {
   TRACE_SLAB_FREE,
   TRACE_UNLOCK,
 } from "./trace-events.js";
+import { checkDone } from "./synchronous.js";
 import type { Thrown } from "./thrown.js";
 import type { HeapView } from "./view.js";
 
@@ -170,7 +171,7 @@ export class Tracer {
     }
     this.#isActive = true;
     try {
-      this.#handler(makeEvent(this.#view, this.#cpu, event, a, b, c));
+      checkDone("onTrace", this.#handler(makeEvent(this.#view, this.#cpu, event, a, b, c)));
     } catch (error) {
       this.#thrown.keep(error);
     } finally {

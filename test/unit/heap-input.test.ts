@@ -17,6 +17,10 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 const NO_INTEGERS: readonly unknown[] = [
   ...[Number.NaN, -1, 1.5, 2 ** 32, Number.POSITIVE_INFINITY, -(2 ** 31)],
   ...["64", "", null, {}, [], [1], true, () => 1],
+  // What the engine would complain about in its own words, or run the code of.
+  ...[5n, -1n, Symbol("five"), Object.create(null), { valueOf: () => 8 }, new Date(8)],
+  { valueOf: () => expect.unreachable("valueOf() was called") },
+  { [Symbol.toPrimitive]: () => expect.unreachable("toPrimitive was called") },
 ];
 
 let heap: Heap;
@@ -50,6 +54,8 @@ describe("arguments that are no integers in 0..2^32-1", () => {
     "kmalloc(size)": (c, value) => c.kmalloc(value),
     "kmalloc(flags)": (c, value) => c.kmalloc(8, value),
     "kmallocNode(size)": (c, value) => c.kmallocNode(value, 0, 0),
+    "kmallocNode(flags)": (c, value) => c.kmallocNode(8, value, 0),
+    "kmallocNode(node)": (c, value) => c.kmallocNode(8, 0, value === -1 ? (2 as never) : value),
     "kzalloc(size)": (c, value) => c.kzalloc(value),
     "kcalloc(count)": (c, value) => c.kcalloc(value, 8),
     "kcalloc(size)": (c, value) => c.kcalloc(8, value),
@@ -58,7 +64,21 @@ describe("arguments that are no integers in 0..2^32-1", () => {
     "kfree(pointer)": (c, value) => c.kfree(value),
     "kfreeNolock(pointer)": (c, value) => c.kfreeNolock(value),
     "ksize(pointer)": (c, value) => c.ksize(value),
+    "krealloc(flags)": (c, value) => c.krealloc(0, 8, value),
     "kmallocNolock(size)": (c, value) => c.kmallocNolock(value),
+    "kmallocNolock(flags)": (c, value) => c.kmallocNolock(8, value),
+    "kfreeRcu(pointer)": (c, value) => c.kfreeRcu(value),
+    "kmallocBulk(flags)": (c, value) => c.kmallocBulk(8, 1, value),
+    "kfreeBulk([one pointer])": (c, value) => c.kfreeBulk([value]),
+    "kmemCacheCreate({ size })": (c, value) => c.kmemCacheCreate({ name: "n", size: value }),
+    "kmemCacheCreate({ align })": (c, value) =>
+      c.kmemCacheCreate({ name: "n", size: 8, align: value }),
+    "kmemCacheCreate({ flags })": (c, value) =>
+      c.kmemCacheCreate({ name: "n", size: 8, flags: value }),
+    "memcgCreate({ limitBytes })": (c, value: unknown) => {
+      const isLimit = typeof value === "number" && value >= 4096;
+      return c.memcgCreate({ name: "n", limitBytes: (isLimit ? 0 : value) as never });
+    },
     "kmallocBulk(size)": (c, value) => c.kmallocBulk(value, 1),
     "kmallocBulk(count)": (c, value) => c.kmallocBulk(8, value),
     "kfreeBulk([pointer])": (c, value) => c.kfreeBulk([0, value]),
@@ -66,7 +86,9 @@ describe("arguments that are no integers in 0..2^32-1", () => {
     "alignedAlloc(size)": (c, value) => c.alignedAlloc(8, value),
     "bytes(pointer)": (c, value) => c.bytes(value, 1),
     "bytes(count)": (c, value) => c.bytes(4096, value),
+    "view(pointer)": (c, value) => c.view(value, Uint32Array, 1),
     "view(count)": (c, value) => c.view(4096, Uint32Array, value),
+    "heap.cpu(id)": (_c, value) => heap.cpu(value),
   };
   test.each(Object.entries(calls))("%s throws and says what came", (_name, call) => {
     for (const value of NO_INTEGERS) {
@@ -84,10 +106,16 @@ describe("arguments that are no integers in 0..2^32-1", () => {
     }
   });
 
-  test("bigints and symbols throw a TypeError", () => {
-    for (const value of [5n, Symbol("s")]) {
-      expect(() => cpu.kmalloc(value as never)).toThrow(TypeError);
-      expect(() => cpu.kfree(value as never)).toThrow(TypeError);
+  test("options of a heap and numbers of CPUs say what came, too", async () => {
+    const keys = ["cpus", "nodes", "maximumBytes", "initialBytes", "reserveBytes", "maxCaches"];
+    // Some numbers are too large for an argument, and right for an option.
+    for (const value of NO_INTEGERS.filter((each) => each !== 2 ** 32)) {
+      for (const key of [...keys, "seed"]) {
+        await expect(createHeap({ [key]: value })).rejects.toThrow(/expected .+, got .+; /);
+      }
+      const failslab = { nth: value } as never;
+      await expect(createHeap({ failslab })).rejects.toThrow(/expected .+, got .+; /);
+      await expect(heap.reap(value as never)).rejects.toThrow(/expected .+, got .+; /);
     }
   });
 
@@ -223,9 +251,16 @@ describe("caches and their objects", () => {
 
   test("bad arguments of a cache's calls throw", () => {
     for (const value of NO_INTEGERS) {
-      expect(() => cache.free(value as never)).toThrow(/expected/);
-      expect(() => cache.alloc(value as never)).toThrow(/expected/);
-      expect(() => cache.allocBulk(value as never)).toThrow(/expected/);
+      const calls = [
+        () => cache.free(value as never),
+        () => cache.freeNolock(value as never),
+        () => cache.freeBulk([value as never, 0]),
+        () => cache.alloc(value as never),
+        () => cache.allocNolock(value as never),
+        () => cache.allocBulk(value as never),
+        () => cache.allocBulk(1, value as never),
+      ];
+      for (const call of calls) expect(call).toThrow(/expected .+, got .+; /);
     }
   });
 
