@@ -8,9 +8,9 @@
 import { REFUSED_DOUBLE, REFUSED_NONE } from "../base/bug";
 import { Slab, pfn_of } from "../base/layout";
 import { pfn_to_page } from "../page/page";
-import { free_bulk } from "../slab/bulk";
+import { free_bulk } from "../slab/bulk_free";
 import { check_free, refuse, zero_or_null } from "../slab/check";
-import { try_push_checked } from "../slab/fast";
+import { is_plainly_right, try_push_checked } from "../slab/fast";
 import { header } from "../sync/percpu";
 import { kfree } from "./kmalloc";
 import { kfree_nolock } from "./nolock";
@@ -58,7 +58,7 @@ export function kfree_bulk_checked(wanted: usize, count: u32, array: usize): u32
   for (let index: u32 = 0; index < count; index++) {
     const p = <usize>load<u32>(array + ((<usize>index) << 2));
     if (zero_or_null(p)) continue;
-    let refused = check_free(p, wanted, false);
+    let refused = is_plainly_right(p, wanted) ? REFUSED_NONE : check_free(p, wanted, false);
     if (refused === REFUSED_NONE && !add_once(table, shift, p)) {
       refused = refuse(REFUSED_DOUBLE, 0, 0, p);
     }

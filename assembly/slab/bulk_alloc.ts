@@ -9,22 +9,29 @@ import { lock_mode } from "../sync/context";
 import { this_cpu_cache } from "../sync/percpu";
 import { ALLOC_FASTPATH, stat_fast } from "../sync/stat";
 import { slab_alloc } from "./alloc";
-import { slab_post_alloc_hook, slab_pre_alloc_hook } from "./alloc_hooks";
+import { has_post_alloc_hook, slab_post_alloc_hook, slab_pre_alloc_hook } from "./alloc_hooks";
 import { free_bulk, slot } from "./bulk_free";
+import { get_freepointer } from "./object";
 import { load_freelist, slab_alloc_slow } from "./refill";
 import { lock_cpu_slab, unlock_cpu_slab } from "./section";
 
-/** Pop this CPU's freelist into the array until it or the array ends. @returns the new count. */
+/**
+ * Pop this CPU's freelist into the array until it or the array ends: one store of the list for all
+ * of them, at the end, so that who dies before has taken nothing. @returns the new count.
+ */
 function pop_many(cache: KmemCache, count: u32, done: u32, array: usize): u32 {
   const c = this_cpu_cache(cache);
   lock_cpu_slab(c);
-  while (done < count && c.freelist !== 0) {
-    const object = <usize>c.freelist;
-    load_freelist(cache, c, object);
-    store<u32>(slot(array, done), <u32>object);
+  let last: usize = 0;
+  let object = <usize>c.freelist;
+  while (done < count && object !== 0) {
+    last = object;
+    object = get_freepointer(cache, last);
+    store<u32>(slot(array, done), <u32>last);
     stat_fast(cache, ALLOC_FASTPATH);
     done++;
   }
+  if (last !== 0) load_freelist(cache, c, last);
   unlock_cpu_slab(c);
   return done;
 }
@@ -53,6 +60,7 @@ export function slab_alloc_bulk(cache: KmemCache, gfp: u32, count: u32, array: u
     store<u32>(slot(array, done), <u32>object);
     done++;
   }
+  if (!has_post_alloc_hook(cache, gfp)) return done;
   const ready = make_ready(cache, gfp, done, array);
   if (ready < done) {
     // The group is full: those it refused are free already, those it was charged for go back.

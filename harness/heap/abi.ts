@@ -78,6 +78,8 @@ export interface HeapCalls {
   kmalloc_nolock(size: number, gfp: number, node: number): number;
   /** Fills `count` words at `array`; returns count, or 0 with nothing allocated. */
   kmalloc_bulk(size: number, gfp: number, count: number, array: number): number;
+  /** Frees `count` addresses that are right. */
+  kfree_bulk(count: number, array: number): void;
   /**
    * Frees `count` addresses at `array`, or none if one may not be; behind them it needs words, as
    * many as the power of two from 2 * count on. Returns REFUSED_*, of the one whose index is then
@@ -257,6 +259,7 @@ function pickCalls(from: RawExports): HeapCalls {
     ksize: from.ksize,
     kmalloc_nolock: from.kmalloc_nolock,
     kmalloc_bulk: from.kmalloc_bulk,
+    kfree_bulk: from.kfree_bulk,
     kfree_bulk_checked: from.kfree_bulk_checked,
     aligned_alloc: from.aligned_alloc,
     kfree_checked: from.kfree_checked,

@@ -34,17 +34,23 @@ export interface BulkAlloc {
 /** Fill an array by one wasm call. @returns the addresses; empty on failure */
 export function allocBulk(state: CpuState, { count, sizeBytes, fill }: BulkAlloc): Uint32Array {
   checkAlive(state);
-  const pointers = makePointers(state, count, Math.max(sizeBytes, OBJECT_BYTES_MIN));
-  if (pointers.length === 0) return pointers;
+  const isPossible = fits(state, count, Math.max(sizeBytes, OBJECT_BYTES_MIN));
+  if (count === 0 || !isPossible) return new Uint32Array(0);
   const { calls } = state;
   const array = unsigned(calls.kmalloc(count * WORD_BYTES, GFP_KERNEL));
   if (array === 0) return new Uint32Array(0);
   const filled = fill(array);
   const at = array / WORD_BYTES;
-  // Copied before the array is freed: its words are links afterwards.
-  if (filled !== 0) pointers.set(wordsTo(state, at + count).subarray(at, at + count));
-  calls.kfree_checked(array);
-  return filled === 0 ? new Uint32Array(0) : pointers;
+  try {
+    // Copied before the array is freed: its words are links afterwards.
+    return wordsTo(state, at + filled).slice(at, at + filled);
+  } catch {
+    // JavaScript has no memory for the list: what is on it goes back.
+    calls.kfree_bulk(filled, array);
+    return new Uint32Array(0);
+  } finally {
+    calls.kfree_checked(array);
+  }
 }
 
 /** kmalloc() `count` times; sizes that have no cache one by one. */
@@ -78,12 +84,16 @@ export function kmallocBulk(
  * could not hold that many and their addresses, or if JavaScript has no memory for them.
  */
 function makePointers(state: CpuState, count: number, sizeBytes: number): Uint32Array<ArrayBuffer> {
-  const fits = count * (sizeBytes + WORD_BYTES) <= state.options.maximumBytes;
   try {
-    return new Uint32Array(fits ? count : 0);
+    return new Uint32Array(fits(state, count, sizeBytes) ? count : 0);
   } catch {
     return new Uint32Array(0);
   }
+}
+
+/** Whether a heap that holds nothing else could hold that, and the addresses. */
+function fits({ options }: CpuState, count: number, sizeBytes: number): boolean {
+  return count * (sizeBytes + WORD_BYTES) <= options.maximumBytes;
 }
 
 /** What pointers a bulk free takes, and for whom it takes them. */
@@ -157,7 +167,8 @@ function freeThrough(
   let index = 0;
   let pointer = 0;
   try {
-    if (pointers instanceof Uint32Array) words.set(pointers, at);
+    // A few words are there before the engine's copy would have begun.
+    if (length > 64 && pointers instanceof Uint32Array) words.set(pointers, at);
     else for (let i = 0; i < length; i++) words[at + i] = pointers[i] as number;
     refused = calls.kfree_bulk_checked(cache?.address ?? 0, length, array);
     if (refused !== 0) index = words[at + length] ?? 0;

@@ -186,9 +186,15 @@ describe("counts that memory cannot hold", () => {
     const { state, calls } = counted();
     const lessWords = { ...state, options: { ...heap.options, maximumBytes: 2 ** 60 } };
     expect(kmallocBulk(lessWords, 0, 2 ** 53 - 1, 0)).toHaveLength(0);
-    const fill = () => 0;
-    const call = { count: 2 ** 53 - 1, sizeBytes: 8, fill };
-    expect(allocBulk(lessWords, call)).toHaveLength(0);
     expect(calls.get("kmalloc")).toBeUndefined();
+    const full = () => {
+      throw new RangeError("Array buffer allocation failed");
+    };
+    const words = Object.assign(new Uint32Array(state.memory.buffer), { slice: full });
+    const before = heap.slabinfo();
+    const fill = (array: number) => cpu.exports.kmalloc_bulk(64, 0, 10, array);
+    expect(allocBulk({ ...state, words }, { count: 10, sizeBytes: 64, fill })).toHaveLength(0);
+    expect(calls.get("kfree_bulk")).toBe(1);
+    expect(heap.slabinfo().length).toBe(before.length);
   });
 });
