@@ -193,21 +193,13 @@ export interface ResolvedOptions {
   readonly build?: BuildName;
 }
 
-const KNOWN = [
-  ...["cpus", "nodes", "maximumBytes", "initialBytes", "reserveBytes", "maxCaches", "defer"],
-  ...[
-    "build",
-    "modules",
-    "module",
-    "wasmUrl",
-    "percpu",
-    "rt",
-    "noCmpxchg",
-    "hardened",
-    "randomize",
-  ],
-  ...["failslab", "slabDebug", "seed"],
-];
+/** Every option of a heap; docs/options.md has a row for each, which a test compares. */
+export const HEAP_OPTIONS = [
+  ...(["cpus", "nodes", "maximumBytes", "initialBytes", "reserveBytes", "maxCaches"] as const),
+  ...(["defer", "build", "module", "wasmUrl", "percpu", "rt", "noCmpxchg"] as const),
+  ...(["modules", "hardened", "randomize", "failslab", "slabDebug", "seed"] as const),
+] as const satisfies readonly (keyof HeapOptions)[];
+const KNOWN: readonly string[] = HEAP_OPTIONS;
 
 /**
  * Check `options` and fill in the defaults.
