@@ -5,8 +5,8 @@
  * the heap without a word. What must agree: the layout (the ABI version, which findHeap() compares);
  * whether free objects carry stamps and caches may have slab_debug, and whether every counter
  * counts (`HeapHeader.build`); and a module that cannot encode free pointers must not meet a heap
- * whose are encoded. What need not: trace points and the model's instructions concern one CPU only,
- * and all other options are asked of the header at every use, by every build.
+ * whose are encoded. What need not: trace points and the instructions of the model concern one CPU
+ * alone, and all other options are asked of the header at every use, by every build.
  */
 import { BUILD_DEBUG, BUILD_STATS, HEAP_HARDENED } from "./constants.js";
 import type { FieldTable } from "./fields.js";
