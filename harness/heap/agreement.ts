@@ -2,7 +2,7 @@
  * Whether a module and the memory it is to work on mean the same by the same words.
  *
  * Every thread brings its own module, and two that read a free object in different ways corrupt
- * the heap without a word. What must agree: the layout (the ABI version, which findHeap() compares);
+ * the heap without a word. What must agree: the layout (the ABI version, compared by findHeap());
  * whether free objects carry stamps and caches may have slab_debug, and whether every counter
  * counts (`HeapHeader.build`); and a module that cannot encode free pointers must not meet a heap
  * whose are encoded. What need not: trace points and the instructions of the model concern one CPU
