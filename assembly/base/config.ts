@@ -152,7 +152,10 @@ export const NR_DEFER_PLACES: u32 = 7;
 // How hard a caller may try for a lock.
 /** One try: nolock calls, irq, NMI. Never grows the memory. */
 export const LOCK_TRY: u32 = 0;
-/** A bounded spin: tasks on a CPU that was made with `mayWait: false`. */
+/**
+ * A bounded spin: tasks on a CPU that was made with `mayWait: false`. Who misses a lock so defers
+ * what it wanted to do, or tries again if it wanted to know something: a miss is no answer.
+ */
 export const LOCK_BOUNDED: u32 = 1;
 /** Spin, then `memory.atomic.wait32`. */
 export const LOCK_WAIT: u32 = 2;

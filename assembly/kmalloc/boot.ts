@@ -288,8 +288,7 @@ export function cpu_offline(): void {
   flush_everything_here();
   rcu_hand_over();
   drain_stock();
-  // A missed lock is tried again: pages must not stay with a number that nobody has.
-  while (!drain_pages(cpu_area(), cpu_area().task_mode)) {}
+  drain_pages(cpu_area(), cpu_area().task_mode);
   const state = this_cpu + offsetof<CpuArea>("state");
   const head = header();
   set_registers(0, changetype<usize>(head), head.mem_map);

@@ -66,8 +66,9 @@ export function set_preempt_count(value: u32): void {
  */
 export function poll(): void {
   irq_work_check();
-  if (lock_mode() === LOCK_TRY) return;
-  serve_growth();
+  const mode = lock_mode();
+  if (mode === LOCK_TRY) return;
+  serve_growth(mode);
   rcu_serve();
 }
 

@@ -21,7 +21,6 @@ import {
   ZONE_SIZE,
   Zone,
 } from "../base/layout";
-import { read_once, write_once } from "../sync/atomic";
 import { heap_base, header } from "../sync/percpu";
 import { spin_lock, spin_unlock } from "../sync/spinlock";
 import { hold } from "./hand";
@@ -41,6 +40,12 @@ export function pfn_to_nid(pfn: u32): u32 {
 export function zone_lock_address(zone: Zone): usize {
   return changetype<usize>(zone) + offsetof<Zone>("lock");
 }
+
+/**
+ * What a look for pages returns where a lock was not to be had: it could not look, which is not
+ * the same as 0, nothing there. No page's address.
+ */
+export const PAGE_MISSED: usize = 1;
 
 /** Take a zone's lock as hard as `mode` allows. @returns true if it is held. */
 export function zone_lock(zone: Zone, mode: u32): bool {
@@ -62,21 +67,12 @@ function flip_block_bit(zone: Zone, pfn: u32): void {
   store<u32>(word, load<u32>(word) ^ ((<u32>1) << (block & 31)));
 }
 
-export function set_free_mask(zone: Zone, mask: u32): void {
-  write_once(changetype<usize>(zone) + offsetof<Zone>("free_mask"), mask);
-}
-
-/** @returns true if a zone has a block for `order`; a hint without its lock. Context: any. */
-export function zone_has(zone: Zone, order: u32): bool {
-  return read_once(changetype<usize>(zone) + offsetof<Zone>("free_mask")) >> order !== 0;
-}
-
 /** Put a block on its list. */
 function add_to_free_area(zone: Zone, page: Page, order: u32): void {
   page.order = order;
   set_page_kind(page, PG_BUDDY);
   list_add(page, free_list(zone, order));
-  set_free_mask(zone, zone.free_mask | (1 << order));
+  zone.free_mask = zone.free_mask | (1 << order);
   if (order === MAX_PAGE_ORDER) flip_block_bit(zone, page_to_pfn(page));
 }
 
@@ -85,7 +81,7 @@ export function del_from_free_area(zone: Zone, page: Page, order: u32): void {
   const list = free_list(zone, order);
   list_del(page, list);
   set_page_kind(page, PG_NONE);
-  if (load<u32>(list) === 0) set_free_mask(zone, zone.free_mask & ~((<u32>1) << order));
+  if (load<u32>(list) === 0) zone.free_mask = zone.free_mask & ~((<u32>1) << order);
   if (order === MAX_PAGE_ORDER) flip_block_bit(zone, page_to_pfn(page));
 }
 

@@ -1,6 +1,9 @@
 /**
  * Growth of the memory, by memory.grow, up to the heap's maximum.
  *
+ * Law: the memory grows only if, under the grow lock, all zones were looked at and none had what is
+ * wanted: who could not look looks again (page_alloc.ts), so the memory follows the live data.
+ *
  * Only callers that are not nolock grow. A nolock caller that finds nothing leaves a wish
  * (`grow_request`), which the next ordinary slow path fulfils, so that the nolock caller finds
  * memory the next time. Growth is an eighth of what there is, at least 1 MiB, so that a heap
@@ -19,6 +22,7 @@ import { header, heap_base } from "../sync/percpu";
 import { spin_lock, spin_unlock } from "../sync/spinlock";
 import { free_pages_range, node_zone, pfn_to_nid, zone_lock, zone_unlock } from "./buddy";
 import { pfn_to_page, set_page_kind } from "./page";
+import { nr_free_pages, zones_have } from "./zones";
 
 /** Least growth in 4 KiB pages: 1 MiB. */
 const MIN_GROWTH_PAGES: u32 = 256;
@@ -81,47 +85,44 @@ export function finish_growth(head: HeapHeader): void {
 }
 
 /** @returns false if not even all free pages and all growth together would be enough. */
-function within_reach(head: HeapHeader, pages: u32): bool {
-  let free = head.maximum_pages - head.end_pfn;
-  for (let node: u32 = 0; node < head.nr_nodes; node++) {
-    const zone = node_zone(node);
-    if (!zone_lock(zone, LOCK_BOUNDED)) return true;
-    free += zone.nr_free;
-    zone_unlock(zone);
-  }
-  return pages <= free;
+function within_reach(head: HeapHeader, pages: u32, mode: u32): bool {
+  const room = head.maximum_pages - head.end_pfn;
+  return pages <= room || pages <= room + nr_free_pages(mode);
 }
-
-/**
- * How often a CPU that may not sleep tries, each time for some 30 us, while another grows the
- * memory: memory.grow takes milliseconds, and whoever is in it may be off its core. LOCK_TRY,
- * which is 0, tries once.
- */
-const MAX_TRIES: u32 = 2048;
 
 /**
  * Grow the memory so that a block of `pages` pages can be had, if the maximum allows.
  *
- * @param seen_end end_pfn when the caller found nothing: if it has moved since, another CPU grew
- *   the memory and the caller should look again first
- * @returns true if it is worth looking again. Context: no lock held, not nolock.
+ * @returns true if it grew. Context: grow lock, no zone lock; no zone had such a block.
  */
-export function grow_memory(pages: u32, seen_end: u32, mode: u32): bool {
-  const lock = heap_base + offsetof<HeapHeader>("grow_lock");
-  for (let tries: u32 = 0; !spin_lock(lock, mode); tries++) {
-    if (tries === mode * MAX_TRIES) return false;
-  }
+export function grow_memory(pages: u32, mode: u32): bool {
   const head = header();
-  let grown = head.end_pfn !== seen_end;
-  if (!grown && within_reach(head, pages)) {
-    // A block of n pages may need n - 1 more to be aligned; whole blocks as many as they are.
-    const slack = pages >= BLOCK_PAGES ? BLOCK_PAGES : pages;
-    const wanted = max(head.end_pfn >> 3, MIN_GROWTH_PAGES);
-    grown = grow_by(head, max(wanted, pages + slack)) > 0;
-    if (!grown && wanted > pages + slack) grown = grow_by(head, pages + slack) > 0;
-  }
-  spin_unlock(lock);
-  return grown;
+  if (!within_reach(head, pages, mode)) return false;
+  // A block of n pages may need n - 1 more to be aligned; whole blocks as many as they are.
+  const slack = pages >= BLOCK_PAGES ? BLOCK_PAGES : pages;
+  const wanted = max(head.end_pfn >> 3, MIN_GROWTH_PAGES);
+  if (grow_by(head, max(wanted, pages + slack)) > 0) return true;
+  return wanted > pages + slack && grow_by(head, pages + slack) > 0;
+}
+
+/**
+ * Take the grow lock, for an ordinary caller. A CPU that may not sleep spins as long as it takes,
+ * milliseconds where another is in memory.grow: without the lock it could only guess.
+ */
+export function lock_growth(mode: u32): void {
+  while (!spin_lock(grow_lock_address(), mode)) {}
+}
+
+export function unlock_growth(): void {
+  spin_unlock(grow_lock_address());
+}
+
+/**
+ * @returns true while somebody looks for pages in the memory as a whole: then the CPUs' page lists
+ * keep nothing back, so that once emptied they stay empty (page/pcp.ts). Context: any.
+ */
+export function is_gathering(): bool {
+  return read_once(grow_lock_address()) !== 0;
 }
 
 /** Note that a nolock caller missed `pages` pages. Context: any. */
@@ -130,14 +131,15 @@ export function request_growth(pages: u32): void {
 }
 
 /**
- * Fulfil what nolock callers wished for; if somebody else is at it, that will do. Context: ordinary
- * slow paths, no lock held.
+ * Fulfil what nolock callers wished for, unless it is there by now; if somebody else holds the grow
+ * lock, the wish stays for the next. Context: ordinary slow paths, no lock held.
  */
-export function serve_growth(): void {
+export function serve_growth(mode: u32): void {
   const request = heap_base + offsetof<HeapHeader>("grow_request");
-  if (read_once(request) === 0) return;
+  if (read_once(request) === 0 || !spin_lock(grow_lock_address(), LOCK_TRY)) return;
   const pages = xchg(request, 0);
-  if (pages !== 0) grow_memory(pages, end_pfn(), LOCK_TRY);
+  if (pages !== 0 && !zones_have(pages, mode)) grow_memory(pages, mode);
+  unlock_growth();
 }
 
 export function grow_lock_address(): usize {

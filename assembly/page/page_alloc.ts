@@ -1,99 +1,87 @@
 /**
  * The page allocator's two calls: alloc_pages() and free_pages().
  *
- * Orders 0..3 go over the CPU's own lists, 4..10 to the zone, more to runs of blocks. A caller
- * that may not wait tries each lock once (kernel: alloc_pages_nolock(), free_pages_nolock()): an
- * allocation that misses returns 0 and leaves a growth request; a free that misses leaves the
- * block on the zone's deferred list, which the next ordinary free takes in.
+ * Orders 0..3 go over the CPU's own lists, 4..10 to the zone, more to runs of blocks. A look has
+ * three answers: a page, 0 for nothing there, PAGE_MISSED where a lock was not to be had. Who may
+ * spin looks again until it could look; then what is nowhere is looked for in the memory as a
+ * whole, and only then the memory grows, or is out. A nolock caller tries each lock once (kernel:
+ * alloc_pages_nolock(), free_pages_nolock()): an allocation that misses returns 0, and leaves a
+ * wish to grow if it looked everywhere; a free that misses leaves the block on the zone's deferred
+ * list, which the next ordinary free takes in.
  */
-import { LOCK_BOUNDED, LOCK_TRY, MAX_PAGE_ORDER, NUMA_NO_NODE, PCP_ORDERS } from "../base/config";
-import { PG_DEFERRED, PG_INFLIGHT, Page, Zone } from "../base/layout";
-import { cmpxchg, read_once } from "../sync/atomic";
+import { BLOCK_PAGES, LOCK_TRY, MAX_PAGE_ORDER, NUMA_NO_NODE, PCP_ORDERS } from "../base/config";
+import { PG_INFLIGHT, Page } from "../base/layout";
 import { should_fail_alloc_page } from "../sync/fail";
-import { llist_add, llist_empty } from "../sync/llist";
 import { cpu_area, header } from "../sync/percpu";
 import {
+  PAGE_MISSED,
   free_one_page,
   node_zone,
   pfn_to_nid,
   rmqueue,
-  zone_has,
   zone_lock,
   zone_unlock,
 } from "./buddy";
-import { end_pfn, grow_memory, request_growth } from "./grow";
+import { grow_memory, lock_growth, request_growth, unlock_growth } from "./grow";
 import { hold } from "./hand";
 import { page_to_pfn, set_page_kind } from "./page";
 import { drain_all_pages, pcp_alloc, pcp_free, pcp_serves } from "./pcp";
 import { unpoison_pages } from "./page_poison";
-import { RUN_MISSED, alloc_run, free_run } from "./run";
+import { free_run, take_run } from "./run";
+import {
+  defer_page,
+  drain_deferred_pages,
+  drain_deferred_zones,
+  lock_zones,
+  unlock_zones,
+} from "./zones";
 
-/** One attempt in one zone. @returns a page of kind PG_INFLIGHT, or 0. */
+/** One attempt in one zone. @returns a page of kind PG_INFLIGHT, 0 or PAGE_MISSED. */
 function alloc_from_zone(node: u32, order: u32, mode: u32): usize {
   const zone = node_zone(node);
   if (order < PCP_ORDERS && pcp_serves(node)) return pcp_alloc(order, zone, mode);
-  if (!zone_lock(zone, mode)) return 0;
+  if (!zone_lock(zone, mode)) return PAGE_MISSED;
   const page = rmqueue(zone, order);
   zone_unlock(zone);
   return page;
 }
 
-/** One attempt in every zone, the wanted node's first. */
+/** @returns the zone that is asked in turn `i` by a caller who prefers `node`. */
+function nth_node(node: i32, i: u32): u32 {
+  const first = node === NUMA_NO_NODE ? cpu_area().node : <u32>node;
+  return (first + i) % header().nr_nodes;
+}
+
+/** One attempt in every zone, the wanted node's first. @returns 0 only if it looked into all. */
 function alloc_from_zones(node: i32, order: u32, mode: u32): usize {
   const nodes = header().nr_nodes;
-  const first = node === NUMA_NO_NODE ? cpu_area().node : <u32>node;
+  let missed: usize = 0;
   for (let i: u32 = 0; i < nodes; i++) {
-    const page = alloc_from_zone((first + i) % nodes, order, mode);
-    if (page !== 0) return page;
+    const page = alloc_from_zone(nth_node(node, i), order, mode);
+    if (page > PAGE_MISSED) return page;
+    missed |= page;
   }
-  return 0;
+  return missed;
 }
 
 /**
- * Take 2^order pages of one node, if it has them ready: no growth, no other node.
+ * Take 2^order pages that are ready: no growth, and no wish for any.
  *
+ * @param node no other node than this; NUMA_NO_NODE: any
  * @returns as alloc_pages(). Context: the same. Kernel: __GFP_THISNODE | GFP_NOWAIT.
  */
-export function alloc_pages_thisnode(order: u32, node: u32, mode: u32): usize {
-  const page = alloc_from_zone(node, order, mode);
+export function alloc_pages_ready(order: u32, node: i32, mode: u32): usize {
+  const page =
+    node === NUMA_NO_NODE
+      ? alloc_from_zones(node, order, mode)
+      : alloc_from_zone(<u32>node, order, mode);
+  return given_out(page);
+}
+
+/** @returns what a caller gets for the answer of a look: in debug builds, checked first. */
+function given_out(page: usize): usize {
+  if (page <= PAGE_MISSED) return 0;
   return isDefined(SLUB_DEBUG) ? unpoison_pages(page) : page;
-}
-
-/**
- * How often a CPU that may not sleep looks again after it missed a lock: longer than a holder is
- * off its core on a busy machine. Growing instead would not be faster, since new pages enter
- * their zone under the same lock.
- */
-const MAX_MISSES: u32 = 512;
-
-/** @returns true if some zone seems to have a block for `order`. Context: any. */
-function zones_have(order: u32): bool {
-  const nodes = header().nr_nodes;
-  for (let node: u32 = 0; node < nodes; node++) {
-    if (zone_has(node_zone(node), order)) return true;
-  }
-  return false;
-}
-
-/** Take in the blocks whose free found its zone locked. @returns true if there were any. */
-function drain_deferred_zones(mode: u32): bool {
-  let found: bool = false;
-  const nodes = header().nr_nodes;
-  for (let node: u32 = 0; node < nodes; node++) {
-    const zone = node_zone(node);
-    if (llist_empty(changetype<usize>(zone) + offsetof<Zone>("deferred"))) continue;
-    if (!zone_lock(zone, mode)) continue;
-    drain_deferred_pages(zone);
-    zone_unlock(zone);
-    found = true;
-  }
-  return found;
-}
-
-/** Gather what lies about, when there is no growing any more: all CPUs' page lists. */
-function gather_pages(mode: u32): void {
-  drain_all_pages(mode);
-  drain_deferred_zones(mode);
 }
 
 /**
@@ -101,95 +89,91 @@ function gather_pages(mode: u32): void {
  *
  * @param node preferred node, or NUMA_NO_NODE
  * @param mode LOCK_*: LOCK_TRY never waits and never grows the memory
- * @returns the first page's descriptor, kind PG_INFLIGHT, content undefined; 0 if there is none.
- * Context: no zone, pcp or grow lock held, unless LOCK_TRY.
+ * @returns the first page's descriptor, kind PG_INFLIGHT, content undefined; 0 if there is none,
+ * and with LOCK_TRY also if it could not look. Context: no zone, pcp or grow lock held, unless
+ * LOCK_TRY.
  */
 export function alloc_pages(order: u32, node: i32, mode: u32): usize {
   if (mode !== LOCK_TRY && should_fail_alloc_page()) return 0;
-  let page: usize = 0;
-  let misses: u32 = 0;
-  while (true) {
-    const seen_end = end_pfn();
+  let page: usize;
+  // Ends: only a CPU that may not sleep misses, after a long spin, and its next look spins again.
+  // What it waits for is a section of another thread, so it comes to its end.
+  do {
     page = alloc_from_zones(node, order, mode);
-    if (page !== 0) break;
-    if (mode === LOCK_TRY) {
-      if (!zones_have(order)) request_growth(1 << order);
-      break;
-    }
-    // A CPU that may not sleep can miss a lock whose holder is off its core: that is no reason to
-    // grow a memory that has free pages, nor to say that it has none.
-    if (mode === LOCK_BOUNDED && misses < MAX_MISSES && zones_have(order)) {
-      misses++;
-      continue;
-    }
-    // Ends: each turn took in blocks that others freed, or grew the memory, which has a maximum,
-    // or is the last.
-    if (drain_deferred_zones(mode) || grow_memory(1 << order, seen_end, mode)) continue;
-    gather_pages(mode);
-    page = alloc_from_zones(node, order, mode);
-    break;
+  } while (page === PAGE_MISSED && mode !== LOCK_TRY);
+  if (page === 0) {
+    if (mode === LOCK_TRY) request_growth(1 << order);
+    else page = alloc_pages_slow(1 << order, node, mode);
   }
-  return isDefined(SLUB_DEBUG) ? unpoison_pages(page) : page;
+  return given_out(page);
 }
 
 /**
  * Take a run of whole blocks for more than 2^10 pages.
  *
- * @returns as alloc_pages(); `nr_pages` is the length of the run. Context: the same.
+ * @returns as alloc_pages(); `nr_pages` is the length of the run. Context: the same, no LOCK_TRY.
  */
 export function alloc_large_run(pages: u32, mode: u32): usize {
-  if (mode !== LOCK_TRY && should_fail_alloc_page()) return 0;
-  let page: usize = 0;
-  let misses: u32 = 0;
-  while (true) {
-    const seen_end = end_pfn();
-    page = alloc_run(pages, mode);
-    // LOCK_TRY, which is 0, never; LOCK_WAIT misses none.
-    if (page === RUN_MISSED && misses < mode * MAX_MISSES) {
-      misses++;
-      continue;
-    }
-    if (page !== 0 || mode === LOCK_TRY) break;
-    if (drain_deferred_zones(mode) || grow_memory(pages, seen_end, mode)) continue;
-    gather_pages(mode);
-    page = alloc_run(pages, mode);
-    break;
-  }
-  if (page === RUN_MISSED) return 0;
-  return isDefined(SLUB_DEBUG) ? unpoison_pages(page) : page;
+  if (should_fail_alloc_page()) return 0;
+  let page = alloc_from_all(pages, NUMA_NO_NODE, mode);
+  if (page === 0) page = alloc_pages_slow(pages, NUMA_NO_NODE, mode);
+  return given_out(page);
 }
 
 /**
- * Take in what frees left on the zone's deferred list. Context: zone lock.
+ * Look into all zones at once, and what frees left on their deferred lists: 0 means that at one
+ * moment none had it.
  *
- * One by one, so that the memory always says where each block is: only the holder of the lock takes
- * any off, so the first one's link stays what it is until the cmpxchg. A miss means that a free
- * came in front; then that one comes first, and this one is met again.
+ * @param pages a power of two up to 2^10, or more for a run
  */
-function drain_deferred_pages(zone: Zone): void {
-  const list = changetype<usize>(zone) + offsetof<Zone>("deferred");
-  while (true) {
-    const node = read_once(list);
-    if (node === 0) return;
-    const page = changetype<Page>(<usize>node - offsetof<Page>("llnode"));
-    hold(page);
-    set_page_kind(page, PG_INFLIGHT);
-    if (cmpxchg(list, node, page.llnode) !== node) continue;
-    page.llnode = 0;
-    free_one_page(zone, page, page.order);
+function alloc_from_all(pages: u32, node: i32, mode: u32): usize {
+  lock_zones(mode);
+  drain_deferred_zones();
+  let page: usize = 0;
+  if (pages > BLOCK_PAGES) {
+    page = take_run(pages);
+  } else {
+    const nodes = header().nr_nodes;
+    for (let i: u32 = 0; i < nodes && page === 0; i++) {
+      page = rmqueue(node_zone(nth_node(node, i)), ctz<u32>(pages));
+    }
   }
+  unlock_zones();
+  return page;
+}
+
+/**
+ * Take pages that a look without the grow lock did not find: from what is there by now, from what
+ * the memory can grow by, and last from all CPUs' page lists.
+ *
+ * While the grow lock is held those lists keep nothing back. So once they were emptied, "no zone
+ * has it" is "nobody has it", at the moment of that look: then 0 is true.
+ */
+function alloc_pages_slow(pages: u32, node: i32, mode: u32): usize {
+  lock_growth(mode);
+  let page = alloc_from_all(pages, node, mode);
+  let gathered: bool = false;
+  // Ends: each turn grew the memory, which has a maximum, or is the one behind the gathering.
+  while (page === 0) {
+    if (!grow_memory(pages, mode)) {
+      if (gathered) break;
+      drain_all_pages(mode);
+      gathered = true;
+    }
+    page = alloc_from_all(pages, node, mode);
+  }
+  unlock_growth();
+  return page;
 }
 
 /** Free to the zone, or leave the block on its deferred list. */
 function free_to_zone(page: Page, order: u32, mode: u32): void {
   const zone = node_zone(pfn_to_nid(page_to_pfn(page)));
-  const deferred = changetype<usize>(zone) + offsetof<Zone>("deferred");
   if (!zone_lock(zone, mode)) {
-    set_page_kind(page, PG_DEFERRED);
-    llist_add(changetype<usize>(page) + offsetof<Page>("llnode"), deferred);
+    defer_page(zone, page);
     return;
   }
-  if (mode !== LOCK_TRY && !llist_empty(deferred)) drain_deferred_pages(zone);
+  if (mode !== LOCK_TRY) drain_deferred_pages(zone);
   free_one_page(zone, page, order);
   zone_unlock(zone);
 }

@@ -1,17 +1,27 @@
 /**
  * Per-CPU page lists: orders 0..3 without the zone's lock (kernel: struct per_cpu_pages).
  *
- * Only pages of the CPU's own node are kept; others go straight to their zone.
+ * Only pages of the CPU's own node are kept; others go straight to their zone, and all of them
+ * while somebody gathers pages under the grow lock, so that lists which were emptied stay empty.
  * The lock is a CPU's own in practice; it is a spinlock because the CPU that runs out of memory
  * empties everybody's lists, and a trylock for whoever interrupted its owner. Lists are singly
  * linked by Page.next; a page on one has kind PG_PCP and is in the hand of the lists' CPU.
  */
-import { PCP_ORDERS } from "../base/config";
+import { LOCK_TRY, PCP_ORDERS } from "../base/config";
 import { PG_INFLIGHT, PG_PCP, Page, Zone } from "../base/layout";
 import { CpuArea } from "../base/layout_percpu";
 import { cpu_area, header, per_cpu } from "../sync/percpu";
 import { spin_lock, spin_unlock } from "../sync/spinlock";
-import { free_one_page, node_zone, pfn_to_nid, rmqueue, zone_lock, zone_unlock } from "./buddy";
+import {
+  PAGE_MISSED,
+  free_one_page,
+  node_zone,
+  pfn_to_nid,
+  rmqueue,
+  zone_lock,
+  zone_unlock,
+} from "./buddy";
+import { is_gathering } from "./grow";
 import { hold } from "./hand";
 import { page_to_pfn, set_page_kind } from "./page";
 
@@ -61,16 +71,20 @@ function pop(area: CpuArea, order: u32): Page {
   return page;
 }
 
-/** Fill a list from the zone with up to one batch. Context: pcp lock. */
-function refill(area: CpuArea, order: u32, zone: Zone, mode: u32): void {
-  if (!zone_lock(zone, mode)) return;
-  const batch = pcp_batch(order);
+/**
+ * Fill a list from the zone: with up to one batch, or with what is needed now while pages are
+ * gathered. @returns false if it could not look. Context: pcp lock.
+ */
+function refill(area: CpuArea, order: u32, zone: Zone, mode: u32): bool {
+  if (!zone_lock(zone, mode)) return false;
+  const batch: u32 = is_gathering() ? 1 : pcp_batch(order);
   for (let i: u32 = 0; i < batch; i++) {
     const page = rmqueue(zone, order);
     if (page === 0) break;
     push(area, changetype<Page>(page), order);
   }
   zone_unlock(zone);
+  return true;
 }
 
 /** @returns true if pages of `node` go over this CPU's lists. Context: any. */
@@ -93,15 +107,17 @@ function give_back(area: CpuArea, order: u32, count: u32, mode: u32): bool {
 /**
  * Take a block of order 0..3 from this CPU's lists, filling them if need be.
  *
- * @returns its first page, kind PG_INFLIGHT, or 0. Context: any; `mode` LOCK_TRY if nested.
+ * @returns its first page, kind PG_INFLIGHT; 0: neither the lists nor the zone have one;
+ * PAGE_MISSED if it could not look. Context: any; `mode` LOCK_TRY if nested.
  */
 export function pcp_alloc(order: u32, zone: Zone, mode: u32): usize {
   const area = cpu_area();
   const lock = pcp_lock_address(area);
-  if (!spin_lock(lock, mode)) return 0;
-  if (load<u32>(pcp_list(area, order)) === 0) refill(area, order, zone, mode);
-  const page =
-    load<u32>(pcp_list(area, order)) === 0 ? <usize>0 : changetype<usize>(pop(area, order));
+  const list = pcp_list(area, order);
+  if (!spin_lock(lock, mode)) return PAGE_MISSED;
+  let page: usize = 0;
+  if (load<u32>(list) === 0 && !refill(area, order, zone, mode)) page = PAGE_MISSED;
+  else if (load<u32>(list) !== 0) page = changetype<usize>(pop(area, order));
   spin_unlock(lock);
   return page;
 }
@@ -109,33 +125,37 @@ export function pcp_alloc(order: u32, zone: Zone, mode: u32): usize {
 /**
  * Put a block of order 0..3 on this CPU's list; trim the list when it grows too long.
  *
- * A caller that may not wait leaves an overlong list as it is (kernel: free_pages_nolock()).
+ * A nolock caller leaves a list that is far too long as it is but for a batch (kernel:
+ * free_pages_nolock()); what a missed lock left there goes with the next ordinary free.
  *
- * @returns false, with nothing changed, if the lock was not to be had. Context: any.
+ * @returns false, with nothing changed, if the lock was not to be had, or pages are gathered.
+ * Context: any.
  */
 export function pcp_free(page: Page, order: u32, mode: u32): bool {
   const area = cpu_area();
   const lock = pcp_lock_address(area);
   if (!spin_lock(lock, mode)) return false;
-  push(area, page, order);
-  if (load<u32>(pcp_count(area, order)) > pcp_high(order)) {
-    give_back(area, order, pcp_batch(order), mode);
+  // Asked under the lock: who gathers took the grow lock first, and comes for this list later.
+  const kept = !is_gathering();
+  if (kept) {
+    push(area, page, order);
+    const batch = pcp_batch(order);
+    const excess = load<i32>(pcp_count(area, order)) - <i32>pcp_high(order);
+    if (excess > 0) give_back(area, order, mode === LOCK_TRY ? batch : batch - 1 + excess, mode);
   }
   spin_unlock(lock);
-  return true;
+  return kept;
 }
 
-/** Give back everything on the lists of `area`. @returns false if a lock was missed. */
-export function drain_pages(area: CpuArea, mode: u32): bool {
+/** Give back everything on the lists of `area`. Context: task, no pcp or zone lock held. */
+export function drain_pages(area: CpuArea, mode: u32): void {
   const lock = pcp_lock_address(area);
-  if (!spin_lock(lock, mode)) return false;
-  let whole = true;
+  // Both loops end for a CPU that may not sleep, too: holders are short, and on other threads.
+  while (!spin_lock(lock, mode)) {}
   for (let order: u32 = 0; order < PCP_ORDERS; order++) {
-    const count = load<u32>(pcp_count(area, order));
-    if (!give_back(area, order, count, mode)) whole = false;
+    while (!give_back(area, order, load<u32>(pcp_count(area, order)), mode)) {}
   }
   spin_unlock(lock);
-  return whole;
 }
 
 /** Empty every CPU's lists: what a CPU does before it reports that memory is out. */

@@ -9,32 +9,9 @@
 import { BLOCK_PAGES, MAX_BLOCKS, MAX_PAGE_ORDER } from "../base/config";
 import { Page, ZONE_BLOCK_MAP } from "../base/layout";
 import { header } from "../sync/percpu";
-import {
-  del_from_free_area,
-  free_one_page,
-  hand_out,
-  node_zone,
-  pfn_to_nid,
-  zone_lock,
-  zone_unlock,
-} from "./buddy";
+import { del_from_free_area, free_one_page, hand_out, node_zone, pfn_to_nid } from "./buddy";
 import { pfn_to_page } from "./page";
-
-function unlock_zones(count: u32): void {
-  for (let node = count; node > 0; node--) zone_unlock(node_zone(node - 1));
-}
-
-/** Lock every zone. @returns false, with none held, if one was not to be had. */
-function lock_zones(mode: u32): bool {
-  const nodes = header().nr_nodes;
-  for (let node: u32 = 0; node < nodes; node++) {
-    if (!zone_lock(node_zone(node), mode)) {
-      unlock_zones(node);
-      return false;
-    }
-  }
-  return true;
-}
+import { try_lock_zones, unlock_zones } from "./zones";
 
 /** @returns bits of blocks 32 * word .. 32 * word + 31 that are wholly free. */
 function free_blocks(word: u32): u32 {
@@ -64,23 +41,16 @@ function find_run(count: u32): u32 {
   return MAX_BLOCKS;
 }
 
-/** What alloc_run() returns when a lock was not to be had: no page's address. */
-export const RUN_MISSED: usize = 1;
-
 /**
  * Take ceil(pages / 1024) blocks in a row.
  *
  * @returns the first page, kind PG_INFLIGHT and nr_pages set to the whole run; 0 if there is no
- * such run; RUN_MISSED if a lock was missed. Context: no zone lock held.
+ * such run. Context: all zone locks.
  */
-export function alloc_run(pages: u32, mode: u32): usize {
-  if (!lock_zones(mode)) return RUN_MISSED;
+export function take_run(pages: u32): usize {
   const blocks = (pages + BLOCK_PAGES - 1) >> MAX_PAGE_ORDER;
   const first = find_run(blocks);
-  if (first === MAX_BLOCKS) {
-    unlock_zones(header().nr_nodes);
-    return 0;
-  }
+  if (first === MAX_BLOCKS) return 0;
   for (let block = first; block < first + blocks; block++) {
     const pfn = block << MAX_PAGE_ORDER;
     const zone = node_zone(pfn_to_nid(pfn));
@@ -89,18 +59,17 @@ export function alloc_run(pages: u32, mode: u32): usize {
   }
   const page = pfn_to_page(first << MAX_PAGE_ORDER);
   hand_out(page, MAX_PAGE_ORDER, blocks << MAX_PAGE_ORDER);
-  unlock_zones(header().nr_nodes);
   return changetype<usize>(page);
 }
 
 /** Give a run back. @returns false, with nothing changed, if a lock was not to be had. */
 export function free_run(first: Page, pfn: u32, mode: u32): bool {
-  if (!lock_zones(mode)) return false;
+  if (!try_lock_zones(mode)) return false;
   const end = pfn + first.nr_pages;
   first.nr_pages = 0;
   for (let at = pfn; at < end; at += BLOCK_PAGES) {
     free_one_page(node_zone(pfn_to_nid(at)), pfn_to_page(at), MAX_PAGE_ORDER);
   }
-  unlock_zones(header().nr_nodes);
+  unlock_zones();
   return true;
 }

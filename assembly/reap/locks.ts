@@ -32,7 +32,7 @@ import { cpu_slabs } from "../slab/defer";
 import { slabs_lock } from "../slab/drain";
 import { cache_at, cache_state, set_cache_state } from "../slab/kmem_cache";
 import { cpu_slab } from "../slab/kmem_cache_cpu";
-import { add_partial, get_node, set_nr_partial } from "../slab/kmem_cache_node";
+import { get_node, link_partial, set_nr_partial } from "../slab/kmem_cache_node";
 import { heap_queue, next_list, open_page, queue_of, wait_gp, wait_list } from "../slab/rcu_queue";
 import { list_lock_address } from "../slab/section";
 import { slab_word, word_freelist, word_frozen } from "../slab/slab";
@@ -103,7 +103,7 @@ function rebuild_node(cache: KmemCache, node: KmemCacheNode, number: u32): void 
   node.partial = 0;
   node.partial_tail = 0;
   node.full = 0;
-  set_nr_partial(node, 0);
+  let listed_slabs: u32 = 0;
   const debug = is_debug_cache(cache);
   const end = end_pfn();
   for (let pfn = header().first_pfn; pfn < end; pfn++) {
@@ -119,9 +119,12 @@ function rebuild_node(cache: KmemCache, node: KmemCacheNode, number: u32): void 
       list_add(slab, full_list(node));
       slab.in_hand = 0;
     } else if (listed || (debug && slab.in_hand === 0)) {
-      add_partial(node, slab, DEACTIVATE_TO_TAIL);
+      link_partial(node, slab, DEACTIVATE_TO_TAIL);
+      listed_slabs++;
     }
   }
+  // Once, as what it becomes: others ask it without the lock.
+  set_nr_partial(node, listed_slabs);
 }
 
 function break_list_locks(report: usize): void {

@@ -19,7 +19,7 @@ import {
   ZONE_SIZE,
   Zone,
 } from "../base/layout";
-import { free_list, free_pages_range, pfn_to_nid, set_free_mask } from "../page/buddy";
+import { free_list, free_pages_range, pfn_to_nid } from "../page/buddy";
 import { end_pfn } from "../page/grow";
 import { page_kind, pfn_to_page, set_page_kind } from "../page/page";
 import { header } from "../sync/percpu";
@@ -35,7 +35,7 @@ function span_of(page: Page, kind: u32, own: bool): u32 {
 /** Forget all lists and free blocks. */
 function clear_zone(zone: Zone, node: u32, end: u32): void {
   for (let order: u32 = 0; order <= MAX_PAGE_ORDER; order++) store<u32>(free_list(zone, order), 0);
-  set_free_mask(zone, 0);
+  zone.free_mask = 0;
   memory.fill(changetype<usize>(zone) + ZONE_BLOCK_MAP, 0, ZONE_SIZE - ZONE_BLOCK_MAP);
   zone.nr_free = 0;
   for (let pfn = header().first_pfn; pfn < end; pfn++) {

@@ -38,7 +38,7 @@ import {
 } from "./kmem_cache_node";
 import { allocate_slab, discard_slab } from "./new_slab";
 import { get_freepointer } from "./object";
-import { list_lock, list_unlock } from "./section";
+import { PARTIAL_MISSED, list_lock_to_look, list_unlock } from "./section";
 import {
   make_word,
   set_slab_word,
@@ -83,9 +83,10 @@ function alloc_one(cache: KmemCache, node: KmemCacheNode, slab: Slab, nolock: bo
   return object;
 }
 
-/** From the node's partial slabs. @returns 0 also if the lock was missed. */
+/** From the node's partial slabs. @returns 0 if there are none; PARTIAL_MISSED with LOCK_TRY. */
 function alloc_single_from_partial(cache: KmemCache, node: KmemCacheNode, mode: u32): usize {
-  if (nr_partial(node) === 0 || !list_lock(node, mode)) return 0;
+  if (nr_partial(node) === 0) return 0;
+  if (!list_lock_to_look(node, mode)) return PARTIAL_MISSED;
   let object: usize = 0;
   // Ends: a slab that gives nothing leaves the list.
   while (object === 0 && node.partial !== 0) {
@@ -106,13 +107,16 @@ function alloc_single_from_partial(cache: KmemCache, node: KmemCacheNode, mode: 
 function alloc_from_any_partial(cache: KmemCache, node: i32, least: u32, mode: u32): usize {
   const nodes = header().nr_nodes;
   const local = node === NUMA_NO_NODE ? cpu_area().node : <u32>node;
-  let object: usize = 0;
-  for (let i: u32 = 0; i < nodes && object === 0; i++) {
+  let missed: usize = 0;
+  for (let i: u32 = 0; i < nodes; i++) {
     const at = get_node(cache, (local + i) % nodes);
-    if (i === 1 && least !== 0 && next_random() % 1024 > cache.remote_node_defrag_ratio) return 0;
-    if (i === 0 || nr_partial(at) > least) object = alloc_single_from_partial(cache, at, mode);
+    if (i === 1 && least !== 0 && next_random() % 1024 > cache.remote_node_defrag_ratio) break;
+    if (i !== 0 && nr_partial(at) <= least) continue;
+    const object = alloc_single_from_partial(cache, at, mode);
+    if (object > PARTIAL_MISSED) return object;
+    missed |= object;
   }
-  return object;
+  return missed;
 }
 
 /**
@@ -124,10 +128,7 @@ function alloc_from_any_partial(cache: KmemCache, node: i32, least: u32, mode: u
  */
 function alloc_single_from_new_slab(cache: KmemCache, slab: Slab, mode: u32): usize {
   const node = slab_node(cache, slab);
-  let locked = list_lock(node, mode);
-  // A CPU that may not sleep tries until it gets it; its holders are short.
-  while (!locked && mode !== LOCK_TRY) locked = list_lock(node, mode);
-  if (!locked) {
+  if (!list_lock_to_look(node, mode)) {
     discard_slab(cache, slab, mode);
     stat(cache, FREE_SLAB);
     return 0;
@@ -141,11 +142,14 @@ function alloc_single_from_new_slab(cache: KmemCache, slab: Slab, mode: u32): us
   return object;
 }
 
-/** @returns an object of a new slab; 0: none, or see above. */
-function alloc_from_new_slab(cache: KmemCache, node: i32, mode: u32): usize {
+/**
+ * @param ready only of pages that are ready, for who could not look at all partial slabs
+ * @returns an object of a new slab; 0: none, or see above.
+ */
+function alloc_from_new_slab(cache: KmemCache, node: i32, ready: bool, mode: u32): usize {
   const wished = header().nr_nodes > 1 && node !== NUMA_NO_NODE;
   let slab: usize = wished ? allocate_slab(cache, node, true, mode) : 0;
-  if (slab === 0) slab = allocate_slab(cache, node, false, mode);
+  if (slab === 0) slab = allocate_slab(cache, ready ? NUMA_NO_NODE : node, ready, mode);
   let object: usize = 0;
   if (slab !== 0) {
     stat(cache, ALLOC_SLAB);
@@ -163,9 +167,10 @@ function alloc_from_new_slab(cache: KmemCache, node: i32, mode: u32): usize {
  */
 export function debug_slab_alloc(cache: KmemCache, node: i32, mode: u32): usize {
   let object = alloc_from_any_partial(cache, node, cache.min_partial, mode);
-  if (object !== 0) return object;
+  if (object > PARTIAL_MISSED) return object;
   drain_at(DEFER_DRAIN_SWITCH, cache, cpu_area().node, mode);
   drain_at(DEFER_DRAIN_DEACTIVATE, cache, cpu_area().node, mode);
-  object = alloc_from_new_slab(cache, node, mode);
-  return object !== 0 ? object : alloc_from_any_partial(cache, node, 0, mode);
+  object = alloc_from_new_slab(cache, node, object === PARTIAL_MISSED, mode);
+  if (object === 0) object = alloc_from_any_partial(cache, node, 0, mode);
+  return object === PARTIAL_MISSED ? 0 : object;
 }

@@ -18,7 +18,7 @@ import { is_debug_cache } from "./debug_layout";
 import { deferred_list } from "./defer";
 import { slab_node } from "./kmem_cache_node";
 import { get_freepointer } from "./object";
-import { list_lock, list_unlock } from "./section";
+import { list_lock_to_look, list_unlock } from "./section";
 import { slab_word, word_freelist, word_objects } from "./slab";
 
 /** Links that are followed: more objects than that hardly wait anywhere. */
@@ -52,7 +52,7 @@ export function debug_is_deferred(cache: KmemCache, slab: Slab, object: usize): 
 export function debug_on_freelist(cache: KmemCache, slab: Slab, object: usize): bool {
   if (!is_debug_cache(cache)) return false;
   const node = slab_node(cache, slab);
-  if (!list_lock(node, lock_mode())) return false;
+  if (!list_lock_to_look(node, lock_mode())) return false;
   const found = is_on_list(cache, slab, object);
   list_unlock(node);
   return found;

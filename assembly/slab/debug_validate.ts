@@ -21,7 +21,7 @@ import {
 } from "./debug_report";
 import { get_node } from "./kmem_cache_node";
 import { index_to_obj } from "./object";
-import { list_lock, list_unlock } from "./section";
+import { list_lock_to_look, list_unlock } from "./section";
 import { slab_word, word_inuse, word_objects } from "./slab";
 
 /** Check every object of a slab; ends at the first that has something. Context: list_lock. */
@@ -73,7 +73,7 @@ export function validate_slab_cache(cache: usize): u32 {
     const nodes = header().nr_nodes;
     for (let i: u32 = 0; i < nodes; i++) {
       const node = get_node(s, i);
-      if (!list_lock(node, mode)) continue;
+      if (!list_lock_to_look(node, mode)) continue;
       validate_slab_node(s, node);
       list_unlock(node);
     }
@@ -103,7 +103,7 @@ export function list_slab_objects(cache: KmemCache, mode: u32): void {
   const nodes = header().nr_nodes;
   for (let i: u32 = 0; i < nodes; i++) {
     const node = get_node(cache, i);
-    if (!list_lock(node, mode)) continue;
+    if (!list_lock_to_look(node, mode)) continue;
     for (let slab = <usize>node.partial; slab !== 0; slab = changetype<Slab>(slab).next) {
       list_objects(cache, changetype<Slab>(slab));
     }

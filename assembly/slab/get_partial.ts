@@ -11,18 +11,19 @@ import { ALLOC_FROM_PARTIAL, ALLOC_SLAB, CPU_PARTIAL_NODE, stat } from "../sync/
 import { put_cpu_partial } from "./kmem_cache_cpu";
 import { get_node, nr_partial, remove_partial } from "./kmem_cache_node";
 import { allocate_slab } from "./new_slab";
-import { list_lock, list_unlock } from "./section";
+import { PARTIAL_MISSED, list_lock_to_look, list_unlock } from "./section";
 
 /**
  * Take slabs off a node's partial list: the first for the caller, more for this CPU's list, until
  * that has got more than half of what it may hold.
  *
- * @returns the first slab, in this CPU's hand, not frozen; 0 if there is none or the lock was
- * missed. Context: no list_lock held. Kernel: get_partial_node(), 6.18.
+ * @returns the first slab, in this CPU's hand, not frozen; 0 if there is none; PARTIAL_MISSED, with
+ * LOCK_TRY alone. Context: no list_lock held. Kernel: get_partial_node(), 6.18.
  */
 function get_partial_node(cache: KmemCache, node: KmemCacheNode, mode: u32): usize {
-  // Without the lock this is a guess; a wrong one costs a new slab, nothing else.
-  if (nr_partial(node) === 0 || !list_lock(node, mode)) return 0;
+  // The count is 0 only while the list is empty: it is stored once, as what it becomes.
+  if (nr_partial(node) === 0) return 0;
+  if (!list_lock_to_look(node, mode)) return PARTIAL_MISSED;
   const enough = cache.cpu_partial_slabs >> 1;
   let kept: usize = 0;
   let moved: u32 = 0;
@@ -52,22 +53,25 @@ function get_partial_node(cache: KmemCache, node: KmemCacheNode, mode: u32): usi
  */
 function get_any_partial(cache: KmemCache, local: u32, least: u32, mode: u32): usize {
   const nodes = header().nr_nodes;
+  let missed: usize = 0;
   for (let i: u32 = 1; i < nodes; i++) {
     const node = get_node(cache, (local + i) % nodes);
     if (nr_partial(node) <= least) continue;
     const slab = get_partial_node(cache, node, mode);
-    if (slab !== 0) return slab;
+    if (slab > PARTIAL_MISSED) return slab;
+    missed |= slab;
   }
-  return 0;
+  return missed;
 }
 
 /** @returns a partial slab of the wanted node, else perhaps of another. Kernel: get_partial(). */
 function get_partial(cache: KmemCache, node: i32, mode: u32): usize {
   const local = node === NUMA_NO_NODE ? cpu_area().node : <u32>node;
   const slab = get_partial_node(cache, get_node(cache, local), mode);
-  if (slab !== 0 || header().nr_nodes === 1) return slab;
-  if (next_random() % 1024 > cache.remote_node_defrag_ratio) return 0;
-  return get_any_partial(cache, local, cache.min_partial, mode);
+  if (slab > PARTIAL_MISSED || header().nr_nodes === 1) return slab;
+  if (next_random() % 1024 > cache.remote_node_defrag_ratio) return slab;
+  const other = get_any_partial(cache, local, cache.min_partial, mode);
+  return other !== 0 ? other : slab;
 }
 
 /**
@@ -82,12 +86,16 @@ export function get_slab(cache: KmemCache, node: i32, mode: u32): usize {
   let slab: usize = 0;
   if (nodes > 1 && node !== NUMA_NO_NODE) {
     slab = get_partial_node(cache, get_node(cache, <u32>node), mode);
-    if (slab === 0) slab = get_new_slab(cache, node, true, mode);
+    if (slab <= PARTIAL_MISSED) slab = get_new_slab(cache, node, true, mode);
+    if (slab !== 0) return slab;
   }
-  if (slab === 0) slab = get_partial(cache, node, mode);
-  if (slab === 0) slab = get_new_slab(cache, node, false, mode);
+  slab = get_partial(cache, node, mode);
+  if (slab > PARTIAL_MISSED) return slab;
+  // A nolock caller that could not look takes what is ready, but is no reason to grow the memory.
+  const missed = slab === PARTIAL_MISSED;
+  slab = get_new_slab(cache, missed ? NUMA_NO_NODE : node, missed, mode);
   if (slab === 0 && nodes > 1) slab = get_any_partial(cache, cpu_area().node, 0, mode);
-  return slab;
+  return slab === PARTIAL_MISSED ? 0 : slab;
 }
 
 /** A new slab. @returns 0 if there is none. */

@@ -51,7 +51,7 @@ import { get_node, node_nr_slabs, remove_partial } from "./kmem_cache_node";
 import { discard_slab } from "./new_slab";
 import { free_cache_random_seq, init_cache_random_seq } from "./random_seq";
 import { rcu_barrier } from "./rcu_serve";
-import { list_lock, list_unlock } from "./section";
+import { list_lock_to_look, list_unlock } from "./section";
 import { MAX_OBJECT_SIZE, calculate_alignment, calculate_sizes } from "./size";
 import { slab_word, word_inuse } from "./slab";
 import { lock_slab_mutex, unlock_slab_mutex } from "./slab_mutex";
@@ -250,7 +250,7 @@ export function kmem_cache_open(name: usize): usize {
 /** Give the empty slabs of a node's partial list back; keep those with objects. */
 function free_partial(cache: KmemCache, node: KmemCacheNode, mode: u32): void {
   // Emptied one by one: a discard takes other locks than list_lock.
-  while (list_lock(node, mode)) {
+  while (list_lock_to_look(node, mode)) {
     let slab = <usize>node.partial;
     while (slab !== 0 && word_inuse(slab_word(changetype<Slab>(slab))) !== 0) {
       slab = <usize>changetype<Slab>(slab).next;

@@ -39,6 +39,12 @@ export function slab_test_node_partial(slab: Slab): bool {
 
 /** Put a slab on the list: at the tail for DEACTIVATE_TO_TAIL, else at the head. */
 export function add_partial(node: KmemCacheNode, slab: Slab, where: u32): void {
+  link_partial(node, slab, where);
+  set_nr_partial(node, node.nr_partial + 1);
+}
+
+/** The same for one that is counted already: unlink_partial() took it off in this section. */
+export function link_partial(node: KmemCacheNode, slab: Slab, where: u32): void {
   const address = <u32>changetype<usize>(slab);
   if (where === DEACTIVATE_TO_TAIL) {
     const last = node.partial_tail;
@@ -57,11 +63,19 @@ export function add_partial(node: KmemCacheNode, slab: Slab, where: u32): void {
   }
   slab.flags = slab.flags | SL_PARTIAL;
   slab.in_hand = 0;
-  set_nr_partial(node, node.nr_partial + 1);
 }
 
 /** Take a slab off the list, into this CPU's hand. */
 export function remove_partial(node: KmemCacheNode, slab: Slab): void {
+  unlink_partial(node, slab);
+  set_nr_partial(node, node.nr_partial - 1);
+}
+
+/**
+ * The same for a slab that comes back before list_lock is released. It stays counted: whoever asks
+ * nr_partial() without the lock would take a list that is being sorted for an empty one.
+ */
+export function unlink_partial(node: KmemCacheNode, slab: Slab): void {
   hold(slab);
   const next = slab.next;
   const prev = slab.prev;
@@ -72,7 +86,6 @@ export function remove_partial(node: KmemCacheNode, slab: Slab): void {
   slab.next = 0;
   slab.prev = 0;
   slab.flags = slab.flags & ~SL_PARTIAL;
-  set_nr_partial(node, node.nr_partial - 1);
 }
 
 /**

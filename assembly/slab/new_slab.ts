@@ -8,7 +8,7 @@ import { SLAB_TYPESAFE_BY_RCU } from "../base/config";
 import { call_ctor } from "../base/host";
 import { KmemCache, PG_INFLIGHT, PG_SLAB, Slab } from "../base/layout";
 import { set_page_heads, set_page_kind } from "../page/page";
-import { alloc_pages, alloc_pages_thisnode, free_pages } from "../page/page_alloc";
+import { alloc_pages, alloc_pages_ready, free_pages } from "../page/page_alloc";
 import { mark_freed } from "../page/page_poison";
 import { CALLBACK, context_enter, context_exit } from "../sync/context";
 import { ORDER_FALLBACK, stat } from "../sync/stat";
@@ -24,8 +24,8 @@ import { make_word, set_slab_word, slab_word, word_objects } from "./slab";
 
 /** Pages of the preferred order, or of the smallest that holds one object. */
 function alloc_slab_page(cache: KmemCache, node: i32, only: bool, mode: u32): usize {
-  // Only that node: a wish that is dropped at once where it costs anything.
-  if (only) return alloc_pages_thisnode(cache.oo >> 16, <u32>node, mode);
+  // A wish that is dropped at once where it costs anything.
+  if (only) return alloc_pages_ready(cache.oo >> 16, node, mode);
   const page = alloc_pages(cache.oo >> 16, node, mode);
   if (page !== 0 || cache.oo === cache.min) return page;
   const smaller = alloc_pages(cache.min >> 16, node, mode);
@@ -70,7 +70,7 @@ function build_freelist(cache: KmemCache, start: usize, objects: u32): usize {
  * Make a slab: in this CPU's hand, not frozen, all its objects on its own freelist.
  *
  * @param node preferred node, or NUMA_NO_NODE
- * @param only true: of no other node, and only if it has the pages ready
+ * @param only true: of no other node, if one is given, and only of pages that are ready
  * @returns its descriptor, or 0: no memory, or a constructor threw.
  * Context: no lock held unless LOCK_TRY; may call the host's constructor.
  */

@@ -173,7 +173,7 @@ function install_slab(cache: KmemCache, slab: Slab, mode: u32): usize {
 export function slab_alloc_slow(cache: KmemCache, node: i32, mode: u32): usize {
   stat(cache, ALLOC_SLOWPATH);
   if (mode !== LOCK_TRY) {
-    serve_growth();
+    serve_growth(mode);
     flush_if_asked(cache, mode);
     rcu_serve();
   }

@@ -7,6 +7,7 @@
  * that closes a circle in assembly/, and stands for an interrupt, which nobody calls either. At
  * run time the hardirq bit cuts it, which irq_work_run() holds while it works.
  */
+import { LOCK_TRY } from "../base/config";
 import { KmemCacheCpu, KmemCacheNode } from "../base/layout";
 import { cpu_cache_lock, local_lock_irqsave, local_unlock_section } from "../sync/local_lock";
 import { spin_lock, spin_unlock } from "../sync/spinlock";
@@ -30,6 +31,21 @@ export function list_lock_address(node: KmemCacheNode): usize {
 /** Take a node's list_lock as hard as `mode` allows. @returns true if it is held. */
 export function list_lock(node: KmemCacheNode, mode: u32): bool {
   return spin_lock(list_lock_address(node), mode);
+}
+
+/** What a look for something partial returns where it could not look: 0 is "nothing there". */
+export const PARTIAL_MISSED: usize = 1;
+
+/**
+ * Take list_lock to look at what it guards: only LOCK_TRY gives up. A CPU that may not sleep spins
+ * as long as it takes, since its answer would be a guess otherwise: an allocation that could not
+ * look would make a slab beside those that are there, and take memory that nobody needs.
+ *
+ * @returns true if it is held. Ends: the holder is on another thread, its sections are short.
+ */
+export function list_lock_to_look(node: KmemCacheNode, mode: u32): bool {
+  while (!list_lock(node, mode)) if (mode === LOCK_TRY) return false;
+  return true;
 }
 
 /** Release list_lock. */

@@ -13,9 +13,9 @@ import { lock_mode } from "../sync/context";
 import { cpu_area, cpu_cache_of, header, per_cpu, this_cpu } from "../sync/percpu";
 import { DEACTIVATE_TO_HEAD, FREE_SLAB, stat } from "../sync/stat";
 import { flush_this_cpu, request_address } from "./flush";
-import { add_partial, get_node, remove_partial } from "./kmem_cache_node";
+import { get_node, link_partial, remove_partial, unlink_partial } from "./kmem_cache_node";
 import { discard_slab } from "./new_slab";
-import { list_lock, list_unlock } from "./section";
+import { list_lock_to_look, list_unlock } from "./section";
 import { slab_word, word_inuse, word_objects } from "./slab";
 
 /** Slabs with up to this many free objects are sorted (kernel: SHRINK_PROMOTE_MAX). */
@@ -31,7 +31,7 @@ function sort_slab(node: KmemCacheNode, slab: Slab, free: u32, empties: usize): 
   }
   if (free <= SHRINK_PROMOTE_MAX) {
     const bucket = this_cpu + CPU_SHRINK + ((<usize>free - 1) << 2);
-    remove_partial(node, slab);
+    unlink_partial(node, slab);
     slab.next = load<u32>(bucket);
     store<u32>(bucket, address);
   }
@@ -46,7 +46,7 @@ function promote(node: KmemCacheNode): void {
     store<u32>(bucket, 0);
     while (slab !== 0) {
       const next = <usize>changetype<Slab>(slab).next;
-      add_partial(node, changetype<Slab>(slab), DEACTIVATE_TO_HEAD);
+      link_partial(node, changetype<Slab>(slab), DEACTIVATE_TO_HEAD);
       slab = next;
     }
   }
@@ -54,7 +54,7 @@ function promote(node: KmemCacheNode): void {
 
 /** @returns slabs given back. */
 function shrink_node(cache: KmemCache, node: KmemCacheNode, mode: u32): u32 {
-  if (!list_lock(node, mode)) return 0;
+  if (!list_lock_to_look(node, mode)) return 0;
   let empties: usize = 0;
   let slab = <usize>node.partial;
   while (slab !== 0) {

@@ -257,6 +257,8 @@ export const SHAPES: readonly Shape[] = [
     options: { ...ONCE, only: /boot\/heap_init$/ },
   },
   ...["attach-race"].map(known),
+  ...["enough-for-a-wish", "enough-while-sorted", "enough-on-lists"].map(known),
+  ...["enough-in-a-group"].map(known),
   ...["death-slabs-irq-work", "death-frees-irq-work", "death-nolock-irq-work"].map(known),
   ...["death-rcu", "death-rcu-barrier", "death-nocmpxchg", "death-node-list"].map(known),
   ...["death-others-pages", "death-two-slabs", "death-reader", "death-two-reapers"].map(known),
@@ -265,7 +267,7 @@ export const SHAPES: readonly Shape[] = [
     name: "two-dead-thaw",
     about: "a CPU dies in the thaw of a slab that another one freed to and died",
     text: "model/16000/irq-work/part0/kib448/setup:c0c1/task:c4/task:x0/task:pE0D0/task:pE1E0D1",
-    options: { bound: 0, deaths: 2, only: /\/thaw$|\/add_partial$/ },
+    options: { bound: 0, deaths: 2, only: /\/thaw$|\/(?:add|link)_partial$/ },
   },
   {
     name: "two-dead-count",

@@ -26,6 +26,8 @@ const QUICK = ["nmi-frees", "nmi-deferred", "defer-drain", "pair-nmi"];
 const SINGLE = [
   ...["nmi-aba-irq-work", "one-slab-irq-work", "refill-irq-work", "shrink-irq-work"],
   ...["nocmpxchg", "rt-pair", "out-of-memory", "release-pair", "sleepers", "rcu", "rcu-reader"],
+  ...["enough-for-a-wish", "enough-while-sorted", "enough-on-lists", "enough-in-a-group"],
+  ...["enough-on-lists-bounded"],
   ...["destroy-polling", "bulk-pair", "nodes-pair", "offline-pair", "memcg-pair", "realloc-pair"],
 ];
 

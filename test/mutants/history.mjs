@@ -69,8 +69,8 @@ export const MUTANTS = [
     origin: "version 1 of the patch",
     what: "get_partial_node() waits for list_lock whoever calls: its holder may be underneath",
     file: "slab/get_partial.ts",
-    find: "  if (nr_partial(node) === 0 || !list_lock(node, mode)) return 0;",
-    replace: "  if (nr_partial(node) === 0 || !list_lock(node, cpu_area().task_mode)) return 0;",
+    find: "  if (!list_lock_to_look(node, mode)) return PARTIAL_MISSED;",
+    replace: "  if (!list_lock_to_look(node, cpu_area().task_mode)) return PARTIAL_MISSED;",
     tests: ["nolock-alloc", "lockdep"],
   },
   {
@@ -81,11 +81,11 @@ export const MUTANTS = [
     find: `  const area = cpu_area();
   const lock = pcp_lock_address(area);
   if (!spin_lock(lock, mode)) return false;
-  push(area, page, order);`,
+  // Asked`,
     replace: `  const area = cpu_area();
   const lock = pcp_lock_address(area);
   if (!spin_lock(lock, area.task_mode)) return false;
-  push(area, page, order);`,
+  // Asked`,
     tests: ["nolock-race", "lockdep", "post-merge-fixes"],
   },
   {
@@ -142,8 +142,8 @@ export const MUTANTS = [
     origin: "fixed after the merge",
     what: "a nolock allocation from a debug cache tries again when it misses list_lock",
     file: "slab/debug_cache_alloc.ts",
-    find: "  while (!locked && mode !== LOCK_TRY) locked = list_lock(node, mode);",
-    replace: "  while (!locked) locked = list_lock(node, mode);",
+    find: "  if (!list_lock_to_look(node, mode)) {\n    discard_slab",
+    replace: "  while (!list_lock_to_look(node, mode)) {}\n  if (false) {\n    discard_slab",
     expected: "fuzz",
   },
   {

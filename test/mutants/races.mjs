@@ -254,7 +254,7 @@ export const MUTANTS = [
     origin: "ours",
     what: "a nolock call that missed the zone's lock takes pages all the same, and lets it go",
     file: "page/pcp.ts",
-    find: "  if (!zone_lock(zone, mode)) return;\n  const batch",
+    find: "  if (!zone_lock(zone, mode)) return false;\n  const batch",
     replace: "  zone_lock(zone, mode);\n  const batch",
     expected: "machine",
     shapes: ["two-first-slabs"],

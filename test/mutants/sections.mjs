@@ -146,11 +146,8 @@ export const MUTANTS = [
     origin: "ours",
     what: "slabs leave a node's list without its lock",
     file: "slab/get_partial.ts",
-    find: `  if (nr_partial(node) === 0 || !list_lock(node, mode)) return 0;
-  const enough`,
-    replace: `  if (nr_partial(node) === 0) return 0;
-  const held = list_lock(node, LOCK_TRY);
-  const enough`,
+    find: "  if (!list_lock_to_look(node, mode)) return PARTIAL_MISSED;\n",
+    replace: "  const held = list_lock_to_look(node, 0);\n",
     expected: "machine",
     shapes: ["two-refills"],
   },
@@ -189,7 +186,7 @@ export const MUTANTS = [
     origin: "ours",
     what: "pages whose zone lock was missed are never free again",
     file: "page/page_alloc.ts",
-    find: 'llist_add(changetype<usize>(page) + offsetof<Page>("llnode"), deferred);\n    return;',
+    find: "    defer_page(zone, page);\n    return;",
     replace: "    return;",
     expected: "fuzz",
     tests: ["page-buddy"],
@@ -250,12 +247,9 @@ export const MUTANTS = [
     origin: "ours",
     what: "a nolock allocation that finds no page grows the memory, waiting for the lock of that",
     file: "page/page_alloc.ts",
-    find: `    if (mode === LOCK_TRY) {
-      if (!zones_have(order)) request_growth(1 << order);
-      break;
-    }
-    // A CPU`,
-    replace: "    // A CPU",
+    find: `    if (mode === LOCK_TRY) request_growth(1 << order);
+    else page = alloc_pages_slow(1 << order, node, mode);`,
+    replace: "    page = alloc_pages_slow(1 << order, node, cpu_area().task_mode);",
     tests: ["page-growth", "nolock-alloc"],
   },
   {

@@ -12,8 +12,9 @@ import { PG_SLAB, PG_TABLE } from "slablab/internal/heap/constants.js";
 import { readFieldTable } from "slablab/internal/heap/fields.js";
 import { findHeap } from "slablab/internal/heap/find.js";
 import type { HeapView } from "slablab/internal/heap/view.js";
+import { createRandom } from "slablab/internal/measure/common/random.js";
 import { describe, expect, test } from "vitest";
-import type { ExhaustArgs, GrowthArgs, GrowthReport } from "./jobs/growth.js";
+import type { ChurnArgs, ExhaustArgs, GrowthArgs, GrowthReport } from "./jobs/growth.js";
 import { makeArena } from "./support/arena.js";
 import { effort, nextSeed } from "./support/effort.js";
 import { jobOf } from "./support/jobs.js";
@@ -76,6 +77,53 @@ test.each([
     expect(heap.validate()).toEqual([]);
   },
 );
+
+describe("beside a busy Worker with constant live data", () => {
+  const LIVE = 200;
+
+  /** The memory that `operations` of a CPU here take, and how often it got nothing. */
+  async function churnHere(mayWait: boolean, size: number, operations: number) {
+    const seed = nextSeed();
+    const { heap, pool, run, rest } = await makeArena(1, { maximumBytes: 512 * MIB, cpus: 3 });
+    const cpu = heap.cpu(undefined, { mayWait });
+    const args: ChurnArgs = { seed, size, live: LIVE };
+    const worker = run<number>(jobOf("growth", "churn"), seed, { args });
+    const random = createRandom(seed, 1);
+    const live: number[] = [];
+    let nulls = 0;
+    for (let done = 0; done < operations; done++) {
+      const object = cpu.kmalloc(size);
+      if (object === 0) nulls++;
+      else live.push(object);
+      const at = random.uniformInt(0, live.length - 1);
+      if (live.length > LIVE) cpu.kfree(live.splice(at, 1)[0] as number);
+      // What the pool hears of its Workers, it hears between tasks.
+      if (done % 1000 === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    for (const object of live) cpu.kfree(object);
+    pool.stop();
+    await worker;
+    cpu.offline();
+    const bytes = heap.handle.memory.buffer.byteLength;
+    await rest();
+    return { bytes, nulls };
+  }
+
+  test.each([
+    { what: "blocks", size: 40_000 },
+    { what: "pages of CPUs' lists", size: 16_000 },
+    { what: "slabs", size: 4_000 },
+  ])("a CPU that may not wait takes as little memory as one that may: $what", async ({ size }) => {
+    const operations = effort(20_000);
+    const waiting = await churnHere(true, size, operations);
+    const spinning = await churnHere(false, size, operations);
+    expect({ waiting: waiting.nulls, spinning: spinning.nulls }).toEqual({
+      waiting: 0,
+      spinning: 0,
+    });
+    expect(spinning.bytes).toBeLessThanOrEqual(3 * waiting.bytes);
+  });
+});
 
 describe("out of memory", () => {
   test.each([

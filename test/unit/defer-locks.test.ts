@@ -110,13 +110,13 @@ describe("a CPU that may not wait", () => {
     expect(last.map((object) => heap.slabOf(object).inuse)).toEqual([0, 0, 0]);
   });
 
-  test("an allocation that misses list_lock makes a new slab instead of waiting", () => {
-    const { heap, here, elsewhere, cache, lock } = makeScene({}, false);
+  test("a nolock allocation that misses list_lock makes a new slab instead of waiting", () => {
+    const { heap, here, elsewhere, cache, lock } = makeScene();
     elsewhere.offline();
     expect(heap.nrPartial(cache)).toBe(3);
     here.cacheTake(cache, cache.objects - 1);
     const counts = heap.countsOf(cache, () =>
-      whileHeld(heap, lock, HOLDER, () => here.cacheTake(cache, 1)),
+      whileHeld(heap, lock, HOLDER, () => here.nmi(() => here.cacheAllocNolock(cache))),
     );
     expect(counts).toMatchObject({ ALLOC_SLOWPATH: 1, ALLOC_SLAB: 1 });
     here.cacheTake(cache, cache.objects - 1);

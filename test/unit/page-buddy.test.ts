@@ -148,7 +148,7 @@ test("a nolock free under a locked zone defers the block until an ordinary free 
   expect(heap.freeBlocks()[10]).toEqual(before[10]);
 });
 
-test("a nolock allocation under locked page lists gives 0 and leaves a wish to grow", () => {
+test("a nolock allocation under locked page lists gives 0", () => {
   const { heap } = grown(2, 8 * MIB);
   const cpu = heap.cpu(0);
   const pcpLock = cpu.area + heap.table.offsets.cpu_area.pcp_lock;

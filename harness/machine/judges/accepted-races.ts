@@ -36,7 +36,7 @@ interface AcceptedRace {
 
 /** Where a descriptor's hand is written; the token's own function is the place of its operand. */
 const TAKES_IN_HAND = [
-  ...["add_partial", "push", "hold", "prepare_page", "thaw", "defer_slab", "cpu_token"],
+  ...["link_partial", "push", "hold", "prepare_page", "thaw", "defer_slab", "cpu_token"],
   "set_cpu_slab",
 ];
 

@@ -23,7 +23,8 @@
  * CPUs: `bounded` (they may not sleep), `sleepy` (spin loops are run to their ends, so that who
  * waits for a lock sleeps), `timeouts` (who sleeps for a time wakes when nobody else can go on:
  * without it that is a lost wakeup). Of its own cache: `ctor`, `badctor` (a constructor, one that
- * throws), `account`, `typesafe` (SLAB_ACCOUNT, SLAB_TYPESAFE_BY_RCU).
+ * throws), `account`, `typesafe` (SLAB_ACCOUNT, SLAB_TYPESAFE_BY_RCU). With `enough`, what is free
+ * is enough for all tasks: no ordinary allocation may return 0, and the memory may not grow.
  *
  * A program is a row of letters, each with the number of a slot: `k` kmalloc, `z` kzalloc, `f`
  * kfree, `c` kmem_cache_alloc, `x` kmem_cache_free; capitals are their nolock twins (`z` has
@@ -54,7 +55,7 @@ export interface ScenarioTask {
 /** Words that say yes to something. */
 const FLAGS = [
   ...(["rt", "nocmpxchg", "random", "cold", "hole", "bounded", "sleepy", "timeouts"] as const),
-  ...(["ctor", "badctor", "account", "typesafe"] as const),
+  ...(["ctor", "badctor", "account", "typesafe", "enough"] as const),
 ] as const;
 export type ScenarioFlag = (typeof FLAGS)[number];
 

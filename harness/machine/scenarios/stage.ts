@@ -9,6 +9,8 @@ import { type Operation, SLOTS_MAX, type Task, operation } from "../core/program
 import { acceptRaces } from "../judges/accepted-races.js";
 import { type FieldRules, watchFields } from "../judges/fields.js";
 import { Losses } from "../judges/losses.js";
+import type { Watcher } from "../core/watcher.js";
+import { EnoughJudge } from "../judges/enough.js";
 import { NolockJudge } from "../judges/nolock.js";
 import { Ownership } from "../judges/ownership.js";
 import { Quiescence } from "../judges/quiescence.js";
@@ -112,12 +114,12 @@ export function stageOf(scenario: Scenario, module: MachineModule): Stage {
   const losses = new Losses(module.table.sites, drainsOf);
   const quiescence = new Quiescence(machine, view, ownership, losses);
   const fields = watchFields(machine, view, ownership, rulesOf(scenario));
-  const results = new ResultJudge(machine);
+  const results = resultJudges(machine, scenario);
   // What the judges of fields know is the heap that is there now, and no other.
   const makesHeap = tasks.some((task) => task.operations.some(({ call }) => call === "heap_init"));
   const grows = scenario.startMib * KIB < scenario.kib;
   machine.watchers = [
-    ...[nolock, ownership, losses, results],
+    ...[nolock, ownership, losses, ...results],
     ...(makesHeap || grows ? [] : [fields]),
     ...(races === undefined ? [] : [races]),
   ];
@@ -155,6 +157,12 @@ function taskOf(
     comesAndGoes: isCold || program.some(({ letter }) => letter === "h" || letter === "H"),
     mayDie: mayDie(scenario, fibre),
   };
+}
+
+/** Who judges what calls return. */
+function resultJudges(machine: Machine, { flags }: Scenario): Watcher[] {
+  const judge = new ResultJudge(machine);
+  return flags.has("enough") ? [judge, new EnoughJudge(machine)] : [judge];
 }
 
 /** What the judges of fields have to know. */

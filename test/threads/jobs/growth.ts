@@ -97,3 +97,30 @@ export function exhaust(context: JobContext, args: ExhaustArgs): number[] {
   }
   return counts;
 }
+
+export interface ChurnArgs {
+  readonly seed: number;
+  /** Bytes of an object. */
+  readonly size: number;
+  /** Objects that it keeps at most. */
+  readonly live: number;
+}
+
+/** Allocate and free blocks without a pause until the pool is stopped. @returns allocations */
+export function churn(context: JobContext, { seed, size, live }: ChurnArgs): number {
+  const { cpu } = context;
+  const random = createRandom(seed, context.index);
+  const mine: number[] = [];
+  let done = 0;
+  context.startLine();
+  while (!context.isStopped()) {
+    const object = cpu.kmalloc(size);
+    if (object !== 0) mine.push(object);
+    done++;
+    if (mine.length <= live) continue;
+    const from = random.uniformInt(0, live >> 1);
+    for (const each of mine.splice(from, live >> 1)) cpu.kfree(each);
+  }
+  for (const object of mine) cpu.kfree(object);
+  return done;
+}

@@ -127,6 +127,38 @@ export const MEMORY: readonly NamedScenario[] = [
     "irq-work/nodes2/mib8/setup:c0c1c2c3/setup1:c4c5/task:x4x0c6/task:x1x5c7",
     PAIR_ONCE,
   ),
+  scenario(
+    "enough-for-a-wish",
+    "who could not look into the zone wishes for no growth: its bits are moved one by one",
+    "irq-work/start1/pages64/enough/task:g0f0/task:C1p",
+    PAIR,
+  ),
+  scenario(
+    "enough-while-sorted",
+    "a list of partial slabs that is being sorted is not empty",
+    "irq-work/part0/pages16/enough/setup:c0c1c2c3x0/task:s/task:c4",
+    PAIR,
+  ),
+  scenario(
+    "enough-on-lists",
+    "pages that a CPU's list took while others were gathered are not gone",
+    "irq-work/pages8/enough/setup:l4l5l6l7l8l9f4f5/task1:l1/task0:l2",
+    PAIR,
+  ),
+  scenario(
+    "enough-on-lists-bounded",
+    "the same for CPUs that may not sleep",
+    "irq-work/pages8/bounded/enough/setup:l4l5l6l7l8l9f4f5/task1:l1/task0:l2",
+    PAIR,
+  ),
+  scenario(
+    "enough-in-a-group",
+    "a charge that does not fit makes no other one fail",
+    "irq-work/enough/setup:.memcg_create:grp:3.9.memcg_set:s9:1./setup1:.memcg_set:s9:1." +
+      "/task:.kmalloc:9000:2.10/task:a1",
+    PAIR,
+    2048,
+  ),
   ...NTH.map((nth) =>
     scenario(
       `fail-nth-${nth}`,
