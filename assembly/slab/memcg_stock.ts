@@ -50,16 +50,23 @@ export function usage_pages(memcg: Memcg): u32 {
 /**
  * Charge whole pages. @returns false, counted, if the group would have more than its limit.
  *
- * Adding before comparing can make another charge fail that would just have fitted, never let one
- * through that does not. Context: any. Kernel: page_counter_try_charge(), 6.18.
+ * Publishes a count that was compared before: no charge that fits fails because of one that does
+ * not. Races with charges and discharges; ends, since a miss means that one of them got through,
+ * and a mere count may as well have been away and come back. Context: any. Kernel:
+ * page_counter_try_charge(), 6.18 - differs: it adds first, and takes back what does not fit.
  */
 function try_charge_pages(memcg: Memcg, pages: u32): bool {
-  const usage = fetch_add(usage_of(memcg), pages) + pages;
-  if (usage > memcg.limit_pages) {
-    fetch_sub(usage_of(memcg), pages);
-    fetch_add(changetype<usize>(memcg) + offsetof<Memcg>("failcnt"), 1);
-    return false;
-  }
+  const word = usage_of(memcg);
+  let before: u32;
+  let usage: u32;
+  do {
+    before = read_once(word);
+    usage = before + pages;
+    if (usage > memcg.limit_pages) {
+      fetch_add(changetype<usize>(memcg) + offsetof<Memcg>("failcnt"), 1);
+      return false;
+    }
+  } while (cmpxchg(word, before, usage) !== before);
   const watermark = changetype<usize>(memcg) + offsetof<Memcg>("max_usage_pages");
   let seen = read_once(watermark);
   // Ends: a miss means that somebody raised it.
