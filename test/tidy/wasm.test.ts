@@ -4,7 +4,7 @@
  * Goal: many instances can share one memory. Method: test/tidy/rules/wasm.ts holds the laws; each
  * is checked on every module, and on a planted text that it must refuse.
  */
-import { readFileSync } from "node:fs";
+import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { ROOT } from "./rules/rule.js";
@@ -17,6 +17,7 @@ import {
   sectionsOf,
   WASM_LAWS,
 } from "./rules/wasm.js";
+import { WAIT_CALLED, WAIT_IN_A_LOOP, WAIT_LAW, waitersOf } from "./rules/waits.js";
 
 const EMPTY = { name: "planted", wat: "", binary: new Uint8Array(8) };
 const modules = readModules();
@@ -66,7 +67,30 @@ test("a second instance on the same memory disturbs nothing that the first wrote
   expect(first["kmalloc"]?.(64, 0)).not.toBe(held);
 });
 
-for (const { claim, check, planted } of WASM_LAWS) {
+test("a wait that is called is accepted, one in the middle of its lock is not", () => {
+  expect(WAIT_LAW.check({ ...EMPTY, wat: WAIT_CALLED })).toEqual([]);
+  expect(WAIT_LAW.check({ ...EMPTY, wat: WAIT_IN_A_LOOP }).join()).toContain("$lock has more");
+});
+
+test("whoever sleeps in a module that runs calls the one function that waits", () => {
+  for (const { name, wat } of modules.filter(({ name }) => name !== "loads")) {
+    expect(waitersOf(wat), name).toEqual(["$assembly/sync/atomic/wait_on"]);
+  }
+});
+
+test("the modules that the machine runs have no wait left: it is the machine's", async () => {
+  const { default: binaryen } = await import("binaryen");
+  const folder = join(ROOT, "dist", "wasm", "machine");
+  const files = readdirSync(folder).filter((file) => file.endsWith(".wasm"));
+  expect(files.length).toBeGreaterThan(1);
+  for (const file of files) {
+    const module = binaryen.readBinary(readFileSync(join(folder, file)));
+    expect(module.emitText(), file).not.toContain("memory.atomic.wait");
+    module.dispose();
+  }
+});
+
+for (const { claim, check, planted } of [...WASM_LAWS, WAIT_LAW]) {
   for (const module of modules) {
     test(`${module.name}.wasm ${claim}`, () => {
       expect(check(module).join("\n")).toBe("");

@@ -59,7 +59,8 @@ function requiredFeatures(): Checkup[] {
 }
 
 /** What makes measurements worse without making them wrong. */
-function conditions({ cpu, loadAverage, timerResolutionNs }: Environment): Checkup[] {
+function conditions(environment: Environment): Checkup[] {
+  const { cpu, loadAverage, timerResolutionNs } = environment;
   const cores = availableParallelism();
   return [
     {
@@ -81,8 +82,30 @@ function conditions({ cpu, loadAverage, timerResolutionNs }: Environment): Check
       found: `steps of ${Math.round(timerResolutionNs)} ns`,
       advice: timerResolutionNs <= TIMER_WARN_NS ? "" : "measure longer: raise --duration",
     },
+    wasmWait(environment),
   ];
 }
+
+/**
+ * Whether the baseline compiler loses a local across memory.atomic.wait32. Slablab's modules are
+ * made so that it does not matter; others on the same memory may not be.
+ */
+export function wasmWait({ runtime: { name, version, v8, flags } }: Environment): Checkup {
+  const isOther = name !== "Node" || v8?.startsWith(V8_OF_NODE_20) !== true;
+  if (isOther || flags.some((flag) => flag.replaceAll("_", "-") === "--no-liftoff")) {
+    return { name: "wasm wait", verdict: "ok", found: "keeps locals", advice: "" };
+  }
+  return {
+    name: "wasm wait",
+    verdict: "warns",
+    found: `${name} ${version} loses a local across memory.atomic.wait32`,
+    advice:
+      "Slablab is made for it; for other modules that wait on the same memory use Node 22 or " +
+      "newer, --no-liftoff, or a function of its own for the wait that is not inlined",
+  };
+}
+
+const V8_OF_NODE_20 = "11.3.";
 
 const TIMER_WARN_NS = 10_000;
 
