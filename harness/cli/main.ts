@@ -1,80 +1,24 @@
 #!/usr/bin/env node
 /**
- * The `slablab` command: builds the program from the command modules, runs it, sets the exit code.
- *
- * Results go to standard output, everything else to standard error. Exit codes are in exit.ts.
+ * The `slablab` command. Refuses a Node that is too old in a sentence, before it loads anything
+ * that such a Node cannot even read: so it imports nothing by itself. The program is program.ts.
  */
-import { Command, CommanderError } from "commander";
-import { packageVersion } from "../measure/common/environment.js";
-import { ensureBuilds } from "./builds.js";
-import { COMMANDS } from "./commands.js";
-import { CliError, EXIT, type ExitStatus } from "./common/exit.js";
-import { guardStreams, printResult } from "./common/result.js";
 
-/** Commands that the bare `slablab` offers to copy. */
-const OFFER_COUNT = 4;
+/** As `engines` in package.json; Deno and Bun say which Node they are like. */
+const NODE_MIN = [20, 19] as const;
+const ENVIRONMENT_CANNOT = 3;
 
-function createProgram(): Command {
-  const program = new Command("slablab")
-    .description("A SLUB-style slab allocator on shared memory, measured, broken and explained.")
-    .version(packageVersion() ?? "unknown", "-V, --version")
-    // What comes after a command is that command's: `bench compare` has flags that bench has, too.
-    .enablePositionalOptions()
-    .showHelpAfterError("(--help shows what is possible)")
-    .exitOverride()
-    .configureOutput({
-      writeOut: printResult,
-      outputError: (text, write) => write(text.replace(/^error: /, "slablab: ")),
-    });
-  for (const command of COMMANDS) command.register(program);
-  program.hook("preAction", (_, command) => ensureBuilds(topLevelName(command)));
-  return program;
-}
-
-/** `bench` of `bench compare`. */
-function topLevelName(command: Command): string {
-  const { parent } = command;
-  return parent === null || parent.parent === null ? command.name() : topLevelName(parent);
-}
-
-async function main(args: readonly string[]): Promise<ExitStatus | undefined> {
-  const program = createProgram();
-  if (args.length === 0) {
-    printResult(welcome(program));
-    return EXIT.fine;
-  }
-  try {
-    await program.parseAsync(args, { from: "user" });
-    return undefined;
-  } catch (error) {
-    return statusOf(error);
-  }
-}
-
-/** What the bare command prints: a sentence and a few commands to copy. */
-function welcome(program: Command): string {
-  const offers = program.commands.slice(0, OFFER_COUNT);
-  const width = Math.max(0, ...offers.map((command) => command.name().length));
-  const lines = offers.map(
-    (command) => `  npx slablab ${command.name().padEnd(width)}   ${command.description()}`,
+const { node } = process.versions;
+const [major = 0, minor = 0] = node.split(".").map(Number);
+if (major < NODE_MIN[0] || (major === NODE_MIN[0] && minor < NODE_MIN[1])) {
+  console.error(
+    `slablab: expected Node ${NODE_MIN.join(".")} or newer, got ${node}; ` +
+      "install a newer one, or use Deno or Bun",
   );
-  return [program.description(), "", ...lines, `  npx slablab ${"--help".padEnd(width)}`, ""].join(
-    "\n",
-  );
+  process.exitCode = ENVIRONMENT_CANNOT;
+} else {
+  const { run } = await import("./program.js");
+  await run(process.argv.slice(2));
 }
 
-/** Reports an error once and says which exit status it stands for. */
-function statusOf(error: unknown): ExitStatus {
-  // commander has printed its message already; --help and --version also arrive here.
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.fine : EXIT.usage;
-  if (error instanceof CliError) {
-    console.error(`slablab: ${error.message}`);
-    return error.status;
-  }
-  console.error(error);
-  return EXIT.finding;
-}
-
-guardStreams();
-const status = await main(process.argv.slice(2));
-if (status !== undefined) process.exitCode = status;
+export {};

@@ -93,9 +93,9 @@ export class Cpu {
    * Context: any; inside `nmi()`, constructors and handlers it acts as its nolock twin.
    * Kernel: kmalloc().
    *
-   * @param size bytes, up to 4 MiB; 0 gives ZERO_SIZE_PTR
+   * @param size bytes; 0 gives ZERO_SIZE_PTR, above 4 MiB whole blocks of 4 MiB are taken
    * @param flags GFP_KERNEL, __GFP_ZERO, __GFP_ACCOUNT
-   * @returns the address; 0 when out of memory, above 4 MiB, or at the limit of the memcg
+   * @returns the address; 0 when out of memory or at the limit of the memcg
    * @throws RangeError, TypeError for what is no size and no flags
    */
   kmalloc(size: number, flags: number = NO_FLAGS): number {

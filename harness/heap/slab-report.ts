@@ -68,6 +68,11 @@ const RESTORE = 64;
 const TRACE_ALLOC = 128;
 const TRACE_FREE = 129;
 
+/** Whether a call of the host is the line of a cache with SLAB_TRACE: news, and no damage. */
+export function isTraceKind(kind: number): boolean {
+  return kind === TRACE_ALLOC || kind === TRACE_FREE;
+}
+
 const TRACK_NAMES = ["", "kmalloc", "kmem_cache_alloc", "kfree", "kmem_cache_free"];
 const TRACK_NOLOCK = 0x10;
 const TRACK_DEFERRED = 0x20;
@@ -102,7 +107,7 @@ function linesOf(view: HeapView, cache: CacheView, slab: PageView, report: SlabR
   }
   const fix = FIXES[kind];
   if (fix !== undefined) return [`FIX ${cache.name}: ${fix(report)}`];
-  if (kind === TRACE_ALLOC || kind === TRACE_FREE) return traceLines(view, cache, slab, report);
+  if (isTraceKind(kind)) return traceLines(view, cache, slab, report);
   if (kind === OBJECT_REMAINS) {
     const offset = object - slab.start;
     const tracks = trackLines(view, cache, object).slice(0, 1);

@@ -114,3 +114,9 @@ test("stress refuses what cannot be", async () => {
     expect([status, stderr]).toEqual([2, expect.stringContaining(message)]);
   }
 });
+
+test("slab_debug=T asks fuzz for traces, which are no findings", async () => {
+  const args = ["--ops", "50", "--cpus", "1", "--arm", "irq-work", "--slab-debug", "T", "-q"];
+  const { status, stdout } = await slablab("fuzz", ...args);
+  expect([status, stdout]).toEqual([0, expect.stringContaining("No finding.")]);
+});

@@ -1,4 +1,4 @@
-/** How a comparison with limits ends: `--fail-on` is a gate, and one that judged nothing is shut. */
+/** How a comparison with limits ends: a gate that judged nothing is shut. */
 import type { Comparison } from "../../measure/bench/bench-compare.js";
 import { EXIT, type ExitStatus } from "../common/exit.js";
 

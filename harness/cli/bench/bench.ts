@@ -27,7 +27,7 @@ import {
 import { checkCopy, statusWith } from "../common/output-file.js";
 import { createProgress } from "../common/progress.js";
 import { type Kept, checkSnapshot, saveKept, snapshotOption } from "../common/snapshot-option.js";
-import { printResult } from "../common/result.js";
+import { printList } from "../common/list.js";
 
 /** Larger objects have no fast path. */
 const SIZE_MAX = 8192;
@@ -89,7 +89,7 @@ async function bench(
   options: BenchOptions,
   signal: AbortSignal,
 ): Promise<ExitStatus> {
-  if (options.list) return list();
+  if (options.list) return list(options);
   const suites = await selectSuites(filter);
   const cpuCounts = cpuCountsOf(options);
   await checkSizes(suites, options, cpuCounts);
@@ -107,7 +107,7 @@ async function bench(
   return statusWith(results.findings.length > 0 ? EXIT.finding : gate, failures);
 }
 
-async function list(): Promise<ExitStatus> {
+async function list({ json, seed }: BenchOptions): Promise<ExitStatus> {
   const { allSuites, defaultSuites, rowsOf } = await import("../../measure/bench/bench-suites.js");
   const { benchListText } = await import("../../report/bench/bench-list.js");
   const suites = allSuites();
@@ -117,8 +117,13 @@ async function list(): Promise<ExitStatus> {
     const rows = kind === "micro" ? rowsOf(suite) : [];
     return { name, about, isDefault: chosen.has(suite), rows };
   });
-  printResult(`${benchListText(listed)}\n`);
-  return EXIT.fine;
+  const { plainEntry } = await import("../../report/common/list-schema.js");
+  const entries = () =>
+    listed.flatMap(({ name, about, rows }) => [
+      plainEntry(name, about),
+      ...rows.map((row) => plainEntry(row, "a row of that suite", name)),
+    ]);
+  return printList({ of: "bench", json, seed, entries, text: () => `${benchListText(listed)}\n` });
 }
 
 async function selectSuites(filter: string | undefined): Promise<Suite[]> {

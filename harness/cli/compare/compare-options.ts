@@ -14,7 +14,7 @@ import {
 import { UsageError } from "../common/exit.js";
 import { parseInteger, parseSizeBytes } from "../common/options.js";
 
-/** What commander hands over. */
+/** What the command line says. */
 export interface CompareOptions {
   readonly snapshot: string | undefined;
   readonly cpus: number;
@@ -43,7 +43,7 @@ const SIZE_MAX = 8192;
 const BURST_MAX = 256;
 
 export function armsOption(): Option {
-  return new Option("--arms <list>", "arms of deferral to measure; none is always among them")
+  return new Option("--arm <list>", "arms of deferral to measure; none is always among them")
     .argParser(parseArms)
     .default(DEFER_ARMS, "all nine");
 }

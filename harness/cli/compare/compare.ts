@@ -33,6 +33,9 @@ import { createProgress } from "../common/progress.js";
 import { checkSnapshot, saveKept, snapshotOption } from "../common/snapshot-option.js";
 import { printResult } from "../common/result.js";
 
+/** One word in all commands, although here it names several. */
+type Parsed = Omit<CompareOptions, "arms"> & { readonly arm: CompareOptions["arms"] };
+
 export function register(program: Command): void {
   program
     .command("compare")
@@ -56,7 +59,8 @@ export function register(program: Command): void {
     .addOption(jsonOption())
     .addOption(quietOption())
     .addOption(snapshotOption("the heap of the last arm, of the build that counts, under load"))
-    .action(async (options: CompareOptions) => {
+    .action(async ({ arm: arms, ...others }: Parsed) => {
+      const options = { ...others, arms };
       process.exitCode = await runInterruptible((signal) => compare(options, signal));
     });
 }
@@ -99,7 +103,7 @@ async function compare(options: CompareOptions, signal: AbortSignal): Promise<Ex
     });
   } catch (error) {
     if (!(error instanceof NoRoomError)) throw error;
-    throw new EnvironmentError(`${error.message}; try fewer --cpus, fewer --arms or less --size`);
+    throw new EnvironmentError(`${error.message}; try fewer --cpus, fewer arms or less --size`);
   } finally {
     progress.stop();
   }

@@ -11,15 +11,7 @@ import { renderTable } from "../../report/common/table.js";
 import { EXIT, type ExitStatus } from "../common/exit.js";
 import { DEFAULT_SEED, jsonOption } from "../common/options.js";
 import { printResult } from "../common/result.js";
-
-/** What was looked at: `fails` makes the exit status 3, `warns` only costs something. */
-interface Checkup {
-  readonly name: string;
-  readonly verdict: "ok" | "warns" | "fails";
-  readonly found: string;
-  /** What to do; empty when the verdict is ok. */
-  readonly advice: string;
-}
+import { type Checkup, requirements } from "./requirements.js";
 
 export function register(program: Command): void {
   program
@@ -33,7 +25,7 @@ export function register(program: Command): void {
 
 function doctor(isJson: boolean): ExitStatus {
   const environment = readEnvironment();
-  const checkups = [...requiredFeatures(), ...conditions(environment)];
+  const checkups = [...requirements(), ...conditions(environment)];
   if (isJson) {
     const parts = { command: "doctor", environment, seed: DEFAULT_SEED } as const;
     const report = createReport({ ...parts, parameters: {}, results: { checkups } });
@@ -45,17 +37,6 @@ function doctor(isJson: boolean): ExitStatus {
   }
   const isAble = checkups.every(({ verdict }) => verdict !== "fails");
   return isAble ? EXIT.fine : EXIT.environment;
-}
-
-/** Without these nothing runs. */
-function requiredFeatures(): Checkup[] {
-  const runtime = "use Node 20.19 or newer, Deno or Bun";
-  return [
-    required("SharedArrayBuffer", typeof SharedArrayBuffer === "function", runtime),
-    required("shared wasm memory", canShareMemory(), runtime),
-    required("wasm atomics", WebAssembly.validate(ATOMIC_MODULE), runtime),
-    required("Atomics.waitAsync", typeof Atomics.waitAsync === "function", runtime),
-  ];
 }
 
 /** What makes measurements worse without making them wrong. */
@@ -108,27 +89,3 @@ export function wasmWait({ runtime: { name, version, v8, flags } }: Environment)
 const V8_OF_NODE_20 = "11.3.";
 
 const TIMER_WARN_NS = 10_000;
-
-function required(name: string, isThere: boolean, advice: string): Checkup {
-  return isThere
-    ? { name, verdict: "ok", found: "yes", advice: "" }
-    : { name, verdict: "fails", found: "no", advice };
-}
-
-function canShareMemory(): boolean {
-  try {
-    const memory = new WebAssembly.Memory({ initial: 1, maximum: 2, shared: true });
-    return memory.grow(1) === 1 && memory.buffer instanceof SharedArrayBuffer;
-  } catch {
-    return false;
-  }
-}
-
-/** A module with a shared memory and one function that is `i32.atomic.load` of address 0. */
-const ATOMIC_MODULE = Uint8Array.of(
-  ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
-  ...[0x01, 0x05, 0x01, 0x60, 0x00, 0x01, 0x7f],
-  ...[0x03, 0x02, 0x01, 0x00],
-  ...[0x05, 0x04, 0x01, 0x03, 0x01, 0x01],
-  ...[0x0a, 0x0a, 0x01, 0x08, 0x00, 0x41, 0x00, 0xfe, 0x10, 0x02, 0x00, 0x0b],
-);

@@ -11,7 +11,7 @@ import { type Options, addOptions, overrides, parametersOf } from "./explore-opt
 import { checkCopy, statusWith } from "../common/output-file.js";
 import { createProgress } from "../common/progress.js";
 import { readDocuments, refuseBeside, writeDocument } from "../common/shard-options.js";
-import { printResult } from "../common/result.js";
+import { printList } from "../common/list.js";
 
 const SCHEMA = "slablab/explore/v1";
 const BENCH_MS = 3000;
@@ -48,7 +48,7 @@ async function run(
   options: Options,
   signal: AbortSignal,
 ): Promise<ExitStatus> {
-  if (options.list) return list();
+  if (options.list) return list(options);
   check(name, options);
   if (options.output !== undefined) {
     await checkCopy("--output", options.output, "explore.json");
@@ -78,6 +78,10 @@ async function run(
       results: exploreResults(results, bench),
     });
     return await print({ ...report, environment: { ...report.environment } }, options);
+  } catch (error) {
+    const { ScenarioError } = await import("../../machine/scenarios/scenario.js");
+    if (error instanceof ScenarioError) throw new UsageError(`${error.message}; try --list`);
+    throw error;
   } finally {
     progress.stop();
   }
@@ -118,9 +122,17 @@ async function planFor(name: string | undefined, options: Options): Promise<Plan
   return planOf(name === undefined ? [] : [await find(name)]);
 }
 
-async function list(): Promise<ExitStatus> {
+async function list({ json, seed }: Options): Promise<ExitStatus> {
   const { SCENARIOS } = await import("../../machine/scenarios/named.js");
   const { FAMILIES, programsOf } = await import("../../machine/scenarios/generated.js");
+  const { plainEntry } = await import("../../report/common/list-schema.js");
+  const entries = () => [
+    ...SCENARIOS.map(({ name, about }) => plainEntry(name, about)),
+    ...FAMILIES.map((name) => {
+      const { count: programs, family } = programsOf(name);
+      return { ...plainEntry(name, family.about), programs };
+    }),
+  ];
   const named = SCENARIOS.map(({ name, about, text }) => `${name}: ${about}\n  ${text}`);
   const generated = FAMILIES.map((each) => {
     const { count, family } = programsOf(each);
@@ -131,8 +143,8 @@ async function list(): Promise<ExitStatus> {
       `  ${programsOf(each).at(count >>> 1).text}`,
     ].join("\n");
   });
-  printResult([...named, "", ...generated, ""].join("\n"));
-  return EXIT.fine;
+  const text = () => [...named, "", ...generated, ""].join("\n");
+  return printList({ of: "explore", json, seed, entries, text });
 }
 
 /** A scenario by name or by text. */

@@ -34,7 +34,7 @@ import {
   shardOption,
   writeDocument,
 } from "../common/shard-options.js";
-import { printResult } from "../common/result.js";
+import { printList } from "../common/list.js";
 
 interface MutantsOptions {
   readonly list: boolean;
@@ -99,9 +99,6 @@ async function mutants(
   options: MutantsOptions,
   signal: AbortSignal,
 ): Promise<ExitStatus> {
-  if (options.list && options.json) {
-    throw new UsageError("expected --list or --json, got both; leave one out");
-  }
   if (options.merge !== undefined) {
     const { list, shard } = options;
     refuseBeside("--merge", { "a filter": filter, "--list": list, "--shard": shard });
@@ -123,8 +120,10 @@ async function mutants(
   const chosen = choose(await loadMutants(root), filter);
   if (options.list) {
     const { mutantsList } = await import("../../mutants/mutants-text.js");
-    printResult(mutantsList(chosen));
-    return EXIT.fine;
+    const { plainEntry } = await import("../../report/common/list-schema.js");
+    const { json, seed } = options;
+    const entries = () => chosen.map(({ name, what, group }) => plainEntry(name, what, group));
+    return printList({ of: "mutants", json, seed, entries, text: () => mutantsList(chosen) });
   }
   const { isOfShard } = await import("../../machine/shard.js");
   const mine = chosen.filter((_, at) => isOfShard(at, options.shard ?? null));

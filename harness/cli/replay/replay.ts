@@ -1,6 +1,10 @@
 /** `slablab replay`: one schedule again, as a timeline with a column per task. */
 import type { Command } from "commander";
 import type { ExploreFinding } from "../../machine/explore.js";
+import { machineBuildHash } from "../../machine/core/module.js";
+import { INTERRUPT, choice } from "../../machine/policies/policy.js";
+import { parseScenario } from "../../machine/scenarios/scenario.js";
+import { formatSchedule } from "../../machine/schedule.js";
 import { EXIT, type ExitStatus, UsageError } from "../common/exit.js";
 import { parseInteger } from "../common/options.js";
 import { printResult } from "../common/result.js";
@@ -25,7 +29,7 @@ export function register(program: Command): void {
       (text: string) => parseInteger(text, { min: 0, max: CONTEXT_MAX, example: "4" }),
       DEFAULT_CONTEXT,
     )
-    .addHelpText("after", HELP)
+    .addHelpText("after", help)
     .action(async (text: string, options: Options) => {
       process.exitCode = await run(text, options);
     });
@@ -34,8 +38,23 @@ export function register(program: Command): void {
 const HELP = `
 Exit status 1 says that the schedule still ends in a finding.
 
+A schedule is of one build: that of the example, an NMI inside a kmalloc(), is this one.
+
 Example:
-  slablab replay 'slx1~0588b857~model/64/irq-work/min0/part1/cpus1/task0:k0f0~0~0000'`;
+  slablab replay `;
+
+/** Made when it is shown: a schedule of another build than the one here is refused. */
+function help(): string {
+  const build = machineBuildHash("model");
+  if (build === null) return `${HELP}SCHEDULE`;
+  const scenario = parseScenario(EXAMPLE);
+  const deviations = [{ at: EXAMPLE_DECISION, code: choice(0, INTERRUPT) }];
+  return `${HELP}'${formatSchedule({ build, scenario, deviations })}'`;
+}
+
+const EXAMPLE = "model/64/irq-work/task:k0f0/nmi:K1F1";
+/** By then the task is inside its kmalloc(). */
+const EXAMPLE_DECISION = 4;
 
 function where({ function: name, source }: ExploreFinding): string {
   return source === "" ? name : `${name} (${source})`;
@@ -43,6 +62,7 @@ function where({ function: name, source }: ExploreFinding): string {
 
 async function run(text: string, { full, context }: Options): Promise<ExitStatus> {
   const { ScheduleError, parseSchedule } = await import("../../machine/schedule.js");
+  const { ScenarioError } = await import("../../machine/scenarios/scenario.js");
   const { replay } = await import("../../machine/replay.js");
   const { timeline } = await import("../../machine/timeline/timeline.js");
   try {
@@ -59,7 +79,8 @@ async function run(text: string, { full, context }: Options): Promise<ExitStatus
     printResult([...lines, "", end, ""].join("\n"));
     return finding === null ? EXIT.fine : EXIT.finding;
   } catch (error) {
-    if (error instanceof ScheduleError) throw new UsageError(`replay: ${error.message}`);
+    const isUsage = error instanceof ScheduleError || error instanceof ScenarioError;
+    if (isUsage) throw new UsageError(`replay: ${error.message}`);
     throw error;
   }
 }

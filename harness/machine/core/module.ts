@@ -1,4 +1,5 @@
 /** An instrumented module, ready to become simulated CPUs. */
+import { readFileSync } from "node:fs";
 import { SITE_KINDS, type SiteTable, parseSiteTable } from "../instrument/sites.js";
 import { UnsupportedError } from "../../heap/errors.js";
 
@@ -33,6 +34,15 @@ export function loadMachineModule(build: MachineBuild): Promise<MachineModule> {
   const loading = readModule(build);
   loaded.set(build, loading);
   return loading;
+}
+
+/** Hash of a build, which its schedules name; null: the package was not built whole. */
+export function machineBuildHash(build: MachineBuild): string | null {
+  try {
+    return parseSiteTable(readFileSync(urlsOf(build)[1], "utf8")).build;
+  } catch {
+    return null;
+  }
 }
 
 /** Where everything that the machine runs lies, whether it is there or not. */

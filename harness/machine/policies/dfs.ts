@@ -12,7 +12,7 @@ const INITIAL_DEPTH = 1024;
 /** Actions that a sleep set tells apart. */
 const ACTIONS = 2;
 /** Fibres whose choices fit the bits of a sleep set. */
-const SLEEP_FIBRES_MAX = 15;
+export const SLEEP_FIBRES_MAX = 15;
 
 export class DepthFirst implements Policy {
   readonly name = "dfs";

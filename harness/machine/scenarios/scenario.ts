@@ -44,6 +44,7 @@
 import { DEFER_ARMS, type DeferArm } from "../../heap/arms.js";
 import type { MachineBuild } from "../core/module.js";
 import { SLOTS_MAX } from "../core/program.js";
+import { type LimitName, outOfRange } from "./limits.js";
 import { LETTERS, type Step, isArgument, slotsOf, standsAlone, takes } from "./letters.js";
 
 /** What one CPU does. */
@@ -108,24 +109,28 @@ export function parseScenario(text: string): Scenario {
   for (const word of text.split("/")) {
     const [, name = "", digits = "", program] = /^([a-z]+)(\d*):(.*)$/.exec(word) ?? [];
     if (program !== undefined && name === "task") {
-      const cpu = digits === "" ? tasks.length : Number(digits);
+      const cpu = digits === "" ? tasks.length : inRange("cpu", digits);
       tasks.push({ cpu, program: parseProgram(program) });
     } else if (program !== undefined && name === "setup") {
-      setup.push({ cpu: Number(digits), program: parseProgram(program) });
+      setup.push({ cpu: inRange("cpu", digits || "0"), program: parseProgram(program) });
     } else if (program !== undefined && name === "nmi") {
       handler = parseProgram(program);
-      handlerOn = digits === "" ? -1 : Number(digits);
+      handlerOn = digits === "" ? -1 : inRange("nmi", digits);
     } else if (word === "model" || word === "release") build = word;
     else if ((DEFER_ARMS as readonly string[]).includes(word)) arm = word as DeferArm;
-    else if (/^\d+$/.test(word)) bytes = Number(word);
+    else if (/^\d+$/.test(word)) bytes = inRange("bytes", word);
     else if ((FLAGS as readonly string[]).includes(word)) flags.add(word as ScenarioFlag);
     else {
       const [, key, value] = NUMBERS.exec(word) ?? [];
       if (key === undefined) throw new ScenarioError(`expected a word of a scenario, got ${word}`);
-      numbers.set(key, Number(value));
+      numbers.set(key, inRange(key as LimitName, value ?? ""));
     }
   }
   const number = (key: string, otherwise: number) => numbers.get(key) ?? otherwise;
+  if (handlerOn >= Math.max(1, tasks.length)) {
+    throw new ScenarioError(`expected NMIs on one of ${tasks.length} tasks, got nmi${handlerOn}`);
+  }
+  inRange("tasks", `${tasks.length}`);
   checkReaps(tasks, [...setup.map(({ program }) => program), handler]);
   const least = Math.max(1, ...[...tasks, ...setup].map(({ cpu }) => cpu + 1));
   const kib = Math.ceil(number("kib", number("mib", KIB_DEFAULT / 1024) * 1024) / 64) * 64;
@@ -141,6 +146,14 @@ export function parseScenario(text: string): Scenario {
     limitMib: number("limit", kib / 1024),
     fail: number("fail", -1),
   };
+}
+
+/** @throws ScenarioError for a number that cannot be */
+function inRange(name: LimitName, digits: string): number {
+  const value = Number(digits);
+  const wrong = outOfRange(name, value);
+  if (wrong !== null) throw new ScenarioError(wrong);
+  return value;
 }
 
 /** @throws ScenarioError unless each `D` and `E` is a step of another task than it names */

@@ -18,7 +18,7 @@ import { RACE_FIBRES_MAX, RaceDetector } from "../judges/races.js";
 import { ResultJudge } from "../judges/results.js";
 import { OperationMaker, type Step, nameAddress, slotsOf, writeNames } from "./letters.js";
 import type { Scenario, ScenarioFlag, ScenarioTask } from "./scenario.js";
-import { isTaken, mayDie, sharesCpus } from "./scenario.js";
+import { ScenarioError, isTaken, mayDie, sharesCpus } from "./scenario.js";
 
 const KIB = 1024;
 const MIB = 2 ** 20;
@@ -64,7 +64,19 @@ export async function makeStage(scenario: Scenario): Promise<Stage> {
   return stageOf(scenario, await loadMachineModule(scenario.build));
 }
 
+/** @throws ScenarioError if there can be no such heap, such as one larger than its memory */
 export function stageOf(scenario: Scenario, module: MachineModule): Stage {
+  try {
+    return setUp(scenario, module);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new ScenarioError(
+      `expected a scenario that can be set up, got one where: ${error.message}`,
+    );
+  }
+}
+
+function setUp(scenario: Scenario, module: MachineModule): Stage {
   const fibres = Math.max(scenario.cpus, scenario.tasks.length);
   const pages = (scenario.kib * KIB) / WASM_PAGE;
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });

@@ -19,7 +19,7 @@ import {
   TRACE_SLAB_ALLOC,
 } from "../../heap/trace-events.js";
 import { lockdepReport } from "../../heap/lockdep-report.js";
-import { writeReport } from "../../heap/slab-report.js";
+import { isTraceKind, writeReport } from "../../heap/slab-report.js";
 import { FindingError, type FindingKind, type FoundFinding } from "../verify/finding.js";
 import { Objects, constructedWord } from "../verify/objects.js";
 import type { Stage } from "./reentry-stage.js";
@@ -95,8 +95,11 @@ export class FuzzCpu {
       callTrace: (event, a, b) => this.#onTrace(event, a, b),
       callLockdep: (kind, lock, held) =>
         this.report("lockdep", lockdepReport(view, { cpu, kind, lock, held })),
-      callReport: (kind, cache, slab, object, from, to, value) =>
-        this.report("report", writeReport(view, { kind, cache, slab, object, from, to, value })),
+      callReport: (kind, cache, slab, object, from, to, value) => {
+        // slab_debug=T asks for a line on every allocation and free, which are no findings.
+        if (isTraceKind(kind)) return;
+        this.report("report", writeReport(view, { kind, cache, slab, object, from, to, value }));
+      },
     });
     const number = calls.cpu_attach(view.base, cpu, LOCK_WAIT);
     if (number !== cpu) throw new RangeError(`expected CPU ${cpu} to be free, got ${number}`);

@@ -1,0 +1,64 @@
+/**
+ * Goal: what the documents say of the sources is so. Method: functions and files that kernel-map
+ * names are looked up, and so is what else a sentence can be held to.
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { expect, test } from "vitest";
+
+const ROOT = resolve(import.meta.dirname, "../..");
+const read = (file: string) => readFileSync(join(ROOT, file), "utf8");
+
+/** The first column of each row: a file, and functions that it has. */
+const OURS = [...read("docs/kernel-map.md").matchAll(/^\| (`[^|]*`) \|/gm)].flatMap(
+  ([, cell = ""]) =>
+    [...cell.matchAll(/`([a-z_/-]+\.(?:ts|mjs))(?: ([^`]+))?`/g)].map(
+      ([, file = "", names = ""]) => ({
+        file: file.includes("harness/") || file.includes("test/") ? file : `assembly/${file}`,
+        names: [...names.matchAll(/([A-Za-z_]+)(?:\(\))?(?:, |$)/g)].map(([, name = ""]) => name),
+      }),
+    ),
+);
+
+test("kernel-map names many functions", () => {
+  expect(OURS.flatMap(({ names }) => names).length).toBeGreaterThan(60);
+});
+
+test.each(OURS.map(({ file, names }) => [file, names] as const))(
+  "kernel-map: %s has %j",
+  (file, names) => {
+    const source = read(file);
+    for (const name of names) {
+      expect(source).toMatch(new RegExp(`(function|class|const) ${name}\\b`));
+    }
+  },
+);
+
+test("the picture of a slab's states names functions that there are", () => {
+  const [, picture = ""] =
+    /```\n( +allocate_slab[\s\S]*?)```/.exec(read("assembly/slab/README.md")) ?? [];
+  const names = picture.match(/[a-z]+_[a-z_]+/g) ?? [];
+  expect(names.length).toBeGreaterThan(4);
+  const map = read("docs/kernel-map.md");
+  for (const name of names) expect(map).toContain(`${name}()`);
+});
+
+test.each(["README.md", "docs/architecture.md", "docs/kernel-map.md", "docs/SECURITY.md"])(
+  "links of %s lead to files",
+  (document) => {
+    for (const [, target = ""] of read(document).matchAll(/\]\((?!https?:|#)([^)#]+)/g)) {
+      expect(existsSync(join(ROOT, dirname(document), target)), target).toBe(true);
+    }
+  },
+);
+
+test("SECURITY.md sends nobody to an address that package.json has not", () => {
+  const { author, bugs, contributors, maintainers, repository } = JSON.parse(read("package.json"));
+  const has = [author, bugs, contributors, maintainers, repository].some(Boolean);
+  expect(has || !/listed in `?package\.json/.test(read("docs/SECURITY.md"))).toBe(true);
+});
+
+test("what the README says is not in this version has an option that is refused", () => {
+  const [, absent = ""] = /^Not in this version: ([a-z ,]+)\./m.exec(read("README.md")) ?? [];
+  expect(absent.split(", ")).toEqual(["sheaves"]);
+});
