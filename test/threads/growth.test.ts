@@ -12,7 +12,7 @@ import { PG_SLAB, PG_TABLE } from "slablab/internal/heap/constants.js";
 import { readFieldTable } from "slablab/internal/heap/fields.js";
 import { findHeap } from "slablab/internal/heap/find.js";
 import type { HeapView } from "slablab/internal/heap/view.js";
-import { createRandom } from "slablab/internal/measure/common/random.js";
+import { createRandom } from "slablab/internal/workload/random.js";
 import { describe, expect, test } from "vitest";
 import type { ChurnArgs, ExhaustArgs, GrowthArgs, GrowthReport } from "./jobs/growth.js";
 import { makeArena } from "./support/arena.js";
