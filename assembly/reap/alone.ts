@@ -5,8 +5,8 @@
 import { HeapHeader } from "../base/layout";
 import { per_cpu, set_registers } from "../sync/percpu";
 
-export { cpu_died, reap_blocker } from "./blocker";
-export { cpu_reap, cpu_reap_dead } from "./reap";
+export { cpu_died, cpu_reaper_died, reap_blocker } from "./blocker";
+export { cpu_reap, cpu_reap_as, cpu_reap_dead } from "./reap";
 
 /**
  * Work as CPU `cpu` of the heap at `base`, which the caller is. Context: between two calls of that

@@ -3,11 +3,10 @@
  *
  * Nobody can tell a dead CPU from one that is slow. But a CPU that holds the same lock as long as
  * anybody looks is not waited for: cpu_reap_dead() is not begun, and whoever wants it looks again
- * after a while, or says that this CPU is dead too. The moment is before anything is changed; a CPU
- * that dies later, in the middle of the recovery of others, makes that wait until it is recovered
- * itself, by a third.
+ * after a while, or says that this CPU is dead too. The moment is before anything is changed; for a
+ * CPU that dies later, in the middle of the recovery of others, that is given up and begun anew.
  */
-import { CACHE_FREE, HeapHeader, Page } from "../base/layout";
+import { CACHE_FREE, Page } from "../base/layout";
 import { CpuArea, MemcgStock } from "../base/layout_percpu";
 import { node_zone, zone_lock_address } from "../page/buddy";
 import { end_pfn, grow_lock_address } from "../page/grow";
@@ -21,18 +20,13 @@ import { heap_queue, queue_of } from "../slab/rcu_queue";
 import { list_lock_address } from "../slab/section";
 import { slab_mutex_address } from "../slab/slab_mutex";
 import { cpu_relax, read_once } from "../sync/atomic";
-import { header, per_cpu, set_registers } from "../sync/percpu";
+import { header, per_cpu } from "../sync/percpu";
 import { spin_owner } from "../sync/spinlock";
-import { is_taken, set_dead } from "./dead";
+import { is_taken, set_dead, set_reaper_dead } from "./dead";
+import { look_at } from "./look";
 
 /** Looks that a live CPU gets: some tens of microseconds, longer than any section. */
 const LOOKS: u32 = 1 << 13;
-
-/** Know the heap without being one of its CPUs. An instance that is one knows it already. */
-function look_at(base: usize): void {
-  if (changetype<usize>(header()) !== 0) return;
-  set_registers(0, base, <usize>changetype<HeapHeader>(base).mem_map);
-}
 
 /**
  * Say that the thread of CPU `victim` is gone: it makes no access any more, now or later.
@@ -44,6 +38,17 @@ function look_at(base: usize): void {
 export function cpu_died(base: usize, victim: u32): i32 {
   look_at(base);
   return victim < header().nr_cpu_ids && set_dead(victim) ? 1 : 0;
+}
+
+/**
+ * Say that the thread is gone that was in cpu_reap_as() as CPU `victim`.
+ *
+ * @param base of the heap
+ * @returns 1 until somebody recovers it; 0 if none was. Context: as cpu_died().
+ */
+export function cpu_reaper_died(base: usize, victim: u32): i32 {
+  look_at(base);
+  return victim < header().nr_cpu_ids && set_reaper_dead(victim) ? 1 : 0;
 }
 
 /** @returns the owner + 1 of a lock that a CPU holds all the time, who is not known to be dead. */

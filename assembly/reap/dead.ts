@@ -6,6 +6,10 @@
  * each may hold what the recovery of another waits for. A reaper may die too, and its victims are
  * recovered with it. So "dead" here means "one of mine". Everything in this folder may be done
  * twice: it reads the memory and makes it right, and notes nothing of its own.
+ *
+ * A thread that is no CPU recovers as one of the dead: that CPU is its own victim. What its
+ * predecessor held and what it holds itself carry one token; it is made right again either way, by
+ * this pass or, if the thread dies too, by the next.
  */
 import { CPU_REAPER_SHIFT, CPU_REAPING, CPU_TAKEN, CpuArea } from "../base/layout_percpu";
 import { HAND_LEAVES } from "../page/hand";
@@ -84,6 +88,37 @@ export function claim_victims(): u32 {
     }
   } while (count !== before);
   return count;
+}
+
+/**
+ * Be the CPU that recovers CPU `cpu`, and that one itself. Racing with all who want the same: the
+ * exchange of the state says who does.
+ *
+ * @returns false unless it is known to be dead, and nobody recovers it.
+ */
+export function become_victim(cpu: u32): bool {
+  return cmpxchg(state_of(cpu), CPU_REAPING, reaping_by(cpu + 1)) === CPU_REAPING;
+}
+
+/** Say that the thread is gone that recovered CPU `cpu` as that CPU. @returns false if none did. */
+export function set_reaper_dead(cpu: u32): bool {
+  const mine = reaping_by(cpu + 1);
+  return cmpxchg(state_of(cpu), mine, CPU_REAPING) === mine;
+}
+
+/**
+ * Leave this CPU's victims to whoever comes next. Context: no lock of theirs, and nothing in hand.
+ *
+ * Itself last: whoever becomes it next has its other victims from that moment on.
+ */
+export function release_victims(): void {
+  const mine = reaping_by(cpu_token());
+  const own = cpu_token() - 1;
+  const cpus = header().nr_cpu_ids;
+  for (let cpu: u32 = 0; cpu < cpus; cpu++) {
+    if (cpu !== own) cmpxchg(state_of(cpu), mine, CPU_REAPING);
+  }
+  cmpxchg(state_of(own), mine, CPU_REAPING);
 }
 
 /** Add to the count at `offset` of the report, if there is one. */

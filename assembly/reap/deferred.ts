@@ -3,10 +3,10 @@ import { CACHE_FREE, KmemCache } from "../base/layout";
 import { CpuArea, MAX_DRAINS } from "../base/layout_percpu";
 import { ReapReport } from "../base/layout_reap";
 import { cpu_cache_list, cpu_objects } from "../slab/defer";
-import { drain_begin, drain_end, free_deferred } from "../slab/drain";
+import { drain_begin, drain_end, free_deferred, waits_for_irq_work } from "../slab/drain";
 import { cache_at, cache_state } from "../slab/kmem_cache";
 import { fetch_add, read_once, write_once } from "../sync/atomic";
-import { llist_del_all, llist_next } from "../sync/llist";
+import { llist_del_all, llist_empty, llist_next } from "../sync/llist";
 import { cpu_cache_of, header } from "../sync/percpu";
 import { note } from "./dead";
 
@@ -21,14 +21,24 @@ function free_rest(rest: usize, report: usize, mode: u32): void {
   }
 }
 
+/** @returns true if anything waits on the lists that are of this CPU alone, after a missed lock. */
+export function waits_for_frees(area: CpuArea): bool {
+  if (waits_for_irq_work(area)) return true;
+  const count = header().nr_caches;
+  for (let index: u32 = 1; index < count; index++) {
+    if (!llist_empty(cpu_cache_list(cpu_cache_of(area, cache_at(index))))) return true;
+  }
+  return false;
+}
+
 /** Free what was taken off lists, and what waits on those of this CPU alone. */
 export function free_deferred_of(area: CpuArea, report: usize, mode: u32): void {
   const address = changetype<usize>(area);
   const first = address + offsetof<CpuArea>("drain_rest");
   const depth = address + offsetof<CpuArea>("drain_depth");
+  note(report, offsetof<ReapReport>("lost"), read_once(depth));
   // A barrier must not find that nothing is in anybody's hands.
   const drain = drain_begin();
-  note(report, offsetof<ReapReport>("lost"), read_once(depth));
   for (let i: u32 = 0; i < MAX_DRAINS; i++) free_rest(first + ((<usize>i) << 2), report, mode);
   write_once(address + offsetof<CpuArea>("irq_pending"), 0);
   store<u32>(first, <u32>llist_del_all(cpu_objects(area)));
@@ -42,5 +52,6 @@ export function free_deferred_of(area: CpuArea, report: usize, mode: u32): void 
   }
   write_once(depth, 0);
   fetch_add(address + offsetof<CpuArea>("drain_seq"), 1);
-  drain_end(drain);
+  // Of a CPU that recovers itself that was the end of its own, too.
+  if (drain !== address) drain_end(drain);
 }

@@ -14,7 +14,7 @@ import {
   Page,
   Zone,
 } from "../base/layout";
-import { CpuArea } from "../base/layout_percpu";
+import { CpuArea, RcuQueue } from "../base/layout_percpu";
 import { ReapReport } from "../base/layout_reap";
 import { node_zone, zone_lock, zone_unlock } from "../page/buddy";
 import { end_pfn } from "../page/grow";
@@ -23,35 +23,44 @@ import { page_kind, pfn_to_page, set_page_heads, set_page_kind } from "../page/p
 import { free_pages } from "../page/page_alloc";
 import { pcp_count, pcp_list, pcp_lock_address } from "../page/pcp";
 import { large_bytes } from "../slab/memcg";
-import { heap_queue, lock_queue, next_list, rcu_queue_slab, unlock_queue } from "../slab/rcu_queue";
+import {
+  heap_queue,
+  next_list,
+  open_page,
+  queue_of,
+  rcu_queue_slab,
+  unlock_queue,
+  wait_list,
+} from "../slab/rcu_queue";
 import { RCU_CHUNK } from "../slab/rcu_serve";
 import { set_slab_word } from "../slab/slab";
-import { read_once } from "../sync/atomic";
+import { read_once, write_once } from "../sync/atomic";
 import { llist_add, llist_next } from "../sync/llist";
 import { header, per_cpu } from "../sync/percpu";
 import { spin_lock, spin_unlock } from "../sync/spinlock";
 import { recount_slabs } from "./counts";
-import { is_dead, note } from "./dead";
+import { is_dead, is_victim, note } from "./dead";
 import { rehold_queue } from "./locks";
 
-/** Forget the page lists of a dead CPU: each page is in its hand. */
-export function drop_page_lists(area: CpuArea, mode: u32): void {
+/** Forget the page lists of a dead CPU: each page is in its hand. @returns false: a lock is missed. */
+export function drop_page_lists(area: CpuArea, mode: u32): bool {
   const lock = pcp_lock_address(area);
   // A live CPU may be emptying them.
-  while (!spin_lock(lock, mode)) {}
+  if (!spin_lock(lock, mode)) return false;
   for (let order: u32 = 0; order < PCP_ORDERS; order++) {
     store<u32>(pcp_list(area, order), 0);
     store<u32>(pcp_count(area, order), 0);
   }
   spin_unlock(lock);
+  return true;
 }
 
 /**
  * What is on a zone's deferred list is in nobody's hand: whoever was taking a block off, or putting
  * it there, is done or was not begun. Then what a dead CPU has in hand of that kind is on no list.
  */
-function settle_deferred(zone: Zone, mode: u32): void {
-  while (!zone_lock(zone, mode)) {}
+function settle_deferred(zone: Zone, mode: u32): bool {
+  if (!zone_lock(zone, mode)) return false;
   const first = <usize>read_once(changetype<usize>(zone) + offsetof<Zone>("deferred"));
   for (let link = first; link !== 0; link = llist_next(link)) {
     const page = changetype<Page>(link - offsetof<Page>("llnode"));
@@ -59,6 +68,7 @@ function settle_deferred(zone: Zone, mode: u32): void {
     page.in_hand = 0;
   }
   zone_unlock(zone);
+  return true;
 }
 
 function is_loose(kind: u32): bool {
@@ -85,10 +95,12 @@ function free_page(page: Page, mode: u32): void {
   }
 }
 
-/** All of them. */
-export function free_pages_in_hand(report: usize, mode: u32): void {
+/** All of them. @returns false: a lock is missed. */
+export function free_pages_in_hand(report: usize, mode: u32): bool {
   const head = header();
-  for (let node: u32 = 0; node < head.nr_nodes; node++) settle_deferred(node_zone(node), mode);
+  for (let node: u32 = 0; node < head.nr_nodes; node++) {
+    if (!settle_deferred(node_zone(node), mode)) return false;
+  }
   const end = end_pfn();
   for (let pfn = head.first_pfn; pfn < end; pfn++) {
     const page = pfn_to_page(pfn);
@@ -96,15 +108,32 @@ export function free_pages_in_hand(report: usize, mode: u32): void {
     note(report, offsetof<ReapReport>("pages"), large_bytes(page) >> 12);
     free_page(page, mode);
   }
+  return true;
+}
+
+/** Forget a dead CPU's queue: each of its pages is in its hand. @returns false: a lock is missed. */
+function drop_queue(queue: RcuQueue, mode: u32): bool {
+  if (!spin_lock(changetype<usize>(queue), mode)) return false;
+  write_once(open_page(queue), 0);
+  write_once(next_list(queue), 0);
+  write_once(wait_list(queue), 0);
+  queue.taking = 0;
+  unlock_queue(queue);
+  return true;
 }
 
 /**
  * Pages that wait for a grace period, in the hands of dead CPUs: on their queues, which are
- * forgotten, or in their drains. They wait once more, on the heap's queue.
+ * forgotten, or in their drains. They wait once more, on the heap's queue. @returns false: a lock
+ * is missed.
  */
-export function hand_over_rcu_pages(report: usize, mode: u32): void {
+export function hand_over_rcu_pages(report: usize, mode: u32): bool {
+  const cpus = header().nr_cpu_ids;
+  for (let cpu: u32 = 0; cpu < cpus; cpu++) {
+    if (is_victim(cpu) && !drop_queue(queue_of(per_cpu(cpu)), mode)) return false;
+  }
   const queue = heap_queue();
-  lock_queue(queue, mode);
+  if (!spin_lock(changetype<usize>(queue), mode)) return false;
   // What a dead CPU put there is on it; what is left in its hand is not.
   rehold_queue(queue, 0);
   unlock_queue(queue);
@@ -124,4 +153,5 @@ export function hand_over_rcu_pages(report: usize, mode: u32): void {
     hold(page);
     llist_add(changetype<usize>(page) + offsetof<Page>("llnode"), next_list(queue));
   }
+  return true;
 }

@@ -4,9 +4,7 @@
  *
  * Everything is done with slab_mutex held, so that no destroy flushes the same CPU meanwhile.
  */
-import { LOCK_BOUNDED } from "../base/config";
 import {
-  CACHE_FREE,
   KmemCache,
   KmemCacheCpu,
   PAGE_DESC_SHIFT,
@@ -19,22 +17,15 @@ import { ReapReport } from "../base/layout_reap";
 import { end_pfn } from "../page/grow";
 import { HAND_LEAVES, hold, in_hand_address } from "../page/hand";
 import { page_kind, page_slab, pfn_to_page, set_page_heads, virt_to_page } from "../page/page";
+import { thaw } from "../slab/deactivate";
 import { add_full } from "../slab/debug_cache";
 import { is_debug_cache } from "../slab/debug_layout";
-import { cpu_slabs } from "../slab/defer";
-import { deactivate_and_drain, slabs_lock } from "../slab/drain";
-import { cache_at, cache_state } from "../slab/kmem_cache";
-import { cpu_slab, list_or_defer } from "../slab/kmem_cache_cpu";
-import {
-  add_partial,
-  get_node,
-  nr_partial,
-  remove_partial,
-  slab_node,
-} from "../slab/kmem_cache_node";
-import { discard_slab } from "../slab/new_slab";
+import { cpu_slabs, defer_slab } from "../slab/defer";
+import { slabs_lock } from "../slab/drain";
+import { cpu_slab, unfreeze_partial } from "../slab/kmem_cache_cpu";
+import { add_partial, slab_node } from "../slab/kmem_cache_node";
 import { list_lock, list_unlock } from "../slab/section";
-import { slab_word, word_freelist, word_frozen, word_inuse } from "../slab/slab";
+import { slab_word, word_freelist, word_frozen } from "../slab/slab";
 import { cmpxchg, cpu_relax, read_once, write_once } from "../sync/atomic";
 import { cpu_cache_of, cpu_token, header, next_word, per_cpu } from "../sync/percpu";
 import { spin_lock, spin_unlock } from "../sync/spinlock";
@@ -42,15 +33,22 @@ import { DEACTIVATE_TO_TAIL } from "../sync/stat";
 import { is_dead, is_known_dead, is_taken, note } from "./dead";
 import { cut_list, is_on_own_list } from "./freelist";
 
-/** Turns that a live CPU gets for a few accesses: longer than it may be off its core. */
-const TURNS: u32 = 1 << 26;
+/**
+ * Turns that a live CPU gets for a few accesses: some milliseconds. If it is off its core for
+ * longer, the recovery is begun anew. On the machine each turn is a step of everybody.
+ */
+const TURNS: u32 = isDefined(SLUB_MODEL) ? 1 << 6 : 1 << 22;
 
-/** Forget the list of deferred slabs: each is in its CPU's hand anyway. */
-export function drop_deferred(area: CpuArea): void {
+/**
+ * Forget the list of deferred slabs: each is in its CPU's hand anyway. @returns false: the lock is
+ * missed.
+ */
+export function drop_deferred(area: CpuArea, mode: u32): bool {
   // A live CPU may be taking the list; a dead one adds no more.
-  while (!spin_lock(slabs_lock(area), LOCK_BOUNDED)) {}
+  if (!spin_lock(slabs_lock(area), mode)) return false;
   write_once(cpu_slabs(area), 0);
   spin_unlock(slabs_lock(area));
+  return true;
 }
 
 /**
@@ -95,43 +93,59 @@ function has_heads(slab: Slab): bool {
   return true;
 }
 
+/**
+ * List a thawed slab in this CPU's hand. Where the lock is missed, a live CPU defers it; one that
+ * recovers itself has it in a dead hand, where the next pass finds it. @returns false in that case.
+ */
+function list_slab(cache: KmemCache, slab: Slab, mode: u32): bool {
+  if (unfreeze_partial(cache, slab, mode)) return true;
+  if (is_dead(cpu_token())) return false;
+  defer_slab(cache, slab);
+  return true;
+}
+
 /** Put a slab away that is in this CPU's hand and partial, or empty. */
-function put_slab(cache: KmemCache, slab: Slab, mode: u32): void {
+function put_slab(cache: KmemCache, slab: Slab, mode: u32): bool {
   slab.flush_freelist = 0;
   slab.llnode = 0;
   slab.next = 0;
   // A live CPU that frees an object of it reads the heads: only those that are missing are set.
   if (!has_heads(slab)) set_page_heads(slab, slab.order, changetype<usize>(slab));
-  list_or_defer(cache, slab, mode);
+  return list_slab(cache, slab, mode);
 }
 
 /** A slab of a debug cache that was in a dead CPU's hand. */
-function put_debug_slab(cache: KmemCache, slab: Slab, mode: u32): void {
+function put_debug_slab(cache: KmemCache, slab: Slab, mode: u32): bool {
   const node = slab_node(cache, slab);
-  while (!list_lock(node, mode)) {}
+  if (!list_lock(node, mode)) return false;
   if (word_frozen(slab_word(slab))) slab.in_hand = 0;
   else add_full(node, slab);
   list_unlock(node);
+  return true;
 }
 
-/** One slab that is in a dead CPU's hand. */
-function take_slab(cache: KmemCache, slab: Slab, seen: u32, mode: u32): void {
+/** One slab that is in a dead CPU's hand. @returns false: a lock is missed, and it still is. */
+function take_slab(cache: KmemCache, slab: Slab, seen: u32, mode: u32): bool {
   const word = slab_word(slab);
   if (is_debug_cache(cache) && (word_frozen(word) || word_freelist(word) === 0)) {
-    put_debug_slab(cache, slab, mode);
-  } else if (word_frozen(word)) {
+    return put_debug_slab(cache, slab, mode);
+  }
+  if (word_frozen(word)) {
     // A thaw may have linked the list to the slab's own one, and not have happened.
     cut_list(cache, slab, <usize>slab.flush_freelist);
     hold(slab);
     slab.llnode = 0;
-    deactivate_and_drain(cache, slab, mode);
-  } else if (word_freelist(word) === 0) {
+    // Not deactivate_slab(), which drains: nothing may be freed before all hands are empty.
+    return !thaw(cache, slab) || list_slab(cache, slab, mode);
+  }
+  if (word_freelist(word) === 0) {
     // Thawed full. Whoever frees to it next may have it.
     cmpxchg(in_hand_address(slab), seen, 0);
   } else if (seen < HAND_LEAVES) {
     hold(slab);
-    put_slab(cache, slab, mode);
+    return put_slab(cache, slab, mode);
   }
+  return true;
 }
 
 /** @returns the cache of a slab, 0 for other pages. */
@@ -140,8 +154,8 @@ export function cache_of(slab: Slab): usize {
   return <usize>read_once(changetype<usize>(slab) + offsetof<Slab>("slab_cache"));
 }
 
-/** All slabs in the hands of dead CPUs. */
-export function take_slabs_in_hand(report: usize, mode: u32): void {
+/** All slabs in the hands of dead CPUs. @returns false: a lock is missed. */
+export function take_slabs_in_hand(report: usize, mode: u32): bool {
   const end = end_pfn();
   for (let pfn = header().first_pfn; pfn < end; pfn++) {
     const slab = pfn_to_page(pfn);
@@ -150,8 +164,9 @@ export function take_slabs_in_hand(report: usize, mode: u32): void {
     const seen = read_once(in_hand_address(slab));
     if (!is_dead(seen)) continue;
     note(report, offsetof<ReapReport>("slabs"), 1);
-    take_slab(changetype<KmemCache>(cache), slab, seen, mode);
+    if (!take_slab(changetype<KmemCache>(cache), slab, seen, mode)) return false;
   }
+  return true;
 }
 
 /** Is this a slab that is partial and on no list, as far as a look can tell? */
@@ -194,80 +209,50 @@ export function wait_for_claims(): bool {
  * frozen or discarded it, which all begin or end with such a store; and a listing under list_lock
  * that was in progress is over. If it was not ours to take, the hand is taken back by another
  * cmpxchg, and the slab looked at again: a free that made it partial meanwhile saw our token and
- * left the slab to us.
+ * left the slab to us. @returns false: a lock is missed, or a live CPU is in the middle of it.
  */
-function take_lost_slab(slab: Slab, report: usize, mode: u32): void {
+function take_lost_slab(slab: Slab, report: usize, mode: u32): bool {
   const hand = in_hand_address(slab);
   const token = cpu_token();
-  for (let turn: u32 = 0; turn < TURNS && seems_lost(slab); turn++) {
+  for (let turn: u32 = 0; turn < TURNS; turn++) {
+    if (!seems_lost(slab)) return true;
     const seen = read_once(hand);
     if (seen !== 0 && !is_dead(seen)) {
-      if (seen < HAND_LEAVES || is_known_dead(seen)) return;
+      if (seen < HAND_LEAVES || is_known_dead(seen)) return true;
       // A live CPU is at the end of a thaw: a few accesses more.
       cpu_relax(hand);
       continue;
     }
     if (cmpxchg(hand, seen, token) !== seen) continue;
     const cache = changetype<KmemCache>(<usize>slab.slab_cache);
-    // Another dead CPU may be in there: then it is left to who recovers that.
-    if (!wait_for_claims()) turn = TURNS - 1;
-    else if (changetype<usize>(cache) !== 0) {
+    if (changetype<usize>(cache) !== 0) {
       const node = slab_node(cache, slab);
-      while (!list_lock(node, mode)) {}
+      if (!wait_for_claims() || !list_lock(node, mode)) {
+        cmpxchg(hand, token, 0);
+        return false;
+      }
       const same = <usize>slab.slab_cache === changetype<usize>(cache);
       if (same && seems_lost(slab) && read_once(hand) === token) {
         add_partial(node, slab, DEACTIVATE_TO_TAIL);
         list_unlock(node);
         note(report, offsetof<ReapReport>("slabs"), 1);
-        return;
+        return true;
       }
       list_unlock(node);
     }
     cmpxchg(hand, token, 0);
   }
+  return false;
 }
 
-/** All slabs that dead CPUs made partial and did not take in hand. */
-export function take_lost_slabs(report: usize, mode: u32): void {
+/** All slabs that dead CPUs made partial and did not take in hand. @returns false: not all. */
+export function take_lost_slabs(report: usize, mode: u32): bool {
   const end = end_pfn();
   for (let pfn = header().first_pfn; pfn < end; pfn++) {
     const slab = pfn_to_page(pfn);
     const cache = cache_of(slab);
     if (cache === 0 || is_debug_cache(changetype<KmemCache>(cache))) continue;
-    take_lost_slab(slab, report, mode);
+    if (!take_lost_slab(slab, report, mode)) return false;
   }
-}
-
-/** Take an empty slab off a node's list if there are too many. @returns it, or 0. */
-function take_empty(cache: KmemCache, number: u32, mode: u32): usize {
-  const node = get_node(cache, number);
-  if (nr_partial(node) <= cache.min_partial) return 0;
-  while (!list_lock(node, mode)) {}
-  let count: u32 = 0;
-  let last: usize = 0;
-  for (let at = <usize>node.partial; at !== 0; at = <usize>changetype<Slab>(at).next) {
-    if (word_inuse(slab_word(changetype<Slab>(at))) !== 0) continue;
-    last = at;
-    count++;
-  }
-  if (count <= cache.min_partial) last = 0;
-  if (last !== 0) remove_partial(node, changetype<Slab>(last));
-  list_unlock(node);
-  return last;
-}
-
-/** Give empty slabs back that a rebuilt list has too many of. */
-export function trim_empties(mode: u32): void {
-  const head = header();
-  for (let index: u32 = 1; index < head.nr_caches; index++) {
-    const cache = cache_at(index);
-    if (cache_state(cache) === CACHE_FREE) continue;
-    for (let number: u32 = 0; number < head.nr_nodes; number++) {
-      while (true) {
-        const slab = take_empty(cache, number, mode);
-        if (slab === 0) break;
-        discard_slab(cache, changetype<Slab>(slab), mode);
-      }
-    }
-  }
+  return true;
 }

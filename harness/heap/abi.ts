@@ -193,12 +193,12 @@ export function instantiateHeap(
 
 /** The recovery of dead CPUs: of the module `reap`, or of a build that has it itself. */
 export interface ReapCalls {
-  /** Say that a thread is gone. Returns 0: nobody is that CPU, or another one recovers it. */
-  cpu_died(heapBase: number, victim: number): number;
   /** A CPU that recovery would wait for, + 1; 0: none. */
   reap_blocker(heapBase: number): number;
   /** Recover all that are said to be dead; returns how many were. Context: a CPU. */
   cpu_reap_dead(report: number): number;
+  /** The same as CPU `victim`, which is one of them. Context: an instance that is no CPU. */
+  cpu_reap_as(heapBase: number, victim: number, report: number): number;
 }
 
 /** Whether instances of `module` have the calls; if not, those of the module `reap` do. */

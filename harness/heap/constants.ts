@@ -32,6 +32,8 @@ export const CPU_FREE = 0;
 export const CPU_TAKEN = 1;
 /** A bit: its thread is known to be gone. */
 export const CPU_REAPING = 2;
+/** From here on: the number + 1 of who recovers it; 0: nobody does. */
+export const CPU_REAPER_SHIFT = 8;
 
 // Page.kind: what the page that heads a block is.
 export const PG_NONE = 0;

@@ -32,7 +32,7 @@ import {
   resolveOptions,
 } from "./options.js";
 import { canWait, requireSharedMemory } from "./runtime.js";
-import { type ReapReport, isTaken, reapCpus } from "./reap.js";
+import { type ReapPlace, type ReapReport, isTaken, reapCpus, reaperDied } from "./reap.js";
 import { type SlabInfo, readSlabinfo } from "./slabinfo.js";
 import { type HeapStats, readStats } from "./stats.js";
 import { checkDone, checkSync } from "./synchronous.js";
@@ -70,7 +70,6 @@ export interface CpuOptions {
 
 /** What to do instead of a call that found no free CPU. */
 const USE_CPU = "use cpu.memcgCreate() or cpu.memcgOpen() of one of them";
-const CALL_THERE = "call it on a thread that is one of them";
 
 /**
  * One shared memory as an allocator, as this thread sees it: made by `createHeap()`, joined by
@@ -209,33 +208,37 @@ export class Heap {
    * CPUs that died together may hold what the recovery of each other waits for. So all that are
    * known to be dead are reaped in one go; and while a CPU that nobody named keeps a lock, the call
    * waits, without holding up its thread, for up to ten seconds: a call for that CPU, on any
-   * thread, completes both. If the caller dies in it, reap the caller, which takes over `cpu` too.
+   * thread, completes both. So it does for a CPU that another thread reaps already. If the caller
+   * dies in it, reap the caller, which takes over `cpu` too; a caller that is no CPU is `cpu` in it:
+   * then `heap.reaperDied(cpu)` comes first.
    *
-   * Context: a thread that is a CPU of this heap, outside `nmi()`; or one that can be for the
-   * moment of the call, since a number is free. It waits for locks of live CPUs.
+   * Context: any thread, outside `nmi()`. It waits for locks of live CPUs.
    *
    * @param cpu the number of the CPU whose thread is gone
    * @param others numbers of more of them
    * @returns what they left
-   * @throws RangeError, TypeError for a number that nobody has or of this very thread; RangeError
-   * if no number is free, and while another thread reaps it; Error inside nmi() or a constructor,
-   * and where it waited in vain
+   * @throws RangeError, TypeError for a number that nobody has or of this very thread; Error inside
+   * nmi() or a constructor, and where it waited in vain
    */
   async reap(cpu: number, ...others: number[]): Promise<ReapReport> {
+    return await reapCpus(this.#reapPlace(), [cpu, ...others]);
+  }
+
+  /**
+   * Say that the thread is gone too which took over from CPU `cpu` in `heap.reap()` without being
+   * a CPU itself. Then `heap.reap(cpu)` again. As for that, the caller must know.
+   *
+   * @returns false if there was no such thread, and nothing changed
+   * @throws RangeError, TypeError for a number that the heap does not have
+   */
+  reaperDied(cpu: number): boolean {
+    return reaperDied(this.#reapPlace(), cpu);
+  }
+
+  #reapPlace(): ReapPlace {
     const own = () => [...this.#own].filter(({ isOnline }) => isOnline);
-    const onCpu = (work: (state: CpuState) => ReapReport | null) => {
-      const [mine] = own();
-      if (mine === undefined) return this.#onFreeCpu("heap.reap", work, CALL_THERE);
-      // What its handler throws is thrown here: what the dead left has been taken over then.
-      return mine.thrown === null
-        ? work(mine)
-        : mine.thrown.call(
-            () => work(mine),
-            () => {},
-          );
-    };
     const [view, { module, memory, reap }, { cpus }] = [this.#view, this.handle, this.options];
-    return await reapCpus({ view, module, reap, memory, cpus, own, onCpu }, [cpu, ...others]);
+    return { view, module, reap, memory, cpus, own };
   }
 
   /**
@@ -267,12 +270,12 @@ export class Heap {
   }
 
   /** Be a CPU for one call. @throws RangeError if no number is free */
-  #onFreeCpu<T>(call: string, work: (state: CpuState) => T, instead = USE_CPU): T {
+  #onFreeCpu<T>(call: string, work: (state: CpuState) => T): T {
     const state = this.#attach(undefined, canWait(), console.error, null);
     if (state === null) {
       throw new RangeError(
         `${call}: expected a free CPU for the moment of the call, got none: all ` +
-          `${this.options.cpus} are taken; ${instead}`,
+          `${this.options.cpus} are taken; ${USE_CPU}`,
       );
     }
     try {

@@ -3,12 +3,13 @@
  *
  * `worker.terminate()` and crashes end a thread between any two of its accesses: its CPU stays
  * taken, locks may be held, objects and slabs in its hands are on no list. Another CPU breaks the
- * locks and rebuilds what they protected. Nobody but the caller can know that the thread is gone:
- * so each is first said to be dead, and recovery begins when no other CPU holds on to a lock as a
- * dead one would. Until then it waits here, not in the wasm, so that this thread can learn of more.
+ * locks and rebuilds what they protected; a thread that is none does so as one of the dead. Nobody
+ * but the caller can know that the thread is gone: so each is first said to be dead, and recovery
+ * begins when no other CPU holds on to a lock as a dead one would. Where one does, before or in the
+ * middle, it waits here, not in the wasm, so that this thread can learn of more.
  */
-import { hasReap, instantiateReap, reapCallsOf, standIn } from "./abi.js";
-import { CPU_FREE, CPU_REAPING } from "./constants.js";
+import { type ReapCalls, hasReap, instantiateReap, reapCallsOf, standIn } from "./abi.js";
+import { CPU_FREE, CPU_REAPER_SHIFT, CPU_REAPING, CPU_TAKEN } from "./constants.js";
 import { type CpuState, checkTask } from "./cpu-state.js";
 import { throwNotInteger } from "./errors.js";
 import { type FieldTable, readFieldTable } from "./fields.js";
@@ -63,37 +64,33 @@ export interface ReapPlace {
   readonly cpus: number;
   /** CPUs of this thread that are online. */
   readonly own: () => readonly CpuState[];
-  /** Be one of them, or a CPU for this call. */
-  readonly onCpu: (work: (state: CpuState) => ReapReport | null) => ReapReport | null;
 }
 
 /**
  * Take over from CPUs whose threads are gone, and from all others that are known to be.
  *
- * @throws RangeError, TypeError for a number that cannot be; RangeError for one that somebody else
- * reaps, and if no number is free; Error inside nmi() or a constructor, and after ten seconds in
- * which a CPU did not let go of a lock
+ * @throws RangeError, TypeError for a number that cannot be; Error inside nmi() or a constructor,
+ * and after ten seconds in which a CPU did not let go of a lock, or another thread reaped one
  */
 export async function reapCpus(
   place: ReapPlace,
   victims: readonly [number, ...number[]],
 ): Promise<ReapReport> {
+  const { view, memory } = place;
   for (const victim of victims) checkDead(place, victim);
   const module = hasReap(place.module) ? place.module : (place.reap ?? throwNeverReaped());
   for (const state of place.own()) checkTask(state, "heap.reap");
-  const { view, memory } = place;
+  // At once, before the number can be another thread's. One that is reaped already is waited for.
+  for (const victim of victims) exchangeState(place, victim, CPU_TAKEN, CPU_REAPING);
   const calls = instantiateReap(module, memory);
-  for (const victim of victims) {
-    if (calls.cpu_died(view.base, victim) === 0) throwReaped(victim);
-  }
   const isLeft = () => victims.some((victim) => isDead(view, victim));
   const until = performance.now() + PATIENCE_MS;
   let report: ReapReport | null = null;
   for (let pause = 1; isLeft(); pause = Math.min(pause * 2, PAUSE_MS_MAX)) {
     const blocker = calls.reap_blocker(view.base) - 1;
-    if (blocker < 0) report = place.onCpu((state) => reapAs(state, module, victims[0])) ?? report;
+    if (blocker < 0) report = reapOnce(place, module, calls, victims) ?? report;
     if (!isLeft()) break;
-    if (performance.now() > until) throwBlocked(victims, blocker);
+    if (performance.now() > until) throwBlocked(view, victims, blocker);
     await sleep(pause);
   }
   return report ?? reportOf(victims[0], () => 0, view.table.build.debugs);
@@ -105,11 +102,16 @@ function sleep(ms: number): Promise<void> {
   });
 }
 
+/** @throws RangeError, TypeError */
+function checkNumber({ cpus }: ReapPlace, call: string, cpu: number): void {
+  if (Number.isInteger(cpu) && cpu >= 0 && cpu < cpus) return;
+  throwNotInteger(`${call}: cpu (the heap was made for ${cpus} CPUs)`, cpu, 0, cpus - 1);
+}
+
 /** @throws RangeError, TypeError unless it is a number that is taken, and not by this thread */
-function checkDead({ view, cpus, own }: ReapPlace, cpu: number): void {
-  if (!Number.isInteger(cpu) || cpu < 0 || cpu >= cpus) {
-    throwNotInteger(`heap.reap: cpu (the heap was made for ${cpus} CPUs)`, cpu, 0, cpus - 1);
-  }
+function checkDead(place: ReapPlace, cpu: number): void {
+  const { view, own } = place;
+  checkNumber(place, "heap.reap", cpu);
   if (own().some(({ id }) => id === cpu)) {
     throw new RangeError(
       `heap.reap: cpu: expected a CPU whose thread is gone, got ${cpu}, which is of this thread; ` +
@@ -123,13 +125,6 @@ function checkDead({ view, cpus, own }: ReapPlace, cpu: number): void {
   );
 }
 
-function throwReaped(cpu: number): never {
-  throw new RangeError(
-    `heap.reap: cpu: expected a CPU that nobody reaps yet, got ${cpu}; ` +
-      "its number is free once the other call has returned",
-  );
-}
-
 function throwNeverReaped(): never {
   throw new Error(
     "heap.reap: expected a heap that can be reaped, got one that was made without the module " +
@@ -137,24 +132,63 @@ function throwNeverReaped(): never {
   );
 }
 
-function throwBlocked(victims: readonly number[], blocker: number): never {
+function throwBlocked(
+  view: HeapView,
+  victims: readonly [number, ...number[]],
+  blocker: number,
+): never {
   const seconds = PATIENCE_MS / 1000;
   const all = victims.join(", ");
+  if (blocker >= 0) {
+    throw new Error(
+      `heap.reap: CPU ${blocker} has kept CPU ${all} from being reaped for ${seconds} s, ` +
+        `by a lock it holds; if its thread is gone too, heap.reap(${blocker}) reaps all of them`,
+    );
+  }
+  const reaped = victims.find((victim) => reaperOf(view, victim) >= 0) ?? victims[0];
+  const reaper = reaperOf(view, reaped);
+  const hint =
+    reaper === reaped
+      ? `heap.reaperDied(${reaped}), then heap.reap(${reaped}) takes over its work`
+      : `heap.reap(${reaper}) takes over its work`;
   throw new Error(
-    blocker < 0
-      ? `heap.reap: another thread has been reaping CPU ${all} for ${seconds} s; ` +
-          "if it is gone, reap the CPU that it was: that takes over its work"
-      : `heap.reap: CPU ${blocker} has kept CPU ${all} from being reaped for ${seconds} s, ` +
-          `by a lock it holds; if its thread is gone too, heap.reap(${blocker}) reaps all of them`,
+    reaper < 0
+      ? `heap.reap: CPU ${all} could not be reaped for ${seconds} s, since live CPUs held locks ` +
+          "each time; try again when they do less"
+      : `heap.reap: another thread has been reaping CPU ${reaped} for ${seconds} s, as CPU ` +
+          `${reaper}; if it is gone, ${hint}`,
   );
 }
 
 /**
- * Reap as the CPU of `state`.
+ * One pass, as a CPU of this thread, or as one of the dead.
  *
  * @param module the module `reap`, or the heap's own, which has the calls
- * @returns null if others reap all there was to reap
+ * @returns null if it could not be done: others reap them, or hold a lock
  */
+function reapOnce(
+  { view, own }: ReapPlace,
+  module: WasmModule,
+  calls: ReapCalls,
+  victims: readonly [number, ...number[]],
+): ReapReport | null {
+  const [mine] = own();
+  if (mine !== undefined) {
+    const work = () => reapAs(mine, module, victims[0]);
+    // What its handler throws is thrown here: what the dead left has been taken over then.
+    return mine.thrown === null ? work() : mine.thrown.call(work, () => {});
+  }
+  const table = readFieldTable(module);
+  for (const victim of victims) {
+    // The area is nobody's when it is read here: another thread first has to become that CPU.
+    const at = areaOf(view, victim) + view.table.constants.CPU_SCRATCH;
+    if (calls.cpu_reap_as(view.base, victim, at) === 0) continue;
+    return readReport(view, table, at, victims[0]);
+  }
+  return null;
+}
+
+/** Reap as the CPU of `state`. @returns as reapOnce() */
 function reapAs(state: CpuState, module: WasmModule, victim: number): ReapReport | null {
   const { view, memory, area } = state;
   const own = reapCallsOf(state.exports);
@@ -200,9 +234,30 @@ function isDead(view: HeapView, cpu: number): boolean {
   return (stateOf(view, cpu) & CPU_REAPING) !== 0;
 }
 
-function stateOf(view: HeapView, cpu: number): number {
+/** The CPU as which some thread recovers it, which may be itself; -1: none does. */
+function reaperOf(view: HeapView, cpu: number): number {
+  return isDead(view, cpu) ? (stateOf(view, cpu) >>> CPU_REAPER_SHIFT) - 1 : -1;
+}
+
+/** Say that the thread is gone that recovers CPU `cpu` as that CPU. @returns whether one did */
+export function reaperDied(place: ReapPlace, cpu: number): boolean {
+  checkNumber(place, "heap.reaperDied", cpu);
+  const reapsItself = CPU_REAPING | ((cpu + 1) << CPU_REAPER_SHIFT);
+  return exchangeState(place, cpu, reapsItself, CPU_REAPING);
+}
+
+/** What cpu_died() and cpu_reaper_died() do, without their module. @returns whether it was `from` */
+function exchangeState({ view, memory }: ReapPlace, cpu: number, from: number, to: number) {
+  const at = areaOf(view, cpu) + view.table.offsets.cpu_area.state;
+  return Atomics.compareExchange(new Int32Array(memory.buffer), at >>> 2, from, to) === from;
+}
+
+function areaOf(view: HeapView, cpu: number): number {
   view.refresh();
   const { cpu_areas, cpu_area_size } = view.header();
-  const { state } = view.table.offsets.cpu_area;
-  return view.u32(cpu_areas + cpu * cpu_area_size + state);
+  return cpu_areas + cpu * cpu_area_size;
+}
+
+function stateOf(view: HeapView, cpu: number): number {
+  return view.u32(areaOf(view, cpu) + view.table.offsets.cpu_area.state);
 }

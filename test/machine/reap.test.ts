@@ -19,7 +19,7 @@ const QUICK = [
   ...["death-nolock-direct", "death-nolock-global", "death-nolock-percpu-switch"],
   ...["death-beside-frees", "death-two-nolock", "death-two-slabs"],
   ...["death-bulk", "death-memcg-large", "death-growth", "death-destroy", "death-offline"],
-  "death-blocker",
+  ...["death-blocker", "death-all", "death-all-reaper"],
 ];
 /** What one access of the victim and its reaping cost, roughly. */
 const DEATHS_MIN = 40;
@@ -76,6 +76,6 @@ describe("what should be found is found", () => {
 test("a step that reaps is refused where it makes no sense", () => {
   expect(() => parseScenario("model/64/task:k0/task:D2")).toThrow(/number of another task, got D2/);
   expect(() => parseScenario("model/64/task:D0/task:k0")).toThrow(/number of another task, got D0/);
-  expect(() => parseScenario("model/64/task:k0/nmi:D0")).toThrow(/expected D or E in tasks only/);
+  expect(() => parseScenario("model/64/task:k0/nmi:D0")).toThrow(/expected D, E, e, T or G in tasks only/);
   expect(() => parseScenario("model/64/task:k0/task:E1")).toThrow(/another task, got E1/);
 });

@@ -88,13 +88,41 @@ describe("a terminated Worker", () => {
     expect(heap.validate()).toEqual([]);
   });
 
-  test("without a free number is reaped by a thread that is a CPU, and says so", async () => {
+  test("without a free number is reaped by whoever has the handle", async () => {
     const heap = await createHeap({ cpus: 2 });
     const { pool, ended } = await startVictim(heap, 2);
     await pool.terminate(0);
     await ended;
-    await expect(heap.reap(0)).rejects.toThrow(/expected a free CPU .*all 2 are taken; call it on/);
-    await expect(pool.revive()).rejects.toThrow(/CPU 0, revive: RangeError: .*expected a free CPU/);
+    expect(await heap.reap(0)).toMatchObject({ cpu: 0 });
+    expect([0, 1].map((cpu) => heap.isTaken(cpu))).toEqual([false, true]);
+    expect(await pool.revive()).toEqual([]);
+    expect(await pool.run(jobOf("reap", "useAgain"))).toEqual([500, 500]);
+    expect(heap.validate()).toEqual([]);
+  });
+
+  test("and all others are reaped by a thread that is no CPU", async () => {
+    const heap = await createHeap({ cpus: 3, maximumBytes: 32 * 2 ** 20 });
+    const { pool, words, ended } = await startVictim(heap, 3);
+    for (const worker of [0, 1, 2]) await pool.terminate(worker);
+    await ended;
+    const reports = await Promise.all([heap.reap(0, 1), heap.reap(2)]);
+    expect(reports.map(({ cpu }) => cpu)).toEqual([0, 2]);
+    expect([0, 1, 2].map((cpu) => heap.isTaken(cpu))).toEqual([false, false, false]);
+    expect(heap.validate()).toEqual([]);
+    const cpu = heap.cpu();
+    for (const object of words) cpu.kfree(object >>> 0);
+    cpu.offline();
+    expect(heap.validate()).toEqual([]);
+  });
+
+  test("and all others are reaped by the Workers that take their places", async () => {
+    const heap = await createHeap({ cpus: 2, maximumBytes: 32 * 2 ** 20 });
+    const { pool, ended } = await startVictim(heap, 2);
+    for (const worker of [0, 1]) await pool.terminate(worker);
+    await ended;
+    expect(await pool.revive()).toMatchObject([{ cpu: 0 }]);
+    expect(await pool.run(jobOf("reap", "useAgain"))).toEqual([500, 500]);
+    expect(heap.validate()).toEqual([]);
   });
 });
 

@@ -105,3 +105,81 @@ test("inside nmi() it is refused", async () => {
   cpu.exports.nmi_exit();
   await expect(heap.reap(0)).resolves.toMatchObject({ cpu: 0 });
 });
+
+/** A heap whose CPUs nobody is any more, and how many there are. */
+async function allDead(cpus: number, build: "release" | "debug" = "release") {
+  const heap = await createHeap({ cpus, build });
+  const other = await attachHeap(heap.handle);
+  const objects = Array.from({ length: cpus }, () => other.cpu()).flatMap((cpu) =>
+    Array.from({ length: 40 }, (_, index) => cpu.kmalloc(8 + index * 50)),
+  );
+  return { heap, objects };
+}
+
+test.each([1, 2, 5])("all %s CPUs are dead: whoever has the handle reaps them", async (cpus) => {
+  const { heap, objects } = await allDead(cpus);
+  const [first, ...others] = Array.from({ length: cpus }, (_, cpu) => cpu) as [number];
+  const report = await heap.reap(first, ...others);
+  expect(report).toMatchObject({ cpu: 0, lost: 0, locks: 0 });
+  expect(report.slabs).toBeGreaterThan(3);
+  expect([first, ...others].map((cpu) => heap.isTaken(cpu))).not.toContain(true);
+  expect(heap.validate()).toEqual([]);
+  const cpu = heap.cpu();
+  for (const object of objects) cpu.kfree(object);
+  expect(cpu.kmalloc(100)).toBeGreaterThan(0);
+  cpu.offline();
+  expect(heap.validate()).toEqual([]);
+});
+
+test("some of them, and then the rest; a number twice; one that is free by then", async () => {
+  const { heap } = await allDead(3, "debug");
+  await expect(heap.reap(1, 1)).resolves.toMatchObject({ cpu: 1 });
+  expect([0, 1, 2].map((cpu) => heap.isTaken(cpu))).toEqual([true, false, true]);
+  await expect(heap.reap(1)).rejects.toThrow(/got 1, which nobody is/);
+  await heap.reap(2, 0);
+  expect([0, 1, 2].map((cpu) => heap.isTaken(cpu))).toEqual([false, false, false]);
+  expect(heap.validate()).toEqual([]);
+});
+
+test("two calls at once reap all, whoever does which", async () => {
+  const { heap } = await allDead(3);
+  const again = await attachHeap(heap.handle);
+  const reports = await Promise.all([heap.reap(0, 1), again.reap(1, 2)]);
+  expect(reports.map(({ cpu }) => cpu)).toEqual([0, 1]);
+  expect([0, 1, 2].map((cpu) => heap.isTaken(cpu))).toEqual([false, false, false]);
+  expect(heap.validate()).toEqual([]);
+});
+
+test("a thread that is no CPU takes no free number for it", async () => {
+  const heap = await createHeap({ cpus: 3 });
+  (await attachHeap(heap.handle)).cpu(1).kmalloc(100);
+  await heap.reap(1);
+  expect(heap.cpu().id).toBe(0);
+  expect(heap.validate()).toEqual([]);
+});
+
+test("who reaped as the dead CPU and died in it is taken over, once somebody says so", async () => {
+  const { heap } = await allDead(2);
+  expect(heap.reaperDied(0)).toBe(false);
+  expect(() => heap.reaperDied(2)).toThrow(/heap\.reaperDied: cpu .* expected/);
+  const { memory, module } = heap.handle;
+  const table = readFieldTable(module);
+  const found = findHeap(memory.buffer, table);
+  if (!("base" in found)) throw new Error("expected a heap");
+  const { base } = found;
+  const words = new Int32Array(memory.buffer);
+  const { cpu_areas } = table.offsets.heap_header;
+  const state = ((words[(base + cpu_areas) >>> 2] as number) + table.offsets.cpu_area.state) >>> 2;
+  // Its state says that it recovers itself: CPU_REAPING, by the number + 1.
+  words[state] = 2 | (1 << 8);
+  const clock = vi.spyOn(performance, "now");
+  clock.mockReturnValueOnce(0).mockReturnValue(1e5);
+  await expect(heap.reap(0)).rejects.toThrow(
+    /as CPU 0; if it is gone, heap\.reaperDied\(0\), then/,
+  );
+  clock.mockRestore();
+  expect(heap.reaperDied(0)).toBe(true);
+  await heap.reap(0, 1);
+  expect([0, 1].map((cpu) => heap.isTaken(cpu))).toEqual([false, false]);
+  expect(heap.validate()).toEqual([]);
+});

@@ -30,8 +30,8 @@ export interface MachineOptions {
   readonly wasmPages?: number;
   /** To no more than this. */
   readonly wasmPagesMax?: number;
-  /** Functions whose timed sleeps are pauses: they end by themselves. */
-  readonly polls?: RegExp;
+  /** Calls whose spin loops all end by themselves, after a number of turns. */
+  readonly patient?: RegExp;
   /** Imports of the module beside the machine's own. */
   readonly imports?: WebAssembly.Imports;
 }
@@ -50,7 +50,7 @@ export class Machine implements Shared {
   readonly conflicts: Conflicts;
   watchers: readonly Watcher[] = [];
 
-  readonly #polls: RegExp | undefined;
+  readonly #patient: RegExp | undefined;
   readonly #chooser: Chooser;
   readonly #decisions: Decisions;
   readonly #operations: Operations;
@@ -65,7 +65,7 @@ export class Machine implements Shared {
 
   constructor(module: MachineModule, memory: WebAssembly.Memory, options: MachineOptions) {
     this.module = module;
-    this.#polls = options.polls;
+    this.#patient = options.patient;
     this.memory = memory;
     const wasmPages = memory.buffer.byteLength >>> 16;
     this.growth = new Growth(options.wasmPages ?? wasmPages, options.wasmPagesMax ?? wasmPages);
@@ -303,25 +303,30 @@ export class Machine implements Shared {
   }
 
   timesOut(): boolean {
-    return this.#wakeInTime(this.#firstSleeper());
-  }
-
-  passTime(): boolean {
-    const { sites } = this.module.table;
-    const isPause = ({ site }: Fibre) => this.#polls?.test(sites[site]?.function ?? "") === true;
-    return this.#wakeInTime(this.#firstSleeper(isPause));
-  }
-
-  #wakeInTime(sleeper: Fibre | undefined): boolean {
+    const sleeper = this.#firstSleeper();
     if (sleeper === undefined) return false;
     sleeper.waitResult = TIMED_OUT;
     sleeper.state = PARKED;
     return true;
   }
 
-  #firstSleeper(among: (fibre: Fibre) => boolean = () => true): Fibre | undefined {
+  /**
+   * Nobody can go on: whoever spins a number of turns makes the next.
+   * @returns false if that is nobody
+   */
+  passTime(): boolean {
     const live = this.fibres.slice(0, this.#chooser.live);
-    return live.find((fibre) => fibre.state === ASLEEP && !fibre.waitForEver && among(fibre));
+    const isPatient = ({ frames: [frame] }: Fibre) =>
+      this.#patient?.test(frame?.operations[frame.at]?.call ?? "") === true;
+    const spinner = live.find((each) => each.state === PARKED && each.spins && isPatient(each));
+    if (spinner === undefined) return false;
+    spinner.spins = false;
+    return true;
+  }
+
+  #firstSleeper(): Fibre | undefined {
+    const live = this.fibres.slice(0, this.#chooser.live);
+    return live.find((fibre) => fibre.state === ASLEEP && !fibre.waitForEver);
   }
 
   reportSleeper(): void {

@@ -94,7 +94,12 @@ export class LockJudge extends FieldJudge {
   override wrote(touch: Touch): void {
     const before = touch.before & ~SLEEPERS;
     const after = touch.after & ~SLEEPERS;
-    if (before === after) return;
+    if (before === after) {
+      // Whoever reaps as the CPU that died takes its locks over in the same name.
+      const isAgain = touch.before === touch.after && before !== 0 && isReaping(touch.fibre);
+      if (isAgain && this.depthOf(touch.fibre, touch.address) === NOT_HELD) this.#takeOver(touch);
+      return;
+    }
     if (after === 0) this.#release(touch);
     else if (before === 0) this.#acquire(touch, after);
     else if (isReaping(touch.fibre)) this.#takeOver(touch);

@@ -9,7 +9,7 @@ export function worksOnOthers(fibre: Fibre): boolean {
 
 /** The recovery of a CPU that died: it takes locks over, and has the books right when it ends. */
 export function isReaping(fibre: Fibre): boolean {
-  return callOf(fibre) === "cpu_reap";
+  return /^cpu_reap/.test(callOf(fibre));
 }
 
 /** Calls that drain the lists of every CPU: taking a list is safe for any number of takers. */

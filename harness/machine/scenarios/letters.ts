@@ -84,7 +84,10 @@ const alone = (call: string, args?: Letter["args"], mustReturn?: number): Letter
 });
 const CACHE = ({ cache }: Around) => [cache];
 
-/** Every letter. Those with the role "other" stand alone, all others name a slot; `D` a task. */
+/** Those that do not wait for a death: they are skipped if it has not come yet. */
+const SKIPS = ["E", "G"];
+
+/** Every letter. Those with the role "other" stand alone, all others name a slot; some a task. */
 export const LETTERS: Readonly<Record<string, Letter>> = {
   k: alloc("kmalloc", ({ bytes }) => [bytes, 0]),
   K: alloc("kmalloc_nolock", ({ bytes }) => [bytes, 0, NODE_ANY], { nolock: true }),
@@ -128,7 +131,10 @@ export const LETTERS: Readonly<Record<string, Letter>> = {
   o: alone("rcu_read_unlock"),
   d: alone("kmem_cache_destroy", CACHE, 0),
   E: { ...alone("cpu_died"), reaps: true },
+  e: { ...alone("cpu_died"), reaps: true },
   D: { ...alone("cpu_reap"), reaps: true },
+  T: { ...alone("cpu_reap_as"), reaps: true },
+  G: { ...alone("cpu_reaper_died"), reaps: true },
   h: alone("cpu_offline"),
   H: alone("cpu_attach", ({ heapBase, cpu }) => [heapBase, cpu, LOCK_WAIT]),
 };
@@ -172,7 +178,7 @@ export class OperationMaker {
   make(step: Step, around: Around): Operation {
     const letter = LETTERS[step.letter];
     if (letter === undefined) return byName(step, around);
-    if (letter.reaps === true) return reap(letter.call, step.slot, around);
+    if (letter.reaps === true) return reap(step, letter.call, around);
     const { call, role, count = 1, nolock = false, waits = false } = letter;
     const before = letter.args?.(around) ?? [];
     const bytes = letter.bytes?.(around) ?? around.bytes;
@@ -196,10 +202,19 @@ export class OperationMaker {
   }
 }
 
-function reap(call: string, task: number, { cpus, fibre, heapBase }: Around): Operation {
-  const cpu = cpus[task] ?? 0;
-  const args = call === "cpu_died" ? [heapBase, cpu] : [cpu, REPORT_AT + fibre * REPORT_BYTES];
-  return { ...operation(call, ...args), awaits: task, skips: call === "cpu_died" };
+function reap({ letter, slot }: Step, call: string, around: Around): Operation {
+  const { cpus, fibre, heapBase } = around;
+  const [task = 0, as = task] = tasksOf({ letter, slot });
+  const cpu = cpus[as] ?? 0;
+  const base = letter === "D" ? [] : [heapBase];
+  const report = letter === "D" || letter === "T" ? [REPORT_AT + fibre * REPORT_BYTES] : [];
+  const args = [...base, cpu, ...report];
+  return { ...operation(call, ...args), awaits: task, skips: SKIPS.includes(letter) };
+}
+
+/** The task whose death a step is about; of `G`, also that as whose CPU it recovered. */
+export function tasksOf({ letter, slot }: Step): number[] {
+  return letter === "G" ? [Math.floor(slot / 10), slot % 10] : [slot];
 }
 
 /** `.call:argument:argument.` with its result into a slot, if one follows. */

@@ -36,16 +36,19 @@
  * Alone stand `p` poll, `b` defer_free_barrier, `s` kmem_cache_shrink, `w` synchronize_rcu, `W`
  * rcu_barrier, `i` and `o` rcu_read_lock and _unlock, `d` a kmem_cache_destroy that must succeed,
  * `h` cpu_offline, `H` cpu_attach. `D1` reaps the CPU of task 1 once that died; it is skipped if
- * task 1 comes to its end. `E1` says that it is dead, if it is by then. Where there is a `D` or an
- * `E`, only tasks named by one may die. Any other call is `.name:argument:argument.`, with a slot
+ * task 1 comes to its end. `E1` says that it is dead, if it is by then; `e1` waits for that as `D1`
+ * does. `T1` is for a task that is no CPU (`setup2:h`): as the CPU of task 1 it recovers that, and
+ * all of which it was said. `G21` says that task 2 is gone, if it is by then, which did so. Where
+ * there is any of them, only tasks named by one may die. Any other call is `.name:argument:argument.`, with a slot
  * behind it for its result: arguments are numbers, `s3` what is in slot 3, `cache`, `bytes`,
  * `base`, `cpu`, `any`, and `own`, `two`, `grp`, addresses of these names.
  */
 import { DEFER_ARMS, type DeferArm } from "../../heap/arms.js";
 import type { MachineBuild } from "../core/module.js";
 import { SLOTS_MAX } from "../core/program.js";
+import { LETTERS, type Step, isArgument, slotsOf, standsAlone } from "./letters.js";
+import { takes, tasksOf } from "./letters.js";
 import { type LimitName, outOfRange } from "./limits.js";
-import { LETTERS, type Step, isArgument, slotsOf, standsAlone, takes } from "./letters.js";
 
 /** What one CPU does. */
 export interface ScenarioTask {
@@ -93,7 +96,7 @@ export class ScenarioError extends Error {}
 const KIB_DEFAULT = 2048;
 const NUMBERS = /^(min|part|cpus|nodes|pages|mib|kib|start|limit|fail)(\d+)$/;
 /** Steps whose number is that of a task. */
-const REAPS = "DE";
+const REAPS = "DEeTG";
 
 /** @throws ScenarioError */
 export function parseScenario(text: string): Scenario {
@@ -156,11 +159,13 @@ function inRange(name: LimitName, digits: string): number {
   return value;
 }
 
-/** @throws ScenarioError unless each `D` and `E` is a step of another task than it names */
+/** @throws ScenarioError unless each step that names a task names another than its own */
 function checkReaps(tasks: readonly ScenarioTask[], others: readonly (readonly Step[])[]): void {
   for (const [at, { program }] of tasks.entries()) {
-    for (const { letter, slot } of program) {
-      if (!REAPS.includes(letter) || (slot !== at && slot < tasks.length)) continue;
+    for (const step of program) {
+      const { letter, slot } = step;
+      if (!REAPS.includes(letter)) continue;
+      if (tasksOf(step).every((task) => task !== at && task < tasks.length)) continue;
       throw new ScenarioError(
         `expected ${letter} with the number of another task, got ${letter}${slot}`,
       );
@@ -168,7 +173,7 @@ function checkReaps(tasks: readonly ScenarioTask[], others: readonly (readonly S
   }
   const wrong = others.find((steps) => steps.some(({ letter }) => REAPS.includes(letter)));
   if (wrong !== undefined) {
-    throw new ScenarioError(`expected D or E in tasks only, got ${formatProgram(wrong)}`);
+    throw new ScenarioError(`expected D, E, e, T or G in tasks only, got ${formatProgram(wrong)}`);
   }
 }
 
@@ -177,7 +182,7 @@ export function mayDie({ tasks }: Scenario, task: number): boolean {
   const reaped = tasks.flatMap(({ program }) =>
     program.filter(({ letter }) => REAPS.includes(letter)),
   );
-  return reaped.length === 0 || reaped.some(({ slot }) => slot === task);
+  return reaped.length === 0 || reaped.some((step) => tasksOf(step)[0] === task);
 }
 
 export function formatScenario(scenario: Scenario): string {

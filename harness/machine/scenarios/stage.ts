@@ -41,8 +41,8 @@ const LOCK_BOUNDED = 1;
 const LOCK_WAIT = 2;
 /** Accesses that no nolock call of a tiny heap needs more of. */
 export const NOLOCK_STEPS_MAX = 3000;
-/** Who sleeps for a while and then looks again, by itself: nobody wakes it. */
-const POLLS = /\/reap\/slabs\/wait_for_claims$/;
+/** A recovery waits for nobody for ever. */
+const PATIENT = /^cpu_reap/;
 /**
  * Objects that a drain of what waited for a grace period frees at once
  * (assembly/slab/rcu_serve.ts).
@@ -85,7 +85,7 @@ function setUp(scenario: Scenario, module: MachineModule): Stage {
   const host = { call_ctor, call_trace: () => {}, call_lockdep: () => {} };
   const wasmPages = (scenario.startMib * MIB) / WASM_PAGE;
   const wasmPagesMax = (scenario.limitMib * MIB) / WASM_PAGE;
-  const options = { fibres, stacks, wasmPages, wasmPagesMax, polls: POLLS, imports: { host } };
+  const options = { fibres, stacks, wasmPages, wasmPagesMax, patient: PATIENT, imports: { host } };
   const machine = new Machine(module, memory, options);
   // The guard page above it ends where a wasm page does.
   const used = stacks + fibres * STACK_BYTES + PAGE;

@@ -32,6 +32,9 @@ const TWO_REAPERS = "task:pE0D0c20/task:pE1D1";
 const GROUP = "setup:.memcg_create:grp:9.9.memcg_set:s9:1.";
 const MEMBER = "setup1:.memcg_set:s9:1.";
 const ASKS = ".reap_blocker:base.";
+/** Two threads that are no CPUs: each takes the dead CPU's number, the second that of the first. */
+const NO_CPUS = "setup1:h/setup2:h";
+const THIRD = "task:e0T0H/task:e0G10T0HD1c20x20";
 /** What the reaper does with the heap afterwards. */
 const REAPER = "task:D0c20c21x20x21";
 
@@ -252,6 +255,47 @@ const SINGLE: readonly Death[] = [
     name: "death-two-reapers",
     about: "a CPU dies, and who reaps it; two others reap both at the same time",
     rest: "irq-work/kib448/setup:c0c1/task:x0/task:D0/task:pE0E1D1D0c20/task:pD0",
+    options: BOTH,
+  },
+  {
+    name: "death-all",
+    about: "the only CPU dies; a thread that is none recovers it, as that CPU",
+    rest: "irq-work/kib448/setup:c0c1c2c3/setup1:h/task:x0c4X1/task:e0T0Hc20x20",
+  },
+  {
+    name: "death-all-reaper",
+    about: "who recovers a CPU as that CPU dies in it, and a third does as that CPU",
+    rest: `irq-work/kib448/setup:c0c1/${NO_CPUS}/task:x0/${THIRD}`,
+    options: BOTH,
+  },
+  {
+    name: "death-all-reaper-anywhere",
+    about: "the same before every access, where the CPU had slabs in all places",
+    rest: `irq-work/kib448/setup:c0c1c2c3c4X0X1X2x3/${NO_CPUS}/${VICTIM}/${THIRD}`,
+    options: ANYWHERE,
+  },
+  {
+    name: "death-all-reaper-rcu",
+    about: "the same where objects wait for a grace period",
+    rest: `irq-work/kib448/setup:c0c1c2c3r0r1/${NO_CPUS}/${VICTIM}/${THIRD}`,
+    options: ANYWHERE,
+  },
+  {
+    name: "death-all-two",
+    about: "two threads that are no CPUs recover the same CPU at once",
+    rest: "irq-work/kib448/setup:c0c1/setup1:h/setup2:h/task:x0/task:e0T0H/task:e0T0Hc21",
+    options: BESIDE,
+  },
+  {
+    name: "death-while-reaping",
+    about: "a CPU dies with a lock that reaping another waits for, and nobody else is there",
+    rest: "irq-work/kib448/setup:c0c1c2c3/task:x0/task:x1/task:pE0E1D0D1c20",
+    options: BOTH,
+  },
+  {
+    name: "death-while-reaping-offline",
+    about: "the same where it dies on its way out, with slab_mutex",
+    rest: "irq-work/kib448/setup:c0c1/task:x0/task:h/task:pE0E1D0D1c20",
     options: BOTH,
   },
   {
