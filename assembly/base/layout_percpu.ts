@@ -56,7 +56,8 @@ export class CpuArea {
   slabs_lock: u32;
   /** Frees of this CPU that may make a full slab partial and have not claimed it yet. */
   claiming: u32;
-  line1pad: u32;
+  /** Sign of the thread that is this CPU (harness), 0 = none: who is gone. Stays when it goes. */
+  thread: u32;
   line1b: u64;
   line1c: u64;
   line1d: u64;

@@ -219,6 +219,7 @@ export const cpu_area$preempt_count: u32 = <u32>offsetof<CpuArea>("preempt_count
 export const cpu_area$cpu: u32 = <u32>offsetof<CpuArea>("cpu") | (4 << 16);
 export const cpu_area$task_mode: u32 = <u32>offsetof<CpuArea>("task_mode") | (4 << 16);
 export const cpu_area$node: u32 = <u32>offsetof<CpuArea>("node") | (4 << 16);
+export const cpu_area$thread: u32 = <u32>offsetof<CpuArea>("thread") | (4 << 16);
 export const cpu_area$ops: u32 = <u32>offsetof<CpuArea>("ops") | (4 << 16);
 export const cpu_area$migrate_to: u32 = <u32>offsetof<CpuArea>("migrate_to") | (4 << 16);
 export const cpu_area$random: u32 = <u32>offsetof<CpuArea>("random") | (4 << 16);

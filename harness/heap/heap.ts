@@ -40,6 +40,7 @@ import { type OnTrace, Tracer } from "./trace.js";
 import { Thrown } from "./thrown.js";
 import { validate } from "./validate.js";
 import type { Finding } from "./validate/invariants.js";
+import { signThread, threadSign } from "./thread-sign.js";
 import { HeapView } from "./view.js";
 import type { WasmMemory } from "./wasm-types.js";
 
@@ -142,6 +143,9 @@ export class Heap {
     if (number < 0) return null;
     const { options } = this;
     const area = cpuArea();
+    // Before anything else: by this others know when this thread is gone.
+    const signAt = area + view.table.offsets.cpu_area.thread;
+    Atomics.store(new Uint32Array(memory.buffer), signAt >>> 2, threadSign());
     const state = { id: number, memory, options, view, constructors, tracer, area };
     const words = new Uint32Array(memory.buffer);
     return { ...state, thrown: null, isOnline: true, calls, exports, words };
@@ -202,8 +206,10 @@ export class Heap {
    * are broken, and what it kept or had in its hands goes back to the heap, while the others go on;
    * then its number is free. What it had allocated stays allocated, for whoever has the addresses.
    *
-   * The caller must know that the thread is gone, which the heap cannot see: await
-   * `worker.terminate()` or its event `exit` first. Reaping a CPU that runs corrupts the heap.
+   * The caller must know that the thread is gone. Node, Bun, and Workers of `node:worker_threads`
+   * in Deno: await `worker.terminate()` or its event `exit` first, since the heap cannot see it, and
+   * reaping a CPU that runs corrupts the heap. In browsers, where `terminate()` says nothing, this
+   * call waits until the thread has let go of its Web Lock; of a thread that has none, for 3 s.
    *
    * CPUs that died together may hold what the recovery of each other waits for. So all that are
    * known to be dead are reaped in one go; and while a CPU that nobody named keeps a lock, the call
@@ -294,6 +300,7 @@ export class Heap {
  */
 export async function createHeap(options: HeapOptions = {}): Promise<Heap> {
   requireSharedMemory();
+  await signThread();
   const resolved = resolveOptions(options);
   const { module, reap } = await loadModules(options, resolved);
   const memory = makeMemory(resolved);
@@ -319,6 +326,7 @@ export async function createHeap(options: HeapOptions = {}): Promise<Heap> {
  */
 export async function attachHeap(handle: HeapHandle): Promise<Heap> {
   requireSharedMemory();
+  await signThread();
   checkHandle(handle);
   const { memory, module } = handle;
   const table = readFieldTable(module);

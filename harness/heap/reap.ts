@@ -5,7 +5,7 @@
  * taken, locks may be held, objects and slabs in its hands are on no list. Another CPU breaks the
  * locks and rebuilds what they protected; a thread that is none does so as one of the dead. Nobody
  * but the caller can know that the thread is gone: so each is first said to be dead, and recovery
- * begins when no other CPU holds on to a lock as a dead one would. Where one does, before or in the
+ * begins when no other CPU holds on to a lock as a dead one would (in browsers, when it is gone). Where one does, before or in the
  * middle, it waits here, not in the wasm, so that this thread can learn of more.
  */
 import { type ReapCalls, hasReap, instantiateReap, reapCallsOf, standIn } from "./abi.js";
@@ -13,6 +13,7 @@ import { CPU_FREE, CPU_REAPER_SHIFT, CPU_REAPING, CPU_TAKEN } from "./constants.
 import { type CpuState, checkTask } from "./cpu-state.js";
 import { throwNotInteger } from "./errors.js";
 import { type FieldTable, readFieldTable } from "./fields.js";
+import { awaitEnd, endsUnseen, threadSign } from "./thread-sign.js";
 import type { HeapView } from "./view.js";
 import type { WasmMemory, WasmModule } from "./wasm-types.js";
 
@@ -80,8 +81,9 @@ export async function reapCpus(
   for (const victim of victims) checkDead(place, victim);
   const module = hasReap(place.module) ? place.module : (place.reap ?? throwNeverReaped());
   for (const state of place.own()) checkTask(state, "heap.reap");
+  const gone = endsUnseen() ? await whoIsGone(place, victims) : victims;
   // At once, before the number can be another thread's. One that is reaped already is waited for.
-  for (const victim of victims) exchangeState(place, victim, CPU_TAKEN, CPU_REAPING);
+  for (const victim of gone) exchangeState(place, victim, CPU_TAKEN, CPU_REAPING);
   const calls = instantiateReap(module, memory);
   const isLeft = () => victims.some((victim) => isDead(view, victim));
   const until = performance.now() + PATIENCE_MS;
@@ -94,6 +96,30 @@ export async function reapCpus(
     await sleep(pause);
   }
   return report ?? reportOf(victims[0], () => 0, view.table.build.debugs);
+}
+
+/**
+ * Wait until the threads of all victims are gone: see thread-sign.ts.
+ *
+ * @returns those whose numbers are no other thread's by then
+ * @throws Error if one is alive after ten seconds
+ */
+async function whoIsGone(place: ReapPlace, victims: readonly number[]): Promise<number[]> {
+  const signOf = (cpu: number) => fieldOf(place.view, cpu, "thread");
+  const waited = victims.map(async (cpu) => {
+    if (isDead(place.view, cpu)) return [];
+    const sign = signOf(cpu);
+    if (!(await awaitEnd(sign, PATIENCE_MS))) throwAlive(cpu);
+    return signOf(cpu) === sign ? [cpu] : [];
+  });
+  return (await Promise.all(waited)).flat();
+}
+
+function throwAlive(cpu: number): never {
+  throw new Error(
+    `heap.reap: cpu: expected a CPU whose thread is gone, got ${cpu}, whose thread has held its ` +
+      `Web Lock for ${PATIENCE_MS / 1000} s and so is alive; end it with worker.terminate()`,
+  );
 }
 
 function sleep(ms: number): Promise<void> {
@@ -112,7 +138,8 @@ function checkNumber({ cpus }: ReapPlace, call: string, cpu: number): void {
 function checkDead(place: ReapPlace, cpu: number): void {
   const { view, own } = place;
   checkNumber(place, "heap.reap", cpu);
-  if (own().some(({ id }) => id === cpu)) {
+  const isOurs = threadSign() !== 0 && fieldOf(view, cpu, "thread") === threadSign();
+  if (own().some(({ id }) => id === cpu) || (isOurs && stateOf(view, cpu) === CPU_TAKEN)) {
     throw new RangeError(
       `heap.reap: cpu: expected a CPU whose thread is gone, got ${cpu}, which is of this thread; ` +
         "end it with cpu.offline()",
@@ -259,5 +286,9 @@ function areaOf(view: HeapView, cpu: number): number {
 }
 
 function stateOf(view: HeapView, cpu: number): number {
-  return view.u32(areaOf(view, cpu) + view.table.offsets.cpu_area.state);
+  return fieldOf(view, cpu, "state");
+}
+
+function fieldOf(view: HeapView, cpu: number, field: "state" | "thread"): number {
+  return view.u32(areaOf(view, cpu) + view.table.offsets.cpu_area[field]);
 }

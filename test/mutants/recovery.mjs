@@ -141,7 +141,10 @@ export const MUTANTS = [
     ...{ expected: "machine", shapes: ["death-beside-frees"] },
   },
   without(
-    ...["own-reaper-keeps-pages", "who reaps as the dead CPU lists pages twice: as its own, as dead"],
+    ...[
+      "own-reaper-keeps-pages",
+      "who reaps as the dead CPU lists pages twice: as its own, as dead",
+    ],
     ...["reap/reap.ts", "  area.node = NOWHERE;", "death-all-reaper-anywhere", "death-all"],
   ),
   {

@@ -1,4 +1,5 @@
 /** Workers that are ended in the middle of their work. */
+import { type HeapHandle, attachHeap } from "slablab";
 import type { JobContext } from "slablab/internal/cpu/job.js";
 
 export interface BusyArgs {
@@ -23,6 +24,24 @@ export function busyForEver({ cpu }: JobContext, { kept }: BusyArgs): void {
       else if (object % 3 === 1) cpu.kfreeRcu(object);
       else cpu.kfree(object);
     }
+  }
+}
+
+export interface JoinArgs {
+  readonly handle: HeapHandle;
+  /** A word that counts turns. */
+  readonly turns: SharedArrayBuffer;
+}
+
+/** Join a heap, be a CPU of it, and from then on never come back to the event loop. */
+export async function joinForEver(_: JobContext, { handle, turns }: JoinArgs): Promise<void> {
+  const words = new Int32Array(turns);
+  const cpu = (await attachHeap(handle)).cpu();
+  const objects: number[] = [];
+  for (;;) {
+    Atomics.add(words, 0, 1);
+    for (let count = 0; count < 50; count++) objects.push(cpu.kmalloc(1 + count * 90));
+    for (const object of objects.splice(0)) cpu.kfree(object);
   }
 }
 
