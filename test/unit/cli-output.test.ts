@@ -78,7 +78,7 @@ describe.skipIf(process.platform !== "linux")("a full disk", () => {
     expect(status).toBe(3);
   });
 
-  test("under standard output: a sentence and status 3; files are written nevertheless", async () => {
+  test("under standard output: a sentence and status 3; files are written still", async () => {
     const stdio: SpawnOptions["stdio"] = ["ignore", openSync(FULL, "w"), "pipe"];
     const { status, stderr } = await slablab(`${EXPLORE} --output o.json`, { stdio });
     expect(stderr).toMatch(/^slablab: cannot write the result to standard output: ENOSPC/m);

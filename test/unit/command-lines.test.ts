@@ -43,7 +43,8 @@ function linesIn(where: string, text: string): Line[] {
   const inline = [...text.matchAll(/`(?:npx )?(slablab [^`]+)`/g)].map(([, line = ""]) => line);
   const parts = [...own, ...inline].flatMap((line) => line.split(/ && | \| |; /));
   return parts.flatMap((part) => {
-    const words = wordsOf(part.trim().replace(/^(\$ )?(npx )?slablab */, ""));
+    const [, line = ""] = /^(?:\$ )?(?:npx )?slablab +(.*)$/.exec(part.trim()) ?? [];
+    const words = wordsOf(line);
     return /^[a-z]/.test(words[0] ?? "") ? [{ where, words }] : [];
   });
 }
