@@ -13,6 +13,7 @@ import type { Cpu } from "../heap/cpu.js";
 import { SLAB_HWCACHE_ALIGN, SLAB_TYPESAFE_BY_RCU } from "../heap/flags.js";
 import type { Heap } from "../heap/heap.js";
 import type { KmemCache } from "../heap/kmem-cache.js";
+import { programSize } from "./operations/sizes.js";
 import { createRandom, type Random } from "./random.js";
 
 export interface MixedLoad {
@@ -126,10 +127,9 @@ function allocate(cpu: Cpu, cache: KmemCache | undefined, size: number, nolock: 
   return nolock ? cpu.kmallocNolock(size) : cpu.kmalloc(size);
 }
 
-/** 1 byte to 8 KiB; each power of two is half as likely as the one below. */
 function sizeOf(random: Random): number {
-  const doublings = Math.clz32(random.uint32() | (1 << 22));
-  return random.uniformInt(1, 16) * 2 ** doublings;
+  const bits = random.uint32();
+  return programSize(random.uniformInt(1, 16), bits);
 }
 
 /** Free one object at random, by this CPU or, every 8th, by the other. */

@@ -6,7 +6,8 @@ import type { JobContext } from "../../cpu/job.js";
 import type { Cpu } from "../../heap/cpu.js";
 import { __GFP_ACCOUNT } from "../../heap/flags.js";
 import type { KmemCache } from "../../heap/kmem-cache.js";
-import { SIZE_MAX, randomSize } from "../verify/sizes.js";
+import { randomLargeSize, randomSize, SIZE_MAX } from "../operations/sizes.js";
+import { drawing, type Weighted } from "../operations/weighted.js";
 import { Xorshift } from "../verify/xorshift.js";
 import { Estate, GO, OBJECTS_MAX, PAUSE, STAMPED_MIN, STOP } from "./estate.js";
 import { checkStamp, sizeOf, stamp } from "./estate.js";
@@ -23,7 +24,6 @@ export const CACHE_BYTES = 200;
 export const GROUP_NAME = "stress-death";
 
 const BULK = 8;
-const LARGE_MAX = 40_000;
 const MAILBOX_RANGE = 1024;
 
 interface Load {
@@ -54,32 +54,61 @@ export function deathJob({ cpu, index: _, isStopped }: JobContext, args: DeathAr
   return wrong;
 }
 
+type Operation = (load: Load, at: number) => string | null;
+
+/** What is done with an entry whatever is in it. */
+const ALWAYS: Weighted<Operation> = [
+  [4, trade],
+  [1, rest],
+];
+/** With one that is empty. */
+const drawFilling = drawing<Operation>([
+  ...ALWAYS,
+  [1, handler],
+  [6, (load, at) => own(load, at, CACHE_BYTES, () => load.cache.alloc())],
+  [3, (load, at) => own(load, at, CACHE_BYTES, () => load.cache.allocNolock())],
+  [9, (load, at) => ownSized(load, at, (size) => load.cpu.kmallocNolock(size))],
+  [1, ownLarge],
+  [1, ownBulk],
+  [38, (load, at) => ownSized(load, at, (size) => load.cpu.kmalloc(size, randomCharge(load)))],
+]);
+/** With an object of a slab. */
+const drawFreeing = drawing<Operation>([
+  ...ALWAYS,
+  [1, handler],
+  [10, (load, at) => release(load, at, (p) => load.cpu.kfreeNolock(p))],
+  [4, (load, at) => release(load, at, (p) => load.cpu.kfreeRcu(p))],
+  [4, resize],
+  [40, (load, at) => release(load, at, (p) => load.cpu.kfree(p))],
+]);
+/** With whole pages, which plain tasks alone free. */
+const drawLarge = drawing<Operation>([
+  ...ALWAYS,
+  [59, (load, at) => release(load, at, (p) => load.cpu.kfree(p))],
+]);
+
 /** One operation, chosen at random. @returns what is wrong, or null */
 function step(load: Load): string | null {
-  const { cpu, cache, random, id, estate } = load;
+  const { cpu, random, id, estate } = load;
   const at = random.below(OBJECTS_MAX);
-  const isEmpty = estate.get(id, at) === 0;
-  const roll = random.below(64);
-  if (roll < 4) return trade(load, at);
-  if (roll === 4) return rest(load);
-  // Whole pages are freed by plain tasks alone.
-  const isLarge = !isEmpty && sizeOf(cpu, estate.get(id, at)) > SIZE_MAX;
-  if (isLarge) return release(load, at, (p) => cpu.kfree(p));
-  if (roll === 5) return handler(load, at);
-  if (isEmpty) {
-    const size = Math.max(STAMPED_MIN, randomSize(random));
-    const gfp = random.below(4) === 0 ? __GFP_ACCOUNT : 0;
-    if (roll < 12) return own(load, at, CACHE_BYTES, () => cache.alloc());
-    if (roll < 15) return own(load, at, CACHE_BYTES, () => cache.allocNolock());
-    if (roll < 24) return own(load, at, size, () => cpu.kmallocNolock(size));
-    if (roll === 24) return ownLarge(load, at);
-    if (roll === 25) return ownBulk(load, at, size);
-    return own(load, at, size, () => cpu.kmalloc(size, gfp));
-  }
-  if (roll < 16) return release(load, at, (p) => cpu.kfreeNolock(p));
-  if (roll < 20) return release(load, at, (p) => cpu.kfreeRcu(p));
-  if (roll < 24) return resize(load, at);
-  return release(load, at, (p) => cpu.kfree(p));
+  const address = estate.get(id, at);
+  const isLarge = address !== 0 && sizeOf(cpu, address) > SIZE_MAX;
+  const draw = address === 0 ? drawFilling : isLarge ? drawLarge : drawFreeing;
+  return draw(random)(load, at);
+}
+
+/** Flags of an allocation: a quarter is charged. */
+function randomCharge({ random }: Load): number {
+  return random.below(4) === 0 ? __GFP_ACCOUNT : 0;
+}
+
+function stampedSize({ random }: Load): number {
+  return Math.max(STAMPED_MIN, randomSize(random));
+}
+
+function ownSized(load: Load, at: number, allocate: (size: number) => number): string | null {
+  const size = stampedSize(load);
+  return own(load, at, size, () => allocate(size));
 }
 
 /** Allocate into an empty entry. */
@@ -94,11 +123,13 @@ function own(load: Load, at: number, size: number, allocate: () => number): stri
 }
 
 function ownLarge(load: Load, at: number): string | null {
-  const size = SIZE_MAX + 1 + load.random.below(LARGE_MAX - SIZE_MAX - 1);
+  const size = randomLargeSize(load.random);
   return own(load, at, size, () => load.cpu.kmalloc(size));
 }
 
-function ownBulk({ cpu, estate, id }: Load, from: number, size: number): string | null {
+function ownBulk(load: Load, from: number): string | null {
+  const { cpu, estate, id } = load;
+  const size = stampedSize(load);
   estate.hold(id, BULK);
   const addresses = cpu.kmallocBulk(size, BULK);
   const left = [...addresses];
@@ -127,8 +158,8 @@ function release(
 }
 
 function resize(load: Load, at: number): string | null {
-  const { cpu, estate, random, id } = load;
-  const size = Math.max(STAMPED_MIN, randomSize(random));
+  const { cpu, estate, id } = load;
+  const size = stampedSize(load);
   // Old and new.
   estate.hold(id, 2);
   const old = estate.take(id, at);

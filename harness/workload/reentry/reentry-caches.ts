@@ -3,7 +3,7 @@
  * objects are constructed.
  */
 import { NO_CACHE, type FuzzCpu, type UserCache } from "./reentry-cpu.js";
-import { pointer } from "./reentry-operations.js";
+import { pointer } from "./reentry-cpu.js";
 import type { Stage } from "./reentry-stage.js";
 
 const PLAIN = { name: "fuzz-plain", sizeBytes: 72 } as const;

@@ -11,6 +11,7 @@
  */
 import { type RawExports, instantiateHeap } from "../../heap/abi.js";
 import { LOCK_WAIT } from "../../heap/constants.js";
+import { GFP_KERNEL, GFP_MASK, NUMA_NO_NODE } from "../../heap/flags.js";
 import {
   TRACE_CONTENTION_BEGIN,
   TRACE_DEFER,
@@ -21,7 +22,8 @@ import {
 import { lockdepReport } from "../../heap/lockdep-report.js";
 import { isTraceKind, writeReport } from "../../heap/slab-report.js";
 import { FindingError, type FindingKind, type FoundFinding } from "../verify/finding.js";
-import { Objects, constructedWord } from "../verify/objects.js";
+import type { Actor, HeldCache } from "../operations/actor.js";
+import { CACHE, CTOR, constructedWord, Objects } from "../verify/objects.js";
 import type { Stage } from "./reentry-stage.js";
 import { makeTally } from "./reentry-tally.js";
 import type { Xorshift } from "../verify/xorshift.js";
@@ -55,7 +57,7 @@ export interface FuzzCpuOptions {
   readonly reenter: Reenter;
 }
 
-export class FuzzCpu {
+export class FuzzCpu implements Actor {
   readonly cpu: number;
   readonly exports: RawExports;
   readonly objects: Objects;
@@ -68,7 +70,6 @@ export class FuzzCpu {
   /** Without a constructor and with one; set by `openCaches()`. */
   plain: UserCache = NO_CACHE;
   constructed: UserCache = NO_CACHE;
-  /** How many objects to own: the load allocates below it and frees above. */
   target = 0;
   /** Levels of re-entry in progress. */
   depth = 0;
@@ -144,6 +145,81 @@ export class FuzzCpu {
     this.#isEnding = true;
   }
 
+  // ------------------------------------------------------- the calls, by the bare exports
+
+  get mayAskForPages(): boolean {
+    return this.exports.preempt_count() === 0;
+  }
+
+  kmalloc(size: number, gfp: number): number {
+    return this.exports.kmalloc(size, gfp) >>> 0;
+  }
+
+  kmallocNolock(size: number, gfp: number): number {
+    return this.exports.kmalloc_nolock(size, gfp, NUMA_NO_NODE) >>> 0;
+  }
+
+  kmallocBulk(size: number, count: number, gfp: number): number[] {
+    return this.#listed(this.exports.kmalloc_bulk(size, gfp, count, this.array));
+  }
+
+  krealloc(address: number, size: number): number {
+    return this.exports.krealloc(address, size, GFP_KERNEL) >>> 0;
+  }
+
+  free(address: number, kind: number): void {
+    if (kind === CACHE) this.exports.kmem_cache_free(this.plain.address, address);
+    else if (kind === CTOR) this.exports.kmem_cache_free(this.constructed.address, address);
+    else this.exports.kfree(address);
+  }
+
+  freeNolock(address: number): void {
+    this.exports.kfree_nolock(address);
+  }
+
+  freeBulk(addresses: readonly number[]): void {
+    for (const [at, address] of addresses.entries()) {
+      this.objects.setWord(this.array + at * 4, address);
+    }
+    this.exports.kfree_bulk(addresses.length, this.array);
+  }
+
+  poll(): void {
+    this.exports.poll();
+  }
+
+  holdCache(): HeldCache {
+    const { exports, array } = this;
+    const hasCtor = this.random.below(2) === 0;
+    const { address, sizeBytes } = hasCtor ? this.constructed : this.plain;
+    return {
+      ...{ kind: hasCtor ? CTOR : CACHE, size: sizeBytes },
+      gfpMask: hasCtor ? GFP_KERNEL : GFP_MASK,
+      alloc: (gfp) => exports.kmem_cache_alloc(address, gfp) >>> 0,
+      allocNolock: () => exports.kmem_cache_alloc_nolock(address, 0, NUMA_NO_NODE) >>> 0,
+      allocBulk: (count, gfp) =>
+        this.#listed(exports.kmem_cache_alloc_bulk(address, gfp, count, array)),
+    };
+  }
+
+  /** What a bulk call put into the array. */
+  #listed(count: number): number[] {
+    return Array.from({ length: count }, (_, at) => this.objects.word(this.array + at * 4) >>> 0);
+  }
+
+  /** Both caches are held from the first operation to the last. */
+  letGo(): void {}
+
+  note(): void {}
+
+  noteGivingUp(): void {}
+
+  noteAllocation(result: number, isNolock: boolean): void {
+    if (!isNolock) this.tally.ordinaryNull += Number(result === 0);
+    else if (result === 0) this.tally.nolockNull++;
+    else this.tally.nolockOk++;
+  }
+
   #construct(cache: number, object: number): number {
     if (cache !== this.constructed.index) return 1;
     const words = new Int32Array(this.#memory.buffer, object, this.constructed.sizeBytes >>> 2);
@@ -196,3 +272,8 @@ export const NO_CACHE: UserCache = { address: 0, index: -1, sizeBytes: 0 };
 const ARRAYS = 4096;
 /** Bytes of one CPU's array. */
 export const ARRAY_BYTES = 192;
+
+/** The bindings call a pointer to a struct an object; it is an address like all others. */
+export function pointer(cache: UserCache): never {
+  return cache.address as never;
+}

@@ -7,7 +7,7 @@ import type { StatItem } from "../../heap/stat-items.js";
 import { destroyCaches } from "./reentry-caches.js";
 import { describeFindings } from "../verify/finding.js";
 import type { FuzzCpu } from "./reentry-cpu.js";
-import { freeAt } from "./reentry-operations.js";
+import { freeAt } from "../operations/vocabulary.js";
 import { removeGroup } from "./reentry-group.js";
 import type { FuzzSetup } from "./reentry-setup.js";
 import type { Stage } from "./reentry-stage.js";

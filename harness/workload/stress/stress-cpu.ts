@@ -6,10 +6,13 @@
  */
 import type { Cpu } from "../../heap/cpu.js";
 import { SlabError } from "../../heap/slab-error.js";
+import { __GFP_ZERO, GFP_KERNEL } from "../../heap/flags.js";
 import type { Heap } from "../../heap/heap.js";
+import type { KmemCache } from "../../heap/kmem-cache.js";
 import type { Memcg } from "../../heap/memcg.js";
 import { FindingError, type FindingKind, type FoundFinding } from "../verify/finding.js";
-import { Objects } from "../verify/objects.js";
+import type { Actor, HeldCache } from "../operations/actor.js";
+import { CACHE, CTOR, isOfCache, KIND_BITS, Objects } from "../verify/objects.js";
 import type { Xorshift } from "../verify/xorshift.js";
 import type { Board, Ring } from "./stress-board.js";
 import type { CacheSlots } from "./stress-caches.js";
@@ -35,7 +38,7 @@ const NUMBER_OF = Object.fromEntries(OPERATIONS.map((name, index) => [name, inde
   number
 >;
 
-export class StressCpu {
+export class StressCpu implements Actor {
   readonly heap: Heap;
   readonly index: number;
   readonly random: Xorshift;
@@ -47,8 +50,8 @@ export class StressCpu {
   readonly hog: Objects;
   /** The heap's; another after each `comeBack()`. */
   cpu: Cpu;
-  /** How many objects to own: the load allocates below it and frees above. */
   target = 0;
+  readonly mayAskForPages = true;
   /** Operations so far. */
   operations = 0;
   /** Whether the operation in progress is in a plain task, outside read-side sections. */
@@ -108,6 +111,90 @@ export class StressCpu {
   /** Whether another CPU allocated what has this id. */
   isForeign(id: number): boolean {
     return (id >>> 0) % (2 * this.#cpus) !== this.index;
+  }
+
+  noteAllocation(result: number, isNolock: boolean): void {
+    this.noteResult(result);
+    if (isNolock) this.count("nolockCalls");
+    if (result === 0) this.count(isNolock ? "nolockNull" : "ordinaryNull");
+  }
+
+  noteGivingUp(index: number, call: OperationName): void {
+    const { address, size, id } = this.objects;
+    if (this.isForeign(id[index] ?? 0)) this.count("crossFrees");
+    this.recall(call, address[index] ?? 0, size[index] ?? 0);
+  }
+
+  // ------------------- the calls, by turns the library's and the exports that other modules use
+
+  kmalloc(size: number, gfp: number): number {
+    return this.cpu.kmalloc(size, gfp);
+  }
+
+  kmallocNolock(size: number, gfp: number): number {
+    return this.cpu.kmallocNolock(size, gfp);
+  }
+
+  kmallocBulk(size: number, count: number, gfp: number): Uint32Array {
+    return this.cpu.kmallocBulk(size, count, gfp);
+  }
+
+  krealloc(address: number, size: number): number {
+    return this.cpu.krealloc(address, size);
+  }
+
+  free(address: number, kind: number, size: number): void {
+    const cache = this.#cacheOf(kind);
+    if (cache !== null && this.random.below(2) === 0) {
+      this.note("cacheFree", address, size);
+      cache.free(address);
+      return;
+    }
+    this.note("kfree", address, size);
+    if (this.random.below(2) === 0) this.cpu.exports.kfree(address);
+    else this.cpu.kfree(address);
+  }
+
+  freeNolock(address: number, kind: number, size: number): void {
+    this.count("nolockCalls");
+    const cache = this.#cacheOf(kind);
+    if (cache !== null && this.random.below(2) === 0) {
+      this.note("cacheFreeNolock", address, size);
+      cache.freeNolock(address);
+      return;
+    }
+    this.note("kfreeNolock", address, size);
+    if (this.random.below(2) === 0) this.cpu.exports.kfree_nolock(address);
+    else this.cpu.kfreeNolock(address);
+  }
+
+  freeBulk(addresses: readonly number[]): void {
+    this.cpu.kfreeBulk(addresses);
+  }
+
+  poll(): void {
+    this.cpu.poll();
+  }
+
+  holdCache(count: number): HeldCache | null {
+    const pinned = this.caches.pin(this.cpu, this.random, count, this.isTask);
+    if (pinned === null) return null;
+    const { slot, cache, hasCtor } = pinned;
+    return {
+      ...{ kind: (slot << KIND_BITS) | (hasCtor ? CTOR : CACHE), size: cache.size },
+      gfpMask: hasCtor ? GFP_KERNEL : __GFP_ZERO,
+      alloc: (gfp) => cache.alloc(gfp),
+      allocNolock: () => cache.allocNolock(),
+      allocBulk: (objects, gfp) => cache.allocBulk(objects, gfp),
+    };
+  }
+
+  letGo(kind: number, count: number): void {
+    this.caches.unpin(kind >>> KIND_BITS, count);
+  }
+
+  #cacheOf(kind: number): KmemCache | null {
+    return isOfCache(kind) ? this.caches.opened(kind >>> KIND_BITS) : null;
   }
 
   /** Keep what was found; the first is the one that counts. */

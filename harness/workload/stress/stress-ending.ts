@@ -7,7 +7,7 @@ import { PG_LARGE } from "../../heap/constants.js";
 import type { StatItem } from "../../heap/stat-items.js";
 import { HeapView } from "../../heap/view.js";
 import { GROUP, type StressCpu } from "./stress-cpu.js";
-import { freeAt } from "./stress-operations.js";
+import { freeAt } from "../operations/vocabulary.js";
 
 /** Every law of a heap at rest. Context: every CPU is outside its calls. */
 export function validateHeap(cpu: StressCpu): void {

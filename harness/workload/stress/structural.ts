@@ -2,24 +2,22 @@
  * What changes a heap while it is used: caches that come and go, published objects, grace periods,
  * groups, and CPUs that go offline and come back. Context: a plain task.
  */
+import { drawing } from "../operations/weighted.js";
 import { KMALLOC } from "../verify/objects.js";
 import type { StressCpu } from "./stress-cpu.js";
 import type { OperationName } from "./kinds.js";
 
-const WEIGHTS: readonly (readonly [number, OperationName, (cpu: StressCpu) => void])[] = [
-  [10, "cacheCreate", createCache],
-  [8, "cacheOpen", openCache],
-  [8, "cacheShrink", shrinkCache],
-  [6, "cacheDestroy", destroyCache],
-  [40, "rcuPublish", publish],
-  [1, "synchronizeRcu", synchronize],
-  [1, "rcuBarrier", barrier],
-  [4, "memcgSwitch", switchGroup],
-  [2, "offline", goOffline],
-];
-const TABLE = WEIGHTS.flatMap(([weight, name, operation]) =>
-  Array.from({ length: weight }, () => ({ name, operation })),
-);
+const draw = drawing<readonly [OperationName, (cpu: StressCpu) => void]>([
+  [10, ["cacheCreate", createCache]],
+  [8, ["cacheOpen", openCache]],
+  [8, ["cacheShrink", shrinkCache]],
+  [6, ["cacheDestroy", destroyCache]],
+  [40, ["rcuPublish", publish]],
+  [1, ["synchronizeRcu", synchronize]],
+  [1, ["rcuBarrier", barrier]],
+  [4, ["memcgSwitch", switchGroup]],
+  [2, ["offline", goOffline]],
+]);
 
 /** The largest object that is published: it is read over its whole size. */
 const PUBLISHED_BYTES_MAX = 1024;
@@ -28,7 +26,7 @@ const AWAY_MS_MAX = 3;
 
 /** One of them, chosen at random. @throws FindingError if it found something */
 export function structural(cpu: StressCpu): void {
-  const { name, operation } = TABLE[cpu.random.below(TABLE.length)] as (typeof TABLE)[number];
+  const [name, operation] = draw(cpu.random);
   cpu.run(name, 0, () => operation(cpu));
 }
 

@@ -11,6 +11,7 @@
 import type { Cpu } from "../../heap/cpu.js";
 import type { KmemCache } from "../../heap/kmem-cache.js";
 import type { Xorshift } from "../verify/xorshift.js";
+import { programSize } from "../operations/sizes.js";
 import type { Recorder } from "./trace-recorder.js";
 
 export const TRACE_LOADS = ["mixed", "storm"] as const;
@@ -73,8 +74,7 @@ export class TraceActor {
     const cache = this.#caches[random.below(2 * this.#caches.length)];
     const nolock = random.below(16) === 0;
     if (cache !== undefined) return nolock ? cache.allocNolock() : cache.alloc();
-    // 1 byte to 8 KiB; each power of two is half as likely as the one below.
-    const size = (1 + random.below(16)) * 2 ** Math.clz32((random.next() >>> 0) | (1 << 22));
+    const size = programSize(1 + random.below(16), random.next());
     return nolock ? this.#cpu.kmallocNolock(size) : this.#cpu.kmalloc(size);
   }
 

@@ -20,6 +20,16 @@ export const CTOR = 3;
 export const KIND_BITS = 2;
 const KIND_MASK = 3;
 
+/** KMALLOC, LARGE, CACHE or CTOR, without its owner's number. */
+export function kindClass(kind: number): number {
+  return kind & KIND_MASK;
+}
+
+/** Whether an object of this kind is of a cache that was made. */
+export function isOfCache(kind: number): boolean {
+  return (kind & KIND_MASK) >= CACHE;
+}
+
 /** Objects that one CPU can own. */
 export const OBJECTS_MAX = 4096;
 
