@@ -10,16 +10,13 @@
  */
 function entriesOf(target) {
   const abi = "assembly/index.ts";
-  const layout = "assembly/inspect/fields.ts";
+  const layout = "assembly/inspect/constants.ts";
   if (target === "types") return [abi];
   if (target === "loads") return ["assembly/workload/loads/index.ts"];
-  if (target === "reap") return ["assembly/reap/alone.ts", layout, REPORT];
+  if (target === "reap") return ["assembly/reap/alone.ts", layout];
   if (target.startsWith("bench")) return [abi, layout, "assembly/workload/index.ts"];
-  return target === "release" ? [abi, layout] : [abi, layout, "assembly/reap/index.ts", REPORT];
+  return target === "release" ? [abi, layout] : [abi, layout, "assembly/reap/index.ts"];
 }
-
-/** The layout of what the recovery of dead CPUs reports. */
-const REPORT = "assembly/inspect/reap_fields.ts";
 
 /** The arguments of asc for a target, in the project's folder. */
 export function ascArguments(target) {
@@ -31,4 +28,5 @@ export function ascArguments(target) {
 export const ASC_INPUTS = [
   ...["asconfig.json", "package-lock.json"],
   ...[".tools/asc-targets.mjs", ".tools/asc-transform.mjs"],
+  ...[".tools/inlining.mjs", ".tools/layout.mjs"],
 ];
