@@ -21,7 +21,7 @@ import { virt_to_page } from "../page/page";
 import { slab_alloc } from "../slab/alloc";
 import { zero_or_null } from "../slab/check";
 import { try_pop, try_push } from "../slab/fast";
-import { slab_free } from "../slab/free";
+import { slab_free, slab_free_missed } from "../slab/free";
 import { lock_mode, preempt_count } from "../sync/context";
 import { header, heap_base, this_cpu } from "../sync/percpu";
 import { TRACE_KFREE, TRACE_KMALLOC, trace } from "../sync/trace";
@@ -82,10 +82,13 @@ export function kcalloc(count: usize, size: usize): usize {
   return bytes >> 32 !== 0 ? 0 : kzalloc(<usize>bytes);
 }
 
-/** Everything but the fast path: large allocations, NULL, other slabs, other contexts. */
-function kfree_slow(p: usize): void {
+/**
+ * What no fast path is for: large allocations, NULL, other contexts.
+ *
+ * @param address the slab of `p`, or 0
+ */
+function kfree_slow(p: usize, address: usize): void {
   trace(TRACE_KFREE, p, 0, 0);
-  const address = <usize>virt_to_page(p).head;
   if (address !== 0) {
     const slab = changetype<Slab>(address);
     slab_free(changetype<KmemCache>(<usize>slab.slab_cache), slab, p);
@@ -108,8 +111,10 @@ export function kfree(p: usize): void {
   const area = this_cpu;
   if (address !== 0 && changetype<CpuArea>(area).preempt_count === 0) {
     if (try_push(area, address, p)) return;
+    slab_free_missed(changetype<Slab>(address), p);
+    return;
   }
-  kfree_slow(p);
+  kfree_slow(p, address);
 }
 
 /**

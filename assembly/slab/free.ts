@@ -4,6 +4,7 @@
  * Here it is decided what runs before an ordinary slow free: a flush that was asked for, the drain
  * of the heap's arm. Kernel: mm/slub.c do_slab_free(), 6.18.
  */
+import { SLAB_ACCOUNT } from "../base/config";
 import { KmemCache, Slab } from "../base/layout";
 import { preempt_count } from "../sync/context";
 import { llist_empty } from "../sync/llist";
@@ -34,6 +35,23 @@ export function slab_free(cache: KmemCache, slab: Slab, object: usize): void {
   if (preempt_count() !== 0) {
     slab_free_nolock(cache, slab, object);
   } else if (free_to_cpu_slab(cache, slab, object, object)) {
+    stat_fast(cache, FREE_FASTPATH);
+  } else {
+    slab_free_slow(cache, slab, object, object, 1);
+  }
+}
+
+/**
+ * The rest of an ordinary free whose push missed: the cpu slab is not asked once more.
+ *
+ * It is another one, but for caches whose cpu slabs are marked, so that every free comes by here,
+ * and for a CPU that was interrupted in between, which only the model's is. Context: plain task.
+ */
+export function slab_free_missed(slab: Slab, object: usize): void {
+  const cache = changetype<KmemCache>(<usize>slab.slab_cache);
+  slab_free_hook(cache, slab, object);
+  const again = isDefined(SLUB_MODEL) || (cache.flags & SLAB_ACCOUNT) !== 0;
+  if (again && free_to_cpu_slab(cache, slab, object, object)) {
     stat_fast(cache, FREE_FASTPATH);
   } else {
     slab_free_slow(cache, slab, object, object, 1);
