@@ -3,9 +3,9 @@
  *
  * 1. Inlining. The optimiser copies small functions into every caller; on slow paths that buys
  *    nothing and is a fifth of the binary. So a function with several callers stays a function,
- *    unless it is tiny or one of those that fast paths are made of (inlining.mjs). In the model build
- *    the this_cpu instruction stays one too: it has to read `this_cpu` by itself, after the point
- *    where a machine may have moved the task.
+ *    unless it is tiny or one of those that fast paths are made of (inlining.mjs). In the model
+ *    build the this_cpu instruction stays one too: it has to read `this_cpu` by itself, after the
+ *    point where a machine may have moved the task.
  * 2. The layout, and the constants that assembly/inspect/constants.ts exports, become the custom
  *    section `slablab.layout` (layout.mjs): no data, no code, no export is left of them.
  */

@@ -1,6 +1,6 @@
 /**
- * The layout as the compiler has it: every field of every struct of assembly/base/layout*.ts, as the
- * text of the custom section `slablab.layout`, so that a tool which has only the module and the
+ * The layout as the compiler has it: every field of every struct of assembly/base/layout*.ts, as
+ * the text of the custom section `slablab.layout`, so that a tool which has only the module and the
  * memory can read the heap and say which field an address is.
  *
  * Nobody lists fields: a class is read with the offsets that asc gave it. Sizes, places and limits

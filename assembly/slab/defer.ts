@@ -81,7 +81,7 @@ function irq_work_raise(cache: KmemCache, area: CpuArea): void {
   write_once(changetype<usize>(area) + offsetof<CpuArea>("irq_pending"), 1);
 }
 
-/** @returns the list of a place: of the CPU of `area`, of `cache`, of `node`, as the place has it. */
+/** @returns the list of a place: of `area`'s CPU, of `cache`, of `node`, as the place has it. */
 export function list_of(place: u32, area: CpuArea, cache: KmemCache, node: u32): usize {
   switch (place) {
     case DEFER_TO_CPU_CACHE:
@@ -118,7 +118,7 @@ export function is_deferred_last(cache: KmemCache, slab: Slab, object: usize): b
   return <usize>read_once(list) === object + cache.offset;
 }
 
-/** @returns true if the lists of a place are each of one CPU: a task that was moved may miss its. */
+/** @returns true if each list of a place is of one CPU: a task that was moved may miss its. */
 function is_percpu(place: u32): bool {
   return place !== DEFER_TO_NODE && place !== DEFER_TO_CACHE && place !== DEFER_TO_CACHE_LINE;
 }
