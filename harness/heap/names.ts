@@ -5,7 +5,6 @@
  * be the same again when it is read. Half a surrogate pair is not, nor is a byte order mark, which
  * decoders drop: two different names would be one in the heap, and neither could be opened.
  */
-import type { CpuState } from "./cpu-state.js";
 import { describe } from "./errors.js";
 import type { HeapView } from "./view.js";
 
@@ -55,8 +54,15 @@ export function encodeName(name: string): Uint8Array | null {
   }
 }
 
+/** The part of a CPU's state that this needs. */
+interface Host {
+  readonly area: number;
+  readonly memory: WebAssembly.Memory;
+  readonly view: HeapView;
+}
+
 /** Write a name to the bytes that belong to this CPU's host. @returns where they are */
-export function writeName(state: CpuState, name: Uint8Array): number {
+export function writeName(state: Host, name: Uint8Array): number {
   const scratch = state.area + state.view.table.constants.CPU_SCRATCH;
   const target = new Uint8Array(state.memory.buffer, scratch, name.length + 1);
   target.set(name);

@@ -45,7 +45,7 @@ const BURST_MAX = 256;
 export function armsOption(): Option {
   return new Option("--arm <list>", "arms of deferral to measure; none is always among them")
     .argParser(parseArms)
-    .default(DEFER_ARMS, "all nine");
+    .default(DEFER_ARMS, "all");
 }
 
 export function sharesOption(): Option {

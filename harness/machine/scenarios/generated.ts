@@ -8,7 +8,7 @@
  * block is a list of skeletons (programs.ts) times the heaps' words (arm, lock flavour, cmpxchg).
  * The numbers change only when this file, programs.ts, or small-states.ts do.
  */
-import { DEFER_ARMS } from "../../heap/arms.js";
+import { armRow, type DeferArm } from "../../heap/arms.js";
 import type { ExploreOptions } from "../explore.js";
 import { type Place, type Skeleton, countSkeletons, skeletons, variants } from "./programs.js";
 import { type SmallState, type TinyHeap, smallStates } from "./small-states.js";
@@ -213,9 +213,20 @@ export function findProgram(name: string): GeneratedProgram | null {
 }
 
 const FLAVOURS = ["", "/rt", "/nocmpxchg", "/rt/nocmpxchg"];
-/** Arms on which a nolock free of the setup is done at once: another state has that already. */
-const AT_ONCE = ["none", "direct"];
-const ONE_ARM = ["irq-work"];
+/**
+ * The arms of numbered programs. A number is a name, which an arm that comes must not move: it
+ * comes with a place and a trigger that are here already, and named scenarios run in every arm.
+ */
+const NUMBERED_ARMS: readonly DeferArm[] = [
+  ...(["none", "global", "global-line", "node", "percpu-slow-free"] as const),
+  ...(["percpu-deactivate", "percpu-switch", "irq-work", "direct"] as const),
+];
+/** Those in which a nolock free of the setup waits: where it is done at once, it adds no state. */
+const WAITING_ARMS = NUMBERED_ARMS.filter((arm) => {
+  const { place } = armRow(arm);
+  return place !== "nowhere" && place !== "slab";
+});
+const ONE_ARM: readonly DeferArm[] = ["irq-work"];
 
 const wordsCache = new Map<string, readonly Words[]>();
 
@@ -225,8 +236,7 @@ function wordsOf(nolock: boolean, { setup }: SmallState, { depths }: Family): re
   const key = `${nolock} ${defers} ${depths.length}`;
   const known = wordsCache.get(key);
   if (known !== undefined) return known;
-  const pending = DEFER_ARMS.filter((arm) => !AT_ONCE.includes(arm));
-  const arms = defers ? pending : nolock ? DEFER_ARMS : ONE_ARM;
+  const arms = defers ? WAITING_ARMS : nolock ? NUMBERED_ARMS : ONE_ARM;
   const words = arms.flatMap((arm) =>
     FLAVOURS.flatMap((flavour) => depths.map((depth) => ({ text: `${arm}${flavour}`, depth }))),
   );

@@ -3,7 +3,7 @@
  *
  * A sentence claims a difference only where the interval of the paired ratio leaves 1 out.
  */
-import type { DeferArm } from "../../heap/arms.js";
+import { armRow, type DeferArm, type DeferTrigger } from "../../heap/arms.js";
 import { type ArmInputs, type ArmResult, raisesPerOrdinaryFree } from "./compare-arm.js";
 import { largestShare } from "./compare-plan.js";
 import type { ArmRatio, RatioMetric } from "./compare-ratios.js";
@@ -79,19 +79,12 @@ function costSentence(inputs: VerdictInputs, arm: ArmResult): string {
 /** An arm that costs 5 % at each of the shares. */
 function everywhere({ parameters }: VerdictInputs, arm: DeferArm): string {
   const { shares, nolockCpus } = parameters;
-  const looks = LOOKS_ON_SLOW_FREE.includes(arm);
+  // An ordinary slow free looks at the list each time.
+  const looks = armRow(arm).trigger === "slow free";
   return shares[0] === 0 && nolockCpus === 0 && looks
     ? "; it costs 5 % even where nobody frees nolock, because every slow free has to look"
     : "; it costs 5 % at every share of this run";
 }
-
-/** Arms in which an ordinary slow free looks at the list each time. */
-const LOOKS_ON_SLOW_FREE: readonly DeferArm[] = [
-  "global",
-  "global-line",
-  "node",
-  "percpu-slow-free",
-];
 
 function fastPathSentence(inputs: VerdictInputs, arm: DeferArm): string {
   const ratio = findRatio(inputs, arm, "none", "fastAllocNs");
@@ -108,7 +101,7 @@ function drainSentence(arm: ArmResult): string {
   if (deferred.adds === 0) return deferred.directFrees > 0 ? "Nothing had to wait on a list." : "";
   if (!isUndrained(arm)) return "";
   const cost = barrierNs === null ? "" : ` at ${ns(barrierNs.median)} per nolock free`;
-  const why = UNDRAINED[name] ?? "";
+  const why = UNDRAINED[armRow(name).trigger] ?? "";
   return (
     `Nobody drained it: up to ${deferred.highWater} objects waited for the barrier, ` +
     `which freed them${cost}${why}.`
@@ -121,10 +114,10 @@ function isUndrained({ deferred }: ArmResult): boolean {
   return total > 0 && byTrigger.barrier === total;
 }
 
-/** Why an arm's drain did not come. */
-const UNDRAINED: Readonly<Partial<Record<DeferArm, string>>> = {
-  "percpu-deactivate": "; on one node deactivate_slab() hardly ever runs",
-  "percpu-switch": "; a CPU that only frees never replaces its cpu slab",
+/** Why a drain did not come, by what would have been it. */
+const UNDRAINED: Readonly<Partial<Record<DeferTrigger, string>>> = {
+  deactivate: "; on one node deactivate_slab() hardly ever runs",
+  switch: "; a CPU that only frees never replaces its cpu slab",
 };
 
 /** From which price of a raise on irq-work loses to the list that slow frees drain. */
