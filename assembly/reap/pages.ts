@@ -42,7 +42,7 @@ import { recount_slabs } from "./counts";
 import { is_dead, is_victim, note } from "./dead";
 import { rehold_queue } from "./locks";
 
-/** Forget the page lists of a dead CPU: each page is in its hand. @returns false: a lock is missed. */
+/** Forget a dead CPU's page lists: each page is in its hand. @returns false: a lock is missed. */
 export function drop_page_lists(area: CpuArea, mode: u32): bool {
   const lock = pcp_lock_address(area);
   // A live CPU may be emptying them.
@@ -111,7 +111,7 @@ export function free_pages_in_hand(report: usize, mode: u32): bool {
   return true;
 }
 
-/** Forget a dead CPU's queue: each of its pages is in its hand. @returns false: a lock is missed. */
+/** Forget a dead CPU's queue: each page is in its hand. @returns false: a lock is missed. */
 function drop_queue(queue: RcuQueue, mode: u32): bool {
   if (!spin_lock(changetype<usize>(queue), mode)) return false;
   write_once(open_page(queue), 0);

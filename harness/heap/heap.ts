@@ -207,16 +207,16 @@ export class Heap {
    * then its number is free. What it had allocated stays allocated, for whoever has the addresses.
    *
    * The caller must know that the thread is gone. Node, Bun, and Workers of `node:worker_threads`
-   * in Deno: await `worker.terminate()` or its event `exit` first, since the heap cannot see it, and
-   * reaping a CPU that runs corrupts the heap. In browsers, where `terminate()` says nothing, this
-   * call waits until the thread has let go of its Web Lock; of a thread that has none, for 3 s.
+   * in Deno: await `worker.terminate()` or its event `exit` first, since the heap cannot see it,
+   * and reaping a CPU that runs corrupts the heap. In browsers, where `terminate()` says nothing,
+   * this call waits until the thread has let go of its Web Lock; of one that has none, for 3 s.
    *
    * CPUs that died together may hold what the recovery of each other waits for. So all that are
    * known to be dead are reaped in one go; and while a CPU that nobody named keeps a lock, the call
    * waits, without holding up its thread, for up to ten seconds: a call for that CPU, on any
    * thread, completes both. So it does for a CPU that another thread reaps already. If the caller
-   * dies in it, reap the caller, which takes over `cpu` too; a caller that is no CPU is `cpu` in it:
-   * then `heap.reaperDied(cpu)` comes first.
+   * dies in it, reap the caller, which takes over `cpu` too; a caller that is no CPU is `cpu` in
+   * it: then `heap.reaperDied(cpu)` comes first.
    *
    * Context: any thread, outside `nmi()`. It waits for locks of live CPUs.
    *

@@ -5,8 +5,9 @@
  * taken, locks may be held, objects and slabs in its hands are on no list. Another CPU breaks the
  * locks and rebuilds what they protected; a thread that is none does so as one of the dead. Nobody
  * but the caller can know that the thread is gone: so each is first said to be dead, and recovery
- * begins when no other CPU holds on to a lock as a dead one would (in browsers, when it is gone). Where one does, before or in the
- * middle, it waits here, not in the wasm, so that this thread can learn of more.
+ * begins when no other CPU holds on to a lock as a dead one would. Where one does, before or in the
+ * middle, it waits here, not in the wasm, so that this thread can learn of more. In browsers it
+ * first waits until the thread is gone.
  */
 import { type ReapCalls, hasReap, instantiateReap, reapCallsOf, standIn } from "./abi.js";
 import { CPU_FREE, CPU_REAPER_SHIFT, CPU_REAPING, CPU_TAKEN } from "./constants.js";
@@ -273,7 +274,7 @@ export function reaperDied(place: ReapPlace, cpu: number): boolean {
   return exchangeState(place, cpu, reapsItself, CPU_REAPING);
 }
 
-/** What cpu_died() and cpu_reaper_died() do, without their module. @returns whether it was `from` */
+/** What cpu_died() and cpu_reaper_died() do, in JavaScript. @returns whether it was `from` */
 function exchangeState({ view, memory }: ReapPlace, cpu: number, from: number, to: number) {
   const at = areaOf(view, cpu) + view.table.offsets.cpu_area.state;
   return Atomics.compareExchange(new Int32Array(memory.buffer), at >>> 2, from, to) === from;

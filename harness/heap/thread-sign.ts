@@ -63,7 +63,7 @@ export async function awaitEnd(ofSign: number, patienceMs: number): Promise<bool
   }
 }
 
-/** The locks of the page and its Workers; null: a worklet has none, and another runtime's differ. */
+/** The locks of the page and its Workers; null: a worklet has none, other runtimes' differ. */
 function webLocks(): LockManager | null {
   const { navigator } = globalThis as { navigator?: Partial<Navigator> };
   return endsUnseen() ? (navigator?.locks ?? null) : null;

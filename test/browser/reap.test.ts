@@ -32,7 +32,7 @@ function sleep(ms: number): Promise<void> {
   });
 }
 
-test("three times in a row, a Worker that never yields is terminated and reaped at once", async () => {
+test("three times a Worker that never yields is terminated and reaped at once", async () => {
   const heap = await createHeap({ cpus: 2, maximumBytes: 32 * 2 ** 20 });
   const cpu = heap.cpu(1);
   for (let round = 0; round < 3; round++) {

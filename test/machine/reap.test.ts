@@ -76,6 +76,7 @@ describe("what should be found is found", () => {
 test("a step that reaps is refused where it makes no sense", () => {
   expect(() => parseScenario("model/64/task:k0/task:D2")).toThrow(/number of another task, got D2/);
   expect(() => parseScenario("model/64/task:D0/task:k0")).toThrow(/number of another task, got D0/);
-  expect(() => parseScenario("model/64/task:k0/nmi:D0")).toThrow(/expected D, E, e, T or G in tasks only/);
+  const inTasks = /expected D, E, e, T or G in tasks only/;
+  expect(() => parseScenario("model/64/task:k0/nmi:D0")).toThrow(inTasks);
   expect(() => parseScenario("model/64/task:k0/task:E1")).toThrow(/another task, got E1/);
 });

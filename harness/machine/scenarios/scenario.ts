@@ -39,9 +39,11 @@
  * task 1 comes to its end. `E1` says that it is dead, if it is by then; `e1` waits for that as `D1`
  * does. `T1` is for a task that is no CPU (`setup2:h`): as the CPU of task 1 it recovers that, and
  * all of which it was said. `G21` says that task 2 is gone, if it is by then, which did so. Where
- * there is any of them, only tasks named by one may die. Any other call is `.name:argument:argument.`, with a slot
- * behind it for its result: arguments are numbers, `s3` what is in slot 3, `cache`, `bytes`,
- * `base`, `cpu`, `any`, and `own`, `two`, `grp`, addresses of these names.
+ * there is any of them, only tasks named by one may die.
+ *
+ * Any other call is `.name:argument:argument.`, with a slot behind it for
+ * its result: arguments are numbers, `s3` what is in slot 3, `cache`, `bytes`, `base`, `cpu`,
+ * `any`, and `own`, `two`, `grp`, addresses of these names.
  */
 import { DEFER_ARMS, type DeferArm } from "../../heap/arms.js";
 import type { MachineBuild } from "../core/module.js";
