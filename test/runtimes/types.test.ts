@@ -12,7 +12,6 @@ import { promisify } from "node:util";
 import { beforeAll, expect, inject, test } from "vitest";
 
 const CHECKER = resolve(import.meta.dirname, "support", "types.mjs");
-const MINUTES_MS = 5 * 60_000;
 const folders = { project: inject("project"), runtimes: inject("runtimes") };
 
 /** Uses what there is in every program. */
@@ -65,5 +64,4 @@ test.each(["5.6", "5.7", "5.8", "5.9", "6"])(
     const { stdout } = await promisify(execFile)(process.execPath, args);
     expect(JSON.parse(stdout)).toEqual([]);
   },
-  MINUTES_MS,
 );

@@ -110,19 +110,16 @@ test.each(
     const args = shortened(words);
     return args === null ? [] : [[args.join(" "), args] as const];
   }),
-)(
-  "slablab %s ends as it should",
-  async (_text, args) => {
-    const [status, stderr] = await new Promise<[number | null, string]>((done) => {
-      const child = execFile(process.execPath, [BINARY, ...args], { cwd: folder }, (_, __, text) =>
-        done([child.exitCode, text]),
-      );
-    });
-    expect(stderr).not.toMatch(/^ {4}at /m);
-    // A machine that is busy may keep compare from finishing one round; it says so, with 3.
-    expect(args[0] === "compare" ? [0, 3] : [0]).toContain(status);
-  },
-);
+)("slablab %s ends as it should", async (_text, args) => {
+  const [status, stderr] = await new Promise<[number | null, string]>((done) => {
+    const child = execFile(process.execPath, [BINARY, ...args], { cwd: folder }, (_, __, text) =>
+      done([child.exitCode, text]),
+    );
+  });
+  expect(stderr).not.toMatch(/^ {4}at /m);
+  // A machine that is busy may keep compare from finishing one round; it says so, with 3.
+  expect(args[0] === "compare" ? [0, 3] : [0]).toContain(status);
+});
 
 test("scripts and files that the documents name are there", () => {
   const { scripts } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
@@ -148,15 +145,12 @@ test.each([
   ["a CPU that cannot be", ["explore", "model/64/task99:k0"], "expected the CPU of a task"],
   ["NMIs on no task", ["explore", "model/64/task:k0/nmi3:K1"], "expected NMIs on one of 1 tasks"],
   ["too small a memory", ["explore", "model/64/kib64/task:k0"], "tables to fit the memory"],
-])(
-  "%s: a sentence and status 2",
-  async (_name, args, message) => {
-    const [status, stderr] = await new Promise<[number | null, string]>((done) => {
-      const child = execFile(process.execPath, [BINARY, ...args], (_, __, text) =>
-        done([child.exitCode, text]),
-      );
-    });
-    expect(stderr).not.toMatch(/^ {4}at /m);
-    expect([status, stderr]).toEqual([2, expect.stringContaining(message)]);
-  },
-);
+])("%s: a sentence and status 2", async (_name, args, message) => {
+  const [status, stderr] = await new Promise<[number | null, string]>((done) => {
+    const child = execFile(process.execPath, [BINARY, ...args], (_, __, text) =>
+      done([child.exitCode, text]),
+    );
+  });
+  expect(stderr).not.toMatch(/^ {4}at /m);
+  expect([status, stderr]).toEqual([2, expect.stringContaining(message)]);
+});

@@ -111,7 +111,7 @@ describe("a CPU that may not wait", () => {
   });
 
   test("a nolock allocation that misses list_lock makes a new slab instead of waiting", () => {
-    const { heap, here, elsewhere, cache, lock } = makeScene();
+    const { heap, here, elsewhere, cache, lock } = makeScene({ defer: "irq-work" });
     elsewhere.offline();
     expect(heap.nrPartial(cache)).toBe(3);
     here.cacheTake(cache, cache.objects - 1);

@@ -39,33 +39,25 @@ function failuresOf({ stdout }: Outcome): Record<string, string> {
   return Object.fromEntries(failed.map(({ name, found, advice }) => [name, `${found}; ${advice}`]));
 }
 
-test(
-  "without wasm, because of a flag: the flag is named",
-  async () => {
-    const outcome = await run(process.execPath, "--jitless", BINARY, "doctor", "--json");
-    expect(failuresOf(outcome)).toEqual({
-      WebAssembly: "no; the runtime was started with --jitless: leave it out",
-      "shared wasm memory": "not tried; needs what is missing above",
-      "wasm atomics": "not tried; needs what is missing above",
-    });
-    expect(outcome.status).toBe(3);
-  },
-);
+test("without wasm, because of a flag: the flag is named", async () => {
+  const outcome = await run(process.execPath, "--jitless", BINARY, "doctor", "--json");
+  expect(failuresOf(outcome)).toEqual({
+    WebAssembly: "no; the runtime was started with --jitless: leave it out",
+    "shared wasm memory": "not tried; needs what is missing above",
+    "wasm atomics": "not tried; needs what is missing above",
+  });
+  expect(outcome.status).toBe(3);
+});
 
 test.each([
   ["delete globalThis.WebAssembly", "WebAssembly"],
   ["delete globalThis.SharedArrayBuffer", "SharedArrayBuffer"],
   ["delete Atomics.waitAsync", "Atomics.waitAsync"],
-])(
-  "%s: that is what fails",
-  async (code, name) => {
-    const outcome = await after(code, "doctor", "--json");
-    expect(failuresOf(outcome)[name]).toMatch(
-      /^no; the runtime has it, and something took it away/,
-    );
-    expect([outcome.status, outcome.stderr]).toEqual([3, ""]);
-  },
-);
+])("%s: that is what fails", async (code, name) => {
+  const outcome = await after(code, "doctor", "--json");
+  expect(failuresOf(outcome)[name]).toMatch(/^no; the runtime has it, and something took it away/);
+  expect([outcome.status, outcome.stderr]).toEqual([3, ""]);
+});
 
 test.skipIf(process.platform !== "linux")(
   "a limit of addresses is named with its size",
@@ -81,38 +73,32 @@ test.skipIf(process.platform !== "linux")(
   },
 );
 
-test(
-  "another command says what is missing in a sentence, and ends with 3",
-  async () => {
-    const { status, stderr } = await after("delete globalThis.WebAssembly", "slabinfo");
-    expect(stderr).not.toMatch(/^ {4}at /m);
-    expect(stderr).toContain("WebAssembly");
-    expect(status).toBe(3);
-  },
-);
+test("another command says what is missing in a sentence, and ends with 3", async () => {
+  const { status, stderr } = await after("delete globalThis.WebAssembly", "slabinfo");
+  expect(stderr).not.toMatch(/^ {4}at /m);
+  expect(stderr).toContain("WebAssembly");
+  expect(status).toBe(3);
+});
 
-test(
-  "a Node that is too old is told so, whatever was asked, by the version in package.json",
-  async () => {
-    const { engines } = JSON.parse(readFileSync(resolve(ROOT, "package.json"), "utf8"));
-    const [major, minor] = engines.node.replace(">=", "").split(".").map(Number);
-    const as = (version: string) =>
-      after(
-        `const value = { ...process.versions, node: "${version}" };` +
-          'Object.defineProperty(process, "versions", { value });',
-        "--version",
-      );
-    const old = `${major}.${minor - 1}.9`;
-    expect(await as(old)).toEqual({
-      status: 3,
-      stdout: "",
-      stderr:
-        `slablab: expected Node ${major}.${minor} or newer, got ${old}; ` +
-        "install a newer one, or use Deno or Bun\n",
-    });
-    expect((await as(`${major}.${minor}.0`)).status).toBe(0);
-  },
-);
+test("a Node older than package.json allows is told so, whatever was asked", async () => {
+  const { engines } = JSON.parse(readFileSync(resolve(ROOT, "package.json"), "utf8"));
+  const [major, minor] = engines.node.replace(">=", "").split(".").map(Number);
+  const as = (version: string) =>
+    after(
+      `const value = { ...process.versions, node: "${version}" };` +
+        'Object.defineProperty(process, "versions", { value });',
+      "--version",
+    );
+  const old = `${major}.${minor - 1}.9`;
+  expect(await as(old)).toEqual({
+    status: 3,
+    stdout: "",
+    stderr:
+      `slablab: expected Node ${major}.${minor} or newer, got ${old}; ` +
+      "install a newer one, or use Deno or Bun\n",
+  });
+  expect((await as(`${major}.${minor}.0`)).status).toBe(0);
+});
 
 test("main.js, which has to load everywhere, imports nothing before it has looked", () => {
   expect(readFileSync(BINARY, "utf8")).not.toMatch(/^\s*import[\s{*]/m);

@@ -16,7 +16,6 @@ const WASM = join(ROOT, "dist", "wasm");
 const NAMES = ["release", "stats", "hardened", "debug", "trace", "model", "reap"] as const;
 type Name = (typeof NAMES)[number];
 const MIB = 2 ** 20;
-const MINUTE_MS = 60_000;
 
 const urlOf = (name: Name) => pathToFileURL(join(WASM, `${name}.wasm`));
 const bytesOf = (name: Name) => readFileSync(urlOf(name));
@@ -60,7 +59,7 @@ let bundled: typeof import("slablab");
 let commonjs: typeof import("slablab");
 beforeAll(async () => {
   [bundled, commonjs] = [await bundle("module"), await bundle("commonjs")];
-}, MINUTE_MS);
+});
 
 /** Make a heap, let a CPU of another Heap object stand for a dead Worker's, and reap it. */
 async function makeAndReap(library: typeof import("slablab"), options: HeapOptions) {

@@ -33,7 +33,7 @@ const makers: Readonly<Record<string, (name: string) => unknown>> = {
   "cpu.memcgCreate": (name) => cpu.memcgCreate({ name, limitBytes: 2 ** 20 }),
   "heap.memcgCreate": (name) => heap.memcgCreate({ name, limitBytes: 2 ** 20 }),
 };
-const CHANGED = ["\ud800", "a\udc00b", "\udfff\ud800", "\ufeffmark", "x".repeat(28) + "\ud800"];
+const CHANGED = ["\ud800", "a\udc00b", "\udfff\ud800", "\ufeffmark", `${"x".repeat(28)}\ud800`];
 
 describe.each(Object.entries(makers))("%s", (call, make) => {
   test.each(CHANGED)("refuses %j, which would be another name in the heap", (name) => {

@@ -18,16 +18,13 @@ test.each([
   ["bench", "fastpath"],
   ["explore", "two-pairs"],
   ["mutants", "this-cpu-cas-migrates"],
-])(
-  "slablab %s --list --json has %s",
-  async (command, name) => {
-    const args = [resolve(ROOT, "dist/cli/main.js"), command, "--list", "--json"];
-    const { stdout } = await promisify(execFile)(process.execPath, args, { maxBuffer: 1e8 });
-    const { parameters, results } = v.parse(listReportSchema, JSON.parse(stdout));
-    expect(parameters.of).toBe(command);
-    expect(results.entries.map((entry) => entry.name)).toContain(name);
-  },
-);
+])("slablab %s --list --json has %s", async (command, name) => {
+  const args = [resolve(ROOT, "dist/cli/main.js"), command, "--list", "--json"];
+  const { stdout } = await promisify(execFile)(process.execPath, args, { maxBuffer: 1e8 });
+  const { parameters, results } = v.parse(listReportSchema, JSON.parse(stdout));
+  expect(parameters.of).toBe(command);
+  expect(results.entries.map((entry) => entry.name)).toContain(name);
+});
 
 test("the published JSON Schema is the one in the code", async () => {
   const schema = formatJson(toJsonSchema(listReportSchema));
