@@ -130,20 +130,29 @@ export class HeapView {
     return this.#header;
   }
 
-  /** CPUs the heap was made for, at most as many as there can be. */
+  /** CPUs the heap was made for; 0 if there cannot be so many. */
   get cpuCount(): number {
-    return Math.min(this.#header.nr_cpu_ids, MAX_CPUS);
+    const count = this.#header.nr_cpu_ids;
+    return count <= MAX_CPUS ? count : 0;
   }
 
+  /** Nodes the heap was made for; 0 if there cannot be so many. */
   get nodeCount(): number {
-    return Math.min(this.#header.nr_nodes, MAX_NODES);
+    const count = this.#header.nr_nodes;
+    return count <= MAX_NODES ? count : 0;
   }
 
-  /** Cache table entries ever used. */
+  /**
+   * Cache table entries ever used; 0 if there cannot be so many. All tables have an entry for each:
+   * what walks them by caches, CPUs and nodes has no more to do than the memory has room for.
+   */
   get cacheCount(): number {
-    const { KMEM_CACHE_SIZE } = this.table.constants;
-    const room = Math.floor(this.byteLength / KMEM_CACHE_SIZE);
-    return Math.min(this.u32(this.base + this.table.offsets.heap_header.nr_caches), room);
+    const { KMEM_CACHE_SIZE, KMEM_CACHE_CPU_SIZE, KMEM_CACHE_NODE_SIZE } = this.table.constants;
+    const count = this.u32(this.base + this.table.offsets.heap_header.nr_caches);
+    const perCpu = this.cpuCount * KMEM_CACHE_CPU_SIZE;
+    const bytes = KMEM_CACHE_SIZE + perCpu + this.nodeCount * KMEM_CACHE_NODE_SIZE;
+    const fits = count <= this.#header.max_caches && count * bytes <= this.byteLength;
+    return fits ? count : 0;
   }
 
   /** The page frame after the last that is both the heap's and in this memory. */

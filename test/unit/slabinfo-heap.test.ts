@@ -15,7 +15,10 @@ import {
   readSlabCaches,
   type SlabCache,
 } from "slablab/internal/report/slabinfo/slabinfo-caches.js";
-import { expect, test } from "vitest";
+import { readSlabinfo } from "slablab/internal/heap/slabinfo.js";
+import { readStats } from "slablab/internal/heap/stats.js";
+import { HeapView } from "slablab/internal/heap/view.js";
+import { expect, test, vi } from "vitest";
 import type { TestCpu } from "./support/cpu.js";
 import { TestHeap } from "./support/heap.js";
 
@@ -87,5 +90,39 @@ test("what is no snapshot, damaged or of another version is refused with a sente
     const error = await decodeSnapshot(bytes).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(SnapshotError);
     expect(String(error)).toContain(message);
+  }
+});
+
+test.each([1, 0x3f, 0x7f, 0x80, 0xff])("a header full of bytes %i is read in few steps", (byte) => {
+  const { heap } = makeHeap();
+  const { base, table } = heap.view;
+  const copy = heap.memory.buffer.slice(0);
+  new Uint8Array(copy, base, table.constants.ZONES).fill(byte);
+  const view = new HeapView(copy, table, base);
+  const reads = vi.spyOn(HeapView.prototype, "u32");
+  expect(view.cpuCount).toBe(0);
+  expect(view.nodeCount).toBe(0);
+  expect(readSlabinfo(view)).toEqual([]);
+  expect(readStats(view)).toEqual({});
+  expect(readSlabCaches(view)).toEqual([]);
+  expect(validate(view)).not.toEqual([]);
+  expect(reads.mock.calls.length).toBeLessThan(100_000);
+  reads.mockRestore();
+});
+
+test("any one count of the header out of its bounds is nothing to walk", () => {
+  const { heap } = makeHeap();
+  const { base, table } = heap.view;
+  for (const field of ["nr_caches", "nr_cpu_ids", "nr_nodes", "max_caches"] as const) {
+    for (const value of [2 ** 31 - 1, 2 ** 32 - 1, 100_000]) {
+      const copy = heap.memory.buffer.slice(0);
+      new Uint32Array(copy)[(base + table.offsets.heap_header[field]) / 4] = value;
+      const view = new HeapView(copy, table, base);
+      const reads = vi.spyOn(HeapView.prototype, "u32");
+      readSlabinfo(view);
+      readStats(view);
+      expect(reads.mock.calls.length, `${field} ${value}`).toBeLessThan(100_000);
+      reads.mockRestore();
+    }
   }
 });
