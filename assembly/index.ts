@@ -18,12 +18,12 @@ export {
 } from "./kmalloc/caches";
 export {
   check_object,
-  kfree_bulk_checked,
   kfree_checked,
   kfree_nolock_checked,
   kmem_cache_free_checked,
   kmem_cache_free_nolock_checked,
 } from "./kmalloc/checked";
+export { kfree_bulk_checked } from "./kmalloc/checked_bulk";
 export {
   irq_enter,
   irq_exit,

@@ -141,8 +141,12 @@ export const MAX_DRAINS: u32 = 8;
 export const CPU_SCRATCH: usize = 640;
 /** Offset of 32 words: list heads by number of free objects while this CPU shrinks a node. */
 export const CPU_SHRINK: usize = 704;
+/** Offset of BULK_WORDS words the host writes addresses to that a small bulk call frees or made. */
+export const CPU_BULK: usize = 1024;
+export const BULK_WORDS: u32 = 48;
 /** Offset of KmemCacheCpu[0] inside a CpuArea. */
-export const CPU_CACHES: usize = 1024;
+export const CPU_CACHES: usize = 1216;
+if (CPU_BULK + ((<usize>BULK_WORDS) << 2) !== CPU_CACHES) ERROR("CPU_BULK");
 
 /** Offset of the MemcgStock inside a CpuArea. */
 export const CPU_MEMCG_STOCK: usize = 832;

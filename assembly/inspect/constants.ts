@@ -35,6 +35,8 @@ export {
   ZONE_SIZE,
 } from "../base/layout";
 export {
+  BULK_WORDS,
+  CPU_BULK,
   CPU_CACHES,
   CPU_HELD_LOCKS,
   CPU_MEMCG_STOCK,

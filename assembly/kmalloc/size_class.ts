@@ -16,12 +16,7 @@ import {
   OWN_NAMES,
   SLAB_ACCOUNT,
 } from "../base/config";
-import {
-  CACHE_TABLE,
-  KMEM_CACHE_SHIFT,
-  KmemCache,
-  SIZE_INDEX,
-} from "../base/layout";
+import { CACHE_TABLE, KMEM_CACHE_SHIFT, KmemCache, SIZE_INDEX } from "../base/layout";
 import { cpu_area, header, heap_base } from "../sync/percpu";
 import { cache_at, clear_cache, init_cache, release_cache } from "../slab/kmem_cache";
 import { kmalloc_alignment } from "../slab/size";

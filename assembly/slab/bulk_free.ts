@@ -16,18 +16,34 @@ import { set_freepointer } from "./object";
 
 /** How many objects of other slabs the search for one slab's objects skips. */
 const LOOKAHEAD: u32 = 3;
+/** After so many searches that found none, only the neighbour is looked at until it is found. */
+const FRUITLESS: u32 = 2;
 
 export function slot(array: usize, index: u32): usize {
   return array + ((<usize>index) << 2);
 }
 
+/** Free the `count` objects, at least one, of an array that are all of one slab. Context: any. */
+export function free_group(slab: Slab, count: u32, array: usize): void {
+  const cache = changetype<KmemCache>(<usize>slab.slab_cache);
+  const tail = <usize>load<u32>(array);
+  let head: usize = 0;
+  for (let i: u32 = 0; i < count; i++) {
+    const object = <usize>load<u32>(slot(array, i));
+    slab_free_hook(cache, slab, object);
+    set_freepointer(cache, object, head);
+    head = object;
+  }
+  slab_free_chain(cache, slab, head, tail, count);
+}
+
 /**
  * From the array's end, collect objects of one slab into a chain and free it.
  *
- * Objects of other slabs are skipped, at most LOOKAHEAD of them, and moved to the front of what
+ * Objects of other slabs are skipped, at most `lookahead` of them, and moved to the front of what
  * remains. @returns how many entries remain.
  */
-function free_one_group(count: u32, array: usize): u32 {
+function free_one_group(count: u32, array: usize, lookahead: u32): u32 {
   const last = <usize>load<u32>(slot(array, count - 1));
   const address = page_slab(virt_to_page(last));
   const slab = changetype<Slab>(address);
@@ -40,7 +56,7 @@ function free_one_group(count: u32, array: usize): u32 {
   // `end` moves down; skipped entries gather right below the count that remains.
   let end = count - 1;
   let keep = count - 1;
-  while (end > 0 && skipped < LOOKAHEAD) {
+  while (end > 0 && skipped < lookahead) {
     end--;
     const object = <usize>load<u32>(slot(array, end));
     if (!zero_or_null(object) && page_slab(virt_to_page(object)) === address) {
@@ -78,6 +94,7 @@ function free_large_entry(p: usize): void {
  */
 export function free_bulk(count: u32, array: usize): void {
   let left = count;
+  let fruitless: u32 = 0;
   while (left > 0) {
     const last = <usize>load<u32>(slot(array, left - 1));
     if (zero_or_null(last)) {
@@ -86,7 +103,9 @@ export function free_bulk(count: u32, array: usize): void {
       free_large_entry(last);
       left--;
     } else {
-      left = free_one_group(left, array);
+      const before = left;
+      left = free_one_group(left, array, fruitless < FRUITLESS ? LOOKAHEAD : 1);
+      fruitless = left === before - 1 ? fruitless + 1 : 0;
     }
   }
 }

@@ -92,28 +92,3 @@ export function try_push_checked(p: usize): bool {
   stat_fast(cache, FREE_FASTPATH);
   return true;
 }
-
-/**
- * Whether try_push_checked() would take `p`, for a free of many at once: the same tests in the same
- * order, and no push. A function of its own, so that the free of one object stays as it is.
- *
- * @param wanted the cache it must be of, or 0 for any
- * @returns false for anything that is not plainly right. Context: any.
- */
-export function is_plainly_right(p: usize, wanted: usize): bool {
-  if (isDefined(SLUB_DEBUG)) return false;
-  const pfn = pfn_of(p);
-  const area = this_cpu;
-  if (changetype<CpuArea>(area).preempt_count !== 0 || pfn >= header().maximum_pages) return false;
-  const address = <usize>pfn_to_page(pfn).head;
-  if (address === 0) return false;
-  const slab = changetype<Slab>(address);
-  const cache = changetype<KmemCache>(<usize>slab.slab_cache);
-  if (wanted !== 0 && changetype<usize>(cache) !== wanted) return false;
-  const c = changetype<KmemCacheCpu>(area + cpu_offset(cache));
-  if (<usize>c.slab !== address || <usize>c.freelist === p) return false;
-  const state = slab_word(slab);
-  const index = obj_to_index(cache, slab, p);
-  if (index_to_obj(cache, slab, index) !== p || index >= word_objects(state)) return false;
-  return word_freelist(state) !== p;
-}

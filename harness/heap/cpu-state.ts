@@ -32,6 +32,8 @@ export interface CpuState {
   exports: RawExports;
   /** The memory as words, as far as it reached when last somebody needed more (bulk.ts). */
   words: Uint32Array<ArrayBuffer>;
+  /** Word of the area from which on a small bulk call has its addresses; 0 while one has. */
+  bulkAt: number;
 }
 
 /**

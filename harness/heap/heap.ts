@@ -148,7 +148,8 @@ export class Heap {
     Atomics.store(new Uint32Array(memory.buffer), signAt >>> 2, threadSign());
     const state = { id: number, memory, options, view, constructors, tracer, area };
     const words = new Uint32Array(memory.buffer);
-    return { ...state, thrown: null, isOnline: true, calls, exports, words };
+    const bulkAt = (area + view.table.constants.CPU_BULK) / Uint32Array.BYTES_PER_ELEMENT;
+    return { ...state, thrown: null, isOnline: true, calls, exports, words, bulkAt };
   }
 
   /** The handler of a CPU's trace points, or null. @throws RangeError for other builds */

@@ -11,7 +11,7 @@
  */
 import { isUnsigned, unsigned } from "./abi.js";
 import { checkFlags, checkNode, checkUnsigned, hasFlags, refusePointer } from "./arguments.js";
-import { allocBulk, freeBulk } from "./bulk.js";
+import { allocBulk, type BulkFree, freeBulk } from "./bulk.js";
 import { CACHE_GONE, SLAB_KMALLOC } from "./constants.js";
 import { type CpuState, checkAlive, checkTask, throwRefused } from "./cpu-state.js";
 import {
@@ -52,6 +52,7 @@ export class KmemCache {
   /** The flags its allocations take. */
   readonly #gfpMask: number;
   readonly #state: CpuState;
+  readonly #freeBulk: BulkFree;
   /** The generation of the cache, and where its entry has it: a word of `#words`. */
   readonly #generation: number;
   readonly #generationAt: number;
@@ -64,6 +65,7 @@ export class KmemCache {
     this.size = cache.object_size;
     this.#state = state;
     this.#address = cache.address;
+    this.#freeBulk = { call: "cache.freeBulk", cache: cache.address, name: cache.name };
     this.#index = cache.index;
     this.#hasCtor = cache.ctor !== 0;
     this.#generation = cache.generation;
@@ -150,9 +152,7 @@ export class KmemCache {
     checkUnsigned("cache.allocBulk: count", count);
     if (!hasFlags(flags, this.#gfpMask)) this.#refuseFlags("cache.allocBulk", flags);
     if (this.#hasCtor) this.#prepareConstructed("cache.allocBulk", flags);
-    const { calls } = this.#state;
-    const fill = (array: number) => calls.kmem_cache_alloc_bulk(this.#address, flags, count, array);
-    const objects = allocBulk(this.#state, { count, sizeBytes: this.size, fill });
+    const objects = allocBulk(this.#state, this.#address, this.size, count, flags);
     if (objects.length < count) this.#state.constructors.rethrow();
     return objects;
   }
@@ -164,8 +164,7 @@ export class KmemCache {
    */
   freeBulk(objects: ArrayLike<number>): void {
     if (!this.#exists()) this.#throwGone("cache.freeBulk");
-    const cache = { address: this.#address, name: this.name };
-    freeBulk(this.#state, objects, { call: "cache.freeBulk", cache });
+    freeBulk(this.#state, objects, this.#freeBulk);
   }
 
   /**

@@ -52,6 +52,12 @@ export const SHAPES: readonly Shape[] = [
     options: NMI,
   },
   {
+    name: "pop-many",
+    about: "an NMI pops and pushes in the middle of a bulk allocation from the cpu freelist",
+    text: "model/8000/irq-work/setup:c0/task:B1/nmi:C4",
+    options: NMI,
+  },
+  {
     name: "push-to-nothing",
     about: "an NMI detaches the empty list of a full cpu slab, and finds no other slab",
     text: "model/16000/irq-work/pages8/setup:c0c1/task:x1/nmi:C3",

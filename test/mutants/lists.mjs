@@ -124,6 +124,40 @@ export const MUTANTS = [
     tests: ["kmalloc-bulk", "failslab"],
   },
   {
+    name: "bulk-reads-before-the-section",
+    origin: "ours",
+    what: "a bulk allocation pops a list that an interruption has taken from meanwhile",
+    file: "slab/bulk_alloc.ts",
+    find: `  lock_cpu_slab(c);
+  let last: usize = 0;
+  let object = <usize>c.freelist;`,
+    replace: `  let last: usize = 0;
+  let object = <usize>c.freelist;
+  lock_cpu_slab(c);`,
+    expected: "machine",
+    shapes: ["pop-many"],
+  },
+  {
+    name: "bulk-takes-an-object-twice",
+    origin: "ours",
+    what: "few objects of a checked bulk free are not compared with each other",
+    file: "kmalloc/checked_bulk.ts",
+    find: "(seen & bit) !== 0 && is_among(array, i, p)",
+    replace: "(seen & bit) !== 0 && p === 0",
+    tests: ["heap-bulk"],
+    expected: "unit",
+  },
+  {
+    name: "bulk-frees-what-is-of-another-cache",
+    origin: "ours",
+    what: "a checked bulk free to a cache takes objects of any cpu slab",
+    file: "kmalloc/checked_bulk.ts",
+    find: "  return wanted === 0 || changetype<usize>(cache) === wanted;",
+    replace: "  return wanted === 0 || changetype<usize>(cache) !== 0;",
+    tests: ["heap-bulk"],
+    expected: "unit",
+  },
+  {
     name: "nolock-alloc-is-not-cleared",
     origin: "ours",
     what: "__GFP_ZERO does nothing in nolock allocations",

@@ -4,7 +4,13 @@
  * JavaScript touches are counted, not timed; bad pointers at every place; absurd counts.
  */
 import { type Cpu, createHeap, type Heap, type HeapOptions, SlabError } from "slablab";
-import { allocBulk, freeBulk, kmallocBulk } from "slablab/internal/heap/bulk.js";
+import {
+  allocBulk,
+  BULK_WORDS,
+  type BulkFree,
+  freeBulk,
+  kmallocBulk,
+} from "slablab/internal/heap/bulk.js";
 import type { CpuState } from "slablab/internal/heap/cpu-state.js";
 import { readFieldTable } from "slablab/internal/heap/fields.js";
 import { findHeap } from "slablab/internal/heap/find.js";
@@ -19,6 +25,8 @@ const BUILDS: Readonly<Record<string, HeapOptions>> = {
   debug: { build: "debug" },
   slabDebug: { slabDebug: "FZPU" },
 };
+
+const FREE: BulkFree = { call: "cpu.kfreeBulk", cache: 0, name: null };
 
 let heap: Heap;
 let cpu: Cpu;
@@ -57,7 +65,9 @@ function counted(): { state: CpuState; calls: Map<string, number> } {
     memory,
     view: new HeapView(memory, table, found.state === "ready" ? found.base : 0),
     options: heap.options,
-    words: new Uint32Array(0),
+    words: new Uint32Array(memory.buffer),
+    isOnline: true,
+    bulkAt: (cpu.exports.this_cpu.value + table.constants.CPU_BULK) / 4,
     calls: proxy,
   };
   return { state: state as unknown as CpuState, calls };
@@ -66,17 +76,19 @@ function counted(): { state: CpuState; calls: Map<string, number> } {
 describe.each(Object.entries(BUILDS))("in the build %s", (_name, options) => {
   beforeEach(() => setUp(options));
 
-  test.each([2, 100, 5000])("a bulk free of %i is four calls, and reads no tables", (count) => {
-    const pointers = cpu.kmallocBulk(64, count);
+  test.each([1, 2, 47, 48, 5000])("bulk calls of %i read no tables, and are few", (count) => {
     const { state, calls } = counted();
     const reads = vi.spyOn(HeapView.prototype, "u32");
-    freeBulk(state, pointers, { call: "cpu.kfreeBulk", cache: null });
-    expect(Object.fromEntries(calls)).toEqual({
-      preempt_count: 1,
-      kmalloc: 1,
-      kfree_bulk_checked: 1,
-      kfree_checked: 1,
-    });
+    const pointers = kmallocBulk(state, 64, count, 0);
+    const array = { kmalloc: 1, kfree_checked: 1 };
+    const few = count < BULK_WORDS ? {} : array;
+    const alone = count === 1;
+    const made = Object.fromEntries(calls);
+    expect(made).toEqual(alone ? { kmalloc: 1 } : { ...few, kmalloc_bulk: 1 });
+    calls.clear();
+    freeBulk(state, pointers, FREE);
+    const freed = Object.fromEntries(calls);
+    expect(freed).toEqual(alone ? { kfree_checked: 1 } : { ...few, kfree_bulk_checked: 1 });
     expect(reads).not.toHaveBeenCalled();
   });
 
@@ -115,6 +127,25 @@ describe.each(Object.entries(BUILDS))("in the build %s", (_name, options) => {
     expect(cache.destroy().released).toBe(true);
   });
 
+  test("in a few of one slab or of several, each repeated one is found", () => {
+    const all = cpu.kmallocBulk(64, 640);
+    for (const step of [1, 7, 64]) {
+      for (const count of [2, 3, 8, 47, 48, 60]) {
+        const length = Math.min(count, Math.floor(640 / step));
+        const few = Array.from({ length }, (_, i) => all[i * step] ?? 0);
+        for (const from of new Set([0, 1, length >> 1, length - 1])) {
+          for (const to of new Set([from + 1, length])) {
+            const array = few.toSpliced(to, 0, few[from] ?? 0);
+            const call = () => cpu.kfreeBulk(array);
+            expect(call).toThrow(`cpu.kfreeBulk[${to}](0x${few[from]?.toString(16)})`);
+            expect(call).toThrow(/free already/);
+          }
+        }
+      }
+    }
+    for (let at = 0; at < 640; at += 40) cpu.kfreeBulk(all.subarray(at, at + 40));
+  });
+
   test("a repeated pointer is found wherever it is, among thousands and large ones", () => {
     const good = [...cpu.kmallocBulk(8, 3000), ...cpu.kmallocBulk(20_000, 3), 0, 0, 16, 16];
     for (const [from, to] of [
@@ -137,15 +168,79 @@ describe("without memory for the array", () => {
     for (let p = cpu.kmalloc(64); p !== 0; p = cpu.kmalloc(64)) pointers.push(p);
     const { state, calls } = counted();
     const [first = 0] = pointers;
-    const how = { call: "cpu.kfreeBulk", cache: null };
-    expect(() => freeBulk(state, [...pointers, first], how)).toThrow(
+    expect(() => freeBulk(state, [...pointers, first], FREE)).toThrow(
       /kfreeBulk\[\d+\].* free already/,
     );
     calls.clear();
-    freeBulk(state, pointers, how);
+    freeBulk(state, pointers, FREE);
     expect(calls.get("kfree_bulk_checked")).toBeUndefined();
     expect(calls.get("check_object")).toBe(pointers.length);
     expect(calls.get("kfree_checked")).toBe(pointers.length);
+  });
+});
+
+describe("one bulk call in the middle of another", () => {
+  test("from a constructor has its own addresses", () => {
+    const inner: Uint32Array[] = [];
+    const ctor = () => {
+      const pointers = cpu.kmallocBulk(32, 20);
+      inner.push(pointers);
+      expect(() => cpu.kfreeBulk([...pointers, pointers[3] ?? 0])).toThrow(/kfreeBulk\[20\]/);
+    };
+    const cache = cpu.kmemCacheCreate({ name: "made", size: 2000, ctor });
+    const objects = cache.allocBulk(30);
+    expect(objects).toHaveLength(30);
+    expect(new Set(objects).size).toBe(30);
+    expect(inner.length).toBeGreaterThan(0);
+    for (const pointers of inner) cpu.kfreeBulk(pointers);
+    cache.freeBulk(objects);
+    expect(cache.destroy().released).toBe(true);
+  });
+
+  test("from a handler of reports has its own addresses", async () => {
+    let nested = 0;
+    const onReport = () => {
+      nested++;
+      cpu.kfreeBulk(cpu.kmallocBulk(128, 10));
+    };
+    heap = await createHeap({ cpus: 2, maximumBytes: 64 * MIB, slabDebug: "FZPU" });
+    cpu = heap.cpu(undefined, { onReport });
+    const pointers = cpu.kmallocBulk(64, 12);
+    for (const pointer of pointers) cpu.bytes(pointer, 64);
+    // The red zone behind an object: its free is reported, in the middle of the call.
+    new Uint8Array(heap.handle.memory.buffer)[(pointers[4] ?? 0) + 64] = 1;
+    cpu.kfreeBulk(pointers);
+    expect(nested).toBeGreaterThan(0);
+    cpu.kfreeBulk(cpu.kmallocBulk(64, 12));
+  });
+
+  test("from a getter of the array has its own addresses, and offline() there is no write", () => {
+    const outer = cpu.kmallocBulk(64, 3);
+    const [a = 0, b = 0, c = 0] = outer;
+    const array = [a, b, c];
+    Object.defineProperty(array, 1, {
+      get: () => {
+        cpu.kfreeBulk(cpu.kmallocBulk(96, 5));
+        return b;
+      },
+    });
+    cpu.kfreeBulk(array);
+    const [d = 0, e = 0] = cpu.kmallocBulk(64, 2);
+    let reads = 0;
+    const leaving = { length: 2, 0: d, 1: e };
+    Object.defineProperty(leaving, 0, {
+      get: () => {
+        if (++reads === 2) cpu.offline();
+        return d;
+      },
+    });
+    expect(() => cpu.kfreeBulk(leaving)).toThrow(/CPU 0: expected a CPU that is online/);
+    cpu = heap.cpu();
+    cpu.kfreeBulk([d, e]);
+  });
+
+  test("the words are as many as the area has", () => {
+    expect(readFieldTable(heap.handle.module).constants.BULK_WORDS).toBe(BULK_WORDS);
   });
 });
 
@@ -192,8 +287,7 @@ describe("counts that memory cannot hold", () => {
     };
     const words = Object.assign(new Uint32Array(state.memory.buffer), { slice: full });
     const before = heap.slabinfo();
-    const fill = (array: number) => cpu.exports.kmalloc_bulk(64, 0, 10, array);
-    expect(allocBulk({ ...state, words }, { count: 10, sizeBytes: 64, fill })).toHaveLength(0);
+    expect(allocBulk({ ...state, words }, 0, 64, 100, 0)).toHaveLength(0);
     expect(calls.get("kfree_bulk")).toBe(1);
     expect(heap.slabinfo().length).toBe(before.length);
   });

@@ -122,6 +122,9 @@ export const LETTERS: Readonly<Record<string, Letter>> = {
     count: BULK_OBJECTS,
   }),
   U: free("kmem_cache_free_bulk", ({ cache }) => [cache, BULK_OBJECTS], { count: BULK_OBJECTS }),
+  V: free("kfree_bulk_checked", ({ cache }) => [cache, BULK_OBJECTS], {
+    ...{ count: BULK_OBJECTS, refusal: "other" },
+  }),
   p: alone("poll"),
   b: alone("defer_free_barrier"),
   s: alone("kmem_cache_shrink", CACHE),
@@ -197,7 +200,8 @@ export class OperationMaker {
 
   #newArray(): number {
     const array = this.#arrays;
-    this.#arrays += BULK_OBJECTS * 4;
+    // A checked free tells the index of a bad object in the word behind.
+    this.#arrays += (BULK_OBJECTS + 1) * 4;
     return array;
   }
 }

@@ -31,7 +31,8 @@
  * none). `a` and `A` are charged kmallocs, `n` and `N` prefer node 1. `l` kmalloc of whole
  * pages, `g` of a block of 32, `m` of a run of blocks (`mib16`), `q` kcalloc, `y`
  * aligned_alloc, `u` krealloc to twice the size, `v` to half, zeroed; `r` kfree_rcu, `j`
- * kfree_checked, `J` its nolock twin. `B` and `U` are bulk calls on the cache for three slots.
+ * kfree_checked, `J` its nolock twin. `B` and `U` are bulk calls on the cache for three slots,
+ * `V` is a checked bulk free.
  *
  * Alone stand `p` poll, `b` defer_free_barrier, `s` kmem_cache_shrink, `w` synchronize_rcu, `W`
  * rcu_barrier, `i` and `o` rcu_read_lock and _unlock, `d` a kmem_cache_destroy that must succeed,

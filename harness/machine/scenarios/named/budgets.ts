@@ -30,6 +30,9 @@ export const PAIR_WITH_NMI: Budget = { bound: 2, nmi: 1 };
 /** At random, with a probability to have missed a bug of depth 3. */
 export const RANDOM: Budget = { policy: "pct", depth: 3, schedules: 3000 };
 
+/** The same, with an NMI. */
+export const RANDOM_WITH_NMI: Budget = { ...RANDOM, nmi: 1 };
+
 /** @param text what follows the build and the bytes of an object */
 export function scenario(
   name: string,

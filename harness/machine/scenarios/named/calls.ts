@@ -6,6 +6,7 @@ import {
   type NamedScenario,
   PAIR,
   PAIR_ONCE,
+  RANDOM_WITH_NMI,
   scenario,
 } from "./budgets.js";
 
@@ -68,6 +69,24 @@ export const CALLS: readonly NamedScenario[] = [
     "a bulk free on one CPU and single ones on the other end in the same slabs",
     "irq-work/setup:c0c1c2c3c4c5/task:U0x4/task:x3B6",
     PAIR_ONCE,
+  ),
+  scenario(
+    "bulk-raced",
+    "a bulk free, a free of the other CPU in the same slab, and an NMI that frees on either",
+    "irq-work/setup:c0c1c2c3c4/task:U0/task:x3/nmi:X4",
+    RANDOM_WITH_NMI,
+  ),
+  scenario(
+    "bulk-checked",
+    "an NMI before every access of a checked bulk free of two slabs, the cpu slab among them",
+    "irq-work/setup:c0c1c2c3/task:V1B4V4/nmi:C7X7",
+    NMI_ONCE,
+  ),
+  scenario(
+    "bulk-checked-raced",
+    "a checked bulk free, a free of the other CPU in the same slab, and an NMI that frees",
+    "irq-work/setup:c0c1c2c3c4/task:V0/task:x3/nmi:X4",
+    RANDOM_WITH_NMI,
   ),
   scenario(
     "bulk-fails",
