@@ -15,6 +15,7 @@ import { Random } from "./policies/random-source.js";
 import { UniformRandom } from "./policies/random.js";
 import type { Deviation } from "./policies/replay.js";
 import { RoundRobin } from "./policies/round-robin.js";
+import { whyNoMoves } from "./moves.js";
 import { formatSchedule } from "./schedule.js";
 import { sharesCpus, sharesSlots } from "./scenarios/scenario.js";
 import type { Stage } from "./scenarios/stage.js";
@@ -31,8 +32,13 @@ export interface ExploreOptions {
   readonly nmiDepth: number;
   /** Only NMIs that interrupt the one before them. */
   readonly nmiNests: boolean;
-  /** Times that tasks may be moved to other CPUs; without learned conflicts. */
+  /**
+   * Times that tasks may be moved to other CPUs, in the middle of fast paths (moves.ts says in which
+   * scenarios); without learned conflicts.
+   */
   readonly migrations: number;
+  /** Moves also where the design does not have them: in the slow paths, which lose by it. */
+  readonly movesAnywhere: boolean;
   /** Tasks that may die, each before any access: those that a scenario reaps, else any. */
   readonly deaths: number;
   /** Offer a choice only before accesses that may conflict. */
@@ -53,6 +59,7 @@ export interface ExploreOptions {
 export const DEFAULT_EXPLORE: ExploreOptions = {
   ...{ policy: "dfs", bound: 2, nmi: 0, nmiDepth: 1, nmiNests: false, migrations: 0, deaths: 0 },
   learns: true,
+  movesAnywhere: false,
   sleepSets: false,
   only: null,
   ...{ depth: 3, seed: 1, schedules: 1e7, durationMs: 60_000 },
@@ -96,8 +103,10 @@ const BATCH = 64;
 export async function explore(stage: Stage, options: ExploreOptions): Promise<ExploreResult> {
   const { machine } = stage;
   const asked = boundsOf(options);
+  const isMoved = options.movesAnywhere || whyNoMoves(stage, options.deaths) === null;
   const bounds = {
     ...asked,
+    migrations: isMoved ? asked.migrations : 0,
     spinsEnd: stage.scenario.sleepy,
     timeouts: stage.scenario.flags.has("timeouts"),
     learns: asked.learns && !sharesSlots(stage.scenario) && !sharesCpus(stage.scenario),
@@ -141,7 +150,7 @@ function usesConflicts({ learns, preemptions, handlers }: Bounds): boolean {
 
 export function boundsOf(options: ExploreOptions): Bounds {
   const { policy, bound, nmi, nmiDepth, nmiNests, migrations, deaths, learns } = options;
-  const { sleepSets, only } = options;
+  const { sleepSets, only, movesAnywhere } = options;
   const isDfs = policy === "dfs";
   return {
     ...DEFAULT_BOUNDS,
@@ -150,6 +159,7 @@ export function boundsOf(options: ExploreOptions): Bounds {
     handlerDepth: nmiDepth,
     handlersNest: nmiNests,
     migrations,
+    movesAnywhere,
     deaths,
     only,
     learns: learns && isDfs && !sleepSets && migrations === 0,

@@ -15,6 +15,7 @@ const ANY = {
   handlers: Number.POSITIVE_INFINITY,
   handlerDepth: DEPTH_MAX,
   migrations: Number.POSITIVE_INFINITY,
+  movesAnywhere: true,
   deaths: Number.POSITIVE_INFINITY,
   steps: 1_000_000,
 };

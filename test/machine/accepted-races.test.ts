@@ -49,13 +49,22 @@ test("a pop that reads the link of what is a user's by now: in either order, the
 
 test("the word of the CPU that a task was on: read by a fast path, and nowhere else", () => {
   const swap = site("cmpxchg", "cmpxchg_double");
-  for (const from of ["try_pop", "try_push", "alloc_from_cpu_freelist", "free_to_cpu_slab"]) {
+  const lists = ["alloc_from_cpu_freelist", "free_to_cpu_slab"];
+  for (const from of ["try_pop", "try_push", "try_push_checked", ...lists]) {
     const read = site("load", from);
     expect(isAccepted({ site: swap, other: read, address: word })).toBe(true);
     expect(isAccepted({ site: swap, other: read, address: word + 8 })).toBe(false);
   }
   const slow = site("load", "load_freelist");
   expect(isAccepted({ site: swap, other: slow, address: word })).toBe(false);
+});
+
+test("the same words, changed inside a section: read by a fast path, and nowhere else", () => {
+  const change = site("store", "load_freelist");
+  expect(isAccepted({ site: site("load", "try_pop"), other: change, address: word })).toBe(true);
+  expect(isAccepted({ site: site("load", "load_freelist"), other: change, address: word })).toBe(
+    false,
+  );
 });
 
 test("no task was moved: no race is accepted", () => {
@@ -66,7 +75,11 @@ test("no task was moved: no race is accepted", () => {
 test("what a slow path does when it is moved is no part of the design, and found", async () => {
   const text = "model/64/irq-work/cpus2/setup:k0k1/task0:k2f2/task1:k3f3";
   const moving = await makeStage(parseScenario(text));
-  const options = { policy: "random", migrations: 2, schedules: 400, seed: 2 } as const;
+  const search = { policy: "random", schedules: 400, seed: 2 } as const;
+  const options = { ...search, migrations: 2, movesAnywhere: true };
   const { finding } = await explore(moving, { ...DEFAULT_EXPLORE, ...options });
   expect(finding).not.toBeNull();
+  const fastOnly = { ...options, movesAnywhere: false };
+  const { finding: none } = await explore(moving, { ...DEFAULT_EXPLORE, ...fastOnly });
+  expect(none).toBeNull();
 });

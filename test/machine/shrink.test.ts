@@ -12,7 +12,12 @@ import { shrink } from "slablab/internal/machine/shrink.js";
 import { expect, test } from "vitest";
 
 const TEXT = "model/16000/irq-work/cpus2/setup:c0c1k5f5/task:k3pf3c2x2p";
-const OPTIONS: ExploreOptions = { ...DEFAULT_EXPLORE, bound: 1, migrations: 1 };
+const OPTIONS: ExploreOptions = {
+  ...DEFAULT_EXPLORE,
+  bound: 1,
+  migrations: 1,
+  movesAnywhere: true,
+};
 
 test("operations and decisions that a finding does not need are left out", async () => {
   const scenario = parseScenario(TEXT);

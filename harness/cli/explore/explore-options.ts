@@ -111,9 +111,10 @@ function nmiOption(): Option {
 }
 
 function migrationsOption(): Option {
-  return new Option("--migrations <n>", "times that a task is moved to another CPU").argParser(
-    (text) => integer(text, NMI_MAX, "1"),
-  );
+  return new Option(
+    "--migrations <n>",
+    "times that a task is moved to another CPU, inside fast paths",
+  ).argParser((text) => integer(text, NMI_MAX, "1"));
 }
 
 function deathsOption(): Option {

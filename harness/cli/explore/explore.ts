@@ -32,7 +32,10 @@ export function register(program: Command): void {
 
 const HELP = `
 A finding prints the command that replays it. --policy, --bound, --nmi and the like are for
-scenarios; generated programs have the bounds of their families.
+scenarios; generated programs have the bounds of their families. --migrations moves tasks between
+the load of a CPU's freelist and the cmpxchg on it, of the build model: slow paths do not survive a
+move, by design. Where nothing can be moved (release, deaths, a task that attaches a CPU or reads
+under RCU) it is refused for a scenario, and does nothing in --all and --deep.
 
 Examples:
   slablab explore --list
@@ -56,6 +59,7 @@ async function run(
   if (options.merge !== undefined) return merge(options.merge, options);
   const { runCampaign } = await import("../../machine/campaign.js");
   const plan = await planFor(name, options);
+  if (plan.tier === "some") await refuseMoves(plan, options);
   const progress = createProgress(options);
   const bar = progress.bar("explore", TOTAL);
   try {
@@ -120,6 +124,19 @@ async function planFor(name: string | undefined, options: Options): Promise<Plan
     return planGenerated(generated === true ? FAMILIES : generated, budget);
   }
   return planOf(name === undefined ? [] : [await find(name)]);
+}
+
+/** @throws UsageError if tasks should be moved in a scenario that moves none */
+async function refuseMoves({ scenarios }: Plan, { migrations = 0, deaths }: Options) {
+  if (migrations === 0) return;
+  const { whyNoMoves } = await import("../../machine/moves.js");
+  const { parseScenario } = await import("../../machine/scenarios/scenario.js");
+  const { makeStage } = await import("../../machine/scenarios/stage.js");
+  for (const { text, options } of scenarios) {
+    const stage = await makeStage(parseScenario(text));
+    const reason = whyNoMoves(stage, deaths ?? options.deaths ?? 0);
+    if (reason !== null) throw new UsageError(`--migrations: ${reason}`);
+  }
 }
 
 async function list({ json, seed }: Options): Promise<ExitStatus> {

@@ -9,6 +9,11 @@ export interface Bounds {
   readonly handlersNest: boolean;
   /** Times that a task may be moved to another CPU. */
   readonly migrations: number;
+  /**
+   * Moves before any access, not only where the design says that a task survives one: what replays
+   * may ask for, and whoever wants a finding.
+   */
+  readonly movesAnywhere: boolean;
   /** Tasks that may cease, each right before any of its accesses. */
   readonly deaths: number;
   /** Accesses after which a schedule counts as endless. */
@@ -31,6 +36,7 @@ export const DEFAULT_BOUNDS: Bounds = {
   handlerDepth: 1,
   handlersNest: false,
   migrations: 0,
+  movesAnywhere: false,
   deaths: 0,
   steps: 100_000,
   startsAreChoices: false,

@@ -205,9 +205,14 @@ export class Chooser implements Situation {
     return this.#conflicts.mattersToHandler(fibre.address >>> 2, fibre.id);
   }
 
-  /** A task can be moved where it could be preempted, to a CPU that would take it. */
+  /**
+   * A task can be moved where it could be preempted, to a CPU that would take it; and by design
+   * only in the middle of a fast path, whose tid proves that nothing came between. A slow path
+   * looks its CPU up once, before it takes its lock, which no Worker can tell from looking twice.
+   */
   #offerMoves(fibre: Fibre): void {
     if (fibre.state !== PARKED || fibre.depth > 0 || fibre.spins) return;
+    if (!this.#bounds.movesAnywhere && this.#module.survivesMove[fibre.site] !== 1) return;
     if (!this.#isOffered(fibre)) return;
     const has = this.#has[fibre.cpu] === fibre.id;
     if (has && !this.#isPreemptible(fibre.id, fibre.cpu)) return;

@@ -3,7 +3,7 @@
  * anybody runs. A decision that is not the default is noted: that is what names a schedule.
  */
 import { type Choice, INTERRUPT, KILL, MIGRATE, PRUNE, type Policy } from "../policies/policy.js";
-import { actionOf, fibreOf } from "../policies/policy.js";
+import { actionOf, fibreOf, isMove } from "../policies/policy.js";
 import type { Deviation } from "../policies/replay.js";
 import type { Bounds } from "./bounds.js";
 import type { Chooser } from "./chooser.js";
@@ -71,7 +71,7 @@ export class Decisions {
       const from = machine.fibres[loser] as Fibre;
       for (const watcher of machine.watchers) watcher.handsOver(from, fibre);
     }
-    if (actionOf(code) >= MIGRATE) this.#move(fibre, actionOf(code) - MIGRATE);
+    if (isMove(code)) this.#move(fibre, actionOf(code) - MIGRATE);
     return code;
   }
 

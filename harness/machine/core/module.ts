@@ -11,6 +11,8 @@ export interface MachineModule {
   readonly widths: Uint8Array;
   /** 1: its address is formed from `this_cpu` when it happens. */
   readonly thisCpu: Uint8Array;
+  /** 1: a task may be moved to another CPU right before it (instrument/fast-path.ts). */
+  readonly survivesMove: Uint8Array;
 }
 
 export function makeMachineModule(wasm: BufferSource, table: SiteTable): MachineModule {
@@ -20,6 +22,7 @@ export function makeMachineModule(wasm: BufferSource, table: SiteTable): Machine
     kinds: Uint8Array.from(table.sites, ({ kind }) => SITE_KINDS.indexOf(kind)),
     widths: Uint8Array.from(table.sites, ({ width }) => width),
     thisCpu: Uint8Array.from(table.sites, ({ isThisCpu }) => Number(isThisCpu)),
+    survivesMove: Uint8Array.from(table.sites, ({ survivesMove }) => Number(survivesMove)),
   };
 }
 

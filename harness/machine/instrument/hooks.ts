@@ -7,6 +7,7 @@
  * notify, memory.size and memory.grow.
  */
 import type Binaryen from "binaryen";
+import { FastPaths, isThisCpuOperation, readCall } from "./fast-path.js";
 import type { Site, SiteKind } from "./sites.js";
 import { type Expression, InstrumentError, type NodeClass, Walker, classOf } from "./walk.js";
 
@@ -23,15 +24,13 @@ export const NOTIFY = "machine/notify";
 export const SIZE = "machine/size";
 export const GROW = "machine/grow";
 
-/** Functions that are one instruction on the CPU's own memory; the model build keeps them whole. */
-const THIS_CPU = /\/this_cpu_cmpxchg_double$/;
-
 export class Hooker {
   readonly #api: Api;
   readonly #module: Module;
   readonly #walker: Walker;
   readonly sites: Site[] = [];
   #function = "";
+  #fastPaths = new FastPaths(this.sites);
   #indexInFunction = 0;
   #firstVar = 0;
   #vars: Type[] = [];
@@ -53,6 +52,7 @@ export class Hooker {
     this.#firstVar = ask("getNumLocals") - count;
     this.#function = name;
     this.#indexInFunction = 0;
+    this.#fastPaths = new FastPaths(this.sites);
     const body = this.#walker.walk(ask("getBody"), (node, kind, parent) =>
       this.#rewrite(node, kind, parent),
     );
@@ -69,7 +69,8 @@ export class Hooker {
   #site(kind: SiteKind, width: number, isThisCpu = false): number {
     const index = this.#indexInFunction++;
     const name = this.#function;
-    this.sites.push({ function: name, kind, width, index, isThisCpu, place: null });
+    const survivesMove = isThisCpuOperation(name);
+    this.sites.push({ function: name, kind, width, index, isThisCpu, survivesMove, place: null });
     return this.sites.length - 1;
   }
 
@@ -79,8 +80,10 @@ export class Hooker {
     switch (kind) {
       case "Load": {
         const isAtomic = Boolean(ask("isAtomic"));
-        const site = !isAtomic ? "load" : parent === "Drop" ? "relax" : "atomicLoad";
-        this.#hookBefore(node, kind, this.#site(site, ask("getBytes")), ["Ptr"]);
+        const what = !isAtomic ? "load" : parent === "Drop" ? "relax" : "atomicLoad";
+        const site = this.#site(what, ask("getBytes"));
+        this.#hookBefore(node, kind, site, ["Ptr"]);
+        this.#fastPaths.loaded(node, site);
         return node;
       }
       case "Store": {
@@ -103,6 +106,12 @@ export class Hooker {
         return node;
       case "MemorySize":
         return this.#replace(this.#site("size", 0), this.#module.call(SIZE, [], this.#api.i32));
+      case "LocalSet":
+        this.#fastPaths.assigned(ask("getIndex"), ask("getValue"));
+        return node;
+      case "Call":
+        this.#fastPaths.called(...readCall(this.#api, node));
+        return node;
       case "MemoryGrow": {
         const call = this.#module.call(GROW, [ask("getDelta")], this.#api.i32);
         return this.#replace(this.#site("grow", 0), call);
@@ -161,7 +170,8 @@ export class Hooker {
     const bytes = classOf(this.#api, "AtomicCmpxchg").getBytes?.(node) ?? 0;
     if (bytes < 4) throw new InstrumentError(`it has a cmpxchg of ${bytes} bytes`);
     const of = classOf(this.#api, "AtomicCmpxchg");
-    const isThisCpu = THIS_CPU.test(this.#function) && this.#readsGlobal(of.getPtr?.(node) ?? 0);
+    const isThisCpu =
+      isThisCpuOperation(this.#function) && this.#readsGlobal(of.getPtr?.(node) ?? 0);
     const site = this.#site("cmpxchg", bytes, isThisCpu);
     const operands = ["Ptr", "Expected", "Replacement"];
     const pointer = isThisCpu ? module.copyExpression(of.getPtr?.(node) ?? 0) : 0;

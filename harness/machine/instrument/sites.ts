@@ -22,6 +22,12 @@ export interface Site {
   readonly index: number;
   /** It forms its address from `this_cpu` after the hook: one step on whatever CPU that is. */
   readonly isThisCpu: boolean;
+  /**
+   * A task that is moved to another CPU right before it loses nothing by that: it lies between the
+   * load of a CPU's `freelist|tid` word and the this_cpu cmpxchg that refuses what another CPU's
+   * tid was read for.
+   */
+  readonly survivesMove: boolean;
   /** Where the sources have it; null where nobody knows. */
   readonly place: SourcePlace | null;
 }
@@ -53,14 +59,18 @@ export interface SiteTable {
   readonly handlerCalls: readonly string[];
 }
 
-export const SITE_TABLE_VERSION = 2;
+export const SITE_TABLE_VERSION = 3;
 
 /** The file: as SiteTable, but a name only once. */
 interface SiteFile extends Omit<SiteTable, "sites"> {
   readonly names: readonly string[];
-  /** Function, kind, width, index, isThisCpu; and a place's file, line and function, if known. */
+  /** Function, kind, width, index, marks; and a place's file, line and function, if known. */
   readonly sites: readonly (readonly number[])[];
 }
+
+/** Marks of a site in its file. */
+const THIS_CPU = 1;
+const SURVIVES_MOVE = 2;
 
 /** @returns the text of the file beside a module */
 export function formatSiteTable({ sites, ...rest }: SiteTable): string {
@@ -72,8 +82,9 @@ export function formatSiteTable({ sites, ...rest }: SiteTable): string {
     numbers.set(name, names.length);
     return names.push(name) - 1;
   };
-  const rows = sites.map(({ function: name, kind, width, index, isThisCpu, place }) => {
-    const row = [numberOf(name), SITE_KINDS.indexOf(kind), width, index, Number(isThisCpu)];
+  const rows = sites.map(({ function: name, kind, width, index, place, ...site }) => {
+    const marks = (site.isThisCpu ? THIS_CPU : 0) | (site.survivesMove ? SURVIVES_MOVE : 0);
+    const row = [numberOf(name), SITE_KINDS.indexOf(kind), width, index, marks];
     if (place === null) return row;
     return [...row, numberOf(place.file), place.line, numberOf(place.function)];
   });
@@ -91,10 +102,13 @@ export function parseSiteTable(text: string): SiteTable {
     );
   }
   const nameOf = (index = -1) => names[index] ?? "";
-  const all = sites.map(([name, kind = 0, width = 0, index = 0, late, file, line, inside]) => ({
+  const placeOf = ([file, line, inside]: readonly number[]) =>
+    line === undefined ? null : { file: nameOf(file), line, function: nameOf(inside) };
+  const all = sites.map(([name, kind = 0, width = 0, index = 0, marks = 0, ...at]) => ({
     ...{ function: nameOf(name), kind: SITE_KINDS[kind] ?? "load", width, index },
-    isThisCpu: late === 1,
-    place: line === undefined ? null : { file: nameOf(file), line, function: nameOf(inside) },
+    isThisCpu: (marks & THIS_CPU) !== 0,
+    survivesMove: (marks & SURVIVES_MOVE) !== 0,
+    place: placeOf(at),
   }));
   return { ...rest, sites: all };
 }

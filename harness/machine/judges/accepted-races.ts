@@ -8,7 +8,7 @@
 import type { HeapView } from "../../heap/view.js";
 import type { Machine } from "../core/machine.js";
 import type { Site, SiteKind } from "../instrument/sites.js";
-import { MIGRATE, actionOf } from "../policies/policy.js";
+import { isMove } from "../policies/policy.js";
 import { nameAddress } from "../timeline/address-name.js";
 import type { Race } from "./races.js";
 
@@ -22,6 +22,8 @@ interface Place {
   readonly in: readonly string[] | null;
   /** The function of the binary that they were inlined into; undefined: any. */
   readonly inside?: RegExp;
+  /** Only accesses that a task survives a move before. */
+  readonly onFastPath?: boolean;
 }
 
 interface AcceptedRace {
@@ -45,8 +47,11 @@ const LOOKS: ReadonlySet<SiteKind> = new Set([
 ]);
 
 const POP_LINK: Side = { kind: "load", in: ["get_freepointer"] };
-const WORD_READS = ["try_pop", "try_push", "alloc_from_cpu_freelist", "free_to_cpu_slab"];
+const WORD_READS = [
+  ...["try_pop", "try_push", "try_push_checked", "alloc_from_cpu_freelist", "free_to_cpu_slab"],
+];
 const CPU_WORD = /\.kmem_cache_cpu\[[^\]]*\]\.(?:freelist|tid)$/;
+const CPU_SLAB = /\.kmem_cache_cpu\[[^\]]*\]\.(?:freelist|tid|slab)$/;
 const LINK = / free pointer$/;
 
 export const ACCEPTED_RACES: readonly AcceptedRace[] = [
@@ -71,6 +76,14 @@ export const ACCEPTED_RACES: readonly AcceptedRace[] = [
     because:
       "a task that was moved reads the word of its old CPU, perhaps torn; its own cmpxchg is on " +
       "the new CPU's word, whose tid is another",
+  },
+  {
+    field: CPU_SLAB,
+    one: { kind: "load", in: null, onFastPath: true },
+    other: { kind: "store", in: null },
+    because:
+      "the same, where the CPU that the task was on is inside a section by now: it ends with " +
+      "another tid, and so does not matter either",
   },
   {
     field: /\bin_hand$/,
@@ -112,7 +125,7 @@ export function acceptRaces(machine: Machine, view: HeapView): (race: Race) => b
   return ({ site, other, address }) => {
     const all = candidates(site, other);
     if (all.length === 0) return false;
-    const isMoved = machine.deviations.some(({ code }) => actionOf(code) >= MIGRATE);
+    const isMoved = machine.deviations.some(({ code }) => isMove(code));
     const name = nameAddress(view, address);
     return all.some(({ field, always = false }) => (always || isMoved) && field.test(name));
   };
@@ -121,11 +134,12 @@ export function acceptRaces(machine: Machine, view: HeapView): (race: Race) => b
 function matches(side: Side, site: Site | undefined): boolean {
   if (side === "any") return true;
   if (side === "user" || site === undefined) return side === "user" && site === undefined;
-  const { kind, in: names, inside } = side;
+  const { kind, in: names, inside, onFastPath = false } = side;
   return (
     (kind === null ? LOOKS.has(site.kind) : site.kind === kind) &&
     // Builds of mutants know no places.
     (names === null || site.place === null || names.includes(site.place.function)) &&
+    (!onFastPath || site.survivesMove) &&
     (inside === undefined || inside.test(site.function))
   );
 }

@@ -7,6 +7,7 @@
  */
 import type { Fibre } from "../core/fibre.js";
 import type { Machine } from "../core/machine.js";
+import { isMove } from "../policies/policy.js";
 import type { Operation } from "../core/program.js";
 import { Watcher } from "../core/watcher.js";
 import { SITE_KINDS, isWrite } from "../instrument/sites.js";
@@ -48,6 +49,11 @@ export abstract class FieldJudge {
   constructor(machine: Machine, heap: HeapWords) {
     this.#machine = machine;
     this.heap = heap;
+  }
+
+  /** Whether this schedule has moved a task to another CPU. */
+  protected get wasMoved(): boolean {
+    return this.#machine.deviations.some(({ code }) => isMove(code));
   }
 
   begin(): void {}

@@ -3,7 +3,7 @@
  *
  * A counter is a load and a store. What an NMI or another task of the CPU counts between them is
  * lost, as in the kernel where raw_cpu_inc() is no single instruction; so counters are judged only
- * where nobody comes between.
+ * where nobody comes between: no NMI, and no task that shares the CPU, also by being moved to it.
  */
 import type { Machine } from "../core/machine.js";
 import { type HeapWords, PREEMPT_COUNT, STAT } from "./heap-words.js";
@@ -31,6 +31,7 @@ export class OwnWordJudge extends FieldJudge {
     const { what, before, beforeHigh, after, afterHigh } = touch;
     if (what !== STAT || this.#losesCounts) return;
     const [from, to] = [before + beforeHigh * 2 ** 32, after + afterHigh * 2 ** 32];
-    if (to <= from) this.report("own", `a counter goes from ${from} to ${to}`, touch);
+    if (to > from || this.wasMoved) return;
+    this.report("own", `a counter goes from ${from} to ${to}`, touch);
   }
 }

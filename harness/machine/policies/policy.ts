@@ -28,6 +28,11 @@ export function actionOf(code: Choice): number {
   return code >>> ACTION_SHIFT;
 }
 
+/** Whether a task was moved to another CPU. */
+export function isMove(code: Choice): boolean {
+  return actionOf(code) >= MIGRATE;
+}
+
 /** What a policy may look at. */
 export interface Situation {
   /** Choices; the first is the default: go on with who runs, else the lowest number that can. */
