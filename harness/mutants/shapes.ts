@@ -269,6 +269,8 @@ export const SHAPES: readonly Shape[] = [
   ...["death-rcu", "death-rcu-barrier", "death-nocmpxchg", "death-node-list"].map(known),
   ...["death-others-pages", "death-two-slabs", "death-reader", "death-two-reapers"].map(known),
   ...["death-reaper", "death-beside-frees", "death-two"].map(known),
+  ...["death-all", "death-all-reaper", "death-while-reaping-offline"].map(known),
+  ...["death-all-reaper-anywhere"].map(known),
   {
     name: "two-dead-thaw",
     about: "a CPU dies in the thaw of a slab that another one freed to and died",

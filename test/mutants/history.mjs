@@ -167,9 +167,11 @@ export const MUTANTS = [
     origin: "fixed after the merge",
     what: "whether a cache is busy is asked in NMI alone: a probe inside the section gets through",
     file: "slab/nolock.ts",
-    find: "  return local_lock_is_locked(cpu_cache_lock(this_cpu_cache(cache)));",
-    replace: `  if ((cpu_area().preempt_count & 0xf000) === 0) return false;
-  return local_lock_is_locked(cpu_cache_lock(this_cpu_cache(cache)));`,
+    find: "export function nolock_busy(cache: KmemCache): bool {\n",
+    replace: `import { NMI_MASK, preempt_count } from "../sync/context";
+export function nolock_busy(cache: KmemCache): bool {
+  if ((preempt_count() & NMI_MASK) === 0) return false;
+`,
     target: "trace",
     tests: ["nolock-kprobe"],
   },

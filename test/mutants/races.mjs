@@ -148,8 +148,13 @@ export const MUTANTS = [
     origin: "ours",
     what: "a flush reads the cpu slab before it enters the section",
     file: "slab/flush.ts",
-    find: "  lock_cpu_slab(c);\n  const slab = detach_cpu_slab(c);\n  unlock_cpu_slab(c);",
-    replace: `  const slab = cpu_slab(c);
+    find: `export function flush_slab(cache: KmemCache, c: KmemCacheCpu, mode: u32): void {
+  lock_cpu_slab(c);
+  const slab = detach_cpu_slab(c);
+  unlock_cpu_slab(c);`,
+    replace: `import { cpu_slab } from "./kmem_cache_cpu";
+export function flush_slab(cache: KmemCache, c: KmemCacheCpu, mode: u32): void {
+  const slab = cpu_slab(c);
   lock_cpu_slab(c);
   detach_cpu_slab(c);
   unlock_cpu_slab(c);`,
@@ -242,10 +247,16 @@ export const MUTANTS = [
     origin: "ours",
     what: "a free entry for a cache is looked for before slab_mutex is held: two caches get one",
     file: "slab/kmem_cache.ts",
-    find: `  lock_slab_mutex(mode);
-  let address = find_cache(name) === 0 ? find_free_entry() : 0;`,
-    replace: `  let address = find_cache(name) === 0 ? find_free_entry() : 0;
-  lock_slab_mutex(mode);`,
+    find: `    lock_slab_mutex(mode);
+    refused = REFUSED_NAME;
+    if (load<u64>(name) !== OWN_NAMES && find_cache(name) === 0) {
+      address = find_free_entry();`,
+    replace: `    const known = find_cache(name);
+    const entry = known === 0 ? find_free_entry() : 0;
+    lock_slab_mutex(mode);
+    refused = REFUSED_NAME;
+    if (load<u64>(name) !== OWN_NAMES && known === 0) {
+      address = entry;`,
     expected: "machine",
     shapes: ["two-creates"],
   },

@@ -260,7 +260,7 @@ const SINGLE: readonly Death[] = [
   {
     name: "death-all",
     about: "the only CPU dies; a thread that is none recovers it, as that CPU",
-    rest: "irq-work/kib448/setup:c0c1c2c3/setup1:h/task:x0c4X1/task:e0T0Hc20x20",
+    rest: "irq-work/kib448/setup:c0c1c2c3/setup1:h/task:x0c4X1X2/task:e0T0Hc20x20",
   },
   {
     name: "death-all-reaper",
