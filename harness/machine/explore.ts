@@ -33,8 +33,8 @@ export interface ExploreOptions {
   /** Only NMIs that interrupt the one before them. */
   readonly nmiNests: boolean;
   /**
-   * Times that tasks may be moved to other CPUs, in the middle of fast paths (moves.ts says in which
-   * scenarios); without learned conflicts.
+   * Times that tasks may be moved to other CPUs, in the middle of fast paths (moves.ts says in
+   * which scenarios); without learned conflicts.
    */
   readonly migrations: number;
   /** Moves also where the design does not have them: in the slow paths, which lose by it. */
