@@ -38,8 +38,8 @@ describe("another thread", () => {
     expect(heap.validate()).toEqual([]);
   });
 
-  test("the handle holds the memory, the module and the header's address, nothing else", () => {
-    expect(Object.keys(heap.handle)).toEqual(["memory", "module", "base"]);
+  test("the handle holds the memory, two modules and the header's address, nothing else", () => {
+    expect(Object.keys(heap.handle)).toEqual(["memory", "module", "reap", "base"]);
     expect(heap.handle.base).toBe(4096);
     expect(heap.handle.memory).toBeInstanceOf(WebAssembly.Memory);
     expect(heap.handle.module).toBeInstanceOf(WebAssembly.Module);
