@@ -17,7 +17,7 @@ import {
   MAX_NODES,
 } from "./constants.js";
 import { describe, throwNotInteger, throwUnsupported } from "./errors.js";
-import { MODULE_NAMES, type ModuleName } from "./load.js";
+import { MODULE_NAMES } from "./load.js";
 import { availableParallelism } from "./runtime.js";
 import { parseSlabDebug } from "./slab-debug-option.js";
 import type { Bytes, ModuleSource, UrlLike, WasmModule } from "./wasm-types.js";
@@ -50,7 +50,19 @@ export interface FailslabOptions {
 }
 
 /** Files of the package that a program brings itself: each as a URL, its bytes or its module. */
-export interface HeapModules extends Partial<Record<Exclude<ModuleName, "reap">, ModuleSource>> {
+export interface HeapModules {
+  /** The allocator: what `build: "release"` runs. */
+  readonly release?: ModuleSource;
+  /** What `build: "stats"` runs. */
+  readonly stats?: ModuleSource;
+  /** What `hardened` runs with `build: "release"`. */
+  readonly hardened?: ModuleSource;
+  /** What `build: "debug"` and `slabDebug` run. */
+  readonly debug?: ModuleSource;
+  /** What `build: "trace"` runs. */
+  readonly trace?: ModuleSource;
+  /** What `build: "model"` runs. */
+  readonly model?: ModuleSource;
   /** null: this heap is never reaped, and `heap.reap()` throws. */
   readonly reap?: ModuleSource | null;
 }

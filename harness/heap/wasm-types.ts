@@ -28,6 +28,7 @@ interface OwnMemory {
 
 /** A `URL`. */
 export interface UrlLike {
+  /** The whole address, absolute. */
   readonly href: string;
 }
 
@@ -39,7 +40,10 @@ export type ModuleSource = WasmModule | Bytes | UrlLike | string;
 
 /** A typed array over shared memory: assignable to `Uint8Array<SharedArrayBuffer>` and the like. */
 export type Shared<View extends { readonly buffer: unknown }> = {
+  /** The heap's memory, which other threads write to. */
   readonly buffer: SharedArrayBuffer;
+  /** A part of it, over the same bytes. @param begin, end in elements, as of a typed array */
   subarray(begin?: number, end?: number): Shared<View>;
+  /** Itself. */
   valueOf(): Shared<View>;
 } & View;
