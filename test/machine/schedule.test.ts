@@ -107,7 +107,7 @@ test("a replay is a timeline: tasks as columns, kernel names, fields, values", a
   expect(finding).toBeNull();
   const text = timeline(events, table.sites, { fibres: 2, context: 2 }).join("\n");
   expect(text).toContain("task 0");
-  expect(text).toMatch(/kfree: load page\[\d+\]\.head 0x/);
+  expect(text).toMatch(/kfree: load page\[\d+\]\.slab_cache 0x/);
   expect(text).toMatch(/kmem_cache_free\(\) = 0/);
   expect(text).toMatch(/store stat\[own\]\.FREE_FROZEN 0 -> 1 {2}\[sync\/stat\.ts:\d+\]/);
 });
