@@ -122,7 +122,7 @@ test("Ctrl-C ends it with what was measured so far, in document and saved file",
   const rowsOf = (text: string) => parseBenchReport(text, "stdout").results.rows;
   const { status, stdout, stderr } = await interruptInTime(
     (waitMs) => slablab([...args, "--save", "part"], waitMs),
-    (outcome) => outcome.status !== null && rowsOf(outcome.stdout).length > 0,
+    (outcome) => outcome.status !== null && rowsOf(outcome.stdout).length === 3,
   );
   expect(stderr).toContain("interrupted: writing what was measured so far");
   expect(status).toBe(130);
