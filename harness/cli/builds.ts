@@ -7,7 +7,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { buildUrl, type WasmFile } from "../heap/load.js";
+import { buildHref, type WasmFile } from "../heap/load.js";
 import { machineUrls } from "../machine/core/module.js";
 import { EnvironmentError } from "./common/exit.js";
 
@@ -53,6 +53,6 @@ export function ensureBuilds(command: string): void {
 }
 
 function isThere(build: Build): boolean {
-  const urls = build === "machine" ? machineUrls() : [buildUrl(build)];
+  const urls = build === "machine" ? machineUrls() : [new URL(buildHref(build))];
   return urls.every((url) => existsSync(url));
 }

@@ -303,7 +303,7 @@ function valuesTwice(objects: Uint32Array): Set<number> {
 }
 
 /** The memory as words, at least up to word `end`: made anew only when it has grown. */
-function wordsTo(state: CpuState, end: number): Uint32Array<ArrayBuffer> {
+function wordsTo(state: CpuState, end: number): Uint32Array {
   if (state.words.length < end) state.words = new Uint32Array(state.memory.buffer);
   return state.words;
 }

@@ -31,7 +31,7 @@ export interface CpuState {
   calls: HeapCalls;
   exports: RawExports;
   /** The memory as words, as far as it reached when last somebody needed more (bulk.ts). */
-  words: Uint32Array<ArrayBuffer>;
+  words: Uint32Array;
   /** Word of the area from which on a small bulk call has its addresses; 0 while one has. */
   bulkAt: number;
 }

@@ -30,7 +30,7 @@ const modules = new Map<string, Promise<WebAssembly.Module>>();
 
 /** Compile one of the package's own files. @throws Error if it cannot be found or read */
 export async function compileBuild(name: WasmFile): Promise<WasmModule> {
-  const url = buildUrl(name);
+  const url = urlOf(name);
   try {
     return await compileOnce(url);
   } catch (error) {
@@ -45,11 +45,11 @@ export async function compileBuild(name: WasmFile): Promise<WasmModule> {
  * allocator that was changed on purpose.
  */
 export function provideBuild(name: WasmFile, module: WasmModule): void {
-  modules.set(buildUrl(name).href, Promise.resolve(module));
+  modules.set(urlOf(name).href, Promise.resolve(module));
 }
 
 /** Where a build lies, there or not. @throws Error in a bundle that does not know where it lies */
-export function buildUrl(name: WasmFile): URL {
+function urlOf(name: WasmFile): URL {
   try {
     if (name === "release" || name === "reap") return BUNDLED_URLS[name]();
     // Not the form that bundlers look for: they would take every file of the folder.
@@ -63,6 +63,11 @@ export function buildUrl(name: WasmFile): URL {
       { cause: error },
     );
   }
+}
+
+/** The same as text: declarations of the package name no type that only some libraries have. */
+export function buildHref(name: WasmFile): string {
+  return urlOf(name).href;
 }
 
 /** What a program does that a file of the package cannot be found from. */
