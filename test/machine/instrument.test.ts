@@ -57,8 +57,9 @@ describe.each(["model", "release"])("the build %s", (build) => {
   test("every access has its place in the sources, in the function it came from", () => {
     const { sites } = sitesOf(build);
     const texts = new Map<string, string[]>();
-    for (const { place } of sites) {
-      if (place === null) throw new Error("expected a place, got none");
+    for (const { function: emitted, kind, place } of sites) {
+      if (place === null)
+        throw new Error(`expected a place of the ${kind} in ${emitted}, got none`);
       const { file, line, function: name } = place;
       const lines = texts.get(file) ?? readFileSync(resolve(ROOT, file), "utf8").split("\n");
       texts.set(file, lines);
@@ -69,6 +70,9 @@ describe.each(["model", "release"])("the build %s", (build) => {
     expect(cmpxchgs.map(({ place }) => place?.function)).toEqual(
       cmpxchgs.map(({ width }) => (width === 8 ? "cmpxchg_double" : "cmpxchg")),
     );
+    // It stands alone in its function, where no caller's place is before it.
+    const waits = sites.filter(({ kind }) => kind === "wait");
+    expect(waits.map(({ place }) => place?.function)).toEqual(["wait_on"]);
   });
 
   test("its names are those of the sources", () => {

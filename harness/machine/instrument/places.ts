@@ -19,8 +19,13 @@ export interface SourceMapReader {
   findEntry(line: number, column: number): MapEntry | Record<string, never>;
 }
 
-/** The file of the atomic accesses, which all have places of their own. */
+/**
+ * The file of the atomic accesses, and how the functions are named that it has left in a module. Of
+ * a copy elsewhere only the instruction itself says that it is from there: what comes after it in
+ * the same function is the caller's again.
+ */
 const ATOMICS = "assembly/sync/atomic.ts";
+const OWN_ATOMICS = "assembly/sync/atomic/";
 
 /** By name of a function: the place of each of its accesses, in their order. */
 export type Places = ReadonlyMap<string, readonly (SourcePlace | null)[]>;
@@ -44,24 +49,26 @@ export function readPlaces(
     sources.set(file, found);
     return found;
   };
-  const placeOf = (offset: number, start: number): SourcePlace | null => {
+  const placeOf = (name: string, offset: number, start: number): SourcePlace | null => {
+    const isAtomics = name.startsWith(OWN_ATOMICS);
     for (let at = offset; at >= start; ) {
       const { originalSource: file, originalLine: line, generatedColumn } = map.findEntry(0, at);
-      const isOwn = at === offset || file !== ATOMICS;
+      const isOwn = at === offset || isAtomics || file !== ATOMICS;
       if (file !== undefined && line !== undefined && isOwn) {
         return { file, line: line + 1, function: functionsOf(file)[line] ?? "" };
       }
-      // Loads of fields have no place of their own; what was computed before them, their address.
+      // Loads of fields have no place of their own, nor has an atomic access whose result nobody
+      // takes; what was computed before them has, their address.
       at = Math.min(at, generatedColumn ?? at) - 1;
     }
     return null;
   };
   const { imported, functions } = accessOffsets(bytes);
   return new Map(
-    functions.map(({ start, accesses }, index) => [
-      names[imported + index] ?? "",
-      accesses.map((offset) => placeOf(offset, start)),
-    ]),
+    functions.map(({ start, accesses }, index) => {
+      const name = names[imported + index] ?? "";
+      return [name, accesses.map((offset) => placeOf(name, offset, start))];
+    }),
   );
 }
 
