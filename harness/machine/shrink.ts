@@ -1,14 +1,15 @@
 /**
  * Make a failing schedule small before it is printed: operations first, then preemptions and NMIs.
  *
- * An operation less changes every number in the schedule, so after leaving one out the scenario is
- * searched again, within the same bounds and for a short time. Then each decision is left out that
- * the finding does not need.
+ * Steps about a death stay: without those that say so and reap, every death is a finding, and
+ * another one. An operation less changes every number in the schedule, so after leaving one out the
+ * scenario is searched again, within the same bounds and for a short time. Then each decision is
+ * left out that the finding does not need.
  */
 import { type ExploreFinding, type ExploreOptions, explore } from "./explore.js";
 import type { Deviation } from "./policies/replay.js";
 import { rerun } from "./replay.js";
-import type { Step } from "./scenarios/letters.js";
+import { LETTERS, type Step } from "./scenarios/letters.js";
 import type { Scenario, ScenarioTask } from "./scenarios/scenario.js";
 import { makeStage } from "./scenarios/stage.js";
 
@@ -72,6 +73,7 @@ const less = (steps: readonly Step[], at: number) => steps.filter((_, index) => 
 function* lessOf(programs: readonly ScenarioTask[]): Generator<ScenarioTask[]> {
   for (const [which, { program }] of programs.entries()) {
     for (let at = program.length - 1; at >= 0; at--) {
+      if (LETTERS[program[at]?.letter ?? ""]?.reaps === true) continue;
       yield programs.map((each, index) =>
         index === which ? { ...each, program: less(program, at) } : each,
       );

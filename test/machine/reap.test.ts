@@ -7,7 +7,7 @@ import { Losses } from "slablab/internal/machine/judges/losses.js";
 import { replay } from "slablab/internal/machine/replay.js";
 import { parseSchedule } from "slablab/internal/machine/schedule.js";
 import { SCENARIOS } from "slablab/internal/machine/scenarios/named.js";
-import { parseScenario } from "slablab/internal/machine/scenarios/scenario.js";
+import { formatProgram, parseScenario } from "slablab/internal/machine/scenarios/scenario.js";
 import { makeStage } from "slablab/internal/machine/scenarios/stage.js";
 import { shrink } from "slablab/internal/machine/shrink.js";
 import { describe, expect, test } from "vitest";
@@ -38,6 +38,16 @@ test.each(QUICK)("%s: a death before every access is survived", async (name) => 
   expect(deaths).toBeGreaterThan(DEATHS_MIN);
 });
 
+/** Enough that one dies in the middle of each other's calls. */
+const IN_ANY_ORDER = SCENARIOS.filter(({ name }) => /^death-.*(?:reaper|two)/.test(name));
+
+test.each(IN_ANY_ORDER)("$name: it holds in any order", async ({ text, options }) => {
+  const random = { policy: "random", seed: 3, schedules: 200 } as const;
+  const { finding, deaths } = await exploreText(text, { ...options, ...random });
+  expect(finding).toBeNull();
+  expect(deaths).toBeGreaterThan(0);
+});
+
 test("learning leaves no death out: the same ends without it", async () => {
   const text = "model/16000/irq-work/kib448/setup:c0c1c2/task:x0/task:D0c20";
   const learned = await exploreText(text, { bound: 0, deaths: 1 });
@@ -64,6 +74,23 @@ describe("what should be found is found", () => {
     expect(again).toMatchObject({ kind: "reap", schedule: small.finding.schedule });
   });
 
+  test("a death that came later than anybody asked; the steps about it stay", async () => {
+    const scenario = parseScenario("model/64/irq-work/kib448/setup:k0/task:k2f0k3/task:E0k4");
+    const options = { ...DEFAULT_EXPLORE, bound: 0, deaths: 1 };
+    const { finding } = await explore(await makeStage(scenario), options);
+    expect(finding?.message).toBe("the task of CPU 0 died, and nobody reaped it; try a step D0");
+    if (finding === null) return;
+    const { tasks } = (await shrink(scenario, finding, options)).scenario;
+    expect(tasks.map(({ program }) => formatProgram(program)).at(-1)).toBe("E0");
+  });
+
+  test("who reaped as the dead CPU died later than anybody asked", async () => {
+    const text = "model/16000/irq-work/kib448/setup1:h/setup2:h/task:c0/task:e0T0/task:e0G10T0";
+    const { finding } = await exploreText(text, { bound: 1, deaths: 2 });
+    expect(finding).toMatchObject({ kind: "reap" });
+    expect(finding?.message).toMatch(/whoever reaped it, as CPU 0, did not come to the end; try/);
+  });
+
   test("an object that was in nobody's hands may not be lost", async () => {
     const { machine } = await makeStage(parseScenario("model/64/task:k0"));
     const losses = new Losses(machine.module.table.sites, () => 0);
@@ -71,6 +98,13 @@ describe("what should be found is found", () => {
     expect(losses.unexplained([4096])).toEqual([4096]);
     expect(losses.counts).toMatchObject({ argument: 0, result: 0, allowance: 0 });
   });
+});
+
+test("a task is the CPU that it recovers as, also if it is none before and after", async () => {
+  const text = "model/16000/irq-work/kib448/setup1:h/task:c0/task:e0T0";
+  const { finding, complete } = await exploreText(text, { bound: 0, deaths: 1 });
+  expect(finding).toBeNull();
+  expect(complete).toBe(true);
 });
 
 test("a step that reaps is refused where it makes no sense", () => {

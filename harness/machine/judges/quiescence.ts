@@ -7,7 +7,7 @@
  *
  * Many schedules leave the same memory. It is judged once, and known again by its hash.
  */
-import { PG_LARGE } from "../../heap/constants.js";
+import { CPU_FREE, CPU_REAPER_SHIFT, CPU_REAPING, PG_LARGE } from "../../heap/constants.js";
 import { validate } from "../../heap/validate.js";
 import type { HeapView } from "../../heap/view.js";
 import { walkFreelist } from "../../heap/walk.js";
@@ -67,9 +67,9 @@ export class Quiescence {
   #areReaped(): void {
     this.#view.refresh();
     for (const { cpu, id } of this.#losses.dead) {
-      if (this.#stateOf(cpu) === CPU_FREE) continue;
-      const message = `the task of CPU ${cpu} died, and nobody reaped it; try a step d${id}`;
-      this.#machine.report("reap", message, id);
+      const state = this.#stateOf(cpu);
+      if (state === CPU_FREE) continue;
+      this.#machine.report("reap", `the task of CPU ${cpu} died, and ${whyNotFree(state, id)}`, id);
     }
   }
 
@@ -147,8 +147,17 @@ export class Quiescence {
   }
 }
 
-const CPU_FREE = 0;
 const LOCK_WAIT = 2;
+
+/** Why the CPU of a dead task is not free, by what the memory says of it, and what to try. */
+function whyNotFree(state: number, task: number): string {
+  const reaper = state >>> CPU_REAPER_SHIFT;
+  if ((state & CPU_REAPING) === 0 || reaper === 0) return `nobody reaped it; try a step D${task}`;
+  return (
+    `whoever reaped it, as CPU ${reaper - 1}, did not come to the end; ` +
+    `try to say so (G where that is the same CPU, else D) when all others are over, and D${task}`
+  );
+}
 
 function hex(address: number): string {
   return `0x${address.toString(16)}`;

@@ -39,6 +39,8 @@ const CACHE_FLAGS: readonly (readonly [ScenarioFlag, number])[] = [
 ];
 const LOCK_BOUNDED = 1;
 const LOCK_WAIT = 2;
+/** Letters with which a task is another CPU afterwards, meanwhile, or none. */
+const COMES_AND_GOES = "hHT";
 /** Accesses that no nolock call of a tiny heap needs more of. */
 export const NOLOCK_STEPS_MAX = 3000;
 /** A recovery waits for nobody for ever. */
@@ -166,7 +168,7 @@ function taskOf(
     cpu,
     operations: [...arrival, ...program.map((step) => make(step, cpu))],
     handler: handler.length === 0 ? [] : nmi,
-    comesAndGoes: isCold || program.some(({ letter }) => letter === "h" || letter === "H"),
+    comesAndGoes: isCold || program.some(({ letter }) => COMES_AND_GOES.includes(letter)),
     mayDie: mayDie(scenario, fibre),
   };
 }

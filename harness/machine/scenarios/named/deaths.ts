@@ -21,6 +21,8 @@ const ALONE: Partial<ExploreOptions> = { bound: 0, deaths: 1 };
 const BESIDE: Partial<ExploreOptions> = { bound: 1, deaths: 1 };
 const WITH_NMI: Partial<ExploreOptions> = { bound: 0, deaths: 1, nmi: 1 };
 const BOTH: Partial<ExploreOptions> = { bound: 0, deaths: 2 };
+/** Two deaths and a preemption anywhere are too many for all of them. */
+const BOTH_BESIDE: Partial<ExploreOptions> = { policy: "random", deaths: 2, schedules: 3000 };
 
 /** Nothing left out. */
 const ANYWHERE: Partial<ExploreOptions> = { ...BOTH, learns: false };
@@ -34,7 +36,10 @@ const MEMBER = "setup1:.memcg_set:s9:1.";
 const ASKS = ".reap_blocker:base.";
 /** Two threads that are no CPUs: each takes the dead CPU's number, the second that of the first. */
 const NO_CPUS = "setup1:h/setup2:h";
-const THIRD = "task:e0T0H/task:e0G10T0HD1c20x20";
+/** It waits for what becomes of the second: before that it cannot say that one is gone. */
+const THIRD = "task:e0T0H/task:e1e0G10T0HD1c20x20";
+/** It does not wait, and so looks again when the second is over. */
+const BESIDE_SECOND = "task:e0T0/task:e0G10T0e1G10T0";
 /** What the reaper does with the heap afterwards. */
 const REAPER = "task:D0c20c21x20x21";
 
@@ -279,6 +284,12 @@ const SINGLE: readonly Death[] = [
     about: "the same where objects wait for a grace period",
     rest: `irq-work/kib448/setup:c0c1c2c3r0r1/${NO_CPUS}/${VICTIM}/${THIRD}`,
     options: ANYWHERE,
+  },
+  {
+    name: "death-all-reaper-beside",
+    about: "the same where the third wants to recover that CPU while the second does",
+    rest: `irq-work/kib448/setup:c0c1/${NO_CPUS}/task:x0/${BESIDE_SECOND}`,
+    options: BOTH_BESIDE,
   },
   {
     name: "death-all-two",
