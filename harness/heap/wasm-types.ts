@@ -39,10 +39,15 @@ export type Bytes = ArrayBuffer | ArrayBufferView;
 export type ModuleSource = WasmModule | Bytes | UrlLike | string;
 
 /** A typed array over shared memory: assignable to `Uint8Array<SharedArrayBuffer>` and the like. */
-export type Shared<View extends { readonly buffer: unknown }> = {
+export type Shared<
+  View extends {
+    /** What the view is over. */
+    readonly buffer: unknown;
+  },
+> = {
   /** The heap's memory, which other threads write to. */
   readonly buffer: SharedArrayBuffer;
-  /** A part of it, over the same bytes. @param begin, end in elements, as of a typed array */
+  /** A part of it, over the same bytes; `begin` and `end` in elements, as of a typed array. */
   subarray(begin?: number, end?: number): Shared<View>;
   /** Itself. */
   valueOf(): Shared<View>;
