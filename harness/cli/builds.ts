@@ -7,28 +7,25 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { buildHref, type WasmFile } from "../heap/load.js";
+import { buildHref, MODULE_NAMES, type WasmFile } from "../heap/load.js";
 import { machineUrls } from "../machine/core/module.js";
 import { EnvironmentError } from "./common/exit.js";
 
 /** A wasm file of the package, or what simulated CPUs run. */
 type Build = WasmFile | "machine";
 
-/** Every build that a heap can be made of. */
-const HEAPS = ["release", "stats", "hardened", "trace", "debug", "model", "reap"] as const;
-
 /** By command; one that is not here runs none. */
 const BUILDS: Readonly<Record<string, readonly Build[]>> = {
   compare: ["bench", "bench-stats", "reap"],
-  bench: [...HEAPS, "bench", "bench-stats", "loads"],
-  stress: HEAPS,
+  bench: [...MODULE_NAMES, "bench", "bench-stats", "loads"],
+  stress: MODULE_NAMES,
   trace: ["trace"],
-  fuzz: HEAPS,
+  fuzz: MODULE_NAMES,
   explore: ["machine"],
-  replay: ["machine", ...HEAPS],
-  mutants: ["machine", ...HEAPS, "bench", "bench-stats", "loads"],
-  slabinfo: HEAPS,
-  slabtop: HEAPS,
+  replay: ["machine", ...MODULE_NAMES],
+  mutants: ["machine", ...MODULE_NAMES, "bench", "bench-stats", "loads"],
+  slabinfo: MODULE_NAMES,
+  slabtop: MODULE_NAMES,
 };
 
 const PREPARE = fileURLToPath(new URL("../../.tools/prepare.mjs", import.meta.url));
