@@ -6,17 +6,17 @@
  * action, so that `--help` and `--version` stay fast.
  */
 import type { Command } from "commander";
-import * as bench from "./bench/bench.js";
-import * as compare from "./compare/compare.js";
-import * as doctor from "./doctor/doctor.js";
-import * as explore from "./explore/explore.js";
-import * as fuzz from "./fuzz/fuzz.js";
-import * as mutants from "./mutants/mutants.js";
-import * as replay from "./replay/replay.js";
-import * as slabinfo from "./slabinfo/slabinfo.js";
-import * as slabtop from "./slabtop/slabtop.js";
-import * as stress from "./stress/stress.js";
-import * as trace from "./trace/trace.js";
+import * as bench from "./bench/bench-command.js";
+import * as compare from "./compare/compare-command.js";
+import * as doctor from "./doctor/doctor-command.js";
+import * as explore from "./explore/explore-command.js";
+import * as fuzz from "./fuzz/fuzz-command.js";
+import * as mutants from "./mutants/mutants-command.js";
+import * as replay from "./replay/replay-command.js";
+import * as slabinfo from "./slabinfo/slabinfo-command.js";
+import * as slabtop from "./slabtop/slabtop-command.js";
+import * as stress from "./stress/stress-command.js";
+import * as trace from "./trace/trace-command.js";
 
 export interface CommandModule {
   /** Adds one subcommand, with its `description`, to `program`. */

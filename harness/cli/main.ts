@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 /**
  * The `slablab` command. Refuses a Node that is too old in a sentence, before it loads anything
- * that such a Node cannot even read: so it imports nothing by itself. The program is program.ts.
+ * that such a Node cannot even read: so it imports nothing by itself. cli-program.ts is the
+ * program.
  */
 
 /** As `engines` in package.json; Deno and Bun say which Node they are like. */
@@ -17,7 +18,7 @@ if (major < NODE_MIN[0] || (major === NODE_MIN[0] && minor < NODE_MIN[1])) {
   );
   process.exitCode = ENVIRONMENT_CANNOT;
 } else {
-  const { run } = await import("./program.js");
+  const { run } = await import("./cli-program.js");
   await run(process.argv.slice(2));
 }
 

@@ -8,19 +8,19 @@
  * On a heap that is *not* at rest it reports what is in motion: only findings at rest mean
  * anything. A cache destroyed with live objects is no finding: the allocator keeps it sound.
  */
-import { checkCaches } from "./validate/caches.js";
-import { checkCpus, checkLocks } from "./validate/cpus.js";
-import { checkDeferred } from "./validate/deferred.js";
-import { checkHeader } from "./validate/header.js";
+import { checkCaches } from "./validate/check-caches.js";
+import { checkCpus, checkLocks } from "./validate/check-cpus.js";
+import { checkDeferred } from "./validate/check-deferred.js";
+import { checkHeader } from "./validate/check-header.js";
 import { Inspection } from "./validate/inspection.js";
 import type { Finding } from "./validate/invariants.js";
-import { findHomes } from "./validate/lists.js";
-import { checkCounters, checkObjects } from "./validate/objects.js";
-import { checkMemcgs } from "./validate/memcg.js";
-import { checkPages } from "./validate/pages.js";
-import { checkRcu } from "./validate/rcu.js";
-import { checkSlabs, checkTotals } from "./validate/slabs.js";
-import { checkZones } from "./validate/zones.js";
+import { findHomes } from "./validate/find-homes.js";
+import { checkCounters, checkObjects } from "./validate/check-objects.js";
+import { checkMemcgs } from "./validate/check-memcgs.js";
+import { checkPages } from "./validate/check-pages.js";
+import { checkRcu } from "./validate/check-rcu.js";
+import { checkSlabs, checkTotals } from "./validate/check-slabs.js";
+import { checkZones } from "./validate/check-zones.js";
 import type { HeapView } from "./view.js";
 
 /** Check every law of `validate/invariants.ts`. @returns what is broken; empty: it is sound */

@@ -3,7 +3,7 @@ import { DEFAULT_BOUNDS } from "./core/bounds.js";
 import { loadMachineModule } from "./core/module.js";
 import { DEPTH_MAX } from "./core/fibre.js";
 import { type ExploreFinding, describe } from "./explore.js";
-import { type Deviation, Replay } from "./policies/replay.js";
+import { type Deviation, Replay } from "./policies/replay-policy.js";
 import { type Schedule, ScheduleError, refuseOtherBuild } from "./schedule.js";
 import { type Stage, stageOf } from "./scenarios/stage.js";
 import { nameAddress } from "./timeline/address-name.js";

@@ -12,7 +12,7 @@
  * `4M1T0` moves task 0 to CPU 1; `4K0` is the death of task 0.
  */
 import { INTERRUPT, KILL, MIGRATE, STEP, actionOf, choice, fibreOf } from "./policies/policy.js";
-import type { Deviation } from "./policies/replay.js";
+import type { Deviation } from "./policies/replay-policy.js";
 import {
   type Scenario,
   ScenarioError,

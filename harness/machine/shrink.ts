@@ -7,7 +7,7 @@
  * left out that the finding does not need.
  */
 import { type ExploreFinding, type ExploreOptions, explore } from "./explore.js";
-import type { Deviation } from "./policies/replay.js";
+import type { Deviation } from "./policies/replay-policy.js";
 import { rerun } from "./replay.js";
 import { LETTERS, type Step } from "./scenarios/letters.js";
 import type { Scenario, ScenarioTask } from "./scenarios/scenario.js";

@@ -8,7 +8,7 @@
  */
 import { unsigned } from "../heap/abi.js";
 import type { Cpu } from "../heap/cpu.js";
-import type { LoadExports } from "./abi.js";
+import type { LoadExports } from "./bench-exports.js";
 import { fixedPoint16, type Traffic } from "./traffic.js";
 
 export interface CpuLoad {

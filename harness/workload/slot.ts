@@ -9,9 +9,9 @@
  * are kept on one time axis, so that whoever reads them can see which phases did overlap.
  */
 import type { Job, JobContext } from "../cpu/job.js";
-import { loadExports } from "./abi.js";
+import { loadExports } from "./bench-exports.js";
 import type { CpuLoad } from "./cpu-load.js";
-import { createLoad, type LoadName } from "./load.js";
+import { createLoad, type LoadName } from "./comparison-loads.js";
 import { burstsOf, shareOf, type Traffic } from "./traffic.js";
 
 export interface SetUpArgs {

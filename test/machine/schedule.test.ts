@@ -4,9 +4,9 @@
  */
 import { loadMachineModule } from "slablab/internal/machine/core/module.js";
 import { DEFAULT_EXPLORE, boundsOf } from "slablab/internal/machine/explore.js";
-import { Replay } from "slablab/internal/machine/policies/replay.js";
+import { Replay } from "slablab/internal/machine/policies/replay-policy.js";
 import { Random } from "slablab/internal/machine/policies/random-source.js";
-import { UniformRandom } from "slablab/internal/machine/policies/random.js";
+import { UniformRandom } from "slablab/internal/machine/policies/uniform-random.js";
 import { replay } from "slablab/internal/machine/replay.js";
 import { formatSchedule, parseSchedule } from "slablab/internal/machine/schedule.js";
 import { SCENARIOS } from "slablab/internal/machine/scenarios/named.js";

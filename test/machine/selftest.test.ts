@@ -8,7 +8,7 @@
 import { DepthFirst } from "slablab/internal/machine/policies/dfs.js";
 import { Pct } from "slablab/internal/machine/policies/pct.js";
 import { Random } from "slablab/internal/machine/policies/random-source.js";
-import { UniformRandom } from "slablab/internal/machine/policies/random.js";
+import { UniformRandom } from "slablab/internal/machine/policies/uniform-random.js";
 import { RoundRobin } from "slablab/internal/machine/policies/round-robin.js";
 import { describe, expect, test } from "vitest";
 import { search } from "./support/search.js";

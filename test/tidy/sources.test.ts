@@ -11,12 +11,20 @@ import { describe, expect, test } from "vitest";
 import { BORDER_RULES } from "./rules/border.js";
 import { readmeComplaint } from "./rules/floors.js";
 import { HARNESS_LAYERS, IMPORT_RULES } from "./rules/imports.js";
+import { NAME_RULES } from "./rules/names.js";
 import { format, ROOT, readSources } from "./rules/rule.js";
 import { SYNTAX_RULES } from "./rules/syntax.js";
 import { TEST_RULES } from "./rules/tests.js";
 import { TEXT_RULES } from "./rules/text.js";
 
-const RULES = [...IMPORT_RULES, ...BORDER_RULES, ...SYNTAX_RULES, ...TEST_RULES, ...TEXT_RULES];
+const RULES = [
+  ...IMPORT_RULES,
+  ...BORDER_RULES,
+  ...NAME_RULES,
+  ...SYNTAX_RULES,
+  ...TEST_RULES,
+  ...TEXT_RULES,
+];
 const sources = readSources();
 
 test("there are sources to look at in both trees", () => {

@@ -10,7 +10,7 @@ import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Command } from "commander";
-import { createProgram } from "slablab/internal/cli/program.js";
+import { createProgram } from "slablab/internal/cli/cli-program.js";
 import { afterAll, expect, test } from "vitest";
 
 const ROOT = resolve(import.meta.dirname, "../..");

@@ -2,7 +2,7 @@
  * Goal: `doctor` names the fault of Node 20's baseline wasm compiler where it is, and only there.
  * Method: environments as they would be read.
  */
-import { wasmWait } from "slablab/internal/cli/doctor/doctor.js";
+import { wasmWait } from "slablab/internal/cli/doctor/doctor-command.js";
 import { type Environment, readEnvironment } from "slablab/internal/measure/common/environment.js";
 import { expect, test } from "vitest";
 

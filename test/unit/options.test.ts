@@ -10,7 +10,7 @@ import {
   parseSharesPercent,
   parseSizeBytes,
   parseSizesBytes,
-} from "slablab/internal/cli/common/options.js";
+} from "slablab/internal/cli/common/common-options.js";
 import { expect, test } from "vitest";
 
 test("durations need a unit and come out in milliseconds", () => {

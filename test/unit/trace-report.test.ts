@@ -8,7 +8,7 @@ import { toJsonSchema } from "@valibot/to-json-schema";
 import { Ajv } from "ajv";
 import { readEnvironment } from "slablab/internal/measure/common/environment.js";
 import { createReport, serializeReport } from "slablab/internal/report/common/json.js";
-import { chromeEvents, lockWaits, traceFile } from "slablab/internal/report/trace/trace-events.js";
+import { chromeEvents, lockWaits, traceFile } from "slablab/internal/report/trace/chrome-events.js";
 import type { ChromeEvent } from "slablab/internal/report/trace/trace-format.js";
 import { traceReportSchema, traceResults } from "slablab/internal/report/trace/trace-schema.js";
 import { traceText } from "slablab/internal/report/trace/trace-text.js";

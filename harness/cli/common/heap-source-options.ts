@@ -2,7 +2,7 @@
  * Which heap the tools that look at one show: that of a load they run, or of a snapshot.
  */
 import { InvalidArgumentError, Option } from "commander";
-import { parseInteger } from "./options.js";
+import { parseInteger } from "./common-options.js";
 
 /** The loads by name. */
 export const LOADS = ["mixed", "idle"] as const;

@@ -12,7 +12,7 @@ import {
   type CompareParameters,
 } from "../../measure/compare/compare-plan.js";
 import { UsageError } from "../common/exit.js";
-import { parseInteger, parseSizeBytes } from "../common/options.js";
+import { parseInteger, parseSizeBytes } from "../common/common-options.js";
 
 /** What the command line says. */
 export interface CompareOptions {

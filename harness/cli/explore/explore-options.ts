@@ -9,7 +9,7 @@ import {
   parseInteger,
   quietOption,
   seedOption,
-} from "../common/options.js";
+} from "../common/common-options.js";
 import { mergeOption, outputOption, shardOption } from "../common/shard-options.js";
 
 export interface Options {

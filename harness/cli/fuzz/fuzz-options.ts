@@ -8,7 +8,7 @@ import {
   makeMatrix,
 } from "../../workload/reentry/reentry-setup.js";
 import { UsageError } from "../common/exit.js";
-import { parseDurationMs, parseInteger } from "../common/options.js";
+import { parseDurationMs, parseInteger } from "../common/common-options.js";
 
 /** What commander hands over. */
 export interface FuzzOptions {

@@ -4,7 +4,7 @@
  */
 import { type Choice, INTERRUPT, KILL, MIGRATE, PRUNE, type Policy } from "../policies/policy.js";
 import { actionOf, fibreOf, isMove } from "../policies/policy.js";
-import type { Deviation } from "../policies/replay.js";
+import type { Deviation } from "../policies/replay-policy.js";
 import type { Bounds } from "./bounds.js";
 import type { Chooser } from "./chooser.js";
 import { DeviationLog } from "./deviation-log.js";

@@ -1,6 +1,6 @@
 /** Where a schedule departed from the default: what names it. */
 import type { Choice } from "../policies/policy.js";
-import type { Deviation } from "../policies/replay.js";
+import type { Deviation } from "../policies/replay-policy.js";
 
 const INITIAL = 1024;
 

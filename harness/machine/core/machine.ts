@@ -6,7 +6,7 @@
  * each access; its default is to go on, so what names a schedule is where it departs from that.
  */
 import { type Choice, KILL, PRUNE, type Policy, actionOf, fibreOf } from "../policies/policy.js";
-import type { Deviation } from "../policies/replay.js";
+import type { Deviation } from "../policies/replay-policy.js";
 import type { Bounds } from "./bounds.js";
 import { Chooser } from "./chooser.js";
 import { Conflicts } from "./conflicts.js";

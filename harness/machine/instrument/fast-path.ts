@@ -10,7 +10,7 @@
  */
 import type { Site } from "./sites.js";
 import type Binaryen from "binaryen";
-import { type Expression, classOf } from "./walk.js";
+import { type Expression, classOf } from "./walker.js";
 
 /** Functions that are one instruction on the CPU's own memory; the model build keeps them whole. */
 const THIS_CPU = /\/this_cpu_cmpxchg_double$/;

@@ -9,11 +9,11 @@
  * Binaryen is a tool of the build, not of the published package: it is loaded only here.
  */
 import type Binaryen from "binaryen";
-import { GROW, HOOK, Hooker, NOTIFY, SIZE, SPAN, SWAPPED, WAIT } from "./hooks.js";
+import { GROW, HOOK, Hooker, NOTIFY, SIZE, SPAN, SWAPPED, WAIT } from "./hooker.js";
 import { withNames } from "./name-section.js";
 import type { Places } from "./places.js";
 import { type CallSignature, HANDLER_CALLS, SITE_TABLE_VERSION, type SiteTable } from "./sites.js";
-import { InstrumentError } from "./walk.js";
+import { InstrumentError } from "./walker.js";
 
 export { InstrumentError };
 

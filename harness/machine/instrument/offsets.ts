@@ -3,7 +3,7 @@
  * the order in which they are evaluated. Source maps speak of these offsets, and Binaryen forgets
  * them when it reads a binary.
  */
-import { InstrumentError } from "./walk.js";
+import { InstrumentError } from "./walker.js";
 
 const HEADER_BYTES = 8;
 const IMPORTS = 2;

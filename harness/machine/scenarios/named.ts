@@ -7,13 +7,13 @@
  */
 import { DEATH_SCENARIOS } from "./named/deaths.js";
 import { type NamedScenario, PAIR } from "./named/budgets.js";
-import { CACHES } from "./named/caches.js";
+import { CACHES } from "./named/cache-lives.js";
 import { CALLS } from "./named/calls.js";
 import { DEFERRAL } from "./named/deferral.js";
 import { GROUPS } from "./named/groups.js";
 import { MEMORY } from "./named/memory.js";
 import { READERS } from "./named/readers.js";
-import { SLABS } from "./named/slabs.js";
+import { SLABS } from "./named/slab-lists.js";
 
 export type { NamedScenario } from "./named/budgets.js";
 

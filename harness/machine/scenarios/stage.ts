@@ -7,7 +7,7 @@ import { Machine } from "../core/machine.js";
 import { type MachineModule, loadMachineModule } from "../core/module.js";
 import { type Operation, SLOTS_MAX, type Task, operation } from "../core/program.js";
 import { acceptRaces } from "../judges/accepted-races.js";
-import { type FieldRules, watchFields } from "../judges/fields.js";
+import { type FieldRules, watchFields } from "../judges/field-judges.js";
 import { Losses } from "../judges/losses.js";
 import type { Watcher } from "../core/watcher.js";
 import { EnoughJudge } from "../judges/enough.js";

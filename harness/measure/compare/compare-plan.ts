@@ -6,7 +6,7 @@
  * only ever compared with slots of the same condition and round.
  */
 import { DEFER_ARMS, type DeferArm } from "../../heap/arms.js";
-import type { LoadName } from "../../workload/load.js";
+import type { LoadName } from "../../workload/comparison-loads.js";
 import { LIFETIMES } from "../../workload/lifetimes.js";
 import type { Traffic } from "../../workload/traffic.js";
 import { createRandom, type Random } from "../../workload/random.js";

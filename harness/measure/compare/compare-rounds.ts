@@ -11,7 +11,7 @@
  * answer; and a condition of which a round has a hole gets another round in its place.
  */
 import type { DeferArm } from "../../heap/arms.js";
-import type { LoadName } from "../../workload/load.js";
+import type { LoadName } from "../../workload/comparison-loads.js";
 import type { SlotRecord } from "../../workload/slot.js";
 import {
   type CompareParameters,

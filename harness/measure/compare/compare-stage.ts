@@ -14,7 +14,7 @@ import type { Rested } from "../../heap/rested.js";
 import type { HeapOptions } from "../../heap/options.js";
 import type { Finding } from "../../heap/validate/invariants.js";
 import { lifetimeBytes } from "../../workload/lifetimes.js";
-import type { LoadName } from "../../workload/load.js";
+import type { LoadName } from "../../workload/comparison-loads.js";
 import { nolockAllocBytes } from "../../workload/nolock-alloc.js";
 import {
   RUN_SLOT,

@@ -5,7 +5,7 @@
  * A key that others rely on keeps its name and meaning within a version.
  */
 import * as v from "valibot";
-import type { BenchResults } from "../../machine/bench.js";
+import type { BenchResults } from "../../machine/machine-speed.js";
 import type { CampaignResults } from "../../machine/campaign.js";
 import type { ExploreFinding } from "../../machine/explore.js";
 import { TIERS } from "../../machine/plan.js";

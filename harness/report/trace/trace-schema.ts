@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import { RECORD_KINDS, type RecordKind } from "../../workload/trace/ring.js";
 import type { TraceOutcome } from "../../workload/trace/trace-run.js";
-import { lockWaits } from "./trace-events.js";
+import { lockWaits } from "./chrome-events.js";
 
 /** A value with what its schema says about it. */
 function described<T extends v.GenericSchema>(schema: T, text: string) {

@@ -9,7 +9,7 @@
 import type Binaryen from "binaryen";
 import { FastPaths, isThisCpuOperation, readCall } from "./fast-path.js";
 import type { Site, SiteKind } from "./sites.js";
-import { type Expression, InstrumentError, type NodeClass, Walker, classOf } from "./walk.js";
+import { type Expression, InstrumentError, type NodeClass, Walker, classOf } from "./walker.js";
 
 type Api = typeof Binaryen;
 type Module = InstanceType<Api["Module"]>;

@@ -68,7 +68,7 @@ async function run(
       onProgress: (done, each) => bar.update(Math.floor(done * TOTAL), each),
     });
     const bench = options.bench
-      ? await (await import("../../machine/bench.js")).bench(BENCH_MS)
+      ? await (await import("../../machine/machine-speed.js")).bench(BENCH_MS)
       : null;
     progress.stop();
     const { readEnvironment } = await import("../../measure/common/environment.js");

@@ -6,7 +6,7 @@ import type { BenchReport } from "../../report/bench/bench-schema.js";
 import { failOnOption } from "./bench-options.js";
 import { gateStatus } from "./bench-gate.js";
 import type { ExitStatus } from "../common/exit.js";
-import { jsonOption, seedOption } from "../common/options.js";
+import { jsonOption, seedOption } from "../common/common-options.js";
 import { printResult } from "../common/result.js";
 
 interface CompareOptions {

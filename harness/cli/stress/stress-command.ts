@@ -20,7 +20,7 @@ import {
   jsonOption,
   quietOption,
   seedOption,
-} from "../common/options.js";
+} from "../common/common-options.js";
 import { checkWritable, statusWith, writeOutput } from "../common/output-file.js";
 import { createProgress } from "../common/progress.js";
 import { checkSnapshot, saveKept, snapshotOption } from "../common/snapshot-option.js";

@@ -6,7 +6,7 @@ import { INTERRUPT, choice } from "../../machine/policies/policy.js";
 import { parseScenario } from "../../machine/scenarios/scenario.js";
 import { formatSchedule } from "../../machine/schedule.js";
 import { EXIT, type ExitStatus, UsageError } from "../common/exit.js";
-import { parseInteger } from "../common/options.js";
+import { parseInteger } from "../common/common-options.js";
 import { printResult } from "../common/result.js";
 
 interface Options {

@@ -17,7 +17,7 @@ import {
   readSnapshotOption,
   saveSnapshotOption,
 } from "../common/heap-source-options.js";
-import { jsonOption, parseInteger, seedOption } from "../common/options.js";
+import { jsonOption, parseInteger, seedOption } from "../common/common-options.js";
 import { checkWritable, statusWith } from "../common/output-file.js";
 import { printResult } from "../common/result.js";
 

@@ -12,7 +12,7 @@ import {
   loadOpsOption,
   readSnapshotOption,
 } from "../common/heap-source-options.js";
-import { seedOption } from "../common/options.js";
+import { seedOption } from "../common/common-options.js";
 import { printResult } from "../common/result.js";
 
 interface SlabtopOptions extends SourceOptions {

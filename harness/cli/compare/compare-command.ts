@@ -27,7 +27,7 @@ import {
   parseDurationMs,
   quietOption,
   seedOption,
-} from "../common/options.js";
+} from "../common/common-options.js";
 import { statusWith } from "../common/output-file.js";
 import { createProgress } from "../common/progress.js";
 import { checkSnapshot, saveKept, snapshotOption } from "../common/snapshot-option.js";

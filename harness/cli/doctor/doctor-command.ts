@@ -9,7 +9,7 @@ import { type Environment, readEnvironment } from "../../measure/common/environm
 import { createReport, serializeReport } from "../../report/common/json.js";
 import { renderTable } from "../../report/common/table.js";
 import { EXIT, type ExitStatus } from "../common/exit.js";
-import { DEFAULT_SEED, jsonOption } from "../common/options.js";
+import { DEFAULT_SEED, jsonOption } from "../common/common-options.js";
 import { printResult } from "../common/result.js";
 import { type Checkup, requirements } from "./requirements.js";
 

@@ -11,7 +11,7 @@ import type { BenchResults } from "../../measure/bench/bench-row.js";
 import type { Suite } from "../../measure/bench/bench-suites.js";
 import type { Environment } from "../../measure/common/environment.js";
 import type { BenchReport } from "../../report/bench/bench-schema.js";
-import { registerCompare } from "./bench-compare.js";
+import { registerCompare } from "./bench-compare-command.js";
 import { gateStatus } from "./bench-gate.js";
 import { type BenchOptions, failOnOption, flavourOption, scaleOption } from "./bench-options.js";
 import { EXIT, type ExitStatus, UsageError, runInterruptible } from "../common/exit.js";
@@ -23,7 +23,7 @@ import {
   parseSizeBytes,
   quietOption,
   seedOption,
-} from "../common/options.js";
+} from "../common/common-options.js";
 import { checkCopy, statusWith } from "../common/output-file.js";
 import { createProgress } from "../common/progress.js";
 import { type Kept, checkSnapshot, saveKept, snapshotOption } from "../common/snapshot-option.js";

@@ -16,7 +16,7 @@ import {
   setupsOf,
   slabDebugOption,
 } from "./fuzz-options.js";
-import { cpusListOption, jsonOption, quietOption, seedOption } from "../common/options.js";
+import { cpusListOption, jsonOption, quietOption, seedOption } from "../common/common-options.js";
 import { statusWith } from "../common/output-file.js";
 import { createProgress } from "../common/progress.js";
 import { checkSnapshot, saveKept, snapshotOption } from "../common/snapshot-option.js";

@@ -15,7 +15,7 @@ import {
   parseInteger,
   quietOption,
   seedOption,
-} from "../common/options.js";
+} from "../common/common-options.js";
 import { checkWritable, statusWith, writeOutput } from "../common/output-file.js";
 import { checkSnapshot, snapshotOption } from "../common/snapshot-option.js";
 import { printResult } from "../common/result.js";
@@ -120,7 +120,7 @@ async function writeTrace(
   { out, load, arm, seed }: TraceCliOptions,
   outcome: TraceOutcome,
 ): Promise<{ events: number; failure: string | null }> {
-  const { chromeEvents, traceFile } = await import("../../report/trace/trace-events.js");
+  const { chromeEvents, traceFile } = await import("../../report/trace/chrome-events.js");
   const events = chromeEvents(outcome);
   const { interrupted } = outcome;
   const text = traceFile(events, { load, arm, seed, interrupted });

@@ -23,7 +23,7 @@ import {
   parseInteger,
   quietOption,
   seedOption,
-} from "../common/options.js";
+} from "../common/common-options.js";
 import { checkCopy, statusWith } from "../common/output-file.js";
 import { createProgress } from "../common/progress.js";
 import {

@@ -1,6 +1,6 @@
 /** The loads of the comparison by name. */
 import type { Cpu } from "../heap/cpu.js";
-import { loadExports } from "./abi.js";
+import { loadExports } from "./bench-exports.js";
 import type { CpuLoad } from "./cpu-load.js";
 import { createLifetime } from "./lifetimes.js";
 import { createNolockAlloc } from "./nolock-alloc.js";

@@ -2,7 +2,7 @@
  * O13-nr-partial, O20-cpu-slab: finds each slab where something leads to it.
  *
  * Four things do: a node's partial list, a CPU's partial list, a CPU's `slab`, and a CPU's
- * deferred slabs. Each meeting is noted as a home of the slab; validate/slabs.ts then judges.
+ * deferred slabs. Each meeting is noted as a home of the slab; check-slabs.ts then judges.
  */
 import { hex } from "../errors.js";
 import { SLAB_DEBUG_FLAGS } from "../flags.js";

@@ -1,14 +1,14 @@
 /** The judges of a heap's fields, together. */
 import type { HeapView } from "../../heap/view.js";
 import type { Machine } from "../core/machine.js";
-import { DeferJudge } from "./deferred.js";
+import { DeferJudge } from "./defer-judge.js";
 import { FieldWatch } from "./field-watch.js";
 import { HeapWords, LOCKS, SLAB_WORD } from "./heap-words.js";
 import { LockJudge } from "./locks.js";
 import { NodeListJudge } from "./node-lists.js";
 import { OwnWordJudge } from "./own-words.js";
 import type { Ownership } from "./ownership.js";
-import { PageJudge } from "./pages.js";
+import { PageJudge } from "./page-judge.js";
 import { PerCpuJudge } from "./percpu.js";
 import { RefusalJudge } from "./refusals.js";
 import { SlabWordJudge } from "./slab-words.js";
