@@ -98,7 +98,14 @@ test("a CPU that did nothing has no time, and a variant without operations has n
 });
 
 test("what a heap held, what was damaged and want of memory are findings", () => {
-  const end = { variant: 0, steps: 1, remote: 0, damaged: 2, isOutOfMemory: true };
+  const end = {
+    variant: 0,
+    steps: 1,
+    pagesWritten: null,
+    remote: 0,
+    damaged: 2,
+    isOutOfMemory: true,
+  };
   const findings = ["3 objects left in kmalloc-64"];
   const run = runOf(variantOf("fused", steady(50), { findings, ends: [end, end] }));
   expect(loadFindings(run)).toEqual([

@@ -13,7 +13,14 @@ import type { Environment } from "../../measure/common/environment.js";
 import type { BenchReport } from "../../report/bench/bench-schema.js";
 import { registerCompare } from "./bench-compare-command.js";
 import { gateStatus } from "./bench-gate.js";
-import { type BenchOptions, failOnOption, flavourOption, scaleOption } from "./bench-options.js";
+import {
+  type BenchOptions,
+  failOnOption,
+  flavourOption,
+  peersOption,
+  scaleOption,
+  statesOption,
+} from "./bench-options.js";
 import { EXIT, type ExitStatus, UsageError, runInterruptible } from "../common/exit.js";
 import {
   CPUS_MAX,
@@ -51,6 +58,8 @@ export function register(program: Command): void {
     )
     .addOption(scaleOption())
     .addOption(flavourOption())
+    .addOption(peersOption())
+    .addOption(statesOption())
     .addOption(
       new Option("--size <bytes>", "object size of micro-benchmarks")
         .argParser(parseSizeBytes)
@@ -80,6 +89,8 @@ Examples:
   slablab bench                                    a choice, in less than a minute
   slablab bench fastpath --duration 10s
   slablab bench larson --cpus 1,2,4 --html larson.html
+  slablab bench --peers                            ours beside mimalloc and others
+  slablab bench larson --peers mimalloc --states fresh,aged --duration 10s
   slablab bench loads --save main                  before a change, and after it:
   slablab bench loads --baseline main --fail-on p50:5%,mops:10%
   slablab bench compare before.json after.json`;
@@ -90,6 +101,10 @@ async function bench(
   signal: AbortSignal,
 ): Promise<ExitStatus> {
   if (options.list) return list(options);
+  if (options.peers !== undefined) {
+    const { benchPeers } = await import("./bench-peers.js");
+    return benchPeers(filter, options, signal);
+  }
   const suites = await selectSuites(filter);
   const cpuCounts = cpuCountsOf(options);
   await checkSizes(suites, options, cpuCounts);

@@ -1,6 +1,8 @@
 /** The flags of `slablab bench`, and what they may be. */
 import { InvalidArgumentError, Option } from "commander";
 import { type FailOn, parseFailOn } from "../../measure/bench/fail-on.js";
+import { HEAP_STATES, type HeapState } from "../../measure/peers/peer-row.js";
+import { PEER_NAMES, type PeerName } from "../../workload/peers/other-heap.js";
 import { LOAD_FLAVOURS, type LoadFlavour } from "../../workload/loads/definition.js";
 
 export interface BenchOptions {
@@ -20,6 +22,9 @@ export interface BenchOptions {
   readonly failOn: readonly FailOn[];
   readonly quiet: boolean;
   readonly snapshot: string | undefined;
+  /** Undefined: no peers; `true`: all there are. */
+  readonly peers: readonly PeerName[] | true | undefined;
+  readonly states: readonly HeapState[];
 }
 
 /** A load a million times as large has no heap to run in. */
@@ -50,6 +55,36 @@ export function flavourOption(): Option {
       throw new InvalidArgumentError(`expected some of ${names}, got "${item}"; try fused`);
     }),
   );
+}
+
+export function peersOption(): Option {
+  const names = PEER_NAMES.join(",");
+  return new Option(
+    "--peers [list]",
+    `set loads on heaps of others beside ours: ${names} (default: all of them)`,
+  ).argParser((text) =>
+    text.split(",").map((item) => {
+      const peer = PEER_NAMES.find((each) => each === item.trim());
+      if (peer !== undefined) return peer;
+      throw new InvalidArgumentError(
+        `expected some of ${names}, got "${item}"; to choose loads write the filter first, such ` +
+          "as slablab bench larson --peers",
+      );
+    }),
+  );
+}
+
+export function statesOption(): Option {
+  const names = HEAP_STATES.join(",");
+  return new Option("--states <list>", `of --peers: what was on the heaps before, of ${names}`)
+    .argParser((text) =>
+      text.split(",").map((item) => {
+        const state = HEAP_STATES.find((each) => each === item.trim());
+        if (state !== undefined) return state;
+        throw new InvalidArgumentError(`expected some of ${names}, got "${item}"; try aged`);
+      }),
+    )
+    .default(["fresh"], "fresh");
 }
 
 /** May be given several times, and have several limits. */

@@ -15,6 +15,7 @@ import {
 } from "../common/histogram.js";
 import type { LoadRun, VariantRun } from "./load-run.js";
 import { jainIndex, scalingEfficiency } from "./scaling.js";
+import { type Window, isBusy, mopsOf, nsOf, rateOf, sumOf } from "./windows.js";
 import {
   type Estimate,
   estimateMedian,
@@ -23,8 +24,6 @@ import {
   mad,
 } from "../common/statistics.js";
 
-/** Operations per nanosecond in million operations per second. */
-const MOPS = 1000;
 const NS_PER_US = 1000;
 
 /** `fused x2` */
@@ -86,31 +85,6 @@ export function loadFindings({ load, variants }: LoadRun): BenchFinding[] {
     }
     return messages.map((message) => ({ suite: load.name, row, message }));
   });
-}
-
-type Window = readonly SpannedRecord[];
-
-function isBusy(window: Window | null | undefined): window is Window {
-  return window?.some(({ operations }) => operations > 0) ?? false;
-}
-
-function sumOf(window: Window, key: keyof SpannedRecord): number {
-  return window.reduce((all, record) => all + record[key], 0);
-}
-
-/** Time of all CPUs by operations of all CPUs. */
-function nsOf(window: Window): number {
-  return sumOf(window, "elapsedNs") / sumOf(window, "operations");
-}
-
-function rateOf({ operations, elapsedNs }: SpannedRecord): number {
-  return (operations / elapsedNs) * MOPS;
-}
-
-/** By the time in which all were done: rates of CPUs that took turns must not be added up. */
-function mopsOf(window: Window): number {
-  const spanNs = Math.max(...window.map((record) => record.spanNs));
-  return (sumOf(window, "operations") / spanNs) * MOPS;
 }
 
 function fairnessOf(window: Window): number {

@@ -12,12 +12,17 @@ import { Rested } from "../../heap/rested.js";
 import { createRandom } from "../random.js";
 import { LoadBoard, type BoardShape, type WindowRecord } from "./load-board.js";
 import { loadNamed } from "./catalogue.js";
+import type { LoadDefinition } from "./definition.js";
 import type { LoadCalls } from "./exports.js";
 import { type HeapSource, type LoadHeap, openHeap } from "./heaps.js";
+import { rptest } from "./rptest.js";
+import { pagesWritten } from "../peers/pages-written.js";
 
 export interface LoadVariant extends HeapSource {
   /** CPUs that run; the others stand by. */
   readonly cpus: number;
+  /** Rounds of rptest that each CPU runs on the heap before the load begins. @default 0 */
+  readonly agedRounds?: number;
 }
 
 export interface LoadJobArgs {
@@ -44,9 +49,13 @@ export interface VariantEnd {
   readonly remote: number;
   readonly damaged: number;
   readonly isOutOfMemory: boolean;
+  /** 4 KiB pages of the variant's memory that are not zero after the last window; of CPU 0. */
+  readonly pagesWritten: number | null;
 }
 
 const WARM_UP_WINDOWS = 2;
+/** Of rptest at a time. */
+const AGED_ROUNDS_EACH = 1000;
 const STEPS_FIRST = 16;
 const STEPS_MAX = 1 << 22;
 const NS_PER_MS = 1e6;
@@ -55,6 +64,8 @@ const NS_PER_MS = 1e6;
 interface Site {
   readonly variant: LoadVariant;
   readonly heap: LoadHeap;
+  readonly load: LoadDefinition;
+  calls: LoadCalls;
   readonly block: number;
   shared: number;
   steps: number;
@@ -98,38 +109,75 @@ async function setUp(
   table: Int32Array,
 ): Promise<Site | null> {
   const { index } = context;
-  const load = loadNamed(args.load);
-  const takesPart = index < variant.cpus;
+  const heap = index < variant.cpus ? await openHeap(variant, index, args.module) : null;
+  const { agedRounds = 0 } = variant;
+  if (agedRounds > 0) age(context, args, variant, heap, table);
+  return furnish(context, args, variant, heap, loadNamed(args.load), table);
+}
+
+/** Use the heap for something else, and leave it empty. */
+function age(
+  context: JobContext,
+  args: LoadJobArgs,
+  variant: LoadVariant,
+  heap: LoadHeap | null,
+  table: Int32Array,
+): void {
+  const { agedRounds = 0 } = variant;
+  const site = furnish(context, args, variant, heap, rptest, table);
+  for (let round = 0; round < agedRounds; round += AGED_ROUNDS_EACH) {
+    site?.calls.phase(site.block, Math.min(AGED_ROUNDS_EACH, agedRounds - round));
+  }
+  remove(context, site);
+  table.fill(0);
+  context.startLine();
+}
+
+/** Make what a load needs on this CPU, if it takes part. */
+function furnish(
+  context: JobContext,
+  args: LoadJobArgs,
+  variant: LoadVariant,
+  heap: LoadHeap | null,
+  load: LoadDefinition,
+  table: Int32Array,
+): Site | null {
+  const { index } = context;
   let site: Site | null = null;
-  if (takesPart) {
-    const heap = await openHeap(variant, load, index, args.module);
-    const { calls } = heap;
+  if (heap !== null) {
+    const calls = heap.callsOf(load.prefix);
     const block = heap.allocateBlock(calls.blockBytes());
     calls.init(block, index, variant.cpus, seedOf(args.seed, index));
     const parameters = load.parameters(args.scale, variant.cpus);
     for (const [number, { value }] of parameters.entries()) calls.parameter(block, number, value);
     calls.arrays(block, heap.allocateBlock(calls.bytes(block)));
-    site = { variant, heap, block, shared: 0, steps: STEPS_FIRST, begun: 0 };
+    site = { variant, heap, load, calls, block, shared: 0, steps: STEPS_FIRST, begun: 0 };
     if (index === 0) share(site, table);
   }
   context.startLine();
   if (site !== null) {
     site.shared = Atomics.load(table, 0) >>> 0;
-    site.heap.calls.shared(site.block, site.shared);
-    site.heap.calls.prepare(site.block);
+    site.calls.shared(site.block, site.shared);
+    site.calls.prepare(site.block);
   }
   context.startLine();
   return site;
 }
 
 /** CPU 0 makes what all share, and tells the others where it lies. */
-function share({ heap, block }: Site, table: Int32Array): void {
-  const bytes = heap.calls.sharedBytes(block);
+function share({ heap, calls, block }: Site, table: Int32Array): void {
+  const bytes = calls.sharedBytes(block);
   if (bytes === 0) return;
   const shared = heap.allocateBlock(bytes);
-  heap.calls.shared(block, shared);
-  heap.calls.share(block);
+  calls.shared(block, shared);
+  calls.share(block);
   Atomics.store(table, 0, shared);
+}
+
+/** Be a new CPU, with what the one before has left. */
+function renew(site: Site): void {
+  site.heap.renew();
+  site.calls = site.heap.callsOf(site.load.prefix);
 }
 
 function seedOf(seed: number, cpu: number): number {
@@ -149,7 +197,7 @@ function runWindow(
   window: number,
 ): boolean {
   const load = loadNamed(args.load);
-  if (load.between !== "none") site?.heap.renew();
+  if (site !== null && load.between !== "none") renew(site);
   if (load.between === "inherit") inherit(context, site, board.tableOf(index));
   if (context.index === 0 && context.isStopped()) board.stop();
   context.startLine();
@@ -174,13 +222,12 @@ function runWindow(
 /** Every CPU goes on with the arrays of the next. */
 function inherit(context: JobContext, site: Site | null, table: Int32Array): void {
   if (site !== null) {
-    const { heap, block } = site;
-    table[context.index] = heap.calls.arrays(block, 0);
+    table[context.index] = site.calls.arrays(site.block, 0);
   }
   context.startLine();
   if (site === null) return;
-  const { heap, block, variant } = site;
-  heap.calls.arrays(block, (table[(context.index + 1) % variant.cpus] ?? 0) >>> 0);
+  const { calls, block, variant } = site;
+  calls.arrays(block, (table[(context.index + 1) % variant.cpus] ?? 0) >>> 0);
 }
 
 /** Find how many steps take as long as a chunk should. */
@@ -199,8 +246,7 @@ function run(
   renewSteps: number,
   record: (ns: number, count: number) => void,
 ): WindowRecord {
-  const { heap, block } = site;
-  let { calls }: { calls: LoadCalls } = heap;
+  const { block } = site;
   let operations = 0;
   let idleNs = 0;
   let chunks = 0;
@@ -208,16 +254,13 @@ function run(
   const end = begun + windowMs;
   let before = begun;
   while (before < end) {
-    const done = calls.phase(block, renewSteps > 0 ? renewSteps : site.steps);
-    if (renewSteps > 0) {
-      heap.renew();
-      ({ calls } = heap);
-    }
+    const done = site.calls.phase(block, renewSteps > 0 ? renewSteps : site.steps);
+    if (renewSteps > 0) renew(site);
     const now = context.now();
     const ns = (now - before) * NS_PER_MS;
     if (done === 0) {
       idleNs += ns;
-      if (calls.failed(block) !== 0) break;
+      if (site.calls.failed(block) !== 0) break;
     } else {
       record(ns / done, done);
       chunks++;
@@ -228,23 +271,38 @@ function run(
   return { operations, elapsedNs: (before - begun) * NS_PER_MS, idleNs, chunks };
 }
 
-/** Free everything, CPU after CPU: what one leaves in shared arrays the last one frees. */
+/** Free everything of every variant, and leave the heaps. */
 function takeDown(context: JobContext, sites: readonly (Site | null)[]): VariantEnd[] {
   const ends: VariantEnd[] = [];
   for (const [variant, site] of sites.entries()) {
-    context.startLine();
-    site?.heap.calls.release(site.block);
-    context.startLine();
-    if (site === null) continue;
-    const { heap, block, steps, shared } = site;
-    const { calls } = heap;
-    const isOutOfMemory = calls.failed(block) !== 0;
-    const [remote, damaged] = [calls.remote(block), calls.damaged(block)];
-    ends.push({ variant, steps, remote, damaged, isOutOfMemory });
-    if (context.index === 0 && shared !== 0) heap.freeBlock(shared);
-    heap.freeBlock(calls.arrays(block, 0));
-    heap.freeBlock(block);
-    heap.end();
+    const written = site !== null && context.index === 0 ? memoryOf(site.variant) : null;
+    const pages = written === null ? null : pagesWritten(written);
+    const end = remove(context, site);
+    if (site === null || end === null) continue;
+    ends.push({ variant, steps: site.steps, pagesWritten: pages, ...end });
+    site.heap.end();
   }
   return ends;
+}
+
+function memoryOf({ handle, peer, memory }: LoadVariant): WebAssembly.Memory | null {
+  return handle?.memory ?? peer?.memory ?? memory;
+}
+
+/** Free what a load has, CPU after CPU: what one leaves in shared arrays the last one frees. */
+function remove(
+  context: JobContext,
+  site: Site | null,
+): Pick<VariantEnd, "remote" | "damaged" | "isOutOfMemory"> | null {
+  context.startLine();
+  site?.calls.release(site.block);
+  context.startLine();
+  if (site === null) return null;
+  const { heap, calls, block, shared } = site;
+  const isOutOfMemory = calls.failed(block) !== 0;
+  const [remote, damaged] = [calls.remote(block), calls.damaged(block)];
+  if (context.index === 0 && shared !== 0) heap.freeBlock(shared);
+  heap.freeBlock(calls.arrays(block, 0) >>> 0);
+  heap.freeBlock(block);
+  return { remote, damaged, isOutOfMemory };
 }

@@ -36,7 +36,14 @@ export function variantOf(
     }
     return recorder;
   });
-  const end = { variant: 0, steps: 1, remote: 0, damaged: 0, isOutOfMemory: false };
+  const end = {
+    variant: 0,
+    steps: 1,
+    pagesWritten: null,
+    remote: 0,
+    damaged: 0,
+    isOutOfMemory: false,
+  };
   const ends = recorders.map(() => end);
   return { flavour, cpus, windows, recorders, ends, findings: [], ...more };
 }

@@ -53,8 +53,8 @@ export async function beginLoad(
   let shared = 0;
   for (let cpu = 0; cpu < count; cpu++) {
     const source = { flavour: "fused", handle: heap.handle, memory: null } as const;
-    const own = await openHeap(source, load, cpu, loads);
-    const { calls } = own;
+    const own = await openHeap(source, cpu, loads);
+    const calls = own.callsOf(load.prefix);
     const block = own.allocateBlock(calls.blockBytes());
     calls.init(block, cpu, count, 7 + cpu);
     for (const [index, { value }] of load.parameters(scale, count).entries()) {
@@ -69,7 +69,7 @@ export async function beginLoad(
       heap: own,
       block,
       get calls() {
-        return own.calls;
+        return own.callsOf(load.prefix);
       },
     });
   }
