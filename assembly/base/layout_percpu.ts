@@ -45,19 +45,21 @@ export class CpuArea {
   line0c: u64;
   line0d: u64;
 
-  // --- line 1: any CPU, atomics.
+  // --- line 1: any CPU, atomics; `drains` and `claiming` its own, which others read.
   /** CPU_*: passes by cmpxchg. */
   state: u32;
-  /** Drains this CPU has finished: destroy waits until it moves or drain_depth is 0. */
-  drain_seq: u32;
-  /** Drains this CPU is in the middle of: objects are in its hands. */
-  drain_depth: u32;
+  /**
+   * Drains this CPU is in the middle of, bits 0 to 5: objects are in its hands; above, those it has
+   * finished, modulo 2^26. Destroy waits until that moves or the depth is 0.
+   */
+  drains: u32;
   /** Owner CPU + 1, or 0: held while a slab is taken off `defer_slabs`. */
   slabs_lock: u32;
   /** Frees of this CPU that may make a full slab partial and have not claimed it yet. */
   claiming: u32;
   /** Sign of the thread that is this CPU (harness), 0 = none: who is gone. Stays when it goes. */
   thread: u32;
+  line1a: u32;
   line1b: u64;
   line1c: u64;
   line1d: u64;
@@ -135,6 +137,9 @@ if (offsetof<CpuArea>("bug_code") !== 320) ERROR("CpuArea line 5");
 if (offsetof<CpuArea>("defer_lengths") !== 384) ERROR("CpuArea line 6");
 /** Buckets of defer_lengths: bucket b counts lists of 2^b .. 2^(b+1)-1 objects. */
 export const DEFER_LENGTH_BUCKETS: u32 = 32;
+/** In CpuArea.drains. */
+export const DRAIN_DEPTH: u32 = 0x3f;
+export const DRAIN_FINISHED: u32 = 0x40;
 /** Drains that may run inside each other: slabs, what a slab leaves behind, both in irq_work. */
 export const MAX_DRAINS: u32 = 8;
 /** Offset of 64 bytes the host writes a cache's name to. */

@@ -8,8 +8,8 @@
  */
 import { Page } from "../base/layout";
 import { CpuArea } from "../base/layout_percpu";
-import { cmpxchg, fetch_add, read_once } from "../sync/atomic";
-import { cpu_token, this_cpu } from "../sync/percpu";
+import { cmpxchg, read_once } from "../sync/atomic";
+import { cpu_token, this_cpu, this_cpu_add } from "../sync/percpu";
 
 /** Take a block that nobody else can reach in hand. */
 export function hold(page: Page): void {
@@ -36,9 +36,14 @@ export function let_go(page: Page): void {
  * A free of this CPU may make a full slab partial from here on (1), or not any more (-1): between
  * the two it may be the one that is to claim the slab. A count, since an NMI may do the same
  * meanwhile.
+ *
+ * Read by who recovers a dead CPU (reap/slabs.ts wait_for_claims()), which has found the slab
+ * partial. The cmpxchg of the slab's word that made it so publishes the 1. When the count goes
+ * back, claim() has loaded the slab's hand, by its cmpxchg or to no avail; that load, and no store,
+ * is what is waited for.
  */
 export function claim_move(by: u32): void {
-  fetch_add(this_cpu + offsetof<CpuArea>("claiming"), by);
+  this_cpu_add(this_cpu + offsetof<CpuArea>("claiming"), by);
 }
 
 /**

@@ -3,8 +3,8 @@
  *
  * A block is known by its first page: `kind` says what it is and `order` how large. The inner
  * pages have kind PG_NONE; in a slab, each page's `head` leads to the first. Whoever changes
- * `kind` or `head` owns the block at that moment; both are stored atomically because a checked
- * free may ask about any page at any time.
+ * `kind` or `head` owns the block at that moment; `kind` is stored atomically because a walk over
+ * all pages, or a checked free, may ask about any page at any time.
  */
 import { PAGE_SHIFT } from "../base/config";
 import { PAGE_DESC_SHIFT, Page } from "../base/layout";
@@ -46,13 +46,18 @@ export function page_slab(page: Page): usize {
   return <usize>read_once(changetype<usize>(page) + offsetof<Page>("head"));
 }
 
-/** Make all pages of a block lead to `head` (0: none). Context: owner of the block. */
+/**
+ * Make all pages of a block lead to `head` (0: none).
+ *
+ * Plainly, there are up to eight: whoever frees an object has it from somebody who came by the
+ * slab after this. A wild address finds the old head or the new one, as it would a moment earlier
+ * or later. Context: owner of the block.
+ */
 export function set_page_heads(first: Page, order: u32, head: usize): void {
   const base = changetype<usize>(first);
   const pages: u32 = 1 << order;
   for (let i: u32 = 0; i < pages; i++) {
-    const page = base + ((<usize>i) << PAGE_DESC_SHIFT);
-    write_once(page + offsetof<Page>("head"), <u32>head);
+    changetype<Page>(base + ((<usize>i) << PAGE_DESC_SHIFT)).head = <u32>head;
   }
 }
 

@@ -24,7 +24,7 @@ import {
 } from "./buddy";
 import { grow_memory, lock_growth, request_growth, unlock_growth } from "./grow";
 import { hold } from "./hand";
-import { page_to_pfn, set_page_kind } from "./page";
+import { page_kind, page_to_pfn, set_page_kind } from "./page";
 import { drain_all_pages, pcp_alloc, pcp_free, pcp_serves } from "./pcp";
 import { unpoison_pages } from "./page_poison";
 import { free_run, take_run } from "./run";
@@ -203,7 +203,8 @@ function free_run_by_blocks(first: Page): void {
 export function free_pages(page: Page, mode: u32): void {
   const order = page.order;
   hold(page);
-  set_page_kind(page, PG_INFLIGHT);
+  // A slab is already.
+  if (page_kind(page) !== PG_INFLIGHT) set_page_kind(page, PG_INFLIGHT);
   if (page.nr_pages !== 0) {
     if (!free_run(page, page_to_pfn(page), mode)) free_run_by_blocks(page);
   } else {

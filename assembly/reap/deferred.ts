@@ -1,11 +1,11 @@
 /** What a dead CPU had deferred or was draining: freed by this CPU. */
 import { CACHE_FREE, KmemCache } from "../base/layout";
-import { CpuArea, MAX_DRAINS } from "../base/layout_percpu";
+import { CpuArea, DRAIN_DEPTH, MAX_DRAINS } from "../base/layout_percpu";
 import { ReapReport } from "../base/layout_reap";
 import { cpu_cache_list, cpu_objects } from "../slab/defer";
 import { drain_begin, drain_end, free_deferred, waits_for_irq_work } from "../slab/drain";
 import { cache_at, cache_state } from "../slab/kmem_cache";
-import { fetch_add, read_once, write_once } from "../sync/atomic";
+import { write_once } from "../sync/atomic";
 import { llist_del_all, llist_empty, llist_next } from "../sync/llist";
 import { cpu_cache_of, header } from "../sync/percpu";
 import { note } from "./dead";
@@ -35,8 +35,7 @@ export function waits_for_frees(area: CpuArea): bool {
 export function free_deferred_of(area: CpuArea, report: usize, mode: u32): void {
   const address = changetype<usize>(area);
   const first = address + offsetof<CpuArea>("drain_rest");
-  const depth = address + offsetof<CpuArea>("drain_depth");
-  note(report, offsetof<ReapReport>("lost"), read_once(depth));
+  note(report, offsetof<ReapReport>("lost"), area.drains & DRAIN_DEPTH);
   // A barrier must not find that nothing is in anybody's hands.
   const drain = drain_begin();
   for (let i: u32 = 0; i < MAX_DRAINS; i++) free_rest(first + ((<usize>i) << 2), report, mode);
@@ -50,8 +49,8 @@ export function free_deferred_of(area: CpuArea, report: usize, mode: u32): void 
     store<u32>(first, <u32>llist_del_all(cpu_cache_list(cpu_cache_of(area, cache))));
     free_rest(first, report, mode);
   }
-  write_once(depth, 0);
-  fetch_add(address + offsetof<CpuArea>("drain_seq"), 1);
+  // All of its drains are finished.
+  write_once(address + offsetof<CpuArea>("drains"), (area.drains | DRAIN_DEPTH) + 1);
   // Of a CPU that recovers itself that was the end of its own, too.
   if (drain !== address) drain_end(drain);
 }

@@ -14,7 +14,7 @@ import {
   Page,
   Zone,
 } from "../base/layout";
-import { CpuArea, RcuQueue } from "../base/layout_percpu";
+import { CpuArea, DRAIN_DEPTH, RcuQueue } from "../base/layout_percpu";
 import { ReapReport } from "../base/layout_reap";
 import { node_zone, zone_lock, zone_unlock } from "../page/buddy";
 import { end_pfn } from "../page/grow";
@@ -145,7 +145,7 @@ export function hand_over_rcu_pages(report: usize, mode: u32): bool {
     if (page_kind(page) !== PG_RCU || !is_dead(token)) continue;
     note(report, offsetof<ReapReport>("rcu_pages"), 1);
     // One of the addresses that it was about to free counts with its drain (reap/deferred.ts).
-    if (token !== draining && per_cpu(token - 1).drain_depth !== 0) {
+    if (token !== draining && (per_cpu(token - 1).drains & DRAIN_DEPTH) !== 0) {
       note(report, offsetof<ReapReport>("lost"), RCU_CHUNK - 1);
       draining = token;
     }

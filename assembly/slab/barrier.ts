@@ -7,7 +7,7 @@
  * Kernel: mm/slub.c defer_free_barrier(), flush_all(), slub_cpu_dead(); 6.18.
  */
 import { CACHE_LIVE, CACHE_TABLE, KMEM_CACHE_SHIFT, KmemCache } from "../base/layout";
-import { CpuArea } from "../base/layout_percpu";
+import { CpuArea, DRAIN_DEPTH, DRAIN_FINISHED } from "../base/layout_percpu";
 import { cpu_relax, read_once } from "../sync/atomic";
 import { lock_mode } from "../sync/context";
 import { cpu_area, header, heap_base, per_cpu } from "../sync/percpu";
@@ -18,13 +18,15 @@ import { lock_slab_mutex, unlock_slab_mutex } from "./slab_mutex";
 
 /** Wait until the drain that `area`'s CPU is in the middle of, if any, is over. */
 function wait_for_drain(area: CpuArea): void {
-  const base = changetype<usize>(area);
   if (area.cpu === cpu_area().cpu) return;
-  const seen = read_once(base + offsetof<CpuArea>("drain_seq"));
-  // Ends: the other CPU finishes a bounded list, and each drain it finishes moves the sequence.
-  while (read_once(base + offsetof<CpuArea>("drain_depth")) !== 0) {
-    if (read_once(base + offsetof<CpuArea>("drain_seq")) !== seen) return;
-    cpu_relax(base + offsetof<CpuArea>("drain_depth"));
+  const drains = changetype<usize>(area) + offsetof<CpuArea>("drains");
+  const seen = read_once(drains);
+  // Ends: the other CPU finishes a bounded list, and each drain it finishes is counted. Drains
+  // inside that one begin and end meanwhile.
+  while (true) {
+    const now = read_once(drains);
+    if ((now & DRAIN_DEPTH) === 0 || (now ^ seen) >= DRAIN_FINISHED) return;
+    cpu_relax(drains);
   }
 }
 

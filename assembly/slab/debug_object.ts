@@ -29,6 +29,7 @@ import {
   TRACK_SIZE,
   Track,
 } from "../base/layout";
+import { DRAIN_DEPTH } from "../base/layout_percpu";
 import { page_address } from "../page/page";
 import { cpu_area } from "../sync/percpu";
 import { get_info_end, get_orig_size, is_debug_cache, set_orig_size } from "./debug_layout";
@@ -75,7 +76,7 @@ export function set_track_alloc(cache: KmemCache, object: usize, nolock: bool): 
 /** Remember that this CPU frees `object`: itself, or for whoever deferred it. */
 export function set_track_free(cache: KmemCache, object: usize): void {
   const op = (cache.flags & SLAB_KMALLOC) !== 0 ? TRACK_KFREE : TRACK_KMEM_CACHE_FREE;
-  const deferred = cpu_area().drain_depth !== 0;
+  const deferred = (cpu_area().drains & DRAIN_DEPTH) !== 0;
   write_track(cache, object, true, deferred ? op | TRACK_DEFERRED : op);
 }
 

@@ -8,10 +8,10 @@
  */
 import { LOCK_TRY } from "../base/config";
 import { KmemCache, Slab } from "../base/layout";
-import { CpuArea, MAX_DRAINS } from "../base/layout_percpu";
+import { CpuArea, DRAIN_DEPTH, DRAIN_FINISHED, MAX_DRAINS } from "../base/layout_percpu";
 import { hold } from "../page/hand";
 import { page_slab, virt_to_page } from "../page/page";
-import { cmpxchg, fetch_add, fetch_sub, read_once, write_once, xchg } from "../sync/atomic";
+import { cmpxchg, fetch_add, read_once, write_once, xchg } from "../sync/atomic";
 import {
   HARDIRQ,
   context_enter,
@@ -21,7 +21,7 @@ import {
   irqs_disabled,
 } from "../sync/context";
 import { llist_del_all, llist_empty, llist_next } from "../sync/llist";
-import { cpu_area, cpu_cache_of, header, per_cpu } from "../sync/percpu";
+import { cpu_area, cpu_cache_of, header, per_cpu, this_cpu_add } from "../sync/percpu";
 import { spin_lock, spin_unlock } from "../sync/spinlock";
 import {
   CPU_PARTIAL_FREE,
@@ -167,27 +167,35 @@ export function put_away(cache: KmemCache, slab: Slab, mode: u32): void {
   }
 }
 
-/** From here on objects may be in this CPU's hands and on no list; drains nest. */
+/**
+ * From here on objects may be in this CPU's hands and on no list; drains nest.
+ *
+ * The exchange, or the store under a lock, that takes them off their list publishes it: whoever
+ * finds that list empty by it finds the drain (slab/barrier.ts wait_for_drain()).
+ */
 export function drain_begin(): usize {
   const area = changetype<usize>(cpu_area());
-  fetch_add(area + offsetof<CpuArea>("drain_depth"), 1);
+  this_cpu_add(area + offsetof<CpuArea>("drains"), 1);
   return area;
 }
 
 /** @returns where the drain in progress notes what is left of its list. */
 function rest_of(area: usize): usize {
-  const depth = read_once(area + offsetof<CpuArea>("drain_depth")) - 1;
+  // MAX_DRAINS divides what lies above the depth, too.
+  const depth = changetype<CpuArea>(area).drains - 1;
   return area + offsetof<CpuArea>("drain_rest") + ((<usize>depth % MAX_DRAINS) << 2);
 }
 
 /**
- * End what drain_begin() began, on the CPU it began on. Only the outermost end moves the
- * sequence: an irq_work that ran inside says nothing about the list of the drain around it.
+ * End what drain_begin() began, on the CPU it began on. Only the outermost end counts as one
+ * finished: an irq_work that ran inside says nothing about the list of the drain around it.
+ *
+ * Atomic, not this_cpu_add(): who waited looks at what the last free stored, and finds it by this.
  */
 export function drain_end(area: usize): void {
-  if (fetch_sub(area + offsetof<CpuArea>("drain_depth"), 1) === 1) {
-    fetch_add(area + offsetof<CpuArea>("drain_seq"), 1);
-  }
+  // Who interrupts this CPU behind the look ends what it began, and leaves the depth as it was.
+  const outermost = (changetype<CpuArea>(area).drains & DRAIN_DEPTH) === 1;
+  fetch_add(area + offsetof<CpuArea>("drains"), outermost ? DRAIN_FINISHED - 1 : -1);
 }
 
 /**

@@ -6,7 +6,7 @@
  * Kernel: mm/slub.c struct kmem_cache_node, add_partial(), remove_partial(); 6.18.
  */
 import { KMEM_CACHE_NODE_SIZE, KmemCache, KmemCacheNode, SL_PARTIAL, Slab } from "../base/layout";
-import { fetch_add, fetch_add64, read_once, read_once64, write_once } from "../sync/atomic";
+import { fetch_add, fetch_add64, read_once, read_once64 } from "../sync/atomic";
 import { hold } from "../page/hand";
 import { header } from "../sync/percpu";
 import { DEACTIVATE_TO_TAIL } from "../sync/stat";
@@ -23,13 +23,13 @@ export function slab_node(cache: KmemCache, slab: Slab): KmemCacheNode {
   return get_node(cache, slab.node);
 }
 
-/** @returns nr_partial; a hint unless list_lock is held. */
+/** @returns nr_partial; a hint unless list_lock is held, whose holder stores it plainly. */
 export function nr_partial(node: KmemCacheNode): u32 {
   return read_once(changetype<usize>(node) + offsetof<KmemCacheNode>("nr_partial"));
 }
 
 export function set_nr_partial(node: KmemCacheNode, count: u32): void {
-  write_once(changetype<usize>(node) + offsetof<KmemCacheNode>("nr_partial"), count);
+  node.nr_partial = count;
 }
 
 /** @returns true if the slab is on its node's partial list. Context: list_lock. */

@@ -8,7 +8,7 @@
  */
 import { LOCK_TRY } from "../base/config";
 import { Page } from "../base/layout";
-import { RcuQueue } from "../base/layout_percpu";
+import { DRAIN_DEPTH, RcuQueue } from "../base/layout_percpu";
 import { hold } from "../page/hand";
 import { page_address } from "../page/page";
 import { free_pages } from "../page/page_alloc";
@@ -117,7 +117,7 @@ function is_busy(queue: RcuQueue): bool {
  */
 export function rcu_serve(): void {
   // Frees of a drain come by here too: no drain inside a drain.
-  if (cpu_area().drain_depth !== 0) return;
+  if ((cpu_area().drains & DRAIN_DEPTH) !== 0) return;
   let queue = queue_of(cpu_area());
   // Ends: each turn frees something, and frees queue nothing but slabs that became empty.
   while (true) {

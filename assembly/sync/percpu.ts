@@ -15,7 +15,7 @@ import {
   KmemCacheCpu,
 } from "../base/layout";
 import { CPU_CACHES, CpuArea } from "../base/layout_percpu";
-import { cmpxchg_double } from "./atomic";
+import { cmpxchg_double, fetch_add } from "./atomic";
 
 /** Address of this CPU's CpuArea; 0 before cpu_attach(). */
 export let this_cpu: usize = 0;
@@ -96,4 +96,26 @@ export function this_cpu_cmpxchg_double(
   if (load<u64>(area + offset) !== expected) return false;
   store<u64>(area + offset, desired);
   return true;
+}
+
+/**
+ * Add to a word that this CPU alone changes as long as it lives, and others may read.
+ *
+ * Kernel: this_cpu_add(), which has no lock prefix either. In the ordinary builds a load and a
+ * plain store: nothing interrupts a Worker between them. wasm has no atomic store below sequential
+ * consistency, and x86 makes an xchg of that, as dear as the addition; so whoever reads the word
+ * elsewhere, by an atomic load, is ordered by atomic accesses beside it, and each user names them:
+ * - One that follows the store publishes it: who finds what that wrote finds this, too (the store
+ *   happens before the load, which then reads no older one).
+ * - Loads that precede the store, atomic ones, were made when anybody reads what it stored. The
+ *   memory model does not say so, since reading a plain store synchronises nothing. What says so
+ *   is the code of every engine: the store is one instruction, an aligned one of 32 bits, and
+ *   stays behind atomic loads, which are acquires: a compiler that moved it in front of one would
+ *   break programs that have no race.
+ * - Nothing orders it behind the *store* of a cmpxchg before it: ARM may show the later one first.
+ *   Where that matters fetch_add() is used.
+ */
+export function this_cpu_add(address: usize, by: u32): void {
+  if (isDefined(SLUB_MODEL)) fetch_add(address, by);
+  else store<u32>(address, load<u32>(address) + by);
 }

@@ -34,6 +34,8 @@ export const CPU_TAKEN = 1;
 export const CPU_REAPING = 2;
 /** From here on: the number + 1 of who recovers it; 0: nobody does. */
 export const CPU_REAPER_SHIFT = 8;
+/** CpuArea.drains: bits of the drains that a CPU is in the middle of. */
+export const DRAIN_DEPTH = 0x3f;
 
 // Page.kind: what the page that heads a block is.
 export const PG_NONE = 0;

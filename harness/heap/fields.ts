@@ -43,7 +43,7 @@ const STRUCTS = {
   kmem_cache_cpu: ["freelist", "tid", "slab", "partial", "lock", "defer_free_objects"],
   cpu_area: [
     ...["preempt_count", "cpu", "task_mode", "node", "current", "fail_seen", "fail_done"],
-    ...["state", "thread", "drain_depth", "ops", "memcg", "irq_pending", "pcp_lock", "pcp_list"],
+    ...["state", "thread", "drains", "ops", "memcg", "irq_pending", "pcp_lock", "pcp_list"],
     ...["pcp_count", "defer_objects", "defer_slabs"],
     ...["bug_code", "bug_cache", "bug_slab", "bug_object"],
   ],

@@ -26,9 +26,11 @@ beforeAll(async () => {
   word = view.cpuCache(0, cache.index).address;
 });
 
-function site(kind: SiteKind, from: string): number {
+function site(kind: SiteKind, from: string, inside = /./): number {
   const { sites } = stage.machine.module.table;
-  const found = sites.findIndex((each) => each.kind === kind && each.place?.function === from);
+  const found = sites.findIndex(
+    (each) => each.kind === kind && each.place?.function === from && inside.test(each.function),
+  );
   if (found < 0) throw new Error(`expected a ${kind} of ${from}, got none`);
   return found;
 }
@@ -70,6 +72,24 @@ test("the same words, changed inside a section: read by a fast path, and nowhere
 test("no task was moved: no race is accepted", () => {
   const pop = site("load", "get_freepointer");
   expect(isAccepted({ site: pop, other: USER, address: link }, false)).toBe(false);
+});
+
+test("a node's count of partial slabs: asked without its lock, by who is about to allocate", () => {
+  const { view } = stage;
+  const { address } = view.node(1, 0);
+  const count = address + view.table.offsets.kmem_cache_node.nr_partial;
+  const ask = site("atomicLoad", "read_once", /\/get_partial_node$/);
+  const change = site("store", "add_partial", /\/add_partial$/);
+  expect(isAccepted({ site: ask, other: change, address: count }, false)).toBe(true);
+  expect(isAccepted({ site: ask, other: change, address: count + 4 }, false)).toBe(false);
+  const other = site("atomicLoad", "read_once", /\/free_to_slab$/);
+  expect(isAccepted({ site: other, other: change, address: count }, false)).toBe(false);
+});
+
+test("a CPU's count of drains: asked by who waits for them, in builds that store it", async () => {
+  const text = "release/16000/irq-work/min2/part2/setup:c0c1c2c3c4c5/task:x0X1p/task:b";
+  const { finding } = await explore(await makeStage(parseScenario(text)), DEFAULT_EXPLORE);
+  expect(finding).toBeNull();
 });
 
 test("what a slow path does when it is moved is no part of the design, and found", async () => {

@@ -141,8 +141,8 @@ export const MUTANTS = [
     origin: "ours",
     what: "a reaper cannot see that a live CPU is about to claim the slab that it lists",
     file: "page/hand.ts",
-    find: '  fetch_add(this_cpu + offsetof<CpuArea>("claiming"), by);',
-    replace: '  fetch_add(this_cpu + offsetof<CpuArea>("claiming"), by & 0);',
+    find: '  this_cpu_add(this_cpu + offsetof<CpuArea>("claiming"), by);',
+    replace: '  this_cpu_add(this_cpu + offsetof<CpuArea>("claiming"), by & 0);',
     ...{ expected: "machine", shapes: ["death-beside-frees"] },
   },
   without(

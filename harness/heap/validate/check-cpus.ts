@@ -1,7 +1,7 @@
 /**
  * A0-context, T27-drain, A33-locks, O19-tid, Q36-pcp, Q0-offline: each CPU at rest, and all locks.
  */
-import { CPU_FREE, CPU_TAKEN, TID_STEP } from "../constants.js";
+import { CPU_FREE, CPU_TAKEN, DRAIN_DEPTH, TID_STEP } from "../constants.js";
 import { hex } from "../errors.js";
 import type { CpuView } from "../view.js";
 import { walkPages } from "../walk.js";
@@ -18,11 +18,12 @@ export function checkCpus(inspection: Inspection): void {
     const where = `cpu ${number}`;
     const expect = (
       invariant: "A0-context" | "T27-drain",
-      name: "cpu" | "preempt_count" | "drain_depth",
+      name: "cpu" | "preempt_count" | "drains",
       value: number,
+      found: number = cpu[name],
     ) => {
-      if (cpu[name] === value) return;
-      const message = `${name} should be ${value}, is ${cpu[name]}`;
+      if (found === value) return;
+      const message = `${name} should be ${value}, is ${found}`;
       inspection.report(invariant, where, cpu.address, message);
     };
     if (cpu.state !== CPU_FREE && cpu.state !== CPU_TAKEN) {
@@ -30,7 +31,7 @@ export function checkCpus(inspection: Inspection): void {
     }
     if (cpu.state === CPU_TAKEN) expect("A0-context", "cpu", number);
     expect("A0-context", "preempt_count", 0);
-    expect("T27-drain", "drain_depth", 0);
+    expect("T27-drain", "drains", 0, cpu.drains & DRAIN_DEPTH);
     const pageCount = checkPageLists(inspection, cpu, number);
     checkCaches(inspection, cpu, number, pageCount);
   }

@@ -96,6 +96,24 @@ export const ACCEPTED_RACES: readonly AcceptedRace[] = [
     always: true,
   },
   {
+    field: /\.nr_partial$/,
+    one: { kind: "atomicLoad", in: ["read_once"], inside: /\/(?:get_partial|debug_cache_alloc)\// },
+    other: { kind: "store", in: ["add_partial", "remove_partial"] },
+    because:
+      "who asks before it takes list_lock asks for a hint: it finds the count of now or of a " +
+      "moment ago, and what happened before the question in any case",
+    always: true,
+  },
+  {
+    field: /\.drains$/,
+    one: { kind: null, in: ["read_once", "wait_for_drain"], inside: /\/barrier\// },
+    other: { kind: "store", in: ["this_cpu_add"] },
+    because:
+      "who waits for a drain has found its list empty, by an exchange that came after this " +
+      "store, and finds a later one if it came by itself (sync/percpu.ts this_cpu_add())",
+    always: true,
+  },
+  {
     field: /./,
     one: { kind: null, in: null, inside: /^assembly\/reap\// },
     other: "any",

@@ -7,7 +7,7 @@
  *
  * The allocator must be allowed two more things, counted by the function that the task died in. The
  * object that a drain was about to free for others: one for each drain it was in the middle of
- * (CpuArea.drain_depth). And all of a list between the exchange that took it and the store that
+ * (CpuArea.drains). And all of a list between the exchange that took it and the store that
  * notes it (WINDOWS): it is nowhere for one access.
  */
 import type { Site } from "../instrument/sites.js";

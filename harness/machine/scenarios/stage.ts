@@ -1,5 +1,6 @@
 /** The heap of a scenario, its machine and its judges, ready for any number of schedules. */
 import { armNumbers } from "../../heap/arms.js";
+import { DRAIN_DEPTH } from "../../heap/constants.js";
 import { type FieldTable, readFieldTable } from "../../heap/fields.js";
 import { HeapView } from "../../heap/view.js";
 import { STACK_BYTES } from "../core/fibre.js";
@@ -121,10 +122,8 @@ function setUp(scenario: Scenario, module: MachineModule): Stage {
     const make = (step: Step, cpu: number) => maker.make(step, { ...around, cpu, fibre });
     return taskOf(scenario, fibre, boot, base, make);
   });
-  const drainDepth = table.offsets.cpu_area.drain_depth;
   const each = usesRcu(scenario) ? RCU_CHUNK : 1;
-  const drainsOf = (cpu: number) =>
-    each * (machine.words[((areas[cpu] as number) + drainDepth) >>> 2] ?? 0);
+  const drainsOf = (cpu: number) => each * (view.cpu(cpu).drains & DRAIN_DEPTH);
   const losses = new Losses(module.table.sites, drainsOf);
   const quiescence = new Quiescence(machine, view, ownership, losses);
   const fields = watchFields(machine, view, ownership, rulesOf(scenario));

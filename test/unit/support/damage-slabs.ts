@@ -177,7 +177,7 @@ export const SLAB_DAMAGE = {
     ["not raised", (copy) => copy.patch("cpu_area", copy.view.cpu(1).address, "irq_pending", 0)],
   ],
   "T27-drain": [
-    ["one is on", (copy) => copy.patch("cpu_area", copy.view.cpu(1).address, "drain_depth", 1)],
+    ["one is on", (copy) => copy.patch("cpu_area", copy.view.cpu(1).address, "drains", 1)],
   ],
   "Q28-arm": [
     [
