@@ -197,8 +197,8 @@ export interface ReapCalls {
   reap_blocker(heapBase: number): number;
   /** Recover all that are said to be dead; returns how many were. Context: a CPU. */
   cpu_reap_dead(report: number): number;
-  /** The same as CPU `victim`, which is one of them. Context: an instance that is no CPU. */
-  cpu_reap_as(heapBase: number, victim: number, report: number): number;
+  /** The same as CPU `dead`, which is one of them. Context: an instance that is no CPU. */
+  cpu_reap_as(heapBase: number, dead: number, report: number): number;
 }
 
 /** Whether instances of `module` have the calls; if not, those of the module `reap` do. */

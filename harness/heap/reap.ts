@@ -76,38 +76,38 @@ export interface ReapPlace {
  */
 export async function reapCpus(
   place: ReapPlace,
-  victims: readonly [number, ...number[]],
+  dead: readonly [number, ...number[]],
 ): Promise<ReapReport> {
   const { view, memory } = place;
-  for (const victim of victims) checkDead(place, victim);
+  for (const cpu of dead) checkDead(place, cpu);
   const module = hasReap(place.module) ? place.module : (place.reap ?? throwNeverReaped());
   for (const state of place.own()) checkTask(state, "heap.reap");
-  const gone = endsUnseen() ? await whoIsGone(place, victims) : victims;
+  const gone = endsUnseen() ? await whoIsGone(place, dead) : dead;
   // At once, before the number can be another thread's. One that is reaped already is waited for.
-  for (const victim of gone) exchangeState(place, victim, CPU_TAKEN, CPU_REAPING);
+  for (const cpu of gone) exchangeState(place, cpu, CPU_TAKEN, CPU_REAPING);
   const calls = instantiateReap(module, memory);
-  const isLeft = () => victims.some((victim) => isDead(view, victim));
+  const isLeft = () => dead.some((cpu) => isDead(view, cpu));
   const until = performance.now() + PATIENCE_MS;
   let report: ReapReport | null = null;
   for (let pause = 1; isLeft(); pause = Math.min(pause * 2, PAUSE_MS_MAX)) {
     const blocker = calls.reap_blocker(view.base) - 1;
-    if (blocker < 0) report = reapOnce(place, module, calls, victims) ?? report;
+    if (blocker < 0) report = reapOnce(place, module, calls, dead) ?? report;
     if (!isLeft()) break;
-    if (performance.now() > until) throwBlocked(view, victims, blocker);
+    if (performance.now() > until) throwBlocked(view, dead, blocker);
     await sleep(pause);
   }
-  return report ?? reportOf(victims[0], () => 0, view.table.build.debugs);
+  return report ?? reportOf(dead[0], () => 0, view.table.build.debugs);
 }
 
 /**
- * Wait until the threads of all victims are gone: see thread-sign.ts.
+ * Wait until the threads of all of `dead` are gone: see thread-sign.ts.
  *
  * @returns those whose numbers are no other thread's by then
  * @throws Error if one is alive after ten seconds
  */
-async function whoIsGone(place: ReapPlace, victims: readonly number[]): Promise<number[]> {
+async function whoIsGone(place: ReapPlace, dead: readonly number[]): Promise<number[]> {
   const signOf = (cpu: number) => fieldOf(place.view, cpu, "thread");
-  const waited = victims.map(async (cpu) => {
+  const waited = dead.map(async (cpu) => {
     if (isDead(place.view, cpu)) return [];
     const sign = signOf(cpu);
     if (!(await awaitEnd(sign, PATIENCE_MS))) throwAlive(cpu);
@@ -162,18 +162,18 @@ function throwNeverReaped(): never {
 
 function throwBlocked(
   view: HeapView,
-  victims: readonly [number, ...number[]],
+  dead: readonly [number, ...number[]],
   blocker: number,
 ): never {
   const seconds = PATIENCE_MS / 1000;
-  const all = victims.join(", ");
+  const all = dead.join(", ");
   if (blocker >= 0) {
     throw new Error(
       `heap.reap: CPU ${blocker} has kept CPU ${all} from being reaped for ${seconds} s, ` +
         `by a lock it holds; if its thread is gone too, heap.reap(${blocker}) reaps all of them`,
     );
   }
-  const reaped = victims.find((victim) => reaperOf(view, victim) >= 0) ?? victims[0];
+  const reaped = dead.find((cpu) => reaperOf(view, cpu) >= 0) ?? dead[0];
   const reaper = reaperOf(view, reaped);
   const hint =
     reaper === reaped
@@ -198,32 +198,32 @@ function reapOnce(
   { view, own }: ReapPlace,
   module: WasmModule,
   calls: ReapCalls,
-  victims: readonly [number, ...number[]],
+  dead: readonly [number, ...number[]],
 ): ReapReport | null {
   const [mine] = own();
   if (mine !== undefined) {
-    const work = () => reapAs(mine, module, victims[0]);
+    const work = () => reapAs(mine, module, dead[0]);
     // What its handler throws is thrown here: what the dead left has been taken over then.
     return mine.thrown === null ? work() : mine.thrown.call(work, () => {});
   }
   const table = readFieldTable(module);
-  for (const victim of victims) {
+  for (const cpu of dead) {
     // The area is nobody's when it is read here: another thread first has to become that CPU.
-    const at = areaOf(view, victim) + view.table.constants.CPU_SCRATCH;
-    if (calls.cpu_reap_as(view.base, victim, at) === 0) continue;
-    return readReport(view, table, at, victims[0]);
+    const at = areaOf(view, cpu) + view.table.constants.CPU_SCRATCH;
+    if (calls.cpu_reap_as(view.base, cpu, at) === 0) continue;
+    return readReport(view, table, at, dead[0]);
   }
   return null;
 }
 
 /** Reap as the CPU of `state`. @returns as reapOnce() */
-function reapAs(state: CpuState, module: WasmModule, victim: number): ReapReport | null {
+function reapAs(state: CpuState, module: WasmModule, cpu: number): ReapReport | null {
   const { view, memory, area } = state;
   const own = reapCallsOf(state.exports);
   const calls = own ?? standIn(instantiateReap(module, memory), view.base, state.id);
   const report = area + view.table.constants.CPU_SCRATCH;
   if (calls.cpu_reap_dead(report) === 0) return null;
-  return readReport(view, own === null ? readFieldTable(module) : view.table, report, victim);
+  return readReport(view, own === null ? readFieldTable(module) : view.table, report, cpu);
 }
 
 /** @param table of the module that wrote it: the release build does not know the report */

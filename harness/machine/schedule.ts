@@ -11,7 +11,7 @@
  * ```
  * `4M1T0` moves task 0 to CPU 1; `4K0` is the death of task 0.
  */
-import { INTERRUPT, KILL, MIGRATE, STEP, actionOf, choice, fibreOf } from "./policies/policy.js";
+import { INTERRUPT, DIE, MIGRATE, STEP, actionOf, choice, fibreOf } from "./policies/policy.js";
 import type { Deviation } from "./policies/replay-policy.js";
 import {
   type Scenario,
@@ -27,7 +27,7 @@ const BASE = 36;
 const LETTERS = new Map([
   ["S", STEP],
   ["N", INTERRUPT],
-  ["K", KILL],
+  ["K", DIE],
 ]);
 const LETTER_OF = new Map([...LETTERS].map(([letter, action]) => [action, letter]));
 

@@ -18,7 +18,7 @@ const TWO_TAKERS =
   "with preemption off beside a barrier, which no scenario has yet";
 const RECOVERED_ELSEWHERE =
   "recovers slabs of slab_debug, which the model build has none of (test/unit/reap-moves.test.ts " +
-  "kills there), or waits for a CPU that is in the middle of the same thing";
+  "lets CPUs die there), or waits for a CPU that is in the middle of the same thing";
 
 export const REASONS: readonly Reason[] = [
   { function: "assembly/slab/section/lock_cpu_slab", sites: 4, because: OTHER_TASK },

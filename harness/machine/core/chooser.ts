@@ -6,7 +6,7 @@
  * preempted: outside handlers, with a preempt count of 0.
  */
 import { SITE_KINDS, isWrite } from "../instrument/sites.js";
-import { INTERRUPT, KILL, MIGRATE, STEP, actionOf, choice, fibreOf } from "../policies/policy.js";
+import { INTERRUPT, DIE, MIGRATE, STEP, actionOf, choice, fibreOf } from "../policies/policy.js";
 import type { Choice, Situation } from "../policies/policy.js";
 import { isLook } from "./access-log.js";
 import { type Bounds, DEFAULT_BOUNDS } from "./bounds.js";
@@ -148,7 +148,7 @@ export class Chooser implements Situation {
     if (fibre.task?.mayDie === false || (this.#bounds.learns && !fibre.diesAnew)) return;
     if (!this.#isOffered(fibre)) return;
     fibre.diesAnew = false;
-    this.#offer(choice(fibre.id, KILL));
+    this.#offer(choice(fibre.id, DIE));
   }
 
   #offer(code: Choice): void {
@@ -235,7 +235,7 @@ export class Chooser implements Situation {
     const id = fibreOf(code);
     const fibre = this.#fibres[id] as Fibre;
     const action = actionOf(code);
-    if (action === KILL) {
+    if (action === DIE) {
       this.deathsLeft--;
       return NOBODY;
     }

@@ -2,7 +2,7 @@
  * Decisions: what comes next, as the policy says, and what the answer does to the fibres before
  * anybody runs. A decision that is not the default is noted: that is what names a schedule.
  */
-import { type Choice, INTERRUPT, KILL, MIGRATE, PRUNE, type Policy } from "../policies/policy.js";
+import { type Choice, INTERRUPT, DIE, MIGRATE, PRUNE, type Policy } from "../policies/policy.js";
 import { actionOf, fibreOf, isMove } from "../policies/policy.js";
 import type { Deviation } from "../policies/replay-policy.js";
 import type { Bounds } from "./bounds.js";
@@ -87,5 +87,5 @@ export class Decisions {
 
 /** What happens to the fibre itself, right before its access. */
 function isInjection(code: Choice): boolean {
-  return actionOf(code) === INTERRUPT || actionOf(code) === KILL;
+  return actionOf(code) === INTERRUPT || actionOf(code) === DIE;
 }

@@ -19,15 +19,7 @@
  * at once. A fibre that dies is one that was suspended and is not resumed. `wait` is suspended
  * alike, and returns what woke it when it is called again.
  */
-import {
-  type Choice,
-  INTERRUPT,
-  KILL,
-  PRUNE,
-  STEP,
-  actionOf,
-  fibreOf,
-} from "../policies/policy.js";
+import { type Choice, INTERRUPT, DIE, PRUNE, STEP, actionOf, fibreOf } from "../policies/policy.js";
 import { AccessLog } from "./access-log.js";
 import { type Bounds, DEFAULT_BOUNDS } from "./bounds.js";
 import type { Decisions } from "./decisions.js";
@@ -93,7 +85,7 @@ export class Hooks implements HostOf {
       fibre.frame.stands = site;
       fibre.address = address >>> 0;
       const code = this.starting ? PRUNE : this.#decisions.decide(fibre.id);
-      if (code === PRUNE || fibreOf(code) !== fibre.id || actionOf(code) === KILL) {
+      if (code === PRUNE || fibreOf(code) !== fibre.id || actionOf(code) === DIE) {
         this.instead = code;
         this.unwound = true;
         fibre.startUnwind(fibre.stack);

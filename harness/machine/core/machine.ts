@@ -5,7 +5,7 @@
  * A *schedule* is one run of all tasks from the same memory to their ends. A *decision* is made at
  * each access; its default is to go on, so what names a schedule is where it departs from that.
  */
-import { type Choice, KILL, PRUNE, type Policy, actionOf, fibreOf } from "../policies/policy.js";
+import { type Choice, DIE, PRUNE, type Policy, actionOf, fibreOf } from "../policies/policy.js";
 import type { Deviation } from "../policies/replay-policy.js";
 import type { Bounds } from "./bounds.js";
 import { Chooser } from "./chooser.js";
@@ -182,8 +182,8 @@ export class Machine implements Shared {
 
   #resume(code: Choice): void {
     const fibre = this.fibres[fibreOf(code)] as Fibre;
-    if (actionOf(code) === KILL) {
-      this.#kill(fibre);
+    if (actionOf(code) === DIE) {
+      this.#die(fibre);
       return;
     }
     if (fibre.id !== this.#chooser.current) this.switches++;
@@ -193,7 +193,7 @@ export class Machine implements Shared {
   }
 
   /** It never goes on: its locks stay held, what it held in registers is gone. */
-  #kill(fibre: Fibre): void {
+  #die(fibre: Fibre): void {
     this.#hooks.unwound = false;
     for (const watcher of this.watchers) watcher.dies(fibre);
     fibre.state = DEAD;

@@ -9,7 +9,7 @@
 import {
   type Choice,
   INTERRUPT,
-  KILL,
+  DIE,
   type Policy,
   STEP,
   type Situation,
@@ -34,7 +34,7 @@ export class Pct implements Policy {
   readonly #priority: Int32Array;
   readonly #changeAt: Int32Array;
   readonly #interruptAt: Int32Array;
-  readonly #killAt: Int32Array;
+  readonly #dieAt: Int32Array;
   #steps: number;
   #step = 0;
   #done = 0;
@@ -45,7 +45,7 @@ export class Pct implements Policy {
     this.#priority = new Int32Array(options.fibres);
     this.#changeAt = new Int32Array(options.depth - 1);
     this.#interruptAt = new Int32Array(Math.max(1, options.depth - 1));
-    this.#killAt = new Int32Array(this.#interruptAt.length);
+    this.#dieAt = new Int32Array(this.#interruptAt.length);
     this.#steps = options.steps ?? 1;
   }
 
@@ -73,7 +73,7 @@ export class Pct implements Policy {
     for (let at = 0; at < depth - 1; at++) this.#changeAt[at] = this.#random.below(this.#steps);
     for (let at = 0; at < this.#interruptAt.length; at++) {
       this.#interruptAt[at] = this.#random.below(this.#steps);
-      this.#killAt[at] = this.#random.below(this.#steps);
+      this.#dieAt[at] = this.#random.below(this.#steps);
     }
   }
 
@@ -85,8 +85,8 @@ export class Pct implements Policy {
       this.#priority[fibreOf(best)] = at + 1;
       best = this.#best(situation, STEP);
     }
-    const killed = this.#killAt.includes(step) ? this.#best(situation, KILL) : -1;
-    if (killed >= 0) return killed;
+    const dying = this.#dieAt.includes(step) ? this.#best(situation, DIE) : -1;
+    if (dying >= 0) return dying;
     const interrupt = this.#interruptAt.includes(step) ? this.#best(situation, INTERRUPT) : -1;
     return interrupt < 0 ? best : interrupt;
   }

@@ -11,7 +11,7 @@ export const STEP = 0;
 /** Run its handler first. */
 export const INTERRUPT = 1;
 /** Cease right there: its stack is dropped, and whatever it holds stays as it is. */
-export const KILL = 2;
+export const DIE = 2;
 /** MIGRATE + n: be moved to CPU n, then make the access. */
 export const MIGRATE = 3;
 const ACTION_SHIFT = 8;

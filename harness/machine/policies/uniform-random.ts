@@ -3,7 +3,7 @@
  * at every one and happens once. Finds, proves nothing.
  */
 import type { Random } from "./random-source.js";
-import { type Choice, KILL, type Policy, type Situation, actionOf } from "./policy.js";
+import { type Choice, DIE, type Policy, type Situation, actionOf } from "./policy.js";
 
 /** Accesses between two deaths, on average. */
 const LIFE = 64;
@@ -24,7 +24,7 @@ export class UniformRandom implements Policy {
 
   choose({ options, optionCount }: Situation): Choice {
     const code = options[this.#random.below(optionCount)] as number;
-    if (actionOf(code) !== KILL || this.#random.below(LIFE) === 0) return code;
+    if (actionOf(code) !== DIE || this.#random.below(LIFE) === 0) return code;
     return options[0] as number;
   }
 

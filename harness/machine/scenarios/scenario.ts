@@ -180,7 +180,7 @@ function checkReaps(tasks: readonly ScenarioTask[], others: readonly (readonly S
   }
 }
 
-/** Whether a task is there to be killed and reaped; without any such, all are. */
+/** Whether a task is there to die and be reaped; without any such, all are. */
 export function mayDie({ tasks }: Scenario, task: number): boolean {
   const reaped = tasks.flatMap(({ program }) =>
     program.filter(({ letter }) => REAPS.includes(letter)),

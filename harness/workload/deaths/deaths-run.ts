@@ -105,7 +105,7 @@ async function runSetup(
   try {
     await run.begin();
     // At least one: starting the Workers may take longer than the share of a setup.
-    do await run.kill();
+    do await run.round();
     while (performance.now() - begun < durationMs && signal?.aborted !== true);
     await run.finish();
   } catch (error) {
@@ -122,7 +122,7 @@ class DeathRun {
     ...{ locks: 0, slabs: 0, pages: 0, objects: 0, operations: 0, validations: 0 },
   };
   /** Who died last. */
-  victims: readonly number[] = [];
+  dead: readonly number[] = [];
   readonly #heap: Heap;
   readonly #setup: StressSetup;
   readonly #seed: number;
@@ -163,24 +163,24 @@ class DeathRun {
   }
 
   /** A Worker dies, or two at once; they are reaped while the others go on, and replaced. */
-  async kill(): Promise<void> {
+  async round(): Promise<void> {
     const pool = this.#pool as Pool;
     await sleep(this.#random.below(LIFE_MS_MAX));
-    const victims = this.#chooseVictims();
-    this.victims = victims;
-    await Promise.all(victims.map((victim) => pool.terminate(victim)));
-    for (const victim of victims) await this.#checkDeath(victim);
-    this.counts.deaths += victims.length;
-    for (const report of await this.#reap(victims)) this.#add(report);
-    this.counts.reaps += victims.length;
+    const dead = this.#chooseWhoDies();
+    this.dead = dead;
+    await Promise.all(dead.map((cpu) => pool.terminate(cpu)));
+    for (const cpu of dead) await this.#checkDeath(cpu);
+    this.counts.deaths += dead.length;
+    for (const report of await this.#reap(dead)) this.#add(report);
+    this.counts.reaps += dead.length;
     await this.#pause();
     this.#validate();
-    for (const victim of victims) this.#inherit(victim);
+    for (const cpu of dead) this.#inherit(cpu);
     this.#estate.ask(GO);
-    for (const victim of victims) this.#start(victim);
+    for (const cpu of dead) this.#start(cpu);
   }
 
-  #chooseVictims(): [number, ...number[]] {
+  #chooseWhoDies(): [number, ...number[]] {
     const { cpus } = this.#setup;
     const first = this.#random.below(cpus);
     const isAlone = cpus === 1 || this.#random.below(3) !== 0;
@@ -188,19 +188,19 @@ class DeathRun {
   }
 
   /** By this thread's CPU, in a call for each or one for all; or by the Worker that comes next. */
-  async #reap(victims: readonly [number, ...number[]]): Promise<ReapReport[]> {
+  async #reap(dead: readonly [number, ...number[]]): Promise<ReapReport[]> {
     const way = this.#random.below(3);
     const reports: ReapReport[] = [];
     if (way === 0) {
-      reports.push(...(await Promise.all(victims.map((victim) => this.#heap.reap(victim)))));
-    } else if (way === 1) reports.push(await this.#heap.reap(...victims));
+      reports.push(...(await Promise.all(dead.map((cpu) => this.#heap.reap(cpu)))));
+    } else if (way === 1) reports.push(await this.#heap.reap(...dead));
     return [...reports, ...(await (this.#pool as Pool).revive())];
   }
 
   /** It ended because it was ended. @throws FindingError if it ended before */
-  async #checkDeath(victim: number): Promise<void> {
+  async #checkDeath(cpu: number): Promise<void> {
     try {
-      const wrong = await this.#jobs[victim];
+      const wrong = await this.#jobs[cpu];
       throw this.#found("stamp", wrong ?? "a job ended that nobody asked to");
     } catch (error) {
       if (!(error instanceof JobError) || error.thrown !== null) throw error;
@@ -221,7 +221,7 @@ class DeathRun {
     this.#estate.ask(PAUSE);
     const until = performance.now() + STUCK_MS;
     for (let cpu = 0; cpu < this.#setup.cpus; cpu++) {
-      while (!this.victims.includes(cpu) && !this.#estate.isParked(cpu)) {
+      while (!this.dead.includes(cpu) && !this.#estate.isParked(cpu)) {
         await this.#lookAt(cpu);
         if (performance.now() < until) continue;
         throw this.#found("no-end", `CPU ${cpu} did not come out of a call in ${STUCK_MS} ms`);
@@ -244,8 +244,8 @@ class DeathRun {
   }
 
   /** What it owned is as it was, and is freed. Context: everybody stands still. */
-  #inherit(victim: number): void {
-    const { objects, inHand, operations } = this.#estate.inherit(victim);
+  #inherit(cpu: number): void {
+    const { objects, inHand, operations } = this.#estate.inherit(cpu);
     this.counts.inHand += inHand;
     this.counts.operations += operations;
     for (const address of objects) this.#free(address);
@@ -303,14 +303,14 @@ function sleep(ms: number): Promise<void> {
 /** @throws whatever is no finding */
 function describe(
   error: unknown,
-  { victims, counts }: DeathRun,
+  { dead, counts }: DeathRun,
   setup: StressSetup,
   seed: number,
   durationMs: number,
 ): DeathFinding {
   const flags = [...flagsOf(setup), "--duration", `${Math.ceil(durationMs)}ms`];
   const reproduce = `npx slablab stress --kill --seed 0x${seed.toString(16)} ${flags.join(" ")}`;
-  const more = { cpu: victims[0] ?? 0, operation: counts.deaths, reproduce };
+  const more = { cpu: dead[0] ?? 0, operation: counts.deaths, reproduce };
   if (error instanceof FindingError) return { ...error.finding, ...more };
   if (error instanceof JobError || error instanceof RangeError) {
     return { kind: "worker", message: error.message, ...more };

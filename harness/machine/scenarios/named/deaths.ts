@@ -27,7 +27,7 @@ const BOTH_BESIDE: Partial<ExploreOptions> = { policy: "random", deaths: 2, sche
 /** Nothing left out. */
 const ANYWHERE: Partial<ExploreOptions> = { ...BOTH, learns: false };
 /** It dies, or it does not: what it had is all from the setup. */
-const VICTIM = "task:.preempt_count.";
+const DIES = "task:.preempt_count.";
 /** Each knows of one death. They begin with a call, so that they look when it has happened. */
 const TWO_REAPERS = "task:pE0D0c20/task:pE1D1";
 /** A group, and CPU 1 in it. */
@@ -247,13 +247,13 @@ const SINGLE: readonly Death[] = [
   {
     name: "death-reaper-anywhere",
     about: "whoever reaps a CPU with slabs in all places dies before every access of it",
-    rest: `irq-work/kib448/setup:c0c1c2c3c4X0X1X2x3/${VICTIM}/task:D0/task:D0D1c20`,
+    rest: `irq-work/kib448/setup:c0c1c2c3c4X0X1X2x3/${DIES}/task:D0/task:D0D1c20`,
     options: ANYWHERE,
   },
   {
     name: "death-reaper-anywhere-rcu",
     about: "the same where objects wait for a grace period",
-    rest: `irq-work/kib448/setup:c0c1c2c3r0r1/${VICTIM}/task:D0/task:D0D1c20`,
+    rest: `irq-work/kib448/setup:c0c1c2c3r0r1/${DIES}/task:D0/task:D0D1c20`,
     options: ANYWHERE,
   },
   {
@@ -276,13 +276,13 @@ const SINGLE: readonly Death[] = [
   {
     name: "death-all-reaper-anywhere",
     about: "the same before every access, where the CPU had slabs in all places",
-    rest: `irq-work/kib448/setup:c0c1c2c3c4X0X1X2x3/${NO_CPUS}/${VICTIM}/${THIRD}`,
+    rest: `irq-work/kib448/setup:c0c1c2c3c4X0X1X2x3/${NO_CPUS}/${DIES}/${THIRD}`,
     options: ANYWHERE,
   },
   {
     name: "death-all-reaper-rcu",
     about: "the same where objects wait for a grace period",
-    rest: `irq-work/kib448/setup:c0c1c2c3r0r1/${NO_CPUS}/${VICTIM}/${THIRD}`,
+    rest: `irq-work/kib448/setup:c0c1c2c3r0r1/${NO_CPUS}/${DIES}/${THIRD}`,
     options: ANYWHERE,
   },
   {
