@@ -11,7 +11,8 @@ import type { Cpu } from "../heap/cpu.js";
 import { createHeap } from "../heap/heap.js";
 import type { HeapOptions } from "../heap/options.js";
 
-export const FLAVOURS = {
+/** A heap for each option, under the name of its rows. */
+export const OPTION_HEAPS = {
   plain: {},
   "no-cmpxchg": { noCmpxchg: true },
   rt: { rt: true },
@@ -19,31 +20,30 @@ export const FLAVOURS = {
   randomize: { randomize: true },
   failslab: { failslab: { probability: 0 } },
 } as const satisfies Record<string, HeapOptions>;
-export type Flavour = keyof typeof FLAVOURS;
+type OptionName = keyof typeof OPTION_HEAPS;
 
-export const FLAVOUR_LOADS = ["pair", "remote"] as const;
-export type FlavourLoad = (typeof FLAVOUR_LOADS)[number];
+export const OPTION_LOADS = ["pair", "remote"] as const;
+export type OptionLoad = (typeof OPTION_LOADS)[number];
 
-export interface FlavourTask {
-  readonly name: `${Flavour} ${FlavourLoad}`;
-  readonly flavour: Flavour;
-  readonly load: FlavourLoad;
+export interface OptionTask {
+  readonly name: `${OptionName} ${OptionLoad}`;
+  readonly load: OptionLoad;
   run(operations: number): void;
 }
 
 /** Objects that go from one CPU to the other at a time: about half a slab of 64-byte objects. */
 const BATCH = 32;
 
-/** The tasks of all flavours; each has a heap of its own, of two CPUs in this thread. */
-export async function createFlavourTasks(sizeBytes: number): Promise<FlavourTask[]> {
-  const tasks: FlavourTask[] = [];
-  for (const flavour of Object.keys(FLAVOURS) as Flavour[]) {
-    const options: HeapOptions = FLAVOURS[flavour];
+/** The tasks of all options; each has a heap of its own, of two CPUs in this thread. */
+export async function createOptionTasks(sizeBytes: number): Promise<OptionTask[]> {
+  const tasks: OptionTask[] = [];
+  for (const option of Object.keys(OPTION_HEAPS) as OptionName[]) {
+    const options: HeapOptions = OPTION_HEAPS[option];
     const heap = await createHeap({ cpus: 2, maximumBytes: 2 ** 24, seed: 1, ...options });
     const [here, there] = [heap.cpu(), heap.cpu()];
     tasks.push(
-      { name: `${flavour} pair`, flavour, load: "pair", run: pairs(here, sizeBytes) },
-      { name: `${flavour} remote`, flavour, load: "remote", run: remote(here, there, sizeBytes) },
+      { name: `${option} pair`, load: "pair", run: pairs(here, sizeBytes) },
+      { name: `${option} remote`, load: "remote", run: remote(here, there, sizeBytes) },
     );
   }
   return tasks;

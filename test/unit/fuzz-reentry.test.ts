@@ -1,6 +1,6 @@
 /**
  * Goal: the fuzz verifies what it says: it is clean on a sound allocator, does the same for the
- * same seed, and finds what is planted. Method: short seeded runs in every arm and flavour; and
+ * same seed, and finds what is planted. Method: short seeded runs in every arm and setup; and
  * defects behind the fuzz's back. SLABLAB_DEEP=1 runs ten million operations.
  */
 import { DEFER_ARMS } from "slablab/internal/heap/arms.js";

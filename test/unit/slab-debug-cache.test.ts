@@ -1,5 +1,5 @@
 /**
- * Goal: debug caches work in every arm, flavour and context, without cpu slabs. Method: storms of
+ * Goal: debug caches work in every arm, locking and context, without cpu slabs. Method: storms of
  * allocations and frees on two CPUs and in NMIs, with every object stamped by its user; then what
  * the lists and the nolock paths do, step by step.
  */
@@ -16,7 +16,7 @@ const NO_CMPXCHG = 0x2;
 const RANDOMIZE = 0x4;
 const HARDENED = 0x8;
 
-const FLAVOURS: readonly (TestHeapOptions & { readonly slabDebug: string })[] = [
+const DEBUG_HEAPS: readonly (TestHeapOptions & { readonly slabDebug: string })[] = [
   { slabDebug: "FZPU" },
   { slabDebug: "Z" },
   { slabDebug: "P" },
@@ -110,9 +110,9 @@ class Storm {
   }
 }
 
-describe.each(FLAVOURS)("a storm with %o", (flavour) => {
+describe.each(DEBUG_HEAPS)("a storm with %o", (options) => {
   test.each<DeferArm>([...DEFER_ARMS])("in the arm %s ends with nothing in use", (defer) => {
-    const heap = new TestHeap({ build: "debug", defer, ...flavour });
+    const heap = new TestHeap({ build: "debug", defer, ...options });
     const storm = new Storm(heap);
     for (let step = 0; step < 400; step++) storm.step();
     heap.expectSound();

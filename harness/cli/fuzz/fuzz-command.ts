@@ -48,7 +48,7 @@ export function register(program: Command): void {
 }
 
 const HELP = `
-Without --arm and without features: every arm, with both flavours of local locks, plain and with
+Without --arm and without features: every arm, with both kinds of local locks, plain and with
 hardened, shuffled freelists. --cpus 1 runs in this thread, and the same seed does the same;
 more are Workers on one heap.
 A snapshot is of the last setup, or of the last with a finding.

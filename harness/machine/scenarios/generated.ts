@@ -1,11 +1,11 @@
 /**
  * Small programs, all of them: every pair and triple of API operations on one to three CPUs, in
- * every reachable state of a tiny heap, for every arm of deferral, both lock flavours, and with
+ * every reachable state of a tiny heap, for every arm of deferral, both kinds of local locks, and with
  * cmpxchg and without.
  *
  * A program has a number in its family, and a name that holds it (`two-pairs-1234`). Nothing is
  * built before it is asked for: a family is a row of blocks, one for each state of each heap; a
- * block is a list of skeletons (programs.ts) times the heaps' words (arm, lock flavour, cmpxchg).
+ * block is a list of skeletons (programs.ts) times the heaps' words (arm, local locks, cmpxchg).
  * The numbers change only when this file, programs.ts, or small-states.ts do.
  */
 import { armRow, type DeferArm } from "../../heap/arms.js";
@@ -212,7 +212,8 @@ export function findProgram(name: string): GeneratedProgram | null {
   return Number(digits) < programs.count ? programs.at(Number(digits)) : null;
 }
 
-const FLAVOURS = ["", "/rt", "/nocmpxchg", "/rt/nocmpxchg"];
+/** What a heap differs in beside its arm: local locks, and what changes a slab word. */
+const LOCKING = ["", "/rt", "/nocmpxchg", "/rt/nocmpxchg"];
 /**
  * The arms of numbered programs. A number is a name, which an arm that comes must not move: it
  * comes with a place and a trigger that are here already, and named scenarios run in every arm.
@@ -238,7 +239,7 @@ function wordsOf(nolock: boolean, { setup }: SmallState, { depths }: Family): re
   if (known !== undefined) return known;
   const arms = defers ? WAITING_ARMS : nolock ? NUMBERED_ARMS : ONE_ARM;
   const words = arms.flatMap((arm) =>
-    FLAVOURS.flatMap((flavour) => depths.map((depth) => ({ text: `${arm}${flavour}`, depth }))),
+    LOCKING.flatMap((locking) => depths.map((depth) => ({ text: `${arm}${locking}`, depth }))),
   );
   wordsCache.set(key, words);
   return words;

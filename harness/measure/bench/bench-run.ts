@@ -4,14 +4,14 @@ import { createHeap } from "../../heap/heap.js";
 import { compileBuild } from "../../heap/load.js";
 import type { RestedHeap } from "../../heap/rested.js";
 import { createFastpathTasks } from "../../workload/fastpath.js";
-import { createFlavourTasks } from "../../workload/option-tasks.js";
+import { createOptionTasks } from "../../workload/option-tasks.js";
 import type { LoadDefinition, LoadFlavour } from "../../workload/loads/definition.js";
 import type { BenchResults, BenchWarning, SuiteInfo, SuiteResults } from "./bench-row.js";
 import type { Suite } from "./bench-suites.js";
 import { type Machine, machineWarnings, rowWarnings } from "./bench-warnings.js";
 import type { Clock } from "../common/clock.js";
 import { measureFastpath } from "./fastpath-rows.js";
-import { measureFlavours } from "./option-rows.js";
+import { measureOptions } from "./option-rows.js";
 import type { InterleavedOptions } from "./interleaved.js";
 import { loadFindings, loadRows } from "./load-rows.js";
 import { type LoadRun, runLoad } from "./load-run.js";
@@ -68,7 +68,7 @@ async function runSuite(suite: Suite, request: BenchRequest): Promise<SuiteResul
     ? runLoadSuite(suite, request)
     : suite.name === "fastpath"
       ? runFastpath(suite, request)
-      : runFlavours(suite, request));
+      : runOptions(suite, request));
   const { only } = suite;
   if (only === null) return found;
   return { ...found, rows: found.rows.filter(({ name }) => only.includes(name)) };
@@ -86,9 +86,9 @@ async function runFastpath(suite: Suite, request: BenchRequest): Promise<SuiteRe
   return { info: microInfo(suite, measured), rows, budgets, findings, warnings: [] };
 }
 
-async function runFlavours(suite: Suite, request: BenchRequest): Promise<SuiteResults> {
-  const tasks = await createFlavourTasks(request.size);
-  const measured = await measureFlavours(tasks, interleaved(suite, request));
+async function runOptions(suite: Suite, request: BenchRequest): Promise<SuiteResults> {
+  const tasks = await createOptionTasks(request.size);
+  const measured = await measureOptions(tasks, interleaved(suite, request));
   const info = microInfo(suite, measured);
   return { info, rows: measured.rows, budgets: [], findings: [], warnings: [] };
 }

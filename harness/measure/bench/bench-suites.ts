@@ -1,6 +1,6 @@
 /** The suites of `slablab bench`, and which of them a filter means. */
 import { FASTPATH_TASKS } from "../../workload/fastpath.js";
-import { FLAVOURS, FLAVOUR_LOADS } from "../../workload/option-tasks.js";
+import { OPTION_HEAPS, OPTION_LOADS } from "../../workload/option-tasks.js";
 import { LOADS } from "../../workload/loads/catalogue.js";
 import type { LoadDefinition } from "../../workload/loads/definition.js";
 import { rowKey } from "./bench-row.js";
@@ -43,7 +43,7 @@ export function allSuites(): Suite[] {
 export function rowsOf(suite: Suite): string[] {
   if (suite.kind === "load") return [];
   if (suite.name === "fastpath") return [...FASTPATH_TASKS];
-  return Object.keys(FLAVOURS).flatMap((each) => FLAVOUR_LOADS.map((load) => `${each} ${load}`));
+  return Object.keys(OPTION_HEAPS).flatMap((each) => OPTION_LOADS.map((load) => `${each} ${load}`));
 }
 
 export function defaultSuites(suites: readonly Suite[]): Suite[] {

@@ -21,7 +21,6 @@ export interface MicroTask<Name extends string> {
   readonly suite: string;
   readonly name: Name;
   readonly unit: string;
-  readonly flavour?: string;
   readonly load?: string;
   /** The loop that it is compared with. */
   readonly ratioTo?: Name;
@@ -39,7 +38,7 @@ export function microRow<Name extends string>(
   measured: Interleaved<Name>,
   seed: number,
 ): BenchRow {
-  const { suite, name, unit, flavour = null, load = null, ratioTo, without } = task;
+  const { suite, name, unit, load = null, ratioTo, without } = task;
   const samplesOf = (of: Name) => measured.samples.get(of) ?? [];
   const chunks = measured.chunks.get(name) ?? [];
   const samples = samplesOf(name);
@@ -50,7 +49,7 @@ export function microRow<Name extends string>(
   const paired = (other: Name | undefined, combine: typeof estimatePairedRatio) =>
     other === undefined ? null : combine(samples, samplesOf(other), { seed });
   return {
-    ...{ suite, name, unit, flavour, load, cpus: 1 },
+    ...{ suite, name, unit, flavour: null, load, cpus: 1 },
     ...{ rounds: measured.rounds, ns, mad: mad(samples), mops: inverse(ns) },
     netNs: paired(without, estimatePairedDifference),
     ratio: paired(ratioTo, estimatePairedRatio),

@@ -41,7 +41,7 @@ const row = v.object({
   suite: v.string(),
   name: described(v.string(), "unlike that of every other row of its suite"),
   unit: described(v.string(), "what one operation is"),
-  flavour: described(text, "fused, imports or null of a load; the heap's option of `options`"),
+  flavour: described(text, "fused, imports or null of a load; null of everything else"),
   load: text,
   cpus: count,
   rounds: described(count, "rounds that the medians are of"),

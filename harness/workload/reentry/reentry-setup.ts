@@ -1,7 +1,7 @@
 /**
  * What a fuzz runs on: the setups of its matrix, their names, and the flags that name one again.
  *
- * A setup is one heap: an arm of deferral, a flavour of local locks, and what its caches are made
+ * A setup is one heap: an arm of deferral, a kind of local locks, and what its caches are made
  * with. `heapOptionsOf()` is the one place that turns a setup into options of a heap: what the
  * heap learns to do is added to `FuzzSetup`, to it, and to `flagsOf()`.
  */
@@ -32,7 +32,7 @@ export type FuzzFeatures = Partial<
 >;
 
 /**
- * Every arm with both flavours of local locks, plain and with all that changes freelists, with
+ * Every arm with both kinds of local locks, plain and with all that changes freelists, with
  * debug caches, and with a memory control group.
  */
 const MATRIX_FEATURES: readonly FuzzFeatures[] = [false, true].flatMap((rt) => [
