@@ -5,7 +5,7 @@
  * All of it holds at any time, whatever other CPUs do: `attachHeap()` asks it of a busy heap, and
  * `validate()` of one at rest.
  */
-import { armOf } from "./arms.js";
+import { wayOf } from "./arms.js";
 import {
   BOOT_READY,
   BUILD_DEBUG,
@@ -71,8 +71,8 @@ function boundFaults(view: HeapView): string[] {
   between("max_caches", NR_KMALLOC_CACHES, CACHES_MAX);
   between("maximum_pages", 1, PAGES_MAX);
   between("nr_debug_records", 0, MAX_SLAB_DEBUG_RECORDS);
-  const arm = `${header.defer_place} and ${header.defer_trigger}`;
-  expect(armOf(header) !== null, "defer_place and defer_trigger", "those of an arm", arm);
+  const way = `${header.defer_place} and ${header.defer_trigger}`;
+  expect(wayOf(header) !== null, "defer_place and defer_trigger", "two that go together", way);
   for (const [name, known] of [
     ["options", HEAP_OPTIONS],
     ["build", BUILD_STATS | BUILD_DEBUG],

@@ -11,7 +11,7 @@ import { Constructors } from "./constructors.js";
 import { parseSlabDebug, writeSlabDebug } from "./slab-debug-option.js";
 import { lockdepReport } from "./lockdep-report.js";
 import { writeReport } from "./slab-report.js";
-import { armNumbers, armOf } from "./arms.js";
+import { type ArmNumbers, armNumbers, armOf, DEFER_ARMS } from "./arms.js";
 import { LOCK_BOUNDED, LOCK_WAIT } from "./constants.js";
 import { Cpu } from "./cpu.js";
 import type { CpuState } from "./cpu-state.js";
@@ -405,10 +405,18 @@ function readOptions(view: HeapView): ResolvedOptions {
     maximumBytes: header.maximum_pages * 2 ** view.table.constants.PAGE_SHIFT,
     reserveBytes: header.reserve_bytes,
     maxCaches: header.max_caches,
-    defer: armOf(header) ?? "none",
+    defer: armOf(header) ?? throwUnnamed(header),
     percpu: "slab" as const,
     ...readFeatures(header.options),
   });
+}
+
+function throwUnnamed({ defer_place, defer_trigger }: ArmNumbers): never {
+  throw new TypeError(
+    "attachHeap: expected a heap whose arm of deferral has a name, got one of the place " +
+      `${defer_place} and the trigger ${defer_trigger}; ` +
+      `make it with one of ${DEFER_ARMS.join(", ")}`,
+  );
 }
 
 function resolveMayWait(options: CpuOptions): boolean {

@@ -6,7 +6,7 @@
  * believes it works.
  */
 import { checkKeys } from "./arguments.js";
-import { DEFER_ARMS, type DeferArm } from "./arms.js";
+import { DEFER_ARMS, type DeferArm, MERGED_ARM } from "./arms.js";
 import {
   HEAP_FAILSLAB,
   HEAP_HARDENED,
@@ -239,7 +239,7 @@ export function resolveOptions(options: HeapOptions): ResolvedOptions {
     reserveBytes,
     initialBytes: roundUp(initialBytes),
     maxCaches: integer("maxCaches", options.maxCaches, 256, 16, CACHES_MAX),
-    defer: oneOf("defer", options.defer, "irq-work", DEFER_ARMS),
+    defer: oneOf("defer", options.defer, MERGED_ARM, DEFER_ARMS),
     percpu: resolvePercpu(options.percpu),
     rt: flag("rt", options.rt),
     noCmpxchg: flag("noCmpxchg", options.noCmpxchg),

@@ -8,29 +8,47 @@
  */
 import { JobError } from "../cpu/job-error.js";
 import { type Pool, createPool } from "../cpu/pool.js";
-import type { DeferArm } from "../heap/arms.js";
+import { DEFER_ARMS, type DeferArm, FLOOR_ARM, KIND_ARMS, MERGED_ARM } from "../heap/arms.js";
 import { createHeap } from "../heap/heap.js";
 import { provideBuild } from "../heap/load.js";
 import { type HuntOptions, type Hunter, timed } from "./hunter.js";
 import type { RaceArgs } from "./race-job.js";
 
-interface Episode {
-  readonly arm: DeferArm;
+interface Shape {
   /** Of objects: few to a slab, so that slabs fill and empty all the time. */
   readonly sizeBytes: number;
   /** Whether half of the frees are nolock calls. */
   readonly nolock: boolean;
 }
 
-const EPISODES: readonly Episode[] = [
-  { arm: "irq-work", sizeBytes: 1024, nolock: false },
-  { arm: "global", sizeBytes: 1024, nolock: true },
-  { arm: "direct", sizeBytes: 512, nolock: true },
-  { arm: "irq-work", sizeBytes: 4096, nolock: false },
-  { arm: "percpu-slow-free", sizeBytes: 256, nolock: false },
-  { arm: "node", sizeBytes: 512, nolock: true },
-  { arm: "irq-work", sizeBytes: 256, nolock: true },
+interface Episode extends Shape {
+  readonly arm: DeferArm;
+}
+
+/** In the merged arm, and in the turns between in one of the others that defer. */
+const MERGED_SHAPES: readonly Shape[] = [
+  { sizeBytes: 1024, nolock: false },
+  { sizeBytes: 4096, nolock: false },
+  { sizeBytes: 256, nolock: true },
 ];
+const OTHER_SHAPES: readonly Shape[] = [
+  { sizeBytes: 1024, nolock: true },
+  { sizeBytes: 512, nolock: true },
+  { sizeBytes: 256, nolock: false },
+  { sizeBytes: 512, nolock: true },
+];
+/** Those of a kind of their own come first. */
+const OTHERS = [...new Set([...KIND_ARMS, ...DEFER_ARMS])].filter(
+  (arm) => arm !== MERGED_ARM && arm !== FLOOR_ARM,
+);
+
+function episodeOf(turn: number): Episode {
+  const of = <T>(list: readonly T[]) => list[Math.floor(turn / 2) % list.length] as T;
+  return turn % 2 === 0
+    ? { arm: MERGED_ARM, ...of(MERGED_SHAPES) }
+    : { arm: of(OTHERS), ...of(OTHER_SHAPES) };
+}
+
 const ROUNDS = 150;
 const MAXIMUM_BYTES = 4 * 2 ** 20;
 /** An episode lasts milliseconds; on a busy machine much longer. */
@@ -58,7 +76,7 @@ async function episodes(pool: Pool, { budgetMs, seed, signal }: HuntOptions) {
   const deadlineMs = performance.now() + budgetMs;
   let schedules = 0;
   for (let turn = 0; signal?.aborted !== true && performance.now() < deadlineMs; turn++) {
-    const episode = EPISODES[turn % EPISODES.length] as Episode;
+    const episode = episodeOf(turn);
     try {
       schedules += await run(pool, episode, (seed + turn) >>> 0);
     } catch (error) {

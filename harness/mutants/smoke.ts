@@ -5,24 +5,30 @@
  * end, everything given back, and nothing may be left.
  */
 import { runSetup } from "../workload/reentry/reentry-run.js";
-import { type FuzzSetup, makeSetup } from "../workload/reentry/reentry-setup.js";
+import { type FuzzFeatures, type FuzzSetup, makeSetup } from "../workload/reentry/reentry-setup.js";
+import { DEFER_ARMS, KIND_ARMS, MERGED_ARM } from "../heap/arms.js";
 import { provideBuild } from "../heap/load.js";
 import { type Hunter, timed } from "./hunter.js";
 
 const OPERATIONS = 1500;
 
+/** What changes objects and slabs, in one arm: they are the same in all. */
+const OBJECT_FEATURES: readonly FuzzFeatures[] = [
+  {},
+  { hardened: true, randomize: true },
+  { slabDebug: "FZPU" },
+  { slabDebug: "FZPU", hardened: true, randomize: true },
+];
+/** What changes locks and charges, each in an arm of another kind. */
+const LOCK_FEATURES: readonly FuzzFeatures[] = [{ memcg: true }, { rt: true }, { noCmpxchg: true }];
+
+const OTHER_KINDS = KIND_ARMS.filter((arm) => arm !== MERGED_ARM).reverse();
+const OTHERS = DEFER_ARMS.filter((arm) => arm !== MERGED_ARM && !OTHER_KINDS.includes(arm));
+
 const SETUPS: readonly FuzzSetup[] = [
-  makeSetup({ arm: "irq-work", depth: 0 }),
-  makeSetup({ arm: "irq-work", hardened: true, randomize: true, depth: 0 }),
-  makeSetup({ arm: "irq-work", slabDebug: "FZPU", depth: 0 }),
-  makeSetup({ arm: "irq-work", slabDebug: "FZPU", hardened: true, randomize: true, depth: 0 }),
-  makeSetup({ arm: "direct", memcg: true, depth: 0 }),
-  makeSetup({ arm: "percpu-slow-free", rt: true, depth: 0 }),
-  makeSetup({ arm: "global", noCmpxchg: true, depth: 0 }),
-  makeSetup({ arm: "percpu-deactivate", depth: 0 }),
-  makeSetup({ arm: "percpu-switch", depth: 0 }),
-  makeSetup({ arm: "node", depth: 0 }),
-  makeSetup({ arm: "none", depth: 0 }),
+  ...OBJECT_FEATURES.map((features) => makeSetup({ arm: MERGED_ARM, ...features, depth: 0 })),
+  ...OTHER_KINDS.map((arm, at) => makeSetup({ arm, ...LOCK_FEATURES[at], depth: 0 })),
+  ...OTHERS.map((arm) => makeSetup({ arm, depth: 0 })),
 ];
 
 export const smoke: Hunter = {

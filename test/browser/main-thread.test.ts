@@ -5,6 +5,7 @@
  * allocations, frees of both kinds. Method: the main thread takes part in the mixed load in bursts,
  * makes the memory grow, and leaves; afterwards the heap must be sound and empty.
  */
+import { KIND_ARMS } from "slablab/internal/heap/arms.js";
 import { createHeap } from "slablab";
 import { expect, test } from "vitest";
 import { Mixer, type MixedReport } from "../threads/jobs/mixed.js";
@@ -22,7 +23,7 @@ test("a CPU here is made with mayWait: false, and asking for true is refused", a
   expect(() => heap.cpu(1, { mayWait: true })).toThrow(RangeError);
 });
 
-test.each(["irq-work", "direct", "percpu-slow-free", "global", "none"] as const)(
+test.each(KIND_ARMS)(
   "the main thread allocates, grows and frees among Workers in the arm %s",
   async (defer) => {
     const seed = nextSeed();

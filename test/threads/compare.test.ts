@@ -6,6 +6,14 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { resolve } from "node:path";
+import {
+  armRow,
+  DEFER_ARMS,
+  FLOOR_ARM,
+  MERGED_ARM,
+  RIVAL_ARM,
+  VERSION_1_ARM,
+} from "slablab/internal/heap/arms.js";
 import { compareResults } from "slablab/internal/measure/compare/compare-results.js";
 import { runCompare } from "slablab/internal/measure/compare/compare-run.js";
 import type { CompareParameters } from "slablab/internal/measure/compare/compare-plan.js";
@@ -39,10 +47,13 @@ async function compare(changes: Partial<CompareParameters>) {
   return compareResults(parameters, await runCompare(parameters, world), 1);
 }
 
+const PER_CACHE_AND_CPU = DEFER_ARMS.filter((arm) => armRow(arm).place === "cpu and cache");
+const DEACTIVATE = "percpu-deactivate";
+
 test.each([
   {},
-  { arms: ["none", "global", "global-line", "node", "direct"] },
-  { arms: ["none", "percpu-slow-free", "percpu-deactivate", "percpu-switch"], migrate: 0.5 },
+  { arms: DEFER_ARMS.filter((arm) => !PER_CACHE_AND_CPU.includes(arm) && arm !== MERGED_ARM) },
+  { arms: [FLOOR_ARM, ...PER_CACHE_AND_CPU], migrate: 0.5 },
   { nolockCpus: 1, burst: 16, sizeBytes: 512 },
   { cpus: 3, sizeBytes: 8 },
   { cpus: 1 },
@@ -54,7 +65,7 @@ test.each([
     const { arms, findings, verdicts } = await compare(changes);
     expect(findings).toEqual([]);
     expect(verdicts.map(({ arm }) => arm)).toEqual(arms.map(({ name }) => name));
-    for (const { slope, bounded } of arms.filter(({ name }) => name !== "percpu-deactivate")) {
+    for (const { slope, bounded } of arms.filter(({ name }) => name !== DEACTIVATE)) {
       expect(bounded).toBe(true);
       for (const { ordinaryFreeNs } of slope) expect(ordinaryFreeNs?.median).toBeGreaterThan(0);
     }
@@ -62,16 +73,18 @@ test.each([
 );
 
 test("each arm's drain is done by whom it should be", async () => {
-  const arms = ["none", "global", "percpu-slow-free", "percpu-deactivate", "irq-work"] as const;
+  const arms = [FLOOR_ARM, VERSION_1_ARM, RIVAL_ARM, DEACTIVATE, MERGED_ARM] as const;
   const results = await compare({ arms });
   const drainsOf = (name: string) =>
     results.arms.find((arm) => arm.name === name)?.deferred?.drains.byTrigger;
-  expect(drainsOf("global")?.slowFree).toBeGreaterThan(0);
-  expect(drainsOf("percpu-slow-free")?.slowFree).toBeGreaterThan(0);
-  expect(drainsOf("percpu-deactivate")).toMatchObject({ slowFree: 0, deactivate: 0, irqWork: 0 });
-  expect(drainsOf("percpu-deactivate")?.barrier).toBeGreaterThan(0);
-  expect(drainsOf("irq-work")).toMatchObject({ slowFree: 0, barrier: 0 });
-  const adds = results.arms.filter(({ name }) => name !== "none").map((arm) => arm.deferred?.adds);
+  expect(drainsOf(VERSION_1_ARM)?.slowFree).toBeGreaterThan(0);
+  expect(drainsOf(RIVAL_ARM)?.slowFree).toBeGreaterThan(0);
+  expect(drainsOf(DEACTIVATE)).toMatchObject({ slowFree: 0, deactivate: 0, irqWork: 0 });
+  expect(drainsOf(DEACTIVATE)?.barrier).toBeGreaterThan(0);
+  expect(drainsOf(MERGED_ARM)).toMatchObject({ slowFree: 0, barrier: 0 });
+  const adds = results.arms
+    .filter(({ name }) => name !== FLOOR_ARM)
+    .map((arm) => arm.deferred?.adds);
   expect(new Set(adds).size).toBe(1);
 });
 

@@ -6,7 +6,7 @@
  * and checked when it is freed; at the end everything is freed, drained and counted.
  */
 import type { HeapOptions } from "slablab";
-import { DEFER_ARMS } from "slablab/internal/heap/arms.js";
+import { DEFER_ARMS, MERGED_ARM, VERSION_1_ARM } from "slablab/internal/heap/arms.js";
 import { describe, expect, test } from "vitest";
 import { Mixer, type MixedReport } from "./jobs/mixed.js";
 import { makeArena } from "./support/arena.js";
@@ -44,7 +44,7 @@ test.each(["stats", "debug", "model"] as const)(
   async (build) => mix(8, effort(2000), { build, defer: "irq-work" }),
 );
 
-test.each(["irq-work", "direct", "global", "percpu-switch"] as const)(
+test.each([MERGED_ARM, VERSION_1_ARM, "direct", "percpu-switch"] as const)(
   "four Workers on debug caches leave a sound, empty heap and no report, in the arm %s",
   async (defer) => {
     await mix(4, effort(1500), { slabDebug: "FZPU", defer });
@@ -52,7 +52,7 @@ test.each(["irq-work", "direct", "global", "percpu-switch"] as const)(
   },
 );
 
-test.each(["irq-work", "direct", "global"] as const)(
+test.each([MERGED_ARM, VERSION_1_ARM, "direct"] as const)(
   "a CPU that may not wait works among three that may, in the arm %s",
   async (defer) => {
     const seed = nextSeed();

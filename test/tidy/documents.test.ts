@@ -4,6 +4,7 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
+import { ARMS } from "slablab/internal/heap/arms.js";
 import { expect, test } from "vitest";
 
 const ROOT = resolve(import.meta.dirname, "../..");
@@ -51,6 +52,10 @@ test.each(["README.md", "docs/architecture.md", "docs/kernel-map.md", "docs/SECU
     }
   },
 );
+
+test.each(ARMS)("README.md has the row of the arm $name", ({ name, waits, drained }) => {
+  expect(read("README.md")).toContain(`| \`${name}\` | ${waits} | ${drained} |\n`);
+});
 
 test("SECURITY.md sends nobody to an address that package.json has not", () => {
   const { author, bugs, contributors, maintainers, repository } = JSON.parse(read("package.json"));

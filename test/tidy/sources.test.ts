@@ -8,6 +8,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { ARM_RULES } from "./rules/arms.js";
 import { BORDER_RULES } from "./rules/border.js";
 import { readmeComplaint } from "./rules/floors.js";
 import { HARNESS_LAYERS, IMPORT_RULES } from "./rules/imports.js";
@@ -18,6 +19,7 @@ import { TEST_RULES } from "./rules/tests.js";
 import { TEXT_RULES } from "./rules/text.js";
 
 const RULES = [
+  ...ARM_RULES,
   ...IMPORT_RULES,
   ...BORDER_RULES,
   ...NAME_RULES,

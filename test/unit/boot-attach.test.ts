@@ -2,7 +2,7 @@
  * Goal: a heap boots once, whoever comes; CPUs come and go and leave nothing behind. Method:
  * several instances on one memory in one thread; what real threads add is tested with Workers.
  */
-import { armNumbers, DEFER_ARMS } from "slablab/internal/heap/arms.js";
+import { DEFER_ARMS, armNumbers, armRow } from "slablab/internal/heap/arms.js";
 import { describe, expect, test } from "vitest";
 import type { TestCpu } from "./support/cpu.js";
 import { type Build, BUILDS, MIB, moduleOf, PAGE, TestHeap } from "./support/heap.js";
@@ -99,7 +99,7 @@ test.each(DEFER_ARMS)(
     const objects = owner.cacheTake(cache, 3 * cache.objects);
     for (const object of objects) leaver.kfreeNolock(object);
     leaver.offline();
-    const isShared = ["global", "global-line", "node"].includes(defer);
+    const isShared = ["cache", "cache line", "node"].includes(armRow(defer).place);
     const left = Object.values(waitingObjects(heap, cache)).flat();
     expect(left.length).toBe(isShared ? objects.length : 0);
     expect(owner.destroyCache(cache)).toBe(0);

@@ -5,7 +5,7 @@
  */
 import { createHeap, type DeferArm, type Heap } from "slablab";
 import type { Cpu } from "slablab/internal/heap/cpu.js";
-import { DEFER_ARMS } from "slablab/internal/heap/arms.js";
+import { DEFER_ARMS, FLOOR_ARM, MERGED_ARM, VERSION_1_ARM } from "slablab/internal/heap/arms.js";
 import { compileBuild } from "slablab/internal/heap/load.js";
 import { countBetween, readTotals } from "slablab/internal/measure/compare/compare-counts.js";
 import { heapBytes } from "slablab/internal/measure/compare/compare-stage.js";
@@ -160,7 +160,7 @@ test("nolock allocations find their slabs half full again in every phase", async
 });
 
 describe.each(LIFETIMES)("the lifetime %s", (name) => {
-  test.each(["none", "global", "percpu-switch", "irq-work", "direct"] as const)(
+  test.each([FLOOR_ARM, VERSION_1_ARM, "percpu-switch", MERGED_ARM, "direct"] as const)(
     "gives every object back under %s",
     async (arm) => {
       const bench = await setUp(name, arm);

@@ -2,6 +2,7 @@
  * Goal: ratios are paired and withheld where they would mislead; a sentence claims no more than
  * its interval. Method: tables of slots written by hand.
  */
+import { FLOOR_ARM, MERGED_ARM, RIVAL_ARM, VERSION_1_ARM } from "slablab/internal/heap/arms.js";
 import { type ArmInputs, armResult } from "slablab/internal/measure/compare/compare-arm.js";
 import { NOLOCK_KEY, slopeKey, VICTIM_KEY } from "slablab/internal/measure/compare/compare-plan.js";
 import { armRatios } from "slablab/internal/measure/compare/compare-ratios.js";
@@ -37,12 +38,12 @@ function verdictInputs(inputs: ArmInputs) {
 }
 
 const COUNTS: ArmInputs["counts"] = new Map([
-  ["none", new Map([[MAIN, countsOf({ share: 0.1 })]])],
-  ["global", new Map([[MAIN, countsOf({ share: 0.1, adds: 100 })]])],
-  ["percpu-slow-free", new Map([[MAIN, countsOf({ share: 0.1, adds: 100 })]])],
-  ["irq-work", new Map([[MAIN, countsOf({ share: 0.1, adds: 100, raises: FREES / 10 })]])],
+  [FLOOR_ARM, new Map([[MAIN, countsOf({ share: 0.1 })]])],
+  [VERSION_1_ARM, new Map([[MAIN, countsOf({ share: 0.1, adds: 100 })]])],
+  [RIVAL_ARM, new Map([[MAIN, countsOf({ share: 0.1, adds: 100 })]])],
+  [MERGED_ARM, new Map([[MAIN, countsOf({ share: 0.1, adds: 100, raises: FREES / 10 })]])],
 ]);
-const CLEAR = { none: 10, global: 28, "percpu-slow-free": 11.8, "irq-work": 10.9 };
+const CLEAR = { [FLOOR_ARM]: 10, [VERSION_1_ARM]: 28, [RIVAL_ARM]: 11.8, [MERGED_ARM]: 10.9 };
 
 function sentences(inputs: ArmInputs): Record<string, string> {
   const verdicts = armVerdicts(verdictInputs(inputs));
@@ -53,35 +54,35 @@ test("ratios are taken within the rounds: what slows a round as a whole cancels"
   const ratios = armRatios({ parameters: PARAMETERS, table: tableOf(CLEAR), counts: COUNTS });
   const found = ratios.find(
     ({ arm, against, metric }) =>
-      arm === "global" && against === "none" && metric === "nolockFreeNs",
+      arm === VERSION_1_ARM && against === FLOOR_ARM && metric === "nolockFreeNs",
   );
   expect(found).toMatchObject({ ratio: 2.8, low: 2.8, high: 2.8, reason: null });
 });
 
 test("a ratio is withheld, with its reason, where the work was not the same", () => {
   const counts = new Map([
-    ["none", new Map([[MAIN, countsOf({ share: 0.1, slowFreeShare: 0.5 })]])],
-    ["global", new Map([[MAIN, countsOf({ share: 0.1, slowFreeShare: 0.53 })]])],
-    ["irq-work", new Map([[MAIN, countsOf({ share: 0.1, slowFreeShare: 0.51 })]])],
+    [FLOOR_ARM, new Map([[MAIN, countsOf({ share: 0.1, slowFreeShare: 0.5 })]])],
+    [VERSION_1_ARM, new Map([[MAIN, countsOf({ share: 0.1, slowFreeShare: 0.53 })]])],
+    [MERGED_ARM, new Map([[MAIN, countsOf({ share: 0.1, slowFreeShare: 0.51 })]])],
   ] as const);
   const ratios = armRatios({ parameters: PARAMETERS, table: tableOf(CLEAR), counts });
   const of = (arm: string) =>
     ratios.find(
-      (each) => each.arm === arm && each.against === "none" && each.metric === "ordinaryFreeNs",
+      (each) => each.arm === arm && each.against === FLOOR_ARM && each.metric === "ordinaryFreeNs",
     );
-  expect(of("global")).toMatchObject({ ratio: null, low: null, high: null });
-  expect(of("global")?.reason).toContain("53.0 % and 50.0 %");
-  expect(of("irq-work")?.ratio).toBeGreaterThan(1);
+  expect(of(VERSION_1_ARM)).toMatchObject({ ratio: null, low: null, high: null });
+  expect(of(VERSION_1_ARM)?.reason).toContain("53.0 % and 50.0 %");
+  expect(of(MERGED_ARM)?.ratio).toBeGreaterThan(1);
 });
 
 test("a ratio is withheld where the work was left undone", () => {
   const left = countsOf({ share: 0.1, adds: 1000, leftShare: 0.9 });
-  const counts = new Map([["global", new Map([[MAIN, left]])]] as const);
+  const counts = new Map([[VERSION_1_ARM, new Map([[MAIN, left]])]] as const);
   const ratios = armRatios({ parameters: PARAMETERS, table: tableOf(CLEAR), counts });
   const withheld = ratios.filter(({ reason }) => reason !== null);
   expect(withheld.map(({ arm, metric }) => [arm, metric])).toEqual([
-    ["global", "ordinaryFreeNs"],
-    ["global", "ordinaryFreeNs"],
+    [VERSION_1_ARM, "ordinaryFreeNs"],
+    [VERSION_1_ARM, "ordinaryFreeNs"],
   ]);
   expect(withheld[0]?.reason).toBe("global left 90 % of its deferred objects undrained");
 });
@@ -91,13 +92,15 @@ test("a difference is claimed where the interval leaves 1 out, and only there", 
   // Now faster, now slower than the floor.
   for (const round of ROUNDS) {
     const slot = slotOf((round % 2 === 0 ? 9 : 11) * (1 + round / 4), { nolockFrees: 819 });
-    table.set("irq-work", MAIN, round, slot);
+    table.set(MERGED_ARM, MAIN, round, slot);
   }
   const said = sentences({ parameters: PARAMETERS, table, counts: COUNTS });
-  expect(said["none"]).toMatch(/^The floor: an ordinary kfree\(\) costs 15\.0 ns/);
-  expect(said["global"]).toMatch(/^At 10 % nolock frees an ordinary kfree\(\) costs 3\.00x/);
-  expect(said["global"]).toContain("A CPU that never leaves the fast path pays 2.80x as well.");
-  expect(said["irq-work"]).toContain("no difference to the floor that this run can show");
+  expect(said[FLOOR_ARM]).toMatch(/^The floor: an ordinary kfree\(\) costs 15\.0 ns/);
+  expect(said[VERSION_1_ARM]).toMatch(/^At 10 % nolock frees an ordinary kfree\(\) costs 3\.00x/);
+  expect(said[VERSION_1_ARM]).toContain(
+    "A CPU that never leaves the fast path pays 2.80x as well.",
+  );
+  expect(said[MERGED_ARM]).toContain("no difference to the floor that this run can show");
 });
 
 test("the price of a raise from which irq-work loses follows from the medians", () => {
@@ -107,32 +110,32 @@ test("the price of a raise from which irq-work loses follows from the medians", 
   const price = breakEvenRaiseNs(verdictInputs(inputs));
   expect(price).toBeCloseTo((0.9 * 1.5) / 0.9 / raisesPerOrdinaryFree);
   const said = sentences(inputs);
-  expect(said["irq-work"]).toContain("loses to percpu-slow-free from 135 ns per raise on.");
+  expect(said[MERGED_ARM]).toContain("loses to percpu-slow-free from 135 ns per raise on.");
 });
 
 test("an arm that nobody drained says so", () => {
   const counts = new Map(COUNTS);
   const undrained = countsOf({ share: 0.1, adds: 100, barrierDrains: 20 });
-  counts.set("percpu-slow-free", new Map([[MAIN, undrained]]));
+  counts.set(RIVAL_ARM, new Map([[MAIN, undrained]]));
   const said = sentences({ parameters: PARAMETERS, table: tableOf(CLEAR), counts });
-  expect(said["percpu-slow-free"]).toContain("Nobody drained it: up to 410 objects waited");
-  expect(said["global"]).not.toContain("Nobody drained it");
+  expect(said[RIVAL_ARM]).toContain("Nobody drained it: up to 410 objects waited");
+  expect(said[VERSION_1_ARM]).not.toContain("Nobody drained it");
 });
 
 test("an arm without memory is told apart from one without time", () => {
-  const table = tableOf({ none: 10, global: 28, "percpu-slow-free": 11 });
-  table.set("global", MAIN, 0, slotOf(1, { isOutOfMemory: true }));
+  const table = tableOf({ [FLOOR_ARM]: 10, [VERSION_1_ARM]: 28, [RIVAL_ARM]: 11 });
+  table.set(VERSION_1_ARM, MAIN, 0, slotOf(1, { isOutOfMemory: true }));
   const said = sentences({ parameters: PARAMETERS, table, counts: new Map() });
-  expect(said["global"]).toContain("ran out of memory");
-  expect(said["irq-work"]).toBe("Not measured in this run.");
+  expect(said[VERSION_1_ARM]).toContain("ran out of memory");
+  expect(said[MERGED_ARM]).toBe("Not measured in this run.");
 });
 
 test("the question is answered only where the run can tell", () => {
   const inputs = { parameters: PARAMETERS, table: tableOf(CLEAR), counts: COUNTS };
   expect(answer(verdictInputs(inputs))).toContain("One list per CPU is the better place.");
-  const same = { none: 10, global: 10, "percpu-slow-free": 10, "irq-work": 10 };
+  const same = { [FLOOR_ARM]: 10, [VERSION_1_ARM]: 10, [RIVAL_ARM]: 10, [MERGED_ARM]: 10 };
   const unclear = { parameters: PARAMETERS, table: tableOf(same), counts: COUNTS };
   expect(answer(verdictInputs(unclear))).toContain("cannot tell the two apart");
-  const parameters = { ...PARAMETERS, arms: ["none", "irq-work"] } as const;
+  const parameters = { ...PARAMETERS, arms: [FLOOR_ARM, MERGED_ARM] } as const;
   expect(answer(verdictInputs({ ...inputs, parameters }))).toBe("");
 });

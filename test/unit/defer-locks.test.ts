@@ -3,7 +3,7 @@
  * put in their place later. Method: CPU 2 "holds" list_lock, written into the lock word by hand,
  * and stands still, while the others go on in contexts that may not wait.
  */
-import { DEFER_ARMS } from "slablab/internal/heap/arms.js";
+import { armRow, DEFER_ARMS } from "slablab/internal/heap/arms.js";
 import type { CacheView } from "slablab/internal/heap/view.js";
 import { describe, expect, test } from "vitest";
 import { listLock, type TestCpu, whileHeld } from "./support/cpu.js";
@@ -89,7 +89,7 @@ describe("DEFER_REQUEUE", () => {
       const [object = 0] = last;
       here.kfreeNolock(object);
       whileHeld(heap, lock, HOLDER, () => here.barrier());
-      expect(waitingObjects(heap, cache)).toEqual({ [placeOf(defer, 0)]: [object] });
+      expect(waitingObjects(heap, cache)).toEqual({ [placeOf(armRow(defer), 0)]: [object] });
       expect(heap.stat(cache, "DEFER_REQUEUE")).toBe(1);
       here.barrier();
       expect(waitingObjects(heap, cache)).toEqual({});
@@ -104,7 +104,7 @@ describe("a CPU that may not wait", () => {
     whileHeld(heap, lock, HOLDER, () => {
       for (const object of last) here.kfree(object);
     });
-    const place = placeOf(defer, 0) || "cpu 0";
+    const place = placeOf(armRow(defer), 0) || "cpu 0";
     expect(new Set(waitingObjects(heap, cache)[place])).toEqual(new Set(last));
     here.barrier();
     expect(last.map((object) => heap.slabOf(object).inuse)).toEqual([0, 0, 0]);

@@ -1,13 +1,23 @@
 /**
- * Goal: each arm's drain trigger drains, and no other does. Method: a table of triggers against all
- * arms; every pair starts from the same heap with one object deferred by CPU 0, pulls one trigger,
- * and looks where the object is and which counter says so.
+ * Goal: what drains an arm drains it, and nothing else does, for every place with every trigger
+ * that the allocator takes, whether an arm has a name for it or not. Method: a table of what may
+ * drain against all ways; every pair starts from the same heap with one object deferred by CPU 0,
+ * and looks where the object is afterwards and which counter says so.
  *
- * A trigger that ends an irq-off section on CPU 0 is a safe point: irq_work runs there, so the
- * arms that wait for it drain as well; the slow frees of the table are single cmpxchgs, which
- * enter no section.
+ * A trigger that ends an irq-off section on CPU 0 is a safe point: irq_work runs there, so what
+ * waits for it is drained as well; the slow frees of the table are single cmpxchgs, which enter no
+ * section.
  */
-import { DEFER_ARMS, type DeferArm } from "slablab/internal/heap/arms.js";
+import {
+  ARM_WAYS,
+  ARMS,
+  type ArmWay,
+  DEFER_PLACES,
+  DEFER_TRIGGERS,
+  type DeferTrigger,
+  listOf,
+  wayFits,
+} from "slablab/internal/heap/arms.js";
 import type { CacheView } from "slablab/internal/heap/view.js";
 import { describe, expect, test } from "vitest";
 import type { TestCpu } from "./support/cpu.js";
@@ -16,7 +26,7 @@ import { placeOf, waitingObjects } from "./support/waiting.js";
 
 /**
  * Slabs A and B are on CPU 1's partial list, E is CPU 0's cpu slab with two objects free. `object`
- * is the last one in use of A, so that even the arm `direct` has to defer it; B has three left.
+ * is the last one in use of A, so that even the place "slab" has to defer it; B has three left.
  */
 interface Scene {
   readonly heap: TestHeap;
@@ -32,7 +42,7 @@ interface Scene {
   readonly startRace: () => void;
 }
 
-function makeScene(defer: DeferArm): Scene {
+function makeScene(defer: ArmWay): Scene {
   const heap = new TestHeap({ defer });
   const [here, elsewhere] = [heap.cpu(0), heap.cpu(1)];
   let isRacing = false;
@@ -61,59 +71,71 @@ function replaceCpuSlab({ here, cache }: Scene): void {
 
 interface Trigger {
   readonly pull: (scene: Scene) => void;
-  /** The arms it drains, each with the counter that says so. */
-  readonly drains: Partial<Record<DeferArm, string>>;
+  /** The counter that says that it drained what waits in a way; null: it leaves that alone. */
+  readonly drains: (way: ArmWay) => string | null;
 }
 
-const SLOW_FREE = "DEFER_DRAIN_SLOW_FREE";
-const IRQ_WORK = { "irq-work": "DEFER_DRAIN_IRQ_WORK", direct: "DEFER_DRAIN_IRQ_WORK" };
-const SHARED = { global: SLOW_FREE, "global-line": SLOW_FREE, node: SLOW_FREE };
 const BARRIER = "DEFER_DRAIN_BARRIER";
-const OWN_LISTS = Object.fromEntries(DEFER_ARMS.slice(4).map((arm) => [arm, BARRIER])) as Partial<
-  Record<DeferArm, string>
->;
-const ALL_LISTS = Object.fromEntries(DEFER_ARMS.slice(1).map((arm) => [arm, BARRIER])) as Partial<
-  Record<DeferArm, string>
->;
+const nothing = () => null;
+
+/** Ways of one of these triggers. */
+function by(...triggers: readonly DeferTrigger[]) {
+  return ({ trigger }: ArmWay) => (triggers.includes(trigger) ? DEFER_TRIGGERS[trigger] : null);
+}
+
+/** The same where all CPUs share the list. */
+function byIfShared(wanted: DeferTrigger) {
+  return (way: ArmWay) => (isOwn(way) ? null : by(wanted)(way));
+}
+
+/** The same where the list is of one CPU and all caches; and ways of `others`. */
+function byIfOfCpu(wanted: DeferTrigger, ...others: readonly DeferTrigger[]) {
+  return (way: ArmWay) => (listOf(way) === "cpu" ? by(wanted, ...others)(way) : by(...others)(way));
+}
+
+/** Whether the list is one CPU's own. */
+function isOwn(way: ArmWay): boolean {
+  return listOf(way) === "cpu" || way.place === "cpu and cache";
+}
 
 const TRIGGERS: Readonly<Record<string, Trigger>> = {
   "a slow free of the cache on the same CPU": {
     pull: ({ here, others }) => here.kfree(others[0] ?? 0),
-    drains: { ...SHARED, "percpu-slow-free": SLOW_FREE },
+    drains: by("slow free"),
   },
   "a slow free of the cache on another CPU": {
     pull: ({ elsewhere, others }) => elsewhere.kfree(others[0] ?? 0),
-    drains: SHARED,
+    drains: byIfShared("slow free"),
   },
   "a slow bulk free of the cache on the same CPU": {
     pull: ({ here, others }) => here.kfreeBulk(others.slice(0, 2)),
-    drains: { ...SHARED, "percpu-slow-free": SLOW_FREE },
+    drains: by("slow free"),
   },
   "a slow free of another cache": {
     pull: ({ here, elsewhere }) => here.kfree(elsewhere.kmalloc(64)),
-    drains: {},
+    drains: byIfOfCpu("slow free"),
   },
   "a fast allocation and a fast free of the cache": {
     pull: ({ here, cache }) => here.kfree(here.cacheAlloc(cache)),
-    drains: {},
+    drains: nothing,
   },
   "a nolock free of the cache": {
     pull: ({ here, own }) => here.kfreeNolock(own[0] ?? 0),
-    drains: {},
+    drains: nothing,
   },
   "an ordinary call that replaces the cpu slab": {
     pull: replaceCpuSlab,
-    drains: { ...IRQ_WORK, "percpu-switch": "DEFER_DRAIN_SWITCH" },
+    drains: by("irq work", "switch"),
   },
   "a nolock call that replaces the cpu slab": {
     pull: ({ here, cache }) => {
       for (let left = 3; left > 0; left--) here.cacheAllocNolock(cache);
     },
-    drains: IRQ_WORK,
+    drains: by("irq work"),
   },
   "a replacement of another CPU's cpu slab": {
     pull: ({ elsewhere, cache }) => elsewhere.cacheTake(cache, 3 * cache.objects),
-    drains: {},
+    drains: byIfShared("switch"),
   },
   "deactivate_slab()": {
     pull: (scene) => {
@@ -121,25 +143,35 @@ const TRIGGERS: Readonly<Record<string, Trigger>> = {
       replaceCpuSlab(scene);
       expect(scene.heap.stat(scene.cache, "CPUSLAB_FLUSH")).toBe(1);
     },
-    drains: {
-      ...IRQ_WORK,
-      "percpu-deactivate": "DEFER_DRAIN_DEACTIVATE",
-      "percpu-switch": "DEFER_DRAIN_SWITCH",
-    },
+    drains: by("irq work", "deactivate", "switch"),
   },
   "the end of a section on the same CPU": {
     pull: ({ here }) => here.kmalloc(64),
-    drains: IRQ_WORK,
+    // It also gets its first slab of kmalloc-64: a switch.
+    drains: byIfOfCpu("switch", "irq work"),
   },
-  "the end of an NMI on the same CPU": { pull: ({ here }) => here.nmi(() => {}), drains: IRQ_WORK },
-  "the end of an irq on the same CPU": { pull: ({ here }) => here.irq(() => {}), drains: IRQ_WORK },
-  "an NMI on another CPU": { pull: ({ elsewhere }) => elsewhere.nmi(() => {}), drains: {} },
-  "poll() on the same CPU": { pull: ({ here }) => here.poll(), drains: IRQ_WORK },
-  "poll() on another CPU": { pull: ({ elsewhere }) => elsewhere.poll(), drains: {} },
-  "a barrier on the same CPU": { pull: ({ here }) => here.barrier(), drains: ALL_LISTS },
-  "a barrier on another CPU": { pull: ({ elsewhere }) => elsewhere.barrier(), drains: ALL_LISTS },
-  "the CPU going offline": { pull: ({ here }) => here.offline(), drains: OWN_LISTS },
-  "another CPU going offline": { pull: ({ elsewhere }) => elsewhere.offline(), drains: {} },
+  "the end of an NMI on the same CPU": {
+    pull: ({ here }) => here.nmi(() => {}),
+    drains: by("irq work"),
+  },
+  "the end of an irq on the same CPU": {
+    pull: ({ here }) => here.irq(() => {}),
+    drains: by("irq work"),
+  },
+  "an NMI on another CPU": { pull: ({ elsewhere }) => elsewhere.nmi(() => {}), drains: nothing },
+  "poll() on the same CPU": { pull: ({ here }) => here.poll(), drains: by("irq work") },
+  "poll() on another CPU": { pull: ({ elsewhere }) => elsewhere.poll(), drains: nothing },
+  "a barrier on the same CPU": { pull: ({ here }) => here.barrier(), drains: () => BARRIER },
+  "a barrier on another CPU": {
+    pull: ({ elsewhere }) => elsewhere.barrier(),
+    drains: () => BARRIER,
+  },
+  "the CPU going offline": {
+    pull: ({ here }) => here.offline(),
+    // Its cpu slabs are deactivated; what is its own was drained before that.
+    drains: (way) => (isOwn(way) ? BARRIER : by("deactivate")(way)),
+  },
+  "another CPU going offline": { pull: ({ elsewhere }) => elsewhere.offline(), drains: nothing },
 };
 
 /** What DEFER_DRAIN_* counted on all CPUs. */
@@ -148,40 +180,61 @@ function drainsOf(heap: TestHeap, cache: CacheView): Record<string, number> {
   return Object.fromEntries(counts.filter(([name]) => name.startsWith("DEFER_DRAIN_")));
 }
 
-test.each(DEFER_ARMS)("arm %s: a nolock free leaves its object on the arm's own list", (arm) => {
-  const { heap, here, cache, object } = makeScene(arm);
+const WAYS = ARM_WAYS.map((way) => [nameOf(way), way] as const);
+const DEFERRING = WAYS.filter(([, { place }]) => place !== "nowhere");
+
+function nameOf({ place, trigger }: ArmWay): string {
+  return `${place}, ${trigger}`;
+}
+
+test("every place and trigger is taken or refused as the rows of the arms have it", () => {
+  const names = WAYS.map(([name]) => name);
+  expect(names).toHaveLength(24);
+  expect(names).toEqual(expect.arrayContaining(ARMS.map(nameOf)));
+  for (const place of DEFER_PLACES) {
+    for (const trigger of Object.keys(DEFER_TRIGGERS) as DeferTrigger[]) {
+      const make = () => new TestHeap({ defer: { place, trigger } });
+      if (wayFits({ place, trigger })) expect(make, `${place}, ${trigger}`).not.toThrow();
+      else expect(make, `${place}, ${trigger}`).toThrow("heap_init()");
+    }
+  }
+});
+
+test.each(WAYS)("%s: a nolock free leaves its object on the way's own list", (_, way) => {
+  const { heap, here, cache, object } = makeScene(way);
   here.kfreeNolock(object);
-  const place = placeOf(arm, here.id);
+  const place = placeOf(way, here.id);
   expect(waitingObjects(heap, cache)).toEqual(place === "" ? {} : { [place]: [object] });
   expect(heap.stat(cache, "DEFER_ADD")).toBe(place === "" ? 0 : 1);
 });
 
 describe.each(Object.entries(TRIGGERS))("%s", (_, { pull, drains }) => {
-  const arms = DEFER_ARMS.filter((arm) => arm !== "none");
-
-  test.each(arms.filter((arm) => drains[arm] !== undefined))("drains %s", (arm) => {
-    const scene = makeScene(arm);
+  test.each(DEFERRING.filter(([, way]) => drains(way) !== null))("drains %s", (_name, way) => {
+    const scene = makeScene(way);
     const { heap, here, cache, object } = scene;
     here.kfreeNolock(object);
     pull(scene);
     expect(Object.values(waitingObjects(heap, cache)).flat()).not.toContain(object);
-    expect(drainsOf(heap, cache)).toEqual({ [drains[arm] ?? ""]: 1 });
+    expect(drainsOf(heap, cache)).toEqual({ [drains(way) ?? ""]: 1 });
     expect(heap.stat(cache, "DEFER_DRAINED")).toBe(1);
   });
 
-  test.each(arms.filter((arm) => drains[arm] === undefined))("leaves %s alone", (arm) => {
-    const scene = makeScene(arm);
-    const { heap, here, cache, object } = scene;
-    here.kfreeNolock(object);
-    pull(scene);
-    const place = placeOf(arm, here.id);
-    expect(waitingObjects(heap, cache)[place]).toContain(object);
-    expect(heap.stat(cache, "DEFER_DRAINED")).toBe(0);
-  });
+  test.each(DEFERRING.filter(([, way]) => drains(way) === null))(
+    "leaves %s alone",
+    (_name, way) => {
+      const scene = makeScene(way);
+      const { heap, here, cache, object } = scene;
+      here.kfreeNolock(object);
+      pull(scene);
+      const place = placeOf(way, here.id);
+      expect(waitingObjects(heap, cache)[place]).toContain(object);
+      expect(heap.stat(cache, "DEFER_DRAINED")).toBe(0);
+    },
+  );
 });
 
-test.each(DEFER_ARMS)("arm %s: destroy by an idle third party drains all CPUs' lists", (arm) => {
-  const heap = new TestHeap({ defer: arm, cpus: 4 });
+test.each(WAYS)("%s: destroy by an idle third party drains all CPUs' lists", (_, way) => {
+  const heap = new TestHeap({ defer: way, cpus: 4 });
   const cpus = heap.cpus();
   const [owner, ...others] = cpus as [TestCpu, ...TestCpu[]];
   const cache = owner.createCache("destroyed", 512);

@@ -4,6 +4,7 @@
  * Method: the counts of a group after single steps; sections interrupted by hand; then a storm of
  * random calls on several CPUs and groups, at whose end every byte must be where it belongs.
  */
+import { MERGED_ARM } from "slablab/internal/heap/arms.js";
 import { SLAB_ACCOUNT } from "slablab/internal/heap/flags.js";
 import { createRandom } from "slablab/internal/workload/random.js";
 import { describe, expect, test } from "vitest";
@@ -237,10 +238,10 @@ describe("the first group", () => {
 
 describe("a storm over groups, CPUs, contexts and caches", () => {
   test.each([
-    ["irq-work", 0],
+    [MERGED_ARM, 0],
     ["direct", 0],
     ["percpu-deactivate", 0],
-    ["irq-work", HEAP_RT],
+    [MERGED_ARM, HEAP_RT],
   ] as const)("in the arm %s with options %i ends in exact balance", (defer, options) => {
     const heap = new TestHeap({ cpus: 3, defer, options, nodes: 2 });
     const cpus = heap.cpus();

@@ -3,6 +3,7 @@
  * heap is sound after it was reaped, and its number is good for another. Method: it dies at each
  * trace point of the operation; the machine does the same at each access (test/machine/reap).
  */
+import { MERGED_ARM, VERSION_1_ARM } from "slablab/internal/heap/arms.js";
 import { describe, expect, test } from "vitest";
 import type { TestCpu } from "./support/cpu.js";
 import { diesAtPoint, expectReaped, reap, reapExports } from "./support/death.js";
@@ -36,10 +37,9 @@ function mixed(cpu: TestCpu, objects: readonly number[]): void {
 }
 
 const CASES: readonly Case[] = [
-  { name: "irq-work", prepare: take, work: mixed },
-  { name: "global", options: { defer: "global" }, prepare: take, work: mixed },
-  { name: "node", options: { defer: "node" }, prepare: take, work: mixed },
-  { name: "percpu", options: { defer: "percpu-deactivate" }, prepare: take, work: mixed },
+  ...([MERGED_ARM, VERSION_1_ARM, "node", "percpu-deactivate"] as const).map((defer) => ({
+    ...{ name: `${defer}`, options: { defer }, prepare: take, work: mixed },
+  })),
   { name: "direct", options: { defer: "direct" }, prepare: take, work: mixed },
   { name: "rt", options: { options: HEAP_RT }, prepare: take, work: mixed },
   { name: "no cmpxchg", options: { options: HEAP_NO_CMPXCHG }, prepare: take, work: mixed },

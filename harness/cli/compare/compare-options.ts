@@ -5,7 +5,14 @@
  * be are refused by `parametersOf`.
  */
 import { InvalidArgumentError, Option } from "commander";
-import { DEFER_ARMS, type DeferArm } from "../../heap/arms.js";
+import {
+  DEFER_ARMS,
+  type DeferArm,
+  FLOOR_ARM,
+  MERGED_ARM,
+  RIVAL_ARM,
+  VERSION_1_ARM,
+} from "../../heap/arms.js";
 import {
   COMPARE_LOADS,
   type CompareLoad,
@@ -43,7 +50,10 @@ const SIZE_MAX = 8192;
 const BURST_MAX = 256;
 
 export function armsOption(): Option {
-  return new Option("--arm <list>", "arms of deferral to measure; none is always among them")
+  return new Option(
+    "--arm <list>",
+    `arms of deferral to measure; ${FLOOR_ARM} is always among them`,
+  )
     .argParser(parseArms)
     .default(DEFER_ARMS, "all");
 }
@@ -95,14 +105,16 @@ export function roundsOption(): Option {
   );
 }
 
-/** Parses names of arms; `none`, the floor, comes first whether it was named or not. */
+const EXAMPLE_ARMS = [VERSION_1_ARM, RIVAL_ARM, MERGED_ARM].join();
+
+/** Parses names of arms; the floor comes first whether it was named or not. */
 export function parseArms(text: string): DeferArm[] {
   const names = text.split(",").map((name) => name.trim());
   for (const name of names) {
     if ((DEFER_ARMS as readonly string[]).includes(name)) continue;
-    throw invalid(`arms among ${DEFER_ARMS.join(", ")}`, name, "global,percpu-slow-free,irq-work");
+    throw invalid(`arms among ${DEFER_ARMS.join(", ")}`, name, EXAMPLE_ARMS);
   }
-  return ["none", ...DEFER_ARMS.filter((arm) => arm !== "none" && names.includes(arm))];
+  return DEFER_ARMS.filter((arm) => arm === FLOOR_ARM || names.includes(arm));
 }
 
 /** Parses shares such as `0,0.01,0.1`, ascending. A `%` is understood. */

@@ -3,7 +3,7 @@
  * docs/trace.md says how to read it.
  */
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { DEFER_ARMS, type DeferArm } from "../../heap/arms.js";
+import { DEFER_ARMS, type DeferArm, MERGED_ARM } from "../../heap/arms.js";
 import type { TraceFiles } from "../../report/trace/trace-schema.js";
 import { TRACE_LOADS, type TraceLoad } from "../../workload/trace/trace-loads.js";
 import type { TraceOutcome } from "../../workload/trace/trace-run.js";
@@ -48,7 +48,7 @@ export function register(program: Command): void {
     )
     .addOption(cpusOption())
     .addOption(
-      new Option("--arm <name>", "the arm of deferral").choices(DEFER_ARMS).default("irq-work"),
+      new Option("--arm <name>", "the arm of deferral").choices(DEFER_ARMS).default(MERGED_ARM),
     )
     .addOption(durationOption("500ms"))
     .addOption(seedOption())

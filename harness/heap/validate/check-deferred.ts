@@ -4,7 +4,7 @@
  * A link holds the address of the next object's free pointer slot, so the object is found through
  * the page and the cache it belongs to.
  */
-import { armOf, armRow, type DeferPlace, listOfArm } from "../arms.js";
+import { type DeferPlace, listOf, wayOf } from "../arms.js";
 import { hex } from "../errors.js";
 import type { CacheView } from "../view.js";
 import { slabAt, walk } from "../walk.js";
@@ -27,7 +27,7 @@ export function checkDeferred(inspection: Inspection): void {
       checkList(inspection, defer_free_objects, "cpu and cache", `cpu ${cpu} of ${name}`, cache);
     }
   }
-  const isRaised = armRow(armOf(view.header()) ?? "none").trigger === "irq work";
+  const isRaised = wayOf(view.header())?.trigger === "irq work";
   for (let number = 0; number < view.cpuCount; number++) {
     const cpu = view.cpu(number);
     checkList(inspection, cpu.defer_objects, "cpu", `cpu ${number}`, null);
@@ -48,9 +48,9 @@ function checkList(
 ): void {
   if (head === 0) return;
   const { view } = inspection;
-  const arm = armOf(view.header()) ?? "none";
-  if (listOfArm(arm) !== kind) {
-    const message = `objects wait on a list that the arm ${arm} does not use`;
+  const way = wayOf(view.header());
+  if (way !== null && listOf(way) !== kind) {
+    const message = `objects wait on a list that the place "${way.place}" does not use`;
     inspection.report("Q28-arm", where, head, message);
   }
   const report = (address: number, message: string) =>

@@ -21,7 +21,7 @@ export class NolockJudge extends Watcher {
 
   /**
    * @param limit accesses that no nolock call may need more of
-   * @param freesMayWait the arm is `none`, whose frees are ordinary ones on purpose
+   * @param freesMayWait the arm is the floor, whose frees are ordinary ones on purpose
    */
   constructor(machine: Machine, limit: number, freesMayWait = false) {
     super();

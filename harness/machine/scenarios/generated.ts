@@ -8,7 +8,7 @@
  * block is a list of skeletons (programs.ts) times the heaps' words (arm, local locks, cmpxchg).
  * The numbers change only when this file, programs.ts, or small-states.ts do.
  */
-import { armRow, type DeferArm } from "../../heap/arms.js";
+import { armRow, DEFER_ARMS, MERGED_ARM } from "../../heap/arms.js";
 import type { ExploreOptions } from "../explore.js";
 import { type Place, type Skeleton, countSkeletons, skeletons, variants } from "./programs.js";
 import { type SmallState, type TinyHeap, smallStates } from "./small-states.js";
@@ -214,20 +214,14 @@ export function findProgram(name: string): GeneratedProgram | null {
 
 /** What a heap differs in beside its arm: local locks, and what changes a slab word. */
 const LOCKING = ["", "/rt", "/nocmpxchg", "/rt/nocmpxchg"];
-/**
- * The arms of numbered programs. A number is a name, which an arm that comes must not move: it
- * comes with a place and a trigger that are here already, and named scenarios run in every arm.
- */
-const NUMBERED_ARMS: readonly DeferArm[] = [
-  ...(["none", "global", "global-line", "node", "percpu-slow-free"] as const),
-  ...(["percpu-deactivate", "percpu-switch", "irq-work", "direct"] as const),
-];
+/** A number is a name, which an arm that comes must not move. */
+const NUMBERED_ARMS = DEFER_ARMS.filter((arm) => armRow(arm).isNumbered);
 /** Those in which a nolock free of the setup waits: where it is done at once, it adds no state. */
 const WAITING_ARMS = NUMBERED_ARMS.filter((arm) => {
   const { place } = armRow(arm);
   return place !== "nowhere" && place !== "slab";
 });
-const ONE_ARM: readonly DeferArm[] = ["irq-work"];
+const ONE_ARM = [MERGED_ARM];
 
 const wordsCache = new Map<string, readonly Words[]>();
 

@@ -46,7 +46,7 @@
  * its result: arguments are numbers, `s3` what is in slot 3, `cache`, `bytes`, `base`, `cpu`,
  * `any`, and `own`, `two`, `grp`, addresses of these names.
  */
-import { DEFER_ARMS, type DeferArm } from "../../heap/arms.js";
+import { DEFER_ARMS, type DeferArm, MERGED_ARM } from "../../heap/arms.js";
 import type { MachineBuild } from "../core/module.js";
 import { SLOTS_MAX } from "../core/program.js";
 import { LETTERS, type Step, isArgument, slotsOf, standsAlone } from "./letters.js";
@@ -108,7 +108,7 @@ export function parseScenario(text: string): Scenario {
   const setup: ScenarioTask[] = [];
   let handler: Step[] = [];
   let build: MachineBuild = "model";
-  let arm: DeferArm = "irq-work";
+  let arm = MERGED_ARM;
   let bytes = 64;
   let handlerOn = -1;
   const flags = new Set<ScenarioFlag>();

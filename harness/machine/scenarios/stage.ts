@@ -1,5 +1,5 @@
 /** The heap of a scenario, its machine and its judges, ready for any number of schedules. */
-import { armNumbers } from "../../heap/arms.js";
+import { armNumbers, FLOOR_ARM } from "../../heap/arms.js";
 import { DRAIN_DEPTH } from "../../heap/constants.js";
 import { type FieldTable, readFieldTable } from "../../heap/fields.js";
 import { HeapView } from "../../heap/view.js";
@@ -108,7 +108,7 @@ function setUp(scenario: Scenario, module: MachineModule): Stage {
   const races =
     fibres > 1 && fibres <= RACE_FIBRES_MAX ? new RaceDetector(machine, accepts) : undefined;
   const ownership = new Ownership(machine, races);
-  const nolock = new NolockJudge(machine, NOLOCK_STEPS_MAX, scenario.arm === "none");
+  const nolock = new NolockJudge(machine, NOLOCK_STEPS_MAX, scenario.arm === FLOOR_ARM);
   const maker = new OperationMaker();
   const cpus = scenario.tasks.map(({ cpu }) => cpu);
   const around = { cache, bytes: scenario.bytes, heapBase: base, cpus };

@@ -12,7 +12,7 @@
  * is drained at a barrier, and that time stands beside it; what CPUs with nolock frees only do is
  * in the system's time.
  */
-import type { DeferArm } from "../../heap/arms.js";
+import { type DeferArm, FLOOR_ARM } from "../../heap/arms.js";
 import type { CompareCounts, DeferCounts } from "./compare-counts.js";
 import {
   ALLOC_KEY,
@@ -64,7 +64,6 @@ export interface ArmInputs {
   readonly counts: CompareCounts;
 }
 
-const FLOOR: DeferArm = "none";
 const COSTLY = 1.05;
 
 /** Compute everything about one arm. */
@@ -109,7 +108,7 @@ export function armResult(inputs: ArmInputs, arm: DeferArm): ArmResult {
 
 /** ns per ordinary free in each round in which the arm and the floor were measured. */
 export function ordinaryOf(inputs: ArmInputs, arm: DeferArm, share: number): number[] {
-  return inputs.table.zip([arm, FLOOR], slopeKey(share), ordinaryFreeNs(inputs, arm, share));
+  return inputs.table.zip([arm, FLOOR_ARM], slopeKey(share), ordinaryFreeNs(inputs, arm, share));
 }
 
 /** The same as a function of the slots of one round. */
@@ -159,9 +158,9 @@ export function estimateOf(
 
 /** Where the paired ratio to the floor reaches 1.05 and stays above; null if it never does. */
 function costlyShare(inputs: ArmInputs, arm: DeferArm): number | null {
-  if (arm === FLOOR) return null;
+  if (arm === FLOOR_ARM) return null;
   const points = inputs.parameters.shares.flatMap((share) => {
-    const ratios = inputs.table.zip([arm, FLOOR], slopeKey(share), (own, none) => {
+    const ratios = inputs.table.zip([arm, FLOOR_ARM], slopeKey(share), (own, none) => {
       const floor = none as SlotNumbers;
       const ns = ordinaryFreeNs(inputs, arm, share)(own as SlotNumbers, floor);
       return ns / (floor.phaseNs / floor.operations);

@@ -5,7 +5,7 @@
  * which of two good ones is better. There is no barrier between phases here, so an arm that nobody
  * drains piles up until the end of the slot, or until memory is out.
  */
-import type { DeferArm } from "../../heap/arms.js";
+import { type DeferArm, FLOOR_ARM } from "../../heap/arms.js";
 import { type ArmInputs, estimateOf, irqNs } from "./compare-arm.js";
 import { lifetimeConditions } from "./compare-plan.js";
 import { reasonToWithhold } from "./compare-ratios.js";
@@ -47,8 +47,8 @@ function lifetimeArm(inputs: ArmInputs, arm: DeferArm, key: string): LifetimeArm
   const raised = irqNs(inputs, arm, key).perFree;
   const pairNs = (n: SlotNumbers) => n.phaseNs / n.operations + raised;
   const bounded = table.isBounded(arm, key);
-  const reason = reasonToWithhold(inputs, [arm, "none"], key);
-  const ratios = table.zip([arm, "none"], key, (own, none) => {
+  const reason = reasonToWithhold(inputs, [arm, FLOOR_ARM], key);
+  const ratios = table.zip([arm, FLOOR_ARM], key, (own, none) => {
     const floor = none as SlotNumbers;
     return pairNs(own as SlotNumbers) / (floor.phaseNs / floor.operations);
   });

@@ -5,7 +5,7 @@
  * once, in a seeded random order, arms side by side under the same condition. A slot of an arm is
  * only ever compared with slots of the same condition and round.
  */
-import { DEFER_ARMS, type DeferArm } from "../../heap/arms.js";
+import type { DeferArm } from "../../heap/arms.js";
 import type { LoadName } from "../../workload/comparison-loads.js";
 import { LIFETIMES } from "../../workload/lifetimes.js";
 import type { Traffic } from "../../workload/traffic.js";
@@ -26,9 +26,6 @@ export interface CompareParameters extends Traffic {
   /** One load alone; null: slow-free, and a short version of the others. */
   readonly load: CompareLoad | null;
 }
-
-/** Every arm there is. */
-export const COMPARE_ARMS = DEFER_ARMS;
 
 export const COMPARE_LOADS = ["slow-free", ...LIFETIMES] as const;
 export type CompareLoad = (typeof COMPARE_LOADS)[number];

@@ -5,7 +5,7 @@
  * slow frees differ by more than two points, an arm may only look faster because more of its frees
  * happened to be fast ones. So may one whose objects nobody had freed when the slot was over.
  */
-import type { DeferArm } from "../../heap/arms.js";
+import { type DeferArm, FLOOR_ARM, MERGED_ARM } from "../../heap/arms.js";
 import { type ArmInputs, estimateOf, irqNs, ordinaryFreeNs } from "./compare-arm.js";
 import { largestShare, NOLOCK_KEY, slopeKey, VICTIM_KEY } from "./compare-plan.js";
 import type { SlotNumbers } from "./compare-slots.js";
@@ -25,7 +25,7 @@ export interface ArmRatio {
 }
 
 /** Arms that the others are held against. */
-const AGAINST: readonly DeferArm[] = ["none", "irq-work"];
+const AGAINST: readonly DeferArm[] = [FLOOR_ARM, MERGED_ARM];
 /** Points of slow free share that two arms may differ by. */
 const SLOW_SHARE_MAX = 0.02;
 /** An arm that leaves more than this part of its objects waiting has not done its work. */
@@ -53,7 +53,7 @@ function armRatio(
   const reason = reasonToWithhold(inputs, [arm, against], key);
   if (reason !== null) return [{ ...which, ratio: null, low: null, high: null, reason }];
   const value = (name: DeferArm) => metricOf(inputs, name, metric);
-  const ratios = inputs.table.zip([arm, against, "none"], key, (own, other, none) => {
+  const ratios = inputs.table.zip([arm, against, FLOOR_ARM], key, (own, other, none) => {
     const floor = none as SlotNumbers;
     return value(arm)(own as SlotNumbers, floor) / value(against)(other as SlotNumbers, floor);
   });

@@ -15,7 +15,7 @@ export interface CompareResults {
   readonly answer: string;
   /** The second table; empty if one load was asked for. */
   readonly loads: readonly LifetimeResult[];
-  /** The price of a raise from which on irq-work loses to percpu-slow-free, in ns. */
+  /** The price of a raise from which on the merged arm loses to its rival, in ns. */
   readonly breakEvenRaise: number | null;
   /** Rounds that were finished, and measured milliseconds of one slot. */
   readonly rounds: number;

@@ -3,7 +3,15 @@
  *
  * A sentence claims a difference only where the interval of the paired ratio leaves 1 out.
  */
-import { armRow, type DeferArm, type DeferTrigger } from "../../heap/arms.js";
+import {
+  armRow,
+  type DeferArm,
+  type DeferTrigger,
+  FLOOR_ARM,
+  MERGED_ARM,
+  RIVAL_ARM,
+  VERSION_1_ARM,
+} from "../../heap/arms.js";
 import { type ArmInputs, type ArmResult, raisesPerOrdinaryFree } from "./compare-arm.js";
 import { largestShare } from "./compare-plan.js";
 import type { ArmRatio, RatioMetric } from "./compare-ratios.js";
@@ -35,12 +43,12 @@ function sentenceFor(inputs: VerdictInputs, arm: ArmResult): string {
     return "It ran out of memory: its list grows without bound, so it has no times and no rank.";
   }
   if (arm.ordinaryFreeNs === null) return "Not measured in this run.";
-  if (arm.name === "none") return floorSentence(inputs, arm);
+  if (arm.name === FLOOR_ARM) return floorSentence(inputs, arm);
   const parts = [
     costSentence(inputs, arm),
     fastPathSentence(inputs, arm.name),
     drainSentence(arm),
-    arm.name === "irq-work" ? priceSentence(inputs) : "",
+    arm.name === MERGED_ARM ? priceSentence(inputs) : "",
   ];
   return parts.filter((part) => part !== "").join(" ");
 }
@@ -55,7 +63,7 @@ function floorSentence({ parameters }: VerdictInputs, { ordinaryFreeNs }: ArmRes
 
 function costSentence(inputs: VerdictInputs, arm: ArmResult): string {
   const share = percent(largestShare(inputs.parameters));
-  const ratio = findRatio(inputs, arm.name, "none", "ordinaryFreeNs");
+  const ratio = findRatio(inputs, arm.name, FLOOR_ARM, "ordinaryFreeNs");
   if (typeof ratio === "string") return `Not compared with the floor: ${ratio}.`;
   const what = unitOf(inputs.parameters.load);
   const times = `${factor(ratio.ratio)} [${factor(ratio.low)}, ${factor(ratio.high)}]`;
@@ -87,7 +95,7 @@ function everywhere({ parameters }: VerdictInputs, arm: DeferArm): string {
 }
 
 function fastPathSentence(inputs: VerdictInputs, arm: DeferArm): string {
-  const ratio = findRatio(inputs, arm, "none", "fastAllocNs");
+  const ratio = findRatio(inputs, arm, FLOOR_ARM, "fastAllocNs");
   if (typeof ratio === "string" || ratio.low <= NOTABLE) return "";
   return `A CPU that never leaves the fast path pays ${factor(ratio.ratio)} as well.`;
 }
@@ -120,19 +128,19 @@ const UNDRAINED: Readonly<Partial<Record<DeferTrigger, string>>> = {
   switch: "; a CPU that only frees never replaces its cpu slab",
 };
 
-/** From which price of a raise on irq-work loses to the list that slow frees drain. */
+/** From which price of a raise on the merged arm loses to the list that slow frees drain. */
 function priceSentence(inputs: VerdictInputs): string {
   const price = breakEvenRaiseNs(inputs);
   if (price === null) return "";
-  const ratio = findRatio(inputs, "percpu-slow-free", "irq-work", "ordinaryFreeNs");
+  const ratio = findRatio(inputs, RIVAL_ARM, MERGED_ARM, "ordinaryFreeNs");
   const isUnclear = typeof ratio !== "string" && ratio.low <= 1 && ratio.high >= 1;
   const doubt = isUnclear ? " (the two differ by less than this run can show)" : "";
-  if (price <= 0) return `It loses to percpu-slow-free even if a raise is free${doubt}.`;
-  return `It loses to percpu-slow-free from ${ns(price)} per raise on${doubt}.`;
+  if (price <= 0) return `It loses to ${RIVAL_ARM} even if a raise is free${doubt}.`;
+  return `It loses to ${RIVAL_ARM} from ${ns(price)} per raise on${doubt}.`;
 }
 
 /**
- * The price of a raise at which irq-work costs an ordinary free what percpu-slow-free does, from
+ * The price of a raise at which the merged arm costs an ordinary free what its rival does, from
  * the medians at the largest share; 0 or less: it costs more already. Null without either arm.
  */
 export function breakEvenRaiseNs(inputs: VerdictInputs): number | null {
@@ -140,9 +148,9 @@ export function breakEvenRaiseNs(inputs: VerdictInputs): number | null {
   const share = largestShare(parameters);
   const medianOf = (name: DeferArm) =>
     inputs.arms.find((arm) => arm.name === name)?.ordinaryFreeNs?.median;
-  const own = medianOf("irq-work");
-  const other = medianOf("percpu-slow-free");
-  const raises = raisesPerOrdinaryFree(inputs, "irq-work", share);
+  const own = medianOf(MERGED_ARM);
+  const other = medianOf(RIVAL_ARM);
+  const raises = raisesPerOrdinaryFree(inputs, MERGED_ARM, share);
   if (own === undefined || other === undefined || raises === null || raises === 0) return null;
   return parameters.irqCostNs + (other - own) / raises;
 }
@@ -150,13 +158,13 @@ export function breakEvenRaiseNs(inputs: VerdictInputs): number | null {
 /** The question of the thread, answered as far as this run can. */
 export function answer(inputs: VerdictInputs): string {
   const share = percent(largestShare(inputs.parameters));
-  const perCpu = (["irq-work", "percpu-slow-free"] as const).flatMap((name) => {
-    const ratio = findRatio(inputs, name, "none", "ordinaryFreeNs");
+  const perCpu = [MERGED_ARM, RIVAL_ARM].flatMap((name) => {
+    const ratio = findRatio(inputs, name, FLOOR_ARM, "ordinaryFreeNs");
     return typeof ratio === "string" ? [] : [`${factor(ratio.ratio)} (${name})`];
   });
-  const global = findRatio(inputs, "global", "none", "ordinaryFreeNs");
+  const global = findRatio(inputs, VERSION_1_ARM, FLOOR_ARM, "ordinaryFreeNs");
   if (typeof global === "string" || perCpu.length === 0) return "";
-  const against = findRatio(inputs, "global", "irq-work", "ordinaryFreeNs");
+  const against = findRatio(inputs, VERSION_1_ARM, MERGED_ARM, "ordinaryFreeNs");
   const isClear = typeof against !== "string" && against.low > 1;
   const verdict = isClear
     ? "One list per CPU is the better place."

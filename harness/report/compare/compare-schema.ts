@@ -5,8 +5,8 @@
  * A key that others rely on keeps its name and meaning within a version.
  */
 import * as v from "valibot";
+import { FLOOR_ARM, MERGED_ARM, RIVAL_ARM } from "../../heap/arms.js";
 import {
-  COMPARE_ARMS,
   COMPARE_LOADS,
   type CompareParameters,
   type Plan,
@@ -20,7 +20,8 @@ function described<T extends v.GenericSchema>(schema: T, text: string) {
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1));
 const positive = v.pipe(v.number(), v.minValue(0));
-const arm = v.picklist(COMPARE_ARMS);
+/** No list of names: an arm that comes makes no new version of the document. */
+const arm = described(v.string(), "an arm of deferral: one of `parameters.arms`");
 
 const estimate = described(
   v.nullable(v.object({ median: v.number(), low: v.number(), high: v.number() })),
@@ -65,7 +66,7 @@ const armResult = v.object({
   slope: v.array(v.object({ share, ordinaryFreeNs: estimate })),
   costs5PercentAtShare: described(
     v.nullable(share),
-    "the share at which an ordinary free costs 1.05 of what it costs in the arm none",
+    `the share at which an ordinary free costs 1.05 of what it costs in the arm ${FLOOR_ARM}`,
   ),
   deferred: described(v.nullable(deferred), "the counting pass at the largest share"),
 });
@@ -112,7 +113,7 @@ const results = v.object({
   loads: v.array(load),
   breakEvenRaise: described(
     v.nullable(v.number()),
-    "price of a raise, in ns, from which on irq-work loses to percpu-slow-free",
+    `price of a raise, in ns, from which on ${MERGED_ARM} loses to ${RIVAL_ARM}`,
   ),
   rounds: count,
   slotMs: positive,

@@ -4,6 +4,7 @@
  *
  * No table is wider than 100 columns, and nothing relies on colour.
  */
+import { FLOOR_ARM } from "../../heap/arms.js";
 import { styleText } from "node:util";
 import type { ArmResult } from "../../measure/compare/compare-arm.js";
 import type { LifetimeArm } from "../../measure/compare/compare-lifetimes.js";
@@ -106,7 +107,8 @@ function slopeCells({ bounded, slope }: ArmResult, shares: readonly number[]): s
 /** The paired ratio to the floor at the largest share; null if it is withheld. */
 function toFloor(ratios: CompareResults["ratios"], name: string): Estimate | null {
   const found = ratios.find(
-    ({ arm, against, metric }) => arm === name && against === "none" && metric === "ordinaryFreeNs",
+    ({ arm, against, metric }) =>
+      arm === name && against === FLOOR_ARM && metric === "ordinaryFreeNs",
   );
   const { ratio = null, low = null, high = null } = found ?? {};
   if (ratio === null || low === null || high === null) return null;
@@ -164,7 +166,7 @@ function loadTables({ loads }: CompareResults, share: string): string[] {
 function loadCells(arm: LifetimeArm | undefined): [string, string] {
   if (arm === undefined) return [EMPTY_CELL, EMPTY_CELL];
   if (!arm.bounded) return ["no memory", EMPTY_CELL];
-  return [formatMedian(arm.pairNs), formatTimes(arm.name === "none" ? null : arm.ratio)];
+  return [formatMedian(arm.pairNs), formatTimes(arm.name === FLOOR_ARM ? null : arm.ratio)];
 }
 
 function findingLines({ findings }: CompareResults): string[] {
@@ -245,7 +247,7 @@ function formatShare(share: number): string {
 }
 
 function formatOnset(arm: ArmResult, shares: readonly number[]): string {
-  if (arm.name === "none" || !arm.bounded || arm.ordinaryFreeNs === null) return EMPTY_CELL;
+  if (arm.name === FLOOR_ARM || !arm.bounded || arm.ordinaryFreeNs === null) return EMPTY_CELL;
   const { costs5PercentAtShare: at } = arm;
   if (at === null) return `>${formatShare(shares.at(-1) ?? 0)}`;
   return `${Number((at * 100).toPrecision(2))} %`;

@@ -62,7 +62,7 @@ interface Import {
 
 /** What reads a heap, and the names and values that it is read by. */
 const READERS =
-  /^harness\/heap\/(view|walk|slabinfo|stats|stat-items|constants|flags|validate\/invariants)\.ts$/;
+  /^harness\/heap\/(arms|view|walk|slabinfo|stats|stat-items|constants|flags|validate\/invariants)\.ts$/;
 
 export const IMPORT_RULES: readonly Rule[] = [
   {

@@ -1,4 +1,5 @@
 /** What the tests of the comparison share: parameters, slots made by hand, tables of them. */
+import { FLOOR_ARM, MERGED_ARM, RIVAL_ARM, VERSION_1_ARM } from "slablab/internal/heap/arms.js";
 import type { CompareParameters } from "slablab/internal/measure/compare/compare-plan.js";
 import type { SlotNumbers } from "slablab/internal/measure/compare/compare-slots.js";
 import type { ConditionCounts } from "slablab/internal/measure/compare/compare-counts.js";
@@ -10,7 +11,7 @@ export const PARAMETERS: CompareParameters = {
   nolockCpus: 0,
   migrate: 0,
   seed: 1,
-  arms: ["none", "global", "percpu-slow-free", "irq-work"],
+  arms: [FLOOR_ARM, VERSION_1_ARM, RIVAL_ARM, MERGED_ARM],
   shares: [0, 0.001, 0.01, 0.03, 0.1],
   durationMs: null,
   rounds: null,

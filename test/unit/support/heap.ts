@@ -8,7 +8,13 @@
  * Law: after each test every heap made in it passes validate(); importing this file sees to it.
  */
 import { readFileSync } from "node:fs";
-import { armNumbers, type DeferArm } from "slablab/internal/heap/arms.js";
+import {
+  armRow,
+  type ArmWay,
+  type DeferArm,
+  MERGED_ARM,
+  wayNumbers,
+} from "slablab/internal/heap/arms.js";
 import { type FieldTable, readFieldTable } from "slablab/internal/heap/fields.js";
 import { headerAddress } from "slablab/internal/heap/find.js";
 import { parseSlabDebug, writeSlabDebug } from "slablab/internal/heap/slab-debug-option.js";
@@ -46,8 +52,8 @@ export interface TestHeapOptions {
   readonly reserveBytes?: number;
   /** @default 32 */
   readonly maxCaches?: number;
-  /** @default "irq-work" */
-  readonly defer?: DeferArm;
+  /** An arm, or a way that no arm has a name for. @default MERGED_ARM */
+  readonly defer?: DeferArm | ArmWay;
   /** HEAP_* bits. @default 0 */
   readonly options?: number;
   /** @default 1 */
@@ -116,7 +122,7 @@ export class TestHeap {
   constructor(options: TestHeapOptions = {}) {
     const { build = "stats", cpus = 2, nodes = 1, maximumBytes = 32 * MIB } = options;
     const { initialBytes = WASM_PAGE, reserveBytes = RESERVE_BYTES, maxCaches = 32 } = options;
-    const { defer = "irq-work", options: bits = 0, seed = 1, slabDebug } = options;
+    const { defer = MERGED_ARM, options: bits = 0, seed = 1, slabDebug } = options;
     this.build = build;
     this.cpuCount = cpus;
     this.reserveBytes = reserveBytes;
@@ -132,7 +138,7 @@ export class TestHeap {
       writeSlabDebug(this.memory, this.table, header, parseSlabDebug(slabDebug));
     }
     const pages = Math.floor(maximumBytes / WASM_PAGE) * (WASM_PAGE / PAGE);
-    const arm = armNumbers(defer);
+    const arm = wayNumbers(typeof defer === "string" ? armRow(defer) : defer);
     const { heap_init } = exports;
     this.base = heap_init(reserveBytes, pages, cpus, nodes, maxCaches, ...arm, bits, seed) >>> 0;
     expect(this.base, "heap_init() found the tables too large for the memory").not.toBe(0);

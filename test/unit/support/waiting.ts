@@ -1,26 +1,22 @@
 /** Where deferred objects wait: every list there is, walked through the view. */
-import type { DeferArm } from "slablab/internal/heap/arms.js";
+import type { ArmWay } from "slablab/internal/heap/arms.js";
 import type { CacheView } from "slablab/internal/heap/view.js";
 import type { TestHeap } from "./heap.js";
 
 /** Where a nolock free of CPU `cpu` to a slab of node `node` leaves its object; "" = nowhere. */
-export function placeOf(arm: DeferArm, cpu: number, node = 0): string {
-  switch (arm) {
-    case "none":
+export function placeOf({ place }: ArmWay, cpu: number, node = 0): string {
+  switch (place) {
+    case "nowhere":
       return "";
-    case "global":
-      return "cache";
-    case "global-line":
-      return "cache line";
     case "node":
       return `node ${node}`;
-    case "percpu-slow-free":
-    case "percpu-deactivate":
-    case "percpu-switch":
+    case "cpu and cache":
       return `cpu ${cpu} of the cache`;
-    case "irq-work":
-    case "direct":
+    case "cpu":
+    case "slab":
       return `cpu ${cpu}`;
+    default:
+      return place;
   }
 }
 

@@ -1,5 +1,5 @@
 /** What is run for every arm of deferral. */
-import { DEFER_ARMS, type DeferArm } from "../../../heap/arms.js";
+import { DEFER_ARMS, type DeferArm, KIND_ARMS, MERGED_ARM } from "../../../heap/arms.js";
 import type { ExploreOptions } from "../../explore.js";
 import {
   NMI_ONCE,
@@ -23,9 +23,7 @@ interface Shape {
 }
 
 /** Without a deferral in it every arm does the same. */
-const ONE: readonly DeferArm[] = ["irq-work"];
-/** Arms that drain at different places. */
-const KINDS: readonly DeferArm[] = ["none", "global", "percpu-slow-free", "irq-work", "direct"];
+const ONE = [MERGED_ARM];
 
 const SHAPES: readonly Shape[] = [
   {
@@ -68,7 +66,7 @@ const SHAPES: readonly Shape[] = [
     about: "two NMIs, one in the other or one after the other",
     rest: "setup:c0c1c2/task:c3x0/nmi:C4X4",
     options: NMI_TWICE,
-    arms: KINDS,
+    arms: KIND_ARMS,
   },
   {
     name: "remote-free",
@@ -121,7 +119,7 @@ const SHAPES: readonly Shape[] = [
     about: "three CPUs at random, with a probability to have missed a bug of depth 3",
     rest: "setup:c0c1c2c3c4c5/task:x0c6x6/task:X1x2c7/task:c8x3X8",
     options: RANDOM,
-    arms: KINDS,
+    arms: KIND_ARMS,
   },
 ];
 
