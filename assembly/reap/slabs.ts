@@ -202,14 +202,16 @@ export function wait_for_claims(): bool {
  * It looks the same for a moment when a live CPU frees to a full slab: after its cmpxchg of the
  * word, before its claim(). Both take it in hand by a cmpxchg, so one of the two has it, and the
  * other leaves it alone; it stays in our hand until everybody who may want it has seen that. But
- * the look may be old by the time of ours: then the slab is somebody
- * else's who has it without a hand - a cpu slab, on a node's list - or nobody's, full. So it is
- * judged again under list_lock. All who take a slab in hand otherwise store to the word without
- * asking; if it still holds our token, nobody did since our cmpxchg, and nobody can have listed,
- * frozen or discarded it, which all begin or end with such a store; and a listing under list_lock
- * that was in progress is over. If it was not ours to take, the hand is taken back by another
- * cmpxchg, and the slab looked at again: a free that made it partial meanwhile saw our token and
- * left the slab to us. @returns false: a lock is missed, or a live CPU is in the middle of it.
+ * the look may be old by the time of ours: then the slab is somebody else's who has it without a
+ * hand - a cpu slab, on a node's list - or nobody's, full. So it is looked at once more in our
+ * hand, before the frees in progress are waited for: who made partial what that look finds is one
+ * of them. And it is judged again under list_lock. All who take a slab in hand otherwise store to the
+ * word without asking; if it still holds our token, nobody did since our cmpxchg, and nobody can
+ * have listed, frozen or discarded it, which all begin or end with such a store; and a listing
+ * under list_lock that was in progress is over. If it was not ours to take, the hand is taken back
+ * by another cmpxchg, and the slab looked at again: a free that made it partial meanwhile saw our
+ * token and left the slab to us. @returns false: a lock is missed, or a live CPU is in the middle
+ * of it.
  */
 function take_lost_slab(slab: Slab, report: usize, mode: u32): bool {
   const hand = in_hand_address(slab);
@@ -225,7 +227,7 @@ function take_lost_slab(slab: Slab, report: usize, mode: u32): bool {
     }
     if (cmpxchg(hand, seen, token) !== seen) continue;
     const cache = changetype<KmemCache>(<usize>slab.slab_cache);
-    if (changetype<usize>(cache) !== 0) {
+    if (changetype<usize>(cache) !== 0 && seems_lost(slab)) {
       const node = slab_node(cache, slab);
       if (!wait_for_claims() || !list_lock(node, mode)) {
         cmpxchg(hand, token, 0);

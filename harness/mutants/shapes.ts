@@ -268,8 +268,8 @@ export const SHAPES: readonly Shape[] = [
   ...["death-slabs-irq-work", "death-frees-irq-work", "death-nolock-irq-work"].map(known),
   ...["death-rcu", "death-rcu-barrier", "death-nocmpxchg", "death-node-list"].map(known),
   ...["death-others-pages", "death-two-slabs", "death-reader", "death-two-reapers"].map(known),
-  ...["death-reaper", "death-beside-frees", "death-two"].map(known),
-  ...["death-all", "death-all-reaper", "death-while-reaping-offline"].map(known),
+  ...["death-reaper", "death-beside-frees", "death-beside-thaw"].map(known),
+  ...["death-two", "death-all", "death-all-reaper", "death-while-reaping-offline"].map(known),
   ...["death-all-reaper-anywhere"].map(known),
   {
     name: "two-dead-thaw",

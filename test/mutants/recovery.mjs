@@ -137,6 +137,14 @@ export const MUTANTS = [
     ...{ expected: "machine", shapes: FREES },
   },
   {
+    name: "lost-slab-is-looked-at-once",
+    origin: "ours",
+    what: "a reaper waits for claims before it knows what it has in hand: a later one meets it",
+    ...{ file: "reap/slabs.ts", find: "changetype<usize>(cache) !== 0 && seems_lost(slab)" },
+    ...{ replace: "changetype<usize>(cache) !== 0" },
+    ...{ expected: "machine", shapes: ["death-beside-thaw"] },
+  },
+  {
     name: "claims-are-not-counted",
     origin: "ours",
     what: "a reaper cannot see that a live CPU is about to claim the slab that it lists",

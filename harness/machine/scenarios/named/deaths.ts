@@ -221,6 +221,12 @@ const SINGLE: readonly Death[] = [
     options: BESIDE,
   },
   {
+    name: "death-beside-thaw",
+    about: "who reaps looks at a slab before another CPU uses it up, and takes it in hand after",
+    rest: "irq-work/min2/kib448/setup:c6c7c8/setup1:c0c1c2c3x0/task:x6/task:c4c5x1/task:D0",
+    options: { ...BESIDE, bound: 4, only: /\/(?:take_back|seems_lost|free_to_slab|claim)$/ },
+  },
+  {
     name: "death-beside-nolock",
     about: "the same where nolock frees go to the slab directly",
     rest: "direct/kib448/setup:c0c1c2c3/task:X0/task:D0c20/task:X1c9",
