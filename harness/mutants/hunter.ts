@@ -45,6 +45,11 @@ export interface Hunter {
   readonly unit: string;
   /** The target it hunts on; null: this mutant is none of its business. */
   targetOf(mutant: Pick<Mutant, "target" | "tests">): string | null;
+  /**
+   * A kill counts only where the allocator as it is survives the same hunt: it runs what may be
+   * broken by itself.
+   */
+  readonly asksOriginal?: boolean;
   hunt(prey: Prey, options: HuntOptions): Promise<HuntResult>;
 }
 

@@ -57,6 +57,7 @@ export interface MutantsResults {
 export async function runMutants(options: CampaignOptions): Promise<MutantsResults> {
   const { mutants, jobs, signal } = options;
   const fates = new Map<Mutant, Fate>();
+  const survived: Survivals = new Map();
   const queue = [...mutants];
   const work = async () => {
     const builder = new Child(options.root);
@@ -64,7 +65,7 @@ export async function runMutants(options: CampaignOptions): Promise<MutantsResul
       for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
         if (signal?.aborted === true) return;
         options.onProgress?.(fates.size, next.name);
-        fates.set(next, await huntOne(next, builder, options));
+        fates.set(next, await huntOne(next, builder, options, survived));
         options.onProgress?.(fates.size, next.name);
       }
     } catch (error) {
@@ -78,7 +79,12 @@ export async function runMutants(options: CampaignOptions): Promise<MutantsResul
   return { fates: ended, interrupted: signal?.aborted === true };
 }
 
-async function huntOne(mutant: Mutant, builder: Child, options: CampaignOptions): Promise<Fate> {
+async function huntOne(
+  mutant: Mutant,
+  builder: Child,
+  options: CampaignOptions,
+  survived: Survivals,
+): Promise<Fate> {
   const party = new Child(options.root);
   const builds = new Map<string, Build>();
   let schedules = 0;
@@ -93,6 +99,12 @@ async function huntOne(mutant: Mutant, builder: Child, options: CampaignOptions)
       const prey = { ...made, name, target, tests, shapes };
       const result = await hunt(hunter, prey, party, options);
       if (result.killed) {
+        if (hunter.asksOriginal === true) {
+          const key = [hunter.name, target, ...tests].join(" ");
+          const hunted = survived.get(key) ?? huntOriginal(hunter, prey, builder, options);
+          survived.set(key, hunted);
+          await hunted;
+        }
         const { what, schedules: tried, seconds: took } = result;
         return { mutant, by: hunter.name, what, schedules: tried, seconds: took };
       }
@@ -104,6 +116,32 @@ async function huntOne(mutant: Mutant, builder: Child, options: CampaignOptions)
   }
   const why = mutant.why ?? "nobody knows; a hunter is missing, or it changes nothing";
   return { mutant, by: null, what: why, schedules, seconds };
+}
+
+/** Hunts of the original, by hunter, target and tests: each is made once. */
+type Survivals = Map<string, Promise<void>>;
+
+/** The same hunt on the allocator as it is. @throws Error if that is killed, too */
+async function huntOriginal(
+  hunter: Hunter,
+  prey: HuntOrder["prey"],
+  builder: Child,
+  options: CampaignOptions,
+): Promise<void> {
+  const { name, target, tests, shapes } = prey;
+  const party = new Child(options.root);
+  try {
+    const made = await build(original(tests), target, builder, options);
+    const order = { ...made, name: "original", target, tests, shapes };
+    const { killed, what } = await hunt(hunter, order, party, options);
+    if (!killed) return;
+    throw new Error(
+      `${hunter.name}: expected the allocator as it is to survive what killed ${name}, got ` +
+        `"${what}" on both (${target}; ${tests.join(", ")}); try to mend that first`,
+    );
+  } finally {
+    party.end();
+  }
 }
 
 /** The allocator as it is: what no hunter may kill. */

@@ -25,6 +25,8 @@ interface TestReport {
 export const unit: Hunter = {
   name: "unit",
   unit: "tests",
+  // A test that fails anyway has killed nothing.
+  asksOriginal: true,
   targetOf: ({ target, tests }) => (tests.length === 0 ? null : target),
   hunt: (prey, options) => timed(() => runTests(prey, options)),
 };

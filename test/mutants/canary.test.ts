@@ -96,6 +96,15 @@ test("a mutant that does not compile is an error, not a survivor", async () => {
   await expect(hunt).rejects.toThrow(/broken/);
 });
 
+test("a unit test that the original fails, too, is an error, and no kill", async () => {
+  const mutant = { ...original(["fixtures/hunted"]), name: "innocent" };
+  const hunt = runMutants({
+    ...{ root: ROOT, mutants: [mutant], hunters: hunters.filter(({ name }) => name === "unit") },
+    ...{ jobs: 1, budgetMs: BUDGET_MS, seed: SEED },
+  });
+  await expect(hunt).rejects.toThrow(/unit: expected the allocator as it is .*"nobody hunts here"/);
+});
+
 test("Ctrl-C ends a hunt with what is known so far, and status 130", async () => {
   const args = [resolve(ROOT, "dist/cli/main.js"), "mutants", "partial", "--json", "--jobs", "1"];
   const { status, stdout } = await interruptInTime((waitMs) => {
