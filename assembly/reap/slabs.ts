@@ -205,9 +205,9 @@ export function wait_for_claims(): bool {
  * the look may be old by the time of ours: then the slab is somebody else's who has it without a
  * hand - a cpu slab, on a node's list - or nobody's, full. So it is looked at once more in our
  * hand, before the frees in progress are waited for: who made partial what that look finds is one
- * of them. And it is judged again under list_lock. All who take a slab in hand otherwise store to the
- * word without asking; if it still holds our token, nobody did since our cmpxchg, and nobody can
- * have listed, frozen or discarded it, which all begin or end with such a store; and a listing
+ * of them. And it is judged again under list_lock. All who take a slab in hand otherwise store to
+ * the word without asking; if it still holds our token, nobody did since our cmpxchg, and nobody
+ * can have listed, frozen or discarded it, which all begin or end with such a store; and a listing
  * under list_lock that was in progress is over. If it was not ours to take, the hand is taken back
  * by another cmpxchg, and the slab looked at again: a free that made it partial meanwhile saw our
  * token and left the slab to us. @returns false: a lock is missed, or a live CPU is in the middle
