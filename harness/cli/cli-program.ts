@@ -14,7 +14,7 @@ import { guardStreams, printResult } from "./common/result.js";
 /** Commands that the bare `slablab` offers to copy. */
 const OFFER_COUNT = 4;
 
-/** Run one command line. @param args without those of the runtime */
+/** Run one command line as the program of this process. @param args without those of the runtime */
 export async function run(args: readonly string[]): Promise<void> {
   guardStreams();
   const status = await main(args);
@@ -45,7 +45,8 @@ function topLevelName(command: Command): string {
   return parent === null || parent.parent === null ? command.name() : topLevelName(parent);
 }
 
-async function main(args: readonly string[]): Promise<ExitStatus | undefined> {
+/** Run one command line. @returns its status; undefined: the command has set process.exitCode */
+export async function main(args: readonly string[]): Promise<ExitStatus | undefined> {
   const program = createProgram();
   if (args.length === 0) {
     printResult(welcome(program));

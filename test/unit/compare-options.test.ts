@@ -2,8 +2,6 @@
  * Goal: a wrong option of compare is explained, and what it is asked for is what it does. Method:
  * the parsers, the combinations that cannot be, and the real binary for the exit status.
  */
-import { execFile } from "node:child_process";
-import { resolve } from "node:path";
 import { FLOOR_ARM, VERSION_1_ARM } from "slablab/internal/heap/arms.js";
 import {
   type CompareOptions,
@@ -12,8 +10,7 @@ import {
   parseShares,
 } from "slablab/internal/cli/compare/compare-options.js";
 import { expect, test } from "vitest";
-
-const BINARY = resolve(import.meta.dirname, "../../dist/cli/main.js");
+import { slablabHere } from "./support/command.js";
 
 const OPTIONS: CompareOptions = {
   cpus: 2,
@@ -67,13 +64,7 @@ test.each([
   [["--duration", "5"], "try 5s or 5ms"],
   [["--nolock-cpus", "2"], "try --cpus 3"],
 ])("compare %j is a usage error that says what to do", async (args, text) => {
-  const outcome = await new Promise<{ status: number | null; stdout: string; stderr: string }>(
-    (done) => {
-      const child = execFile(process.execPath, [BINARY, "compare", ...args], (_, stdout, stderr) =>
-        done({ status: child.exitCode, stdout, stderr }),
-      );
-    },
-  );
+  const outcome = await slablabHere("compare", ...args);
   expect(outcome.status).toBe(2);
   expect(outcome.stdout).toBe("");
   expect(outcome.stderr).toContain(text);

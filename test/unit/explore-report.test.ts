@@ -4,7 +4,6 @@
  * terminal of 100 columns; the commands themselves for bad input. `vitest run -u` writes the
  * published schema anew.
  */
-import { spawnSync } from "node:child_process";
 import { resolve } from "node:path";
 import { toJsonSchema } from "@valibot/to-json-schema";
 import { Ajv } from "ajv";
@@ -19,6 +18,7 @@ import { exploreText } from "slablab/internal/report/explore/explore-text.js";
 import { createReport, serializeReport } from "slablab/internal/report/common/json.js";
 import * as v from "valibot";
 import { beforeAll, expect, test } from "vitest";
+import { slablabHere } from "./support/command.js";
 import { formatJson } from "./support/json.js";
 
 const ROOT = resolve(import.meta.dirname, "../..");
@@ -104,8 +104,8 @@ test.each([
   [["explore", "model/16000/task:t0"], 2, /expected a step of a program, got t0/],
   [["replay", "nothing"], 2, /expected a schedule that begins with slx1~, got "nothing"/],
   [["replay", SCHEDULE], 2, /cut or changed/],
-])("slablab %j is refused with a sentence", (args, status, message) => {
-  const run = spawnSync(process.execPath, [resolve(ROOT, "dist/cli/main.js"), ...args]);
-  expect(run.stderr.toString()).toMatch(message);
+])("slablab %j is refused with a sentence", async (args, status, message) => {
+  const run = await slablabHere(...args);
+  expect(run.stderr).toMatch(message);
   expect(run.status).toBe(status);
 });

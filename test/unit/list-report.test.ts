@@ -1,14 +1,13 @@
 /**
  * Goal: `--list --json` prints one document, as its schema says, in every command that lists.
- * Method: the real binary; the published schema is the one in the code.
+ * Method: the commands; the published schema is the one in the code.
  */
-import { execFile } from "node:child_process";
 import { resolve } from "node:path";
-import { promisify } from "node:util";
 import { toJsonSchema } from "@valibot/to-json-schema";
 import { listReportSchema } from "slablab/internal/report/common/list-schema.js";
 import * as v from "valibot";
 import { expect, test } from "vitest";
+import { slablabHere } from "./support/command.js";
 import { formatJson } from "./support/json.js";
 
 const ROOT = resolve(import.meta.dirname, "../..");
@@ -19,8 +18,7 @@ test.each([
   ["explore", "two-pairs"],
   ["mutants", "this-cpu-cas-migrates"],
 ])("slablab %s --list --json has %s", async (command, name) => {
-  const args = [resolve(ROOT, "dist/cli/main.js"), command, "--list", "--json"];
-  const { stdout } = await promisify(execFile)(process.execPath, args, { maxBuffer: 1e8 });
+  const { stdout } = await slablabHere(command, "--list", "--json");
   const { parameters, results } = v.parse(listReportSchema, JSON.parse(stdout));
   expect(parameters.of).toBe(command);
   expect(results.entries.map((entry) => entry.name)).toContain(name);

@@ -21,6 +21,7 @@ import { createReport } from "slablab/internal/report/common/json.js";
 import { mergeMutants } from "slablab/internal/mutants/mutants-merge.js";
 import type { MutantsReport } from "slablab/internal/mutants/mutants-schema.js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { slablabHere } from "./support/command.js";
 import { interruptInTime } from "./support/interrupt.js";
 
 const MAIN = resolve(import.meta.dirname, "../../dist/cli/main.js");
@@ -249,8 +250,8 @@ describe("bad input", () => {
     ["both", ["mutants", "--merge", "x", "--shard", "0/2"], /expected --merge or --shard/],
     ["no family", ["explore", "--generated", "four"], /got "four"; try one-pairs,one-triples/],
     ["no place", ["explore", "large", "--output", "/none/x.json"], /file that can be written/],
-  ])("%s", (_, args, message) => {
-    const run = spawnSync(process.execPath, [MAIN, ...args], { encoding: "utf8" });
+  ])("%s", async (_, args, message) => {
+    const run = await slablabHere(...args);
     expect(run.stderr).toMatch(message);
     expect([run.status, run.stdout]).toEqual([2, ""]);
   });

@@ -1,9 +1,8 @@
 /**
  * Goal: slabinfo and slabtop do what their flags say, on a load and on a snapshot, and refuse what
- * cannot be. Method: the real binary in a process of its own; `vitest run -u` writes the published
- * schema anew.
+ * cannot be. Method: the command itself, in this process; `vitest run -u` writes the published schema
+ * anew.
  */
-import { execFile } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -13,26 +12,13 @@ import { decodeSnapshot, encodeSnapshot, viewOf } from "slablab/internal/heap/sn
 import { slabinfoReportSchema } from "slablab/internal/report/slabinfo/slabinfo-schema.js";
 import * as v from "valibot";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Outcome, slablabHere } from "./support/command.js";
 import { formatJson } from "./support/json.js";
 
 const ROOT = resolve(import.meta.dirname, "../..");
 const BINARY = resolve(ROOT, "dist/cli/main.js");
 const SCHEMA_FILE = resolve(ROOT, "docs/schema/slabinfo-v1.schema.json");
 const SEED = ["--ops", "20000", "--seed", "7"];
-
-interface Outcome {
-  readonly status: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function slablab(...args: readonly string[]): Promise<Outcome> {
-  return new Promise((done) => {
-    const child = execFile(process.execPath, [BINARY, ...args], (_error, stdout, stderr) =>
-      done({ status: child.exitCode, stdout, stderr }),
-    );
-  });
-}
 
 let folder: string;
 let snapshot: string;
@@ -41,7 +27,7 @@ let table: Outcome;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "slablab-"));
   snapshot = join(folder, "heap.snapshot");
-  table = await slablab("slabinfo", ...SEED, "--save-snapshot", snapshot);
+  table = await slablabHere("slabinfo", ...SEED, "--save-snapshot", snapshot);
 });
 
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -51,33 +37,33 @@ test("the plain table is of the mixed load, and the same for the same seed", asy
   expect(table.stdout).toMatch(/^Name {19}Objects Objsize {11}Space Slabs\/Part\/Cpu/);
   expect(table.stdout).toMatch(/^task +\d+ +200 .* A$/m);
   const [again, other] = await Promise.all([
-    slablab("slabinfo", ...SEED),
-    slablab("slabinfo", "--ops", "20000", "--seed", "8"),
+    slablabHere("slabinfo", ...SEED),
+    slablabHere("slabinfo", "--ops", "20000", "--seed", "8"),
   ]);
   expect(again.stdout).toBe(table.stdout);
   expect(other.stdout).not.toBe(table.stdout);
 });
 
 test("a snapshot shows the heap that was saved, in every layout", async () => {
-  expect((await slablab("slabinfo", "--snapshot", snapshot)).stdout).toBe(table.stdout);
+  expect((await slablabHere("slabinfo", "--snapshot", snapshot)).stdout).toBe(table.stdout);
   const flags = ["-D", "-A", "-r", "-S", "-L", "-T", "-X"];
   const saved = ["--snapshot", snapshot];
-  const ofLoad = await Promise.all(flags.map((flag) => slablab("slabinfo", flag, ...SEED)));
-  const ofFile = await Promise.all(flags.map((flag) => slablab("slabinfo", flag, ...saved)));
+  const ofLoad = await Promise.all(flags.map((flag) => slablabHere("slabinfo", flag, ...SEED)));
+  const ofFile = await Promise.all(flags.map((flag) => slablabHere("slabinfo", flag, ...saved)));
   expect(ofFile).toEqual(ofLoad);
   expect(ofFile.map(({ status }) => status)).toEqual(flags.map(() => 0));
   expect(new Set([table.stdout, ...ofFile.map(({ stdout }) => stdout)]).size).toBe(8);
 });
 
 test("an idle heap has no slabs, and -z shows its caches all the same", async () => {
-  const plain = await slablab("slabinfo", "--load", "idle");
+  const plain = await slablabHere("slabinfo", "--load", "idle");
   expect(plain.stdout.trimEnd().split("\n")).toHaveLength(1);
-  const { stdout } = await slablab("slabinfo", "--load", "idle", "-z");
+  const { stdout } = await slablabHere("slabinfo", "--load", "idle", "-z");
   expect(stdout.trimEnd().split("\n")).toHaveLength(17);
 });
 
 test("-v says that the heap is sound, and fails where it is not", async () => {
-  expect(await slablab("slabinfo", "-v", "--snapshot", snapshot)).toEqual({
+  expect(await slablabHere("slabinfo", "-v", "--snapshot", snapshot)).toEqual({
     status: 0,
     stdout: "16 caches validated: no finding\n",
     stderr: "",
@@ -87,12 +73,12 @@ test("-v says that the heap is sound, and fails where it is not", async () => {
   const at = viewOf(read).node(1, 0).address + read.layout.offsets.kmem_cache_node.nr_slabs;
   new Uint32Array(read.memory)[at / 4] = 77;
   writeFileSync(damaged, await encodeSnapshot(read));
-  const { status, stdout } = await slablab("slabinfo", "-v", "--snapshot", damaged);
+  const { status, stdout } = await slablabHere("slabinfo", "-v", "--snapshot", damaged);
   expect([status, stdout]).toEqual([1, expect.stringMatching(/: .*77[\s\S]*: \d+ findings?\n$/)]);
 });
 
 test("-s gives slabs back, which a snapshot cannot", async () => {
-  const { status, stdout, stderr } = await slablab("slabinfo", "-s", ...SEED);
+  const { status, stdout, stderr } = await slablabHere("slabinfo", "-s", ...SEED);
   expect([status, stderr]).toEqual([0, expect.stringMatching(/^slabs given back: \d+\n$/)]);
   // No CPU keeps a slab any more.
   const cpuSlabs = stdout.split("\n").flatMap((line) => /\d+\/\d+\/(\d+) /.exec(line)?.[1] ?? []);
@@ -100,14 +86,14 @@ test("-s gives slabs back, which a snapshot cannot", async () => {
 });
 
 test("a pattern picks caches by their whole name", async () => {
-  const { stdout } = await slablab("slabinfo", "kmalloc-(64|96)", "--snapshot", snapshot);
+  const { stdout } = await slablabHere("slabinfo", "kmalloc-(64|96)", "--snapshot", snapshot);
   expect(stdout.split("\n").map((line) => line.split(" ")[0])).toEqual([
     ...["Name", "kmalloc-64", "kmalloc-96", ""],
   ]);
 });
 
 test("--json prints one document as its schema says, which is the published one", async () => {
-  const { stdout } = await slablab("slabinfo", "-v", "-s", "-S", "--json", ...SEED);
+  const { stdout } = await slablabHere("slabinfo", "-v", "-s", "-S", "--json", ...SEED);
   const document: unknown = JSON.parse(stdout);
   const report = v.parse(v.strictObject(slabinfoReportSchema.entries), document);
   expect(report.results).toMatchObject({ counts: true, findings: [] });
@@ -120,7 +106,13 @@ test("--json prints one document as its schema says, which is the published one"
 });
 
 test("slabtop without a terminal prints one screen, sorted as asked", async () => {
-  const { status, stdout, stderr } = await slablab("slabtop", "-s", "n", "--snapshot", snapshot);
+  const { status, stdout, stderr } = await slablabHere(
+    "slabtop",
+    "-s",
+    "n",
+    "--snapshot",
+    snapshot,
+  );
   expect([status, stderr]).toEqual([0, ""]);
   const lines = stdout.trimEnd().split("\n");
   expect(lines[0]).toMatch(/^ Active \/ Total Objects \(% used\) {4}: \d+ \/ \d+ \(\d+\.\d%\)$/);
@@ -147,14 +139,14 @@ test("what cannot be is refused with a sentence", async () => {
     [["slabtop", "-d", "0"], 2, 'expected seconds above 0 and up to 86400, got "0"'],
     [["slabtop", "-s", "x"], 2, "Allowed choices are a, b, c, l, v, n, o, p, s, u."],
   ] as const) {
-    const { status, stdout, stderr } = await slablab(...args);
+    const { status, stdout, stderr } = await slablabHere(...args);
     expect([status, stdout, stderr]).toEqual([expected, "", expect.stringContaining(message)]);
   }
 });
 
 test("--help of both shows an example", async () => {
   for (const command of ["slabinfo", "slabtop"]) {
-    const { status, stdout } = await slablab(command, "--help");
+    const { status, stdout } = await slablabHere(command, "--help");
     expect([status, stdout]).toEqual([0, expect.stringMatching(/Examples?:\n {2}slablab slab/)]);
   }
 });
