@@ -12,6 +12,8 @@ export default defineConfig({
     pool: "threads",
     fileParallelism: false,
     isolate: false,
+    // Any row of a table may be the one that notices.
+    env: { SLABLAB_TABLES: "whole" },
     setupFiles: [resolve(ROOT, "test/mutants/support/redirect.ts")],
     server: { deps: { external: [IN_DIST] } },
   },

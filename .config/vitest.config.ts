@@ -23,6 +23,13 @@ import { IN_DIST, ROOT, alias } from "./paths.js";
  */
 const LIMIT_MS = (process.env["SLABLAB_DEEP"] === "1" ? 60 : 10) * 60_000;
 
+/** What test/support/tier.ts asks for; a browser has no environment but this. */
+const TIER = Object.fromEntries(
+  Object.entries(process.env).filter(
+    ([name, value]) => /^SLABLAB_(DEEP|NIGHT|TABLES|SEED)$/.test(name) && value !== undefined,
+  ),
+);
+
 const LIMITS = { testTimeout: LIMIT_MS, hookTimeout: LIMIT_MS, teardownTimeout: LIMIT_MS };
 
 /** Test files at a time where they do not compete: by itself vitest leaves one core idle. */
@@ -41,6 +48,9 @@ function nodeProject(
       name,
       include: folders.map((folder) => `test/${folder}/**/*.test.ts`),
       environment: "node",
+      // A process takes longer to start than most files to run, and dist/ is loaded into it once in
+      // any case: files that follow one another share one.
+      isolate: false,
       ...LIMITS,
       server: { deps: { external: [IN_DIST] } },
       ...test,
@@ -67,6 +77,7 @@ async function browserProject(): Promise<TestProjectInlineConfiguration> {
         name,
         include: ["test/browser/**/*.test.ts"],
         ...LIMITS,
+        env: TIER,
         browser: {
           enabled: true,
           headless: true,
@@ -100,8 +111,6 @@ export default defineConfig({
       await browserProject(),
       nodeProject("runtimes", ["runtimes"], {
         sequence: { groupOrder: 3 },
-        maxWorkers: 1,
-        fileParallelism: false,
         globalSetup: ["test/runtimes/support/setup.ts"],
       }),
     ],

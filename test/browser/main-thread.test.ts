@@ -5,12 +5,12 @@
  * allocations, frees of both kinds. Method: the main thread takes part in the mixed load in bursts,
  * makes the memory grow, and leaves; afterwards the heap must be sound and empty.
  */
-import { KIND_ARMS } from "slablab/internal/heap/arms.js";
+import { KIND_ARMS, MERGED_ARM } from "slablab/internal/heap/arms.js";
 import { createHeap } from "slablab";
 import { expect, test } from "vitest";
 import { Mixer, type MixedReport } from "../threads/jobs/mixed.js";
 import { makeArena } from "../threads/support/arena.js";
-import { nextSeed } from "../threads/support/effort.js";
+import { nextSeed, rows } from "../support/tier.js";
 import { makeMix } from "../threads/support/mix.js";
 import { jobOf } from "./support/jobs.js";
 
@@ -23,7 +23,7 @@ test("a CPU here is made with mayWait: false, and asking for true is refused", a
   expect(() => heap.cpu(1, { mayWait: true })).toThrow(RangeError);
 });
 
-test.each(KIND_ARMS)(
+test.each(rows(KIND_ARMS, (arm) => arm === MERGED_ARM))(
   "the main thread allocates, grows and frees among Workers in the arm %s",
   async (defer) => {
     const seed = nextSeed();

@@ -4,12 +4,12 @@
  * Goal: what holds for Workers of Node holds here. Method: the mixed load of test/threads on Web
  * Workers, and Workers that fail in the ways a browser has.
  */
-import { DEFER_ARMS } from "slablab/internal/heap/arms.js";
 import { createPool } from "slablab/internal/cpu/pool.js";
 import { describe, expect, test } from "vitest";
+import { SOME_ARMS } from "../support/arms.js";
 import type { MixedReport } from "../threads/jobs/mixed.js";
 import { makeArena } from "../threads/support/arena.js";
-import { nextSeed } from "../threads/support/effort.js";
+import { nextSeed } from "../support/tier.js";
 import { makeMix } from "../threads/support/mix.js";
 import { jobOf } from "./support/jobs.js";
 
@@ -19,7 +19,7 @@ test("the page is cross-origin isolated", () => {
   expect(crossOriginIsolated).toBe(true);
 });
 
-test.each(DEFER_ARMS)("three Web Workers mix all calls in the arm %s", async (defer) => {
+test.each(SOME_ARMS)("three Web Workers mix all calls in the arm %s", async (defer) => {
   const seed = nextSeed();
   const { cpu, run, rest } = await makeArena(3, { maximumBytes, defer });
   const { args, caches } = makeMix(cpu, seed, 2000);

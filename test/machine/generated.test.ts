@@ -23,6 +23,7 @@ import { parseScenario } from "slablab/internal/machine/scenarios/scenario.js";
 import { type TinyHeap, smallStates } from "slablab/internal/machine/scenarios/small-states.js";
 import { makeStage } from "slablab/internal/machine/scenarios/stage.js";
 import { describe, expect, test } from "vitest";
+import { isDeep, isNight, isWhole, someRows } from "../support/tier.js";
 
 /** The steps of a setup. */
 const programOf = (text: string) => parseScenario(text).setup.flatMap(({ program }) => program);
@@ -73,24 +74,27 @@ describe.each(TINY_HEAPS)("the heap $kind $bytes, $cpuPartial partial", (heap) =
   const states = smallStates(heap);
 
   test("each state is the one that its setup leads to", async () => {
-    const some = states.filter((_, at) => states.length < 25 || at % 3 === 0);
-    for (const { setup, signature } of some) {
+    const looked = isWhole ? states : someRows(states, Math.min(8, states.length));
+    for (const { setup, signature } of looked) {
       expect(await signatureOf(heap, setup), setup).toBe(signature);
     }
   });
 });
 
-test.each(TINY_HEAPS.slice(0, 2))("no call leads out of the states: $cpuPartial", async (heap) => {
-  const states = smallStates(heap);
-  const known = new Set(states.map(({ signature }) => signature));
-  const tooMany = (signature: string) => signature.split(" ").length > heap.slabs;
-  for (const { setup } of states) {
-    for (const step of longer(heap, setup)) {
-      const signature = await signatureOf(heap, step);
-      expect(known.has(signature) || tooMany(signature), step).toBe(true);
+test.each(someRows(TINY_HEAPS.slice(0, 2), 1))(
+  "no call leads out of the states: $cpuPartial",
+  async (heap) => {
+    const states = smallStates(heap);
+    const known = new Set(states.map(({ signature }) => signature));
+    const tooMany = (signature: string) => signature.split(" ").length > heap.slabs;
+    for (const { setup } of states) {
+      for (const step of longer(heap, setup)) {
+        const signature = await signatureOf(heap, step);
+        expect(known.has(signature) || tooMany(signature), step).toBe(true);
+      }
     }
-  }
-});
+  },
+);
 
 test("the numbering: what a name means may change only together with this test", () => {
   expect(FAMILIES.map((family) => [family, programsOf(family).count])).toEqual([
@@ -113,7 +117,7 @@ test("the numbering: what a name means may change only together with this test",
 
 test.each(FAMILIES)("%s: every free has an object, and nobody frees another's", (family) => {
   const programs = programsOf(family);
-  for (let at = 0; at < programs.count; at += Math.ceil(programs.count / 300)) {
+  for (let at = 0; at < programs.count; at += Math.ceil(programs.count / (isWhole ? 300 : 60))) {
     const { text } = programs.at(at);
     const { setup, tasks, handler } = parseScenario(text);
     const live = new Set<number>();
@@ -133,7 +137,7 @@ test.each(FAMILIES)("%s: every free has an object, and nobody frees another's", 
 
 test("a block has no program twice", () => {
   const programs = programsOf("one-pairs");
-  const texts = Array.from({ length: 5000 }, (_, at) => programs.at(at).text);
+  const texts = Array.from({ length: isWhole ? 5000 : 1000 }, (_, at) => programs.at(at).text);
   expect(new Set(texts).size).toBe(texts.length);
 });
 
@@ -152,9 +156,10 @@ test("another seed is another order", () => {
   expect(first(1)).not.toEqual(first(2));
 });
 
-/** More with SLABLAB_DEEP. */
-const [PROGRAMS, PROGRAM_MS, FAMILY_MS] =
-  process.env.SLABLAB_DEEP === "1" ? [500, 5000, 100_000] : [5, 500, Number.POSITIVE_INFINITY];
+/** So many of each family, each for so long, and all for so long. */
+const [PROGRAMS, PROGRAM_MS, FAMILY_MS] = isDeep
+  ? [500, 5000, isNight ? 100_000 : 40_000]
+  : [2, 500, Number.POSITIVE_INFINITY];
 
 test.each(FAMILIES)("%s: a few programs are explored, and hold", async (family) => {
   const { table } = await loadMachineModule("model");

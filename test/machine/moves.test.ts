@@ -5,7 +5,6 @@
  * Method: which accesses are offered, against the sources; small scenarios of each kind, which find
  * nothing; the model build with a cmpxchg that does not look at the tid, which only a move shows.
  */
-import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import binaryen from "binaryen";
@@ -19,9 +18,10 @@ import { SCENARIOS } from "slablab/internal/machine/scenarios/named.js";
 import { parseScenario } from "slablab/internal/machine/scenarios/scenario.js";
 import { makeStage, stageOf } from "slablab/internal/machine/scenarios/stage.js";
 import { describe, expect, test } from "vitest";
+import { slablabHere } from "../unit/support/command.js";
+import { someRows } from "../support/tier.js";
 
 const ROOT = resolve(import.meta.dirname, "../..");
-const BINARY = resolve(ROOT, "dist/cli/main.js");
 const LAYOUT = "slablab.layout";
 const MOVED = { ...DEFAULT_EXPLORE, migrations: 1, durationMs: 1e9 } as const;
 const DFS: ExploreOptions = { ...MOVED, bound: 1, schedules: 150 };
@@ -78,7 +78,7 @@ test("offered from the load of a CPU's list to its cmpxchg, in the model build",
   expect(release.table.sites.some(({ survivesMove }) => survivesMove)).toBe(false);
 });
 
-describe.each(ALL)("%s", (_, text) => {
+describe.each(someRows(ALL, 5))("%s", (_, text) => {
   test.each([DFS, RANDOM])("moves find nothing, with %o", async (options) => {
     const stage = await makeStage(parseScenario(text));
     expect(whyNoMoves(stage, 0)).toBeNull();
@@ -135,12 +135,8 @@ test.each([
   ["offline-pair", "got one with cpu_"],
   ["rcu-reader", "got one with rcu_read_lock()"],
 ])("%s --migrations 1: status 2 and a sentence", async (scenario, sentence) => {
-  const [status, stderr] = await new Promise<[number | null, string]>((done) => {
-    const args = [BINARY, "explore", scenario, "--migrations", "1", "--schedules", "1"];
-    const child = execFile(process.execPath, args, (_error, _stdout, text) => {
-      done([child.exitCode, text]);
-    });
-  });
+  const command = ["explore", scenario, "--migrations", "1", "--schedules", "1"];
+  const { status, stderr } = await slablabHere(...command);
   expect(stderr).toMatch(/--migrations: expected /);
   expect(stderr).toContain(sentence);
   expect(status).toBe(2);

@@ -11,6 +11,7 @@ import { parseScenario } from "slablab/internal/machine/scenarios/scenario.js";
 import { makeStage } from "slablab/internal/machine/scenarios/stage.js";
 import { NO_REASON, REASONS, RECOVERY, reasonFor } from "slablab/internal/machine/unreached.js";
 import { expect, test } from "vitest";
+import { isDeep } from "../support/tier.js";
 import { COVER, LONG } from "./support/cover.js";
 
 async function injectedSites(): Promise<Set<number>> {
@@ -32,8 +33,6 @@ function countsOf(all: readonly { readonly function: string; readonly sites: num
   for (const { function: name, sites } of all) counts.set(name, (counts.get(name) ?? 0) + sites);
   return Object.fromEntries([...counts].sort());
 }
-
-const isDeep = process.env.SLABLAB_DEEP === "1";
 
 test.runIf(isDeep)(
   "every instruction is injected at, or has its reason; none is stale",

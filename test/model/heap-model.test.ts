@@ -10,6 +10,7 @@ import fc from "fast-check";
 import { createHeap, type HeapOptions } from "slablab";
 import { DEFER_ARMS } from "slablab/internal/heap/arms.js";
 import { expect, test } from "vitest";
+import { isWhole } from "../support/tier.js";
 import { runs } from "./commands.js";
 import { CPUS, MEMORIES, World } from "./world.js";
 
@@ -26,7 +27,7 @@ interface Replay {
 
 const REPLAY = process.env["SLABLAB_REPLAY"];
 const replay: Replay = REPLAY === undefined ? { seed: 0x51ab1ab } : JSON.parse(REPLAY);
-const RUNS = 100;
+const RUNS = isWhole ? 100 : 25;
 const COMMANDS = 120;
 const LIMIT_MS = 6 * 60_000;
 

@@ -9,10 +9,11 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "vite";
-import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { packed } from "./support/packed.js";
 import { ISOLATION, POLICY, type Site, serveBuild, serveSources } from "./support/page.js";
 
-const root = inject("project");
+const { project: root } = await packed();
 const sites: Site[] = [];
 const warnings: string[] = [];
 
@@ -27,7 +28,9 @@ beforeAll(async () => {
     join(root, file),
   );
   const onwarn = ({ message }: { message: string }) => void warnings.push(message);
-  const rolldownOptions = { input, onwarn };
+  // How long something took on this machine is no fault of the package.
+  const checks = { bundlerTimings: false };
+  const rolldownOptions = { input, onwarn, checks };
   await build({ root, configFile: false, logLevel: "warn", build: { rolldownOptions } });
 });
 

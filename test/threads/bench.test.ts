@@ -11,6 +11,7 @@ import { systemClock } from "slablab/internal/measure/common/clock.js";
 import { type BenchReport, parseBenchReport } from "slablab/internal/report/bench/bench-schema.js";
 import { larson } from "slablab/internal/workload/loads/larson.js";
 import { afterAll, expect, test } from "vitest";
+import { slablabHere } from "../unit/support/command.js";
 import { interruptInTime } from "../unit/support/interrupt.js";
 
 const BINARY = resolve(import.meta.dirname, "../../dist/cli/main.js");
@@ -201,9 +202,14 @@ test("bench refuses what cannot be, before it measures", async () => {
     [["compare", saved("next"), saved("a")], "got slablab/bench/v2"],
     [["compare", saved("a")], "missing required argument 'after'"],
   ] as const;
-  const outcomes = await Promise.all(refused.map(([args]) => slablab(["bench", ...args])));
-  for (const [index, { status, stdout, stderr }] of outcomes.entries()) {
-    const message = refused[index]?.[1] ?? "?";
-    expect([status, stdout, stderr]).toEqual([2, "", expect.stringContaining(message)]);
+  const before = process.cwd();
+  process.chdir(FOLDER);
+  try {
+    for (const [args, message] of refused) {
+      const { status, stdout, stderr } = await slablabHere("bench", ...args);
+      expect([status, stdout, stderr]).toEqual([2, "", expect.stringContaining(message)]);
+    }
+  } finally {
+    process.chdir(before);
   }
 });

@@ -9,7 +9,7 @@ import { attachHeap, createHeap } from "slablab";
 import { createPool, type Pool } from "slablab/internal/cpu/pool.js";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { BootArgs, BootReport } from "./jobs/boot.js";
-import { effort } from "./support/effort.js";
+import { effort } from "../support/tier.js";
 import { jobOf } from "./support/jobs.js";
 
 const CPUS = 6;

@@ -20,6 +20,7 @@ import type { CompareParameters } from "slablab/internal/measure/compare/compare
 import { compareReportSchema } from "slablab/internal/report/compare/compare-schema.js";
 import * as v from "valibot";
 import { expect, test } from "vitest";
+import { rows } from "../support/tier.js";
 import { interruptInTime } from "../unit/support/interrupt.js";
 
 const BINARY = resolve(import.meta.dirname, "../../dist/cli/main.js");
@@ -50,7 +51,8 @@ async function compare(changes: Partial<CompareParameters>) {
 const PER_CACHE_AND_CPU = DEFER_ARMS.filter((arm) => armRow(arm).place === "cpu and cache");
 const DEACTIVATE = "percpu-deactivate";
 
-test.each([
+/** In the ordinary run two loads, on what is usual. */
+const RUNS: readonly Partial<CompareParameters>[] = [
   {},
   { arms: DEFER_ARMS.filter((arm) => !PER_CACHE_AND_CPU.includes(arm) && arm !== MERGED_ARM) },
   { arms: [FLOOR_ARM, ...PER_CACHE_AND_CPU], migrate: 0.5 },
@@ -59,7 +61,9 @@ test.each([
   { cpus: 1 },
   { load: null },
   { load: "fifo" },
-] as const satisfies Partial<CompareParameters>[])(
+];
+
+test.each(rows(RUNS, ({ load, ...others }) => load !== null && Object.keys(others).length === 0))(
   "a run with %j has a time for every arm and share, and leaves sound heaps",
   async (changes) => {
     const { arms, findings, verdicts } = await compare(changes);

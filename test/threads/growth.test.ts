@@ -16,14 +16,14 @@ import { createRandom } from "slablab/internal/workload/random.js";
 import { describe, expect, test } from "vitest";
 import type { ChurnArgs, ExhaustArgs, GrowthArgs, GrowthReport } from "./jobs/growth.js";
 import { makeArena } from "./support/arena.js";
-import { effort, nextSeed } from "./support/effort.js";
+import { effort, nextSeed } from "../support/tier.js";
 import { jobOf } from "./support/jobs.js";
 
 const MIB = 2 ** 20;
 
 test("objects in memory that another CPU has just grown can be used at once", async () => {
   let growths = 0;
-  for (let round = 0; round < effort(6); round++) {
+  for (let round = 0; round < effort(2); round++) {
     const seed = nextSeed();
     const arena = await makeArena(3, { maximumBytes: 96 * MIB, initialBytes: 2 * MIB });
     const slots = new SharedArrayBuffer(4 * Int32Array.BYTES_PER_ELEMENT);
@@ -33,7 +33,7 @@ test("objects in memory that another CPU has just grown can be used at once", as
     expect(arena.heap.handle.memory.buffer.byteLength).toBe(96 * MIB);
     await arena.rest();
   }
-  expect(growths).toBeGreaterThan(20);
+  expect(growths).toBeGreaterThan(effort(2) * 3);
 });
 
 /** Holds the word at `address` like a lock, for as long as a slow memory.grow may take. */
@@ -139,7 +139,7 @@ describe("out of memory", () => {
   ])("is met by all CPUs at once with $what, again and again", async ({ largest }) => {
     const seed = nextSeed();
     const arena = await makeArena(3, { maximumBytes: 12 * MIB });
-    const args: ExhaustArgs = { seed, rounds: effort(4), largest };
+    const args: ExhaustArgs = { seed, rounds: effort(2), largest };
     const counts = await arena.run<number[]>(jobOf("growth", "exhaust"), seed, { args });
     // Nothing leaks: every round finds as much as the first, give or take what CPUs hold.
     const totals = Array.from({ length: args.rounds }, (_, round) => sumOf(counts, round));

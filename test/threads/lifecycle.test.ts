@@ -5,16 +5,16 @@
  * when it goes. Method: Workers are left holding everything a CPU can hold; then, under load,
  * caches and CPUs come and go at random moments.
  */
-import { DEFER_ARMS } from "slablab/internal/heap/arms.js";
 import { describe, expect, test } from "vitest";
+import { SOME_ARMS } from "../support/arms.js";
 import type { ChurnArgs } from "./jobs/lifecycle.js";
 import { deferredLists, makeArena } from "./support/arena.js";
-import { effort, nextSeed } from "./support/effort.js";
+import { effort, nextSeed } from "../support/tier.js";
 import { jobOf } from "./support/jobs.js";
 
 const makeSlots = (count: number) => new SharedArrayBuffer(count * Int32Array.BYTES_PER_ELEMENT);
 
-describe.each(DEFER_ARMS)("in the arm %s", (defer) => {
+describe.each(SOME_ARMS)("in the arm %s", (defer) => {
   test("a cache is destroyed although an idle CPU holds slabs and objects of it", async () => {
     const { cpu, pool, rest, view } = await makeArena(2, { defer });
     const cache = cpu.kmemCacheCreate({ name: "victim", size: 300 });

@@ -7,7 +7,7 @@
 import { expect, test } from "vitest";
 import type { MemcgReport } from "./jobs/memcg.js";
 import { makeArena } from "./support/arena.js";
-import { effort, nextSeed } from "./support/effort.js";
+import { effort, nextSeed } from "../support/tier.js";
 import { jobOf } from "./support/jobs.js";
 
 test.each([2, 4])("%i Workers storm one group and leave it balanced and empty", async (cpus) => {

@@ -6,11 +6,12 @@
  * and checked when it is freed; at the end everything is freed, drained and counted.
  */
 import type { HeapOptions } from "slablab";
-import { DEFER_ARMS, MERGED_ARM, VERSION_1_ARM } from "slablab/internal/heap/arms.js";
+import { MERGED_ARM, VERSION_1_ARM } from "slablab/internal/heap/arms.js";
 import { describe, expect, test } from "vitest";
+import { SOME_ARMS } from "../support/arms.js";
 import { Mixer, type MixedReport } from "./jobs/mixed.js";
 import { makeArena } from "./support/arena.js";
-import { effort, nextSeed, seedCount } from "./support/effort.js";
+import { effort, nextSeed, rows, seedCount } from "../support/tier.js";
 import { jobOf } from "./support/jobs.js";
 import { makeMix } from "./support/mix.js";
 
@@ -28,23 +29,33 @@ async function mix(cpus: number, turns: number, options: HeapOptions): Promise<v
   await rest();
 }
 
-describe.each(DEFER_ARMS)("in the arm %s", (defer) => {
-  test.each([2, 4])("%i Workers that mix all calls leave a sound, empty heap", async (cpus) => {
-    for (let round = 0; round < seedCount; round++) await mix(cpus, effort(8000), { defer });
-  });
+describe.each(SOME_ARMS)("in the arm %s", (defer) => {
+  test.each(rows([2, 4], (cpus) => cpus === 4))(
+    "%i Workers that mix all calls leave a sound, empty heap",
+    async (cpus) => {
+      for (let round = 0; round < seedCount; round++) await mix(cpus, effort(8000), { defer });
+    },
+  );
 });
 
-test.each([2, 3, 8])("four Workers on %i nodes leave a sound, empty heap", async (nodes) => {
-  await mix(4, effort(5000), { nodes, defer: "node" });
-  await mix(4, effort(5000), { nodes, defer: "irq-work" });
-});
+test.each(rows([2, 3, 8], (nodes) => nodes === 3))(
+  "four Workers on %i nodes leave a sound, empty heap",
+  async (nodes) => {
+    await mix(4, effort(5000), { nodes, defer: "node" });
+    await mix(4, effort(5000), { nodes, defer: "irq-work" });
+  },
+);
 
-test.each(["stats", "debug", "model"] as const)(
+const BUILDS = ["stats", "debug", "model"] as const;
+
+test.each(rows(BUILDS, (build) => build === "debug"))(
   "eight Workers in the build %s leave a sound, empty heap",
   async (build) => mix(8, effort(2000), { build, defer: "irq-work" }),
 );
 
-test.each([MERGED_ARM, VERSION_1_ARM, "direct", "percpu-switch"] as const)(
+const DEBUGGED = [MERGED_ARM, VERSION_1_ARM, "direct", "percpu-switch"] as const;
+
+test.each(rows(DEBUGGED, (arm) => arm === MERGED_ARM))(
   "four Workers on debug caches leave a sound, empty heap and no report, in the arm %s",
   async (defer) => {
     await mix(4, effort(1500), { slabDebug: "FZPU", defer });
@@ -52,7 +63,9 @@ test.each([MERGED_ARM, VERSION_1_ARM, "direct", "percpu-switch"] as const)(
   },
 );
 
-test.each([MERGED_ARM, VERSION_1_ARM, "direct"] as const)(
+const IMPATIENT = [MERGED_ARM, VERSION_1_ARM, "direct"] as const;
+
+test.each(rows(IMPATIENT, (arm) => arm === MERGED_ARM))(
   "a CPU that may not wait works among three that may, in the arm %s",
   async (defer) => {
     const seed = nextSeed();

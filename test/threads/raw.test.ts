@@ -5,11 +5,11 @@
  * Method: Workers allocate, stamp, exchange, check and free without anything in between, for each
  * arm with slabs of few large and of many small objects.
  */
-import { DEFER_ARMS } from "slablab/internal/heap/arms.js";
 import { describe, expect, test } from "vitest";
+import { SOME_ARMS } from "../support/arms.js";
 import type { RawArgs, RawReport } from "./jobs/raw.js";
 import { makeArena } from "./support/arena.js";
-import { effort, nextSeed } from "./support/effort.js";
+import { effort, nextSeed } from "../support/tier.js";
 import { jobOf } from "./support/jobs.js";
 
 /** Four objects a slab, so that slabs are full and empty all the time; and the usual. */
@@ -22,7 +22,7 @@ const SHAPES = [
 /** Of 4000 turns each: some hundred milliseconds. */
 const CHUNKS = 12;
 
-describe.each(DEFER_ARMS)("in the arm %s", (defer) => {
+describe.each(SOME_ARMS)("in the arm %s", (defer) => {
   test.each(SHAPES)("$name objects survive races of $cpus Workers", async (shape) => {
     const { sizes, nolock, cpus } = shape;
     const seed = nextSeed();

@@ -6,7 +6,7 @@ import { SLAB_TYPESAFE_BY_RCU } from "slablab";
 import { expect, test } from "vitest";
 import type { RcuArgs, RcuResult } from "./jobs/rcu.js";
 import { makeArena } from "./support/arena.js";
-import { effort, nextSeed } from "./support/effort.js";
+import { effort, nextSeed } from "../support/tier.js";
 import { jobOf } from "./support/jobs.js";
 
 const MAXIMUM_BYTES = 64 * 2 ** 20;
@@ -18,7 +18,7 @@ test("readers see whole objects while writers replace them", async () => {
     initialBytes: MAXIMUM_BYTES,
   });
   const typed = cpu.kmemCacheCreate({ name: "typed", size: 700, flags: SLAB_TYPESAFE_BY_RCU });
-  const args: RcuArgs = { seed, turns: effort(30_000), slots: new SharedArrayBuffer(16 * 4) };
+  const args: RcuArgs = { seed, turns: effort(6000), slots: new SharedArrayBuffer(16 * 4) };
   const results = await run<RcuResult>(jobOf("rcu", "readAndReplace"), seed, { args });
   for (const { reads, frees } of results) {
     expect(reads).toBeGreaterThan(args.turns / 3);

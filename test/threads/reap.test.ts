@@ -6,10 +6,10 @@
  */
 import { createHeap, type Heap } from "slablab";
 import { createPool, type Pool } from "slablab/internal/cpu/pool.js";
-import { DEFER_ARMS } from "slablab/internal/heap/arms.js";
 import { runDeaths } from "slablab/internal/workload/deaths/deaths-run.js";
 import { setupsOf } from "slablab/internal/workload/stress/stress-setup.js";
 import { afterEach, describe, expect, test } from "vitest";
+import { SOME_ARMS } from "../support/arms.js";
 import { jobOf } from "./support/jobs.js";
 
 const pools: Pool[] = [];
@@ -127,7 +127,7 @@ describe("a terminated Worker", () => {
 });
 
 describe("a stress of deaths", () => {
-  test.each(DEFER_ARMS)("%s: every death is survived", async (arm) => {
+  test.each(SOME_ARMS)("%s: every death is survived", async (arm) => {
     const setups = setupsOf(arm, { build: "release", percpu: "slab", cpus: 2 });
     const { rows } = await runDeaths({ setups, seed: 0x51ab1ab, durationMs: 900 });
     expect(rows.map(({ finding }) => finding)).toEqual([null]);

@@ -7,6 +7,7 @@ import { inspect } from "slablab/internal/measure/bench/load-run.js";
 import { LOADS, loadNamed } from "slablab/internal/workload/loads/catalogue.js";
 import { scaled } from "slablab/internal/workload/loads/definition.js";
 import { describe, expect, test } from "vitest";
+import { rows } from "../support/tier.js";
 import { beginLoad, endLoad, type LoadBench, turnLoad } from "./support/load.js";
 
 const MIB = 2 ** 20;
@@ -47,11 +48,14 @@ const SOME = LOADS.filter(({ name, isOptional, cpusMax, prefix }) => {
 describe.each(SOME)("$name", (load) => {
   const few = Math.max(1, load.cpusMin);
 
-  test.each([0, 1, 2, 5, 17])("frees everything after %i steps", async (steps) => {
-    const bench = await beginLoad(load);
-    turnLoad(bench, 1, steps);
-    expect(findings(bench)).toEqual([]);
-  });
+  test.each(rows([0, 1, 2, 5, 17], (steps) => steps % 17 === 0))(
+    "frees everything after %i steps",
+    async (steps) => {
+      const bench = await beginLoad(load);
+      turnLoad(bench, 1, steps);
+      expect(findings(bench)).toEqual([]);
+    },
+  );
 
   test("works on every CPU, and damages nothing", async () => {
     const bench = await beginLoad(load);
@@ -62,13 +66,18 @@ describe.each(SOME)("$name", (load) => {
     expect(findings(bench)).toEqual([]);
   });
 
-  test.each([few, 3, 64])("works on %i CPUs", async (cpus) => {
-    const bench = await beginLoad(load, { cpus, scale: 0.01 });
-    const operations = turnLoad(bench, 30, 200);
-    expect(Math.min(...operations)).toBeGreaterThan(0);
-    expect([sum(bench, "damaged"), sum(bench, "failed")]).toEqual([0, 0]);
-    expect(findings(bench)).toEqual([]);
-  });
+  const isMany = load.name === "larson";
+
+  test.each(rows([few, 3, 64], (cpus) => isMany || cpus !== 64))(
+    "works on %i CPUs",
+    async (cpus) => {
+      const bench = await beginLoad(load, { cpus, scale: 0.01 });
+      const operations = turnLoad(bench, 30, 200);
+      expect(Math.min(...operations)).toBeGreaterThan(0);
+      expect([sum(bench, "damaged"), sum(bench, "failed")]).toEqual([0, 0]);
+      expect(findings(bench)).toEqual([]);
+    },
+  );
 
   test("goes on with new CPUs, as between windows", async () => {
     const bench = await beginLoad(load);

@@ -5,6 +5,7 @@
  */
 import { MERGED_ARM, VERSION_1_ARM } from "slablab/internal/heap/arms.js";
 import { describe, expect, test } from "vitest";
+import { rows } from "../support/tier.js";
 import type { TestCpu } from "./support/cpu.js";
 import { diesAtPoint, expectReaped, reap, reapExports } from "./support/death.js";
 import { MIB, TestHeap, type TestHeapOptions } from "./support/heap.js";
@@ -94,7 +95,10 @@ const CASES: readonly Case[] = [
 ];
 
 describe("a CPU that dies at any trace point is reaped", () => {
-  for (const { name, options, prepare, work } of CASES) {
+  const ARMS = ["global", "node", "percpu", "direct"];
+  const some = rows(CASES, ({ name }) => !ARMS.includes(name));
+
+  for (const { name, options, prepare, work } of some) {
     test(name, () => {
       let deaths = 0;
       for (let point = 0; ; point += point < 20 ? 1 : 5) {

@@ -1,5 +1,5 @@
 /**
- * Before the first test of this project: the runtimes, and an empty project with the tarball in it.
+ * What this project needs: the runtimes, and an empty project with the tarball in it.
  *
  * The runtimes are installed once, into .slablab/runtimes, and again when their lock file changes.
  * The project is made anew each time and lies outside the repository: inside, what the package
@@ -14,6 +14,7 @@ import {
   mkdtempSync,
   readFileSync,
   realpathSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
@@ -23,6 +24,7 @@ import { promisify } from "node:util";
 import type { TestProject } from "vitest/node";
 import { hashFiles } from "../../../.tools/files.mjs";
 import { withLock } from "../../../.tools/lock.mjs";
+import type { Packed } from "./packed.js";
 import { IS_LINUX_X64, isInstalled, RUNTIMES } from "./runtimes.js";
 
 const ROOT = resolve(import.meta.dirname, "../../..");
@@ -32,31 +34,36 @@ const FILES = ["package.json", "package-lock.json", ".npmrc"];
 const QUIET = ["--no-audit", "--no-fund", "--prefer-offline", "--ignore-scripts"];
 const WINDOWS = process.platform === "win32";
 
-declare module "vitest" {
-  export interface ProvidedContext {
-    /** Folder of a project with the tarball, the smoke suite and the app. */
-    readonly project: string;
-    /** Folder of the installed runtimes' packages. */
-    readonly runtimes: string;
-    /** The tarball's files, by path, and its size in bytes. */
-    readonly tarball: { readonly files: readonly string[]; readonly size: number };
-  }
+/**
+ * vitest's global setup. It starts the work and does not wait for it: the network has its time while
+ * other projects compute. @returns what runs after the last test
+ */
+export function setup({ provide }: TestProject): () => Promise<void> {
+  const project = realpathSync(mkdtempSync(join(tmpdir(), "slablab-pack-")));
+  const says = join(project, "packed.json");
+  provide("packed", says);
+  const prepared = prepare(project).then(
+    (ready) => publish(says, ready),
+    (error: unknown) => publish(says, { failure: String(error) }),
+  );
+  return async () => {
+    await prepared;
+    rmSync(project, { recursive: true, force: true });
+  };
 }
 
-/** vitest's global setup. @returns what runs after the last test */
-export async function setup({ provide }: TestProject): Promise<() => void> {
-  await withLock(join(ROOT, ".slablab", "runtimes.lock"), installRuntimes);
-  provide("runtimes", join(INSTALLED, "node_modules"));
-  const project = realpathSync(mkdtempSync(join(tmpdir(), "slablab-pack-")));
-  const remove = () => rmSync(project, { recursive: true, force: true });
-  try {
-    provide("tarball", await installTarball(project));
-    provide("project", project);
-  } catch (error) {
-    remove();
-    throw error;
-  }
-  return remove;
+async function prepare(project: string): Promise<Packed> {
+  const [tarball] = await Promise.all([
+    installTarball(project),
+    withLock(join(ROOT, ".slablab", "runtimes.lock"), installRuntimes),
+  ]);
+  return { project, runtimes: join(INSTALLED, "node_modules"), tarball };
+}
+
+/** Whole at once: who sees the file may read it. */
+function publish(file: string, text: object): void {
+  writeFileSync(`${file}.part`, JSON.stringify(text));
+  renameSync(`${file}.part`, file);
 }
 
 async function installRuntimes(): Promise<void> {

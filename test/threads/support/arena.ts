@@ -11,7 +11,7 @@ import { readFieldTable } from "slablab/internal/heap/fields.js";
 import { findHeap } from "slablab/internal/heap/find.js";
 import { HeapView } from "slablab/internal/heap/view.js";
 import { afterEach, expect } from "vitest";
-import { runTimeoutMs } from "./effort.js";
+import { runTimeoutMs } from "../../support/tier.js";
 
 export interface Arena {
   readonly heap: Heap;
