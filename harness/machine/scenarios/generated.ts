@@ -1,7 +1,7 @@
 /**
  * Small programs, all of them: every pair and triple of API operations on one to three CPUs, in
- * every reachable state of a tiny heap, for every arm of deferral, both kinds of local locks, and with
- * cmpxchg and without.
+ * every reachable state of a tiny heap, for every arm of deferral, both kinds of local locks, and
+ * with cmpxchg and without.
  *
  * A program has a number in its family, and a name that holds it (`two-pairs-1234`). Nothing is
  * built before it is asked for: a family is a row of blocks, one for each state of each heap; a
