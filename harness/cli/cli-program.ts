@@ -61,7 +61,10 @@ export async function main(args: readonly string[]): Promise<ExitStatus | undefi
 }
 
 /** One option has one name in every command; these were others, and are understood. */
-const FORMER_NAMES = [["--arms", "--arm"]] as const;
+const FORMER_NAMES = [
+  ["--arms", "--arm"],
+  ["--out", "--output"],
+] as const;
 
 function wordFor(word: string): string {
   const [former, name] = FORMER_NAMES.find(([former]) => word.split("=")[0] === former) ?? [];

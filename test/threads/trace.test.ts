@@ -62,7 +62,7 @@ test("a storm is traced: deferrals, drains, nothing left at the end", async () =
 
 test("a small ring keeps the newest and says how many it dropped", async () => {
   const file = at("small.json");
-  const small = ["--cpus", "1", "--duration", "100ms", "--events", "50", "--out", file];
+  const small = ["--cpus", "1", "--duration", "100ms", "--events", "50", "--output", file];
   const { status, stdout, stderr } = await slablab(["trace", ...small]);
   expect(status).toBe(0);
   expect(stderr).toContain("tracing the load mixed in the arm irq-work on 1 CPU");
@@ -72,7 +72,7 @@ test("a small ring keeps the newest and says how many it dropped", async () => {
 
 test("Ctrl-C writes the trace until then, and the status is 130", async () => {
   const file = at("partial.json");
-  const long = ["--cpus", "2", "--duration", "50s", "--out", file];
+  const long = ["--cpus", "2", "--duration", "50s", "--output", file];
   const { status, stderr } = await slablab(["trace", ...long], (child) => {
     interruptOnceItSpeaks(child, 500);
   });
@@ -105,8 +105,11 @@ test.each(rows(SAVING, ([args]) => args.includes("global")))(
 );
 
 test.each<[string[], RegExp]>([
-  [["trace", "--out", "/nonexistent/a.json"], /--out: expected a file that can be written.*make/],
-  [["trace", "--out", tmpdir()], /--out: expected a file, got the directory/],
+  [
+    ["trace", "--out", "/nonexistent/a.json"],
+    /--output: expected a file that can be written.*make/,
+  ],
+  [["trace", "--output", tmpdir()], /--output: expected a file, got the directory/],
   [["trace", "--cpus", "64", "--events", "1000000"], /--events: expected at most 1000000.*try/],
   [["trace", "--load", "none"], /mixed, storm/],
   [["trace", "--snapshot", "/nonexistent/a"], /--snapshot: expected a file that can be written/],

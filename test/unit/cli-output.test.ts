@@ -67,7 +67,7 @@ describe.skipIf(process.platform !== "linux")("a full disk", () => {
     [`${STRESS} --snapshot ${FULL}`, "--snapshot"],
     [`${FUZZ} --snapshot ${FULL}`, "--snapshot"],
     [`${COMPARE} --snapshot ${FULL}`, "--snapshot"],
-    [`trace --duration 50ms --cpus 1 --out ${FULL}`, "--out"],
+    [`trace --duration 50ms --cpus 1 --output ${FULL}`, "--output"],
     [`trace --duration 50ms --cpus 1 --out t.json --snapshot ${FULL}`, "--snapshot"],
     [`slabinfo --ops 10 --save-snapshot ${FULL}`, "--save-snapshot"],
   ];

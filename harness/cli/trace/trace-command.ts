@@ -27,7 +27,7 @@ interface TraceCliOptions {
   readonly duration: number;
   readonly seed: number;
   readonly events: number;
-  readonly out: string;
+  readonly output: string;
   readonly snapshot: string | undefined;
   readonly json: boolean;
   readonly quiet: boolean;
@@ -37,7 +37,7 @@ const TRACE_CPUS_MAX = 64;
 const DEFAULT_EVENTS = 20_000;
 /** Of all CPUs together: viewers take that much, and it is some 150 MB of text. */
 const EVENTS_MAX = 1_000_000;
-const DEFAULT_OUT = "slablab-trace.json";
+const DEFAULT_OUTPUT = "slablab-trace.json";
 
 export function register(program: Command): void {
   program
@@ -58,12 +58,12 @@ export function register(program: Command): void {
         .default(DEFAULT_EVENTS),
     )
     .addOption(
-      new Option("--out <file>", "where the trace goes")
+      new Option("--output <file>", "where the trace goes")
         .argParser((text) => {
           if (text !== "") return text;
-          throw new InvalidArgumentError(`expected a path, got ""; try ${DEFAULT_OUT}`);
+          throw new InvalidArgumentError(`expected a path, got ""; try ${DEFAULT_OUTPUT}`);
         })
-        .default(DEFAULT_OUT),
+        .default(DEFAULT_OUTPUT),
     )
     .addOption(snapshotOption("the heap at the end"))
     .addOption(jsonOption())
@@ -79,12 +79,12 @@ Loads: mixed is a bit of everything; storm frees in NMIs what other CPUs allocat
 all of it is deferred. Open the file in https://ui.perfetto.dev or chrome://tracing.
 
 Example:
-  slablab trace --load storm --arm irq-work --cpus 2 --out storm.json`;
+  slablab trace --load storm --arm irq-work --cpus 2 --output storm.json`;
 
 async function trace(options: TraceCliOptions, signal: AbortSignal): Promise<ExitStatus> {
-  const { cpus, duration: durationMs, out, arm, events, load, seed } = options;
+  const { cpus, duration: durationMs, output, arm, events, load, seed } = options;
   checkBounds(options);
-  await checkWritable("--out", out, DEFAULT_OUT);
+  await checkWritable("--output", output, DEFAULT_OUTPUT);
   await checkSnapshot(options.snapshot);
   const { runTrace } = await import("../../workload/trace/trace-run.js");
   if (!options.json && !options.quiet) {
@@ -96,7 +96,7 @@ async function trace(options: TraceCliOptions, signal: AbortSignal): Promise<Exi
   const trace = await writeTrace(options, outcome);
   const heap = await writeHeap(options.snapshot, outcome);
   await print(options, outcome, {
-    file: trace.failure === null ? out : null,
+    file: trace.failure === null ? output : null,
     events: trace.events,
     snapshot: heap.file,
   });
@@ -117,14 +117,14 @@ function checkBounds({ cpus, events }: TraceCliOptions): void {
 }
 
 async function writeTrace(
-  { out, load, arm, seed }: TraceCliOptions,
+  { output, load, arm, seed }: TraceCliOptions,
   outcome: TraceOutcome,
 ): Promise<{ events: number; failure: string | null }> {
   const { chromeEvents, traceFile } = await import("../../report/trace/chrome-events.js");
   const events = chromeEvents(outcome);
   const { interrupted } = outcome;
   const text = traceFile(events, { load, arm, seed, interrupted });
-  return { events: events.length, failure: await writeOutput("--out", out, text) };
+  return { events: events.length, failure: await writeOutput("--output", output, text) };
 }
 
 /** @returns the file, null if there is none: not asked for, no heap at rest, or a failure */
