@@ -7,6 +7,8 @@
  */
 import {
   PAGE_KINDS,
+  PG_LARGE,
+  PG_NONE,
   REFUSED_DOUBLE,
   REFUSED_FOREIGN,
   REFUSED_FREE_PAGE,
@@ -74,6 +76,27 @@ export function makeSlabError(view: HeapView, refusal: Refusal): SlabError {
   return new SlabError(message, `${lines.join("\n")}\n`);
 }
 
+function insideOf(what: string, start: number): Pick<Words, "got" | "hint"> {
+  return { got: `one inside ${what}`, hint: `try ${hex(start)}` };
+}
+
+/**
+ * Where the large allocation begins that an address behind its first page is in; null: in none. The
+ * allocator knows the first pages of blocks alone, and does not look for one on behalf of an error.
+ */
+function largeAround(view: HeapView, pointer: number): number | null {
+  const pageBytes = 2 ** view.table.constants.PAGE_SHIFT;
+  const { first_pfn } = view.header();
+  for (let pfn = Math.floor(pointer / pageBytes) - 1; pfn >= first_pfn; pfn--) {
+    const kind = view.kind(pfn);
+    if (kind === PG_NONE) continue;
+    const { start, order, nr_pages } = view.page(pfn);
+    const end = start + (nr_pages !== 0 ? nr_pages : 2 ** order) * pageBytes;
+    return kind === PG_LARGE && pointer < end ? start : null;
+  }
+  return null;
+}
+
 function wordsOf(
   view: HeapView,
   { pointer, code, wanted }: Refusal,
@@ -89,19 +112,25 @@ function wordsOf(
         got: "one outside the heap's pages",
         hint: "check that it came from this heap and not from another",
       };
-    case REFUSED_FREE_PAGE:
+    case REFUSED_FREE_PAGE: {
+      const large = largeAround(view, pointer);
+      if (large !== null)
+        return { bug: invalid, expected: start, ...insideOf("a large allocation", large) };
       return {
         bug: invalid,
         expected: start,
         got: "one in a page that holds no allocation",
         hint: "look for a free that came before",
       };
+    }
     case REFUSED_INTERIOR:
       return {
         bug: invalid,
         expected: start,
-        got: `one inside ${found === null ? "a large allocation" : "an object"}`,
-        hint: `try ${hex(startOf(view, pointer, found))}`,
+        ...insideOf(
+          found === null ? "a large allocation" : "an object",
+          startOf(view, pointer, found),
+        ),
       };
     case REFUSED_FOREIGN: {
       const owner = found?.cache.name;

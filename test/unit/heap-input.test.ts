@@ -167,6 +167,8 @@ describe("pointers that are no objects", () => {
     const large = cpu.kmalloc(50_000);
     for (const offset of [1, 4096, 49_999]) {
       expectRefused(large + offset, /^BUG kmalloc: Invalid object pointer 0x/);
+      const inside = `got one inside a large allocation; try 0x${large.toString(16)}`;
+      expect(() => cpu.kfree(large + offset)).toThrow(inside);
     }
     cpu.kfree(large);
   });
