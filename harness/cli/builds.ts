@@ -30,16 +30,21 @@ const BUILDS: Readonly<Record<string, readonly Build[]>> = {
 
 const PREPARE = fileURLToPath(new URL("../../.tools/prepare.mjs", import.meta.url));
 
+/** What a command runs; `npm start` names those of `compare`, and a test holds it to them. */
+export function buildsOf(command: string): readonly Build[] {
+  return BUILDS[command] ?? [];
+}
+
 /**
  * Build what `command` needs and what is not there. Does nothing outside of a clone.
  *
  * @throws EnvironmentError if it cannot be built
  */
 export function ensureBuilds(command: string): void {
-  const missing = (BUILDS[command] ?? []).filter((build) => !isThere(build));
+  const missing = buildsOf(command).filter((build) => !isThere(build));
   if (missing.length === 0 || !existsSync(PREPARE)) return;
   console.error(`slablab ${command}: building what it needs: ${missing.join(", ")}`);
-  const needed = BUILDS[command]?.join(",") ?? "";
+  const needed = buildsOf(command).join(",");
   const { status } = spawnSync(process.execPath, [PREPARE, "--for", needed], {
     stdio: ["ignore", 2, 2],
   });

@@ -120,6 +120,9 @@ export class Pool {
    * The others may go on with their jobs. Each heap needs a number that is free for the moment, or
    * `heap.reap()` before this, on a thread that is a CPU of it.
    *
+   * A Worker that ended while it recovered others as one of the dead cannot be told from a thread
+   * that is slow, of this pool or not: who knows calls `heap.reaperDied(cpu)` before this.
+   *
    * @returns what they left on each heap, all in one report; none where the numbers were free
    * @throws JobError if a CPU could not be reaped; the Worker in its place has ended then
    */

@@ -4,6 +4,7 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
+import { buildsOf } from "slablab/internal/cli/builds.js";
 import { ARMS } from "slablab/internal/heap/arms.js";
 import { expect, test } from "vitest";
 
@@ -55,6 +56,25 @@ test.each(["README.md", "docs/architecture.md", "docs/kernel-map.md", "docs/SECU
 
 test.each(ARMS)("README.md has the row of the arm $name", ({ name, waits, drained }) => {
   expect(read("README.md")).toContain(`| \`${name}\` | ${waits} | ${drained} |\n`);
+});
+
+/** With the names of things that are there in the place of NAME. */
+const PATHS = [...read("docs/CONTRIBUTING.md").split("## What a new thing touches")].at(-1) ?? "";
+test.each([...PATHS.matchAll(/`([a-z]+\/[^` ]+|README\.md)`/g)].map(([, path = ""]) => path))(
+  "CONTRIBUTING.md sends who adds something to %s, which is there",
+  (path) => {
+    const name = path.includes("/loads/") ? "rptest" : "compare";
+    expect(existsSync(join(ROOT, path.replaceAll("NAME", name))), path).toBe(true);
+  },
+);
+
+test("CONTRIBUTING.md names the files that a new thing touches", () => {
+  expect(PATHS.match(/`[a-z]+\/[^` ]+`/g)?.length).toBeGreaterThan(12);
+});
+
+test("npm start builds what compare runs, and nothing else", () => {
+  const { prestart } = JSON.parse(read("package.json")).scripts;
+  expect(prestart).toBe(`node .tools/prepare.mjs --for ${buildsOf("compare").join()}`);
 });
 
 test("SECURITY.md sends nobody to an address that package.json has not", () => {

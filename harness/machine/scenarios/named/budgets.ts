@@ -33,7 +33,11 @@ export const RANDOM: Budget = { policy: "pct", depth: 3, schedules: 3000 };
 /** The same, with an NMI. */
 export const RANDOM_WITH_NMI: Budget = { ...RANDOM, nmi: 1 };
 
-/** @param text what follows the build and the bytes of an object */
+/**
+ * A row of `explore --all`.
+ *
+ * @param text in the language that ../scenario.ts describes, without the build and the bytes
+ */
 export function scenario(
   name: string,
   about: string,
