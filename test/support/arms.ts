@@ -4,7 +4,7 @@ import { rows } from "./tier.js";
 
 /**
  * The first and the last version of the patch: one list for all CPUs, which whoever is slow drains,
- * and a list a CPU that raises work. In the deep run every arm: the others differ from these in where
- * a list is and who drains it, which unit tests and the machine hold for each.
+ * and a list a CPU that raises work. In the deep run every arm: the others differ from these in
+ * where a list is and who drains it, which unit tests and the machine hold for each.
  */
 export const SOME_ARMS = rows(DEFER_ARMS, (arm) => arm === MERGED_ARM || arm === VERSION_1_ARM);
