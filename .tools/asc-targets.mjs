@@ -5,14 +5,16 @@
 
 /**
  * The entry files of a target (asconfig.json cannot say so per target): the ABI, the layout, which
- * becomes a section of every module that runs, and loads; or the loads alone. The recovery of dead
- * CPUs is in every build of a heap but release, which has no room: for that there is `reap`.
+ * becomes a section of every module that runs, and loads; or the loads alone, or a peer of ours. The
+ * recovery of dead CPUs is in every build of a heap but release, which has no room: for that there
+ * is `reap`.
  */
 function entriesOf(target) {
   const abi = "assembly/index.ts";
   const layout = "assembly/inspect/constants.ts";
   if (target === "types") return [abi];
   if (target === "loads") return ["assembly/workload/loads/index.ts"];
+  if (target === "tlsf") return ["assembly/workload/tlsf.ts"];
   if (target === "reap") return ["assembly/reap/alone.ts", layout];
   if (target.startsWith("bench")) return [abi, layout, "assembly/workload/index.ts"];
   return target === "release" ? [abi, layout] : [abi, layout, "assembly/reap/index.ts"];

@@ -8,18 +8,26 @@
  *    point where a machine may have moved the task.
  * 2. The layout, and the constants that assembly/inspect/constants.ts exports, become the custom
  *    section `slablab.layout` (layout.mjs): no data, no code, no export is left of them.
+ * 3. A module with AssemblyScript's own allocator exports the global that says where it lies, so
+ *    that several instances can share one (assembly/workload/tlsf.ts).
  */
 import { INLINABLE, means, NEVER_INLINABLE, OUT_OF_LINE_IN_MODEL } from "./inlining.mjs";
 import { encodeLayout } from "./layout.mjs";
 
 /** Up to this much text a function is smaller than a call of it. */
 const TINY_CHARACTERS = 240;
+const TLSF_ROOT = "~lib/rt/tlsf/ROOT";
 const LAYOUT_SECTION = "slablab.layout";
 
 export default class SlablabTransform {
   afterCompile(module) {
     this.keepOutOfLine(module);
     this.moveLayout(module);
+    this.exportRoot(module);
+  }
+
+  exportRoot(module) {
+    if (module.getGlobal(TLSF_ROOT) !== 0) module.addGlobalExport(TLSF_ROOT, "tlsf_root");
   }
 
   keepOutOfLine(module) {

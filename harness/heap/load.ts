@@ -22,8 +22,8 @@ export const MODULE_NAMES = [
 ] as const;
 export type ModuleName = (typeof MODULE_NAMES)[number];
 
-/** Every wasm file of the package; `bench*` and `loads` are the commands'. */
-export type WasmFile = ModuleName | "bench" | "bench-stats" | "loads";
+/** Every wasm file of the package; `bench*`, `loads` and `tlsf` are the commands'. */
+export type WasmFile = ModuleName | "bench" | "bench-stats" | "loads" | "tlsf";
 
 /** Compiled, or being compiled, by URL: asking twice compiles once. */
 const modules = new Map<string, Promise<WebAssembly.Module>>();

@@ -16,7 +16,8 @@ export interface PeerPackage {
   readonly bytes: number;
 }
 
-export const PEER_PACKAGES = {
+/** By the heap's name; one that is not here needs none. */
+export const PEER_PACKAGES: Readonly<Record<string, PeerPackage>> = {
   mimalloc: {
     name: "wasm-vips",
     version: "0.0.19",
@@ -35,4 +36,4 @@ export const PEER_PACKAGES = {
     file: "package/crc32.wasm32-wasi.wasm",
     bytes: 67_559,
   },
-} as const satisfies Record<string, PeerPackage>;
+};

@@ -1,7 +1,7 @@
 /** Programs of other packages, whose heaps are peers of ours: only their allocator is called. */
 
-/** Functions that are meant to do something; what else a program imports does nothing. */
-export type PeerFunctions = Readonly<Record<string, (...args: number[]) => number>>;
+/** Functions that are meant to do something, by name. */
+export type ProgramFunctions = Readonly<Record<string, (...args: number[]) => number>>;
 
 /** Entries of a table that a program brings its functions into. */
 const TABLE_ENTRIES = 20_000;
@@ -9,36 +9,27 @@ const TABLE_ENTRIES = 20_000;
 /**
  * An instance on `memory`. Not by the loader: it would wrap what loads call once more, and these
  * programs were not written in AssemblyScript.
+ *
+ * Everything else that `module` imports is a function that returns 0 or a global of 0, as nothing
+ * of the program runs but what the caller calls.
  */
 export function instantiateProgram(
   module: WebAssembly.Module,
   memory: WebAssembly.Memory,
-  functions: PeerFunctions = {},
+  functions: ProgramFunctions = {},
 ): WebAssembly.Exports {
-  return new WebAssembly.Instance(module, peerImports(module, memory, functions)).exports;
-}
-
-/**
- * Everything that `module` imports: `memory`, the functions given, and for the rest functions that
- * return 0 and globals of 0. Nothing of the program runs but what the caller calls.
- */
-function peerImports(
-  module: WebAssembly.Module,
-  memory: WebAssembly.Memory,
-  functions: PeerFunctions,
-): WebAssembly.Imports {
   const imports: Record<string, Record<string, WebAssembly.ImportValue>> = {};
   for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
     imports[from] ??= {};
     imports[from][name] = importOf(kind, memory, functions[name]);
   }
-  return imports;
+  return new WebAssembly.Instance(module, imports).exports;
 }
 
 function importOf(
   kind: WebAssembly.ImportExportKind,
   memory: WebAssembly.Memory,
-  given: PeerFunctions[string] | undefined,
+  given: ProgramFunctions[string] | undefined,
 ): WebAssembly.ImportValue {
   if (kind === "memory") return memory;
   if (kind === "global") return new WebAssembly.Global({ value: "i32", mutable: true }, 0);

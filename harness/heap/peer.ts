@@ -14,22 +14,39 @@ export interface PeerHeap {
 /**
  * An instance of the loads on `memory`. A function of another instance is bound as it is: no
  * JavaScript lies between.
- *
- * @param heap null: none, every allocation is the same block of this CPU
  */
 export function instantiateLoads(
   module: WasmModule,
   memory: WasmMemory,
-  heap: PeerHeap | null,
-  cpu = 0,
+  { malloc, free }: PeerHeap,
 ): Record<string, unknown> {
   // The loader adds to the object it is given, so each instance gets a fresh one.
-  const peer = { ...(heap ?? lendNull(module, memory, cpu)) };
-  return rawExports(module, memory, peer);
+  return rawExports(module, memory, { malloc, free });
 }
 
-/** The functions that are no heap, of an instance that is used for nothing else. */
-function lendNull(module: WasmModule, memory: WasmMemory, cpu: number): PeerHeap {
+/** A heap with stamps around what it gives (assembly/workload/loads/stamps.ts). */
+export interface StampedHeap extends PeerHeap {
+  /** Blocks that were not as their owner left them, or that somebody owned already. */
+  broken(): number;
+}
+
+/** Stamps on the objects of `heap`, by an instance that is used for nothing else. */
+export function stampHeap(module: WasmModule, memory: WasmMemory, heap: PeerHeap): StampedHeap {
+  const exports = rawExports(module, memory, { malloc: heap.malloc, free: heap.free });
+  const { stamped_malloc: malloc, stamped_free: free, stamps_broken: broken } = exports;
+  return { malloc, free, broken } as unknown as StampedHeap;
+}
+
+/** The same heap, through a function of JavaScript for each call. */
+export function throughScript({ malloc, free }: PeerHeap): PeerHeap {
+  return { malloc: (size) => malloc(size), free: (p) => free(p) };
+}
+
+/**
+ * The functions that are no heap, of an instance that is used for nothing else: every allocation is
+ * the same block of this CPU.
+ */
+export function lendNull(module: WasmModule, memory: WasmMemory, cpu: number): PeerHeap {
   const peer = { malloc: () => 0, free: () => 0 };
   const exports = rawExports(module, memory, peer);
   const { null_attach: attach, null_malloc: malloc, null_free: free } = exports;

@@ -73,7 +73,7 @@ test("a wait that is called is accepted, one in the middle of its lock is not", 
 });
 
 test("whoever sleeps in a module that runs calls the one function that waits", () => {
-  for (const { name, wat } of modules.filter(({ name }) => name !== "loads")) {
+  for (const { name, wat } of modules.filter(({ name }) => !["loads", "tlsf"].includes(name))) {
     expect(waitersOf(wat), name).toEqual(["$assembly/sync/atomic/wait_on"]);
   }
 });
@@ -90,8 +90,8 @@ test("the modules that the machine runs have no wait left: it is the machine's",
   }
 });
 
-for (const { claim, check, planted } of [...WASM_LAWS, WAIT_LAW]) {
-  for (const module of modules) {
+for (const { claim, check, planted, excepted = [] } of [...WASM_LAWS, WAIT_LAW]) {
+  for (const module of modules.filter(({ name }) => !excepted.includes(name))) {
     test(`${module.name}.wasm ${claim}`, () => {
       expect(check(module).join("\n")).toBe("");
     });

@@ -15,6 +15,7 @@ import { registerCompare } from "./bench-compare-command.js";
 import { gateStatus } from "./bench-gate.js";
 import {
   type BenchOptions,
+  callsOption,
   failOnOption,
   flavourOption,
   peersOption,
@@ -58,8 +59,9 @@ export function register(program: Command): void {
     )
     .addOption(scaleOption())
     .addOption(flavourOption())
-    .addOption(peersOption())
+    .addOption(peersOption().conflicts(NOT_WITH_PEERS))
     .addOption(statesOption())
+    .addOption(callsOption())
     .addOption(
       new Option("--size <bytes>", "object size of micro-benchmarks")
         .argParser(parseSizeBytes)
@@ -81,6 +83,11 @@ export function register(program: Command): void {
     });
   registerCompare(command);
 }
+
+/** What has no meaning, or no shape yet, for heaps side by side. */
+const NOT_WITH_PEERS = [
+  ...["markdown", "csv", "baseline", "failOn", "flavour", "size", "snapshot"],
+];
 
 const HELP = `
 The duration is that of each suite. bench/README.md explains every number.
@@ -104,6 +111,11 @@ async function bench(
   if (options.peers !== undefined) {
     const { benchPeers } = await import("./bench-peers.js");
     return benchPeers(filter, options, signal);
+  }
+  if ((options.states ?? options.calls) !== undefined) {
+    throw new UsageError(
+      "--states and --calls: expected --peers with them, got none; try slablab bench --peers",
+    );
   }
   const suites = await selectSuites(filter);
   const cpuCounts = cpuCountsOf(options);

@@ -1,7 +1,12 @@
 /** The flags of `slablab bench`, and what they may be. */
 import { InvalidArgumentError, Option } from "commander";
 import { type FailOn, parseFailOn } from "../../measure/bench/fail-on.js";
-import { HEAP_STATES, type HeapState } from "../../measure/peers/peer-row.js";
+import {
+  HEAP_CALLS,
+  HEAP_STATES,
+  type HeapCalls,
+  type HeapState,
+} from "../../measure/peers/peer-row.js";
 import { PEER_NAMES, type PeerName } from "../../workload/peers/other-heap.js";
 import { LOAD_FLAVOURS, type LoadFlavour } from "../../workload/loads/definition.js";
 
@@ -24,7 +29,9 @@ export interface BenchOptions {
   readonly snapshot: string | undefined;
   /** Undefined: no peers; `true`: all there are. */
   readonly peers: readonly PeerName[] | true | undefined;
-  readonly states: readonly HeapState[];
+  /** Of peers; undefined: as they are by default. */
+  readonly states: readonly HeapState[] | undefined;
+  readonly calls: readonly HeapCalls[] | undefined;
 }
 
 /** A load a million times as large has no heap to run in. */
@@ -75,16 +82,26 @@ export function peersOption(): Option {
 }
 
 export function statesOption(): Option {
-  const names = HEAP_STATES.join(",");
-  return new Option("--states <list>", `of --peers: what was on the heaps before, of ${names}`)
-    .argParser((text) =>
-      text.split(",").map((item) => {
-        const state = HEAP_STATES.find((each) => each === item.trim());
-        if (state !== undefined) return state;
-        throw new InvalidArgumentError(`expected some of ${names}, got "${item}"; try aged`);
-      }),
-    )
-    .default(["fresh"], "fresh");
+  const about = "of --peers: what was on the heaps before";
+  return someOf("--states <list>", about, HEAP_STATES);
+}
+
+export function callsOption(): Option {
+  const about = "of --peers: who calls malloc and free";
+  return someOf("--calls <list>", about, HEAP_CALLS);
+}
+
+/** Some of `names`; the first by itself. */
+function someOf(flags: string, about: string, names: readonly string[]): Option {
+  const all = names.join(",");
+  const option = new Option(flags, `${about}, of ${all} (default: ${names[0]})`);
+  return option.argParser((text) =>
+    text.split(",").map((item) => {
+      const found = names.find((each) => each === item.trim());
+      if (found !== undefined) return found;
+      throw new InvalidArgumentError(`expected some of ${all}, got "${item}"; try ${all}`);
+    }),
+  );
 }
 
 /** May be given several times, and have several limits. */

@@ -1,19 +1,25 @@
 /** `slablab bench [filter] --peers`: loads on ours and on heaps of others, side by side. */
 import { availableParallelism } from "node:os";
-import type { LoadDefinition } from "../../workload/loads/definition.js";
+import type { Environment } from "../../measure/common/environment.js";
 import type { Contender } from "../../measure/peers/contenders.js";
 import type { MissingPeer, PeersResults } from "../../measure/peers/peer-row.js";
-import { PEER_NAMES, type PeerName } from "../../workload/peers/other-heap.js";
+import type { LoadDefinition } from "../../workload/loads/definition.js";
+import { PEER_NAMES } from "../../workload/peers/other-heap.js";
+import { prepareSave, savedFile } from "./bench-files.js";
 import type { BenchOptions } from "./bench-options.js";
 import { EXIT, type ExitStatus, UsageError } from "../common/exit.js";
+import { checkCopy, statusWith, writeOutput } from "../common/output-file.js";
 import { createProgress } from "../common/progress.js";
 import { printResult } from "../common/result.js";
+import { findPeer } from "./fetch-peers.js";
 
-/** What runs without a filter. */
+/** What runs without a filter: with the default duration, within a minute. */
 const DEFAULTS = [
   ...["larson", "malloc-multithreading", "sh6bench", "sh8bench", "glibc-thread"],
   ...["alloc-test", "xmalloc-test"],
 ];
+/** Without --cpus: more say little about a heap that the second does not. */
+const CPUS = 2;
 const PROGRESS_STEPS = 1000;
 
 export async function benchPeers(
@@ -21,98 +27,142 @@ export async function benchPeers(
   options: BenchOptions,
   signal: AbortSignal,
 ): Promise<ExitStatus> {
+  const { html, save, quiet, json } = options;
   const loads = await selectLoads(filter);
-  const { peers } = options;
-  const wanted = peers === undefined || peers === true ? PEER_NAMES : peers;
-  const { contenders, missing, ours } = await gather(wanted, options);
-  const { readEnvironment, describeEnvironment } = await import(
-    "../../measure/common/environment.js"
-  );
+  if (html !== undefined) await checkCopy("--html", html, "peers.html");
+  if (save !== undefined) await prepareSave(savedFile("--save", save));
+  const gathered = await gather(options);
+  if (!quiet && !json) announce(loads, gathered, options);
+  const { readEnvironment } = await import("../../measure/common/environment.js");
   const environment = readEnvironment();
-  const { runPeers } = await import("../../measure/peers/peers-run.js");
-  const { seed, scale, states, duration: durationMs } = options;
-  const cpuCounts = options.cpus ?? [1, Math.min(2, availableParallelism())];
-  const progress = createProgress(options);
-  const bar = progress.bar("bench --peers", loads.length * PROGRESS_STEPS);
-  let results: PeersResults;
-  try {
-    const found = await runPeers({
-      ...{ loads, contenders, ours, cpuCounts, states, durationMs, scale, seed, signal },
-      onProgress: (load, share) => {
-        bar.update(Math.round((loads.indexOf(load) + share) * PROGRESS_STEPS), load.name);
-      },
-    });
-    const heaps = contenders.map(({ name, about }) => ({ name, about }));
-    results = { ours, heaps, missing, ...found };
-  } finally {
-    progress.stop();
-  }
-  const { peersText } = await import("../../report/bench/peers-text.js");
-  printResult(peersText(results, describeEnvironment(environment, seed)));
-  return EXIT.fine;
+  const { cpus = [1, Math.min(CPUS, availableParallelism())] } = options;
+  const cpuCounts = [...new Set(cpus)].sort((a, b) => a - b);
+  const results = await measure(loads, cpuCounts, gathered, options, environment, signal);
+  const failures = await writeAll(results, loads, cpuCounts, options, environment);
+  const own = new Set(
+    gathered.contenders.flatMap(({ kind, name }) => (kind === "ours" ? name : [])),
+  );
+  const isSound = results.rows.every(({ heap, nsPerOp }) => !own.has(heap) || nsPerOp !== null);
+  return statusWith(isSound || signal.aborted ? EXIT.fine : EXIT.finding, failures);
 }
 
 async function selectLoads(filter: string | undefined): Promise<LoadDefinition[]> {
   const { allSuites, matchSuites } = await import("../../measure/bench/bench-suites.js");
   const { isForPeers } = await import("../../measure/peers/peers-run.js");
   const suites = allSuites();
-  const matching =
-    filter === undefined
-      ? suites.filter(({ name }) => DEFAULTS.includes(name))
-      : matchSuites(suites, filter);
+  const chosen = suites.filter(({ name }) => DEFAULTS.includes(name));
+  const matching = filter === undefined ? chosen : matchSuites(suites, filter);
   const loads = matching.flatMap((suite) =>
     suite.kind === "load" && isForPeers(suite.load) ? [suite.load] : [],
   );
   if (loads.length > 0) return loads;
   throw new UsageError(
-    `bench --peers: expected part of the name of a load that calls malloc and free alone, got ` +
+    "bench --peers: expected part of the name of a load that calls malloc and free alone, got " +
       `${filter}; try slablab bench larson --peers`,
   );
 }
 
 interface Gathered {
-  readonly contenders: Contender[];
-  readonly missing: MissingPeer[];
+  readonly contenders: readonly Contender[];
+  readonly missing: readonly MissingPeer[];
+  /** The heap that ratios are to. */
   readonly ours: string;
 }
 
-async function gather(wanted: readonly PeerName[], options: BenchOptions): Promise<Gathered> {
-  const { OWN_FLAVOURS, nullContender, ownContender, peerContender } = await import(
+async function gather({ peers, quiet }: BenchOptions): Promise<Gathered> {
+  const { OWN_HEAPS, nullContender, ownContender, peerContender } = await import(
     "../../measure/peers/contenders.js"
   );
   const contenders: Contender[] = [];
-  for (const flavour of OWN_FLAVOURS) contenders.push(await ownContender(flavour));
+  for (const own of OWN_HEAPS) contenders.push(await ownContender(own));
   const ours = contenders.at(-1)?.name ?? "";
   const missing: MissingPeer[] = [];
-  for (const name of wanted) {
-    const module = await moduleOf(name, options);
-    if (typeof module === "string") missing.push({ heap: name, message: module });
-    else contenders.push(peerContender(name, module));
+  for (const name of peers === undefined || peers === true ? PEER_NAMES : peers) {
+    const found = await findPeer(name, (text) => quiet || console.error(text));
+    if (typeof found === "string") missing.push({ heap: name, message: found });
+    else contenders.push(peerContender(name, found));
   }
   contenders.push(nullContender());
   return { contenders, missing, ours };
 }
 
-/** @returns what is missing and how to get it, if it cannot be had */
-async function moduleOf(
-  name: PeerName,
-  { quiet }: BenchOptions,
-): Promise<WebAssembly.Module | string> {
-  const { PEER_PACKAGES } = await import("../../heap/peer-packages.js");
-  const { fetchCommand, fetchPeer, readPeer } = await import("./fetch-peers.js");
-  if (name === "tlsf") return "not there yet";
-  const from = PEER_PACKAGES[name];
+function announce(
+  loads: readonly LoadDefinition[],
+  { contenders }: Gathered,
+  { duration }: BenchOptions,
+): void {
+  const names = contenders.map(({ name }) => name).join(", ");
+  const seconds = Math.ceil((loads.length * (duration + SETUP_MS)) / 1000);
+  console.error(`measuring ${loads.length} loads on ${names}: about ${seconds} s`);
+}
+
+/** What a load takes beside its duration: heaps, Workers, stamps, warming up. */
+const SETUP_MS = 3000;
+
+async function measure(
+  loads: readonly LoadDefinition[],
+  cpuCounts: readonly number[],
+  { contenders, missing, ours }: Gathered,
+  options: BenchOptions,
+  { cpu, loadAverage, timerResolutionNs }: Environment,
+  signal: AbortSignal,
+): Promise<PeersResults> {
+  const { runPeers } = await import("../../measure/peers/peers-run.js");
+  const { machineWarnings } = await import("../../measure/bench/bench-warnings.js");
+  const machine = { cores: cpu.cores, loadAverage, timerResolutionNs };
+  const warnings = machineWarnings(machine, cpuCounts);
+  const { seed, scale, states = ["fresh"], calls = ["wasm"], duration: durationMs } = options;
+  const progress = createProgress(options);
+  const bar = progress.bar("bench --peers", loads.length * PROGRESS_STEPS);
   try {
-    const there = await readPeer(from);
-    if (there !== null) return WebAssembly.compile(there as BufferSource);
-    const mb = (from.bytes / 1e6).toFixed(1);
-    if (!quiet) console.error(`fetching ${from.name} ${from.version} (${mb} MB) with npm, once`);
-    await fetchPeer(from);
-    const fetched = await readPeer(from);
-    if (fetched !== null) return WebAssembly.compile(fetched as BufferSource);
-    return `npm brought no ${from.name} ${from.version}; try ${fetchCommand(from)}`;
-  } catch (error) {
-    const said = error instanceof Error ? error.message.trim() : String(error);
-    return `${from.name} ${from.version} is missing: ${said}; try ${fetchCommand(from)}`;
+    const found = await runPeers({
+      ...{ loads, contenders, ours, cpuCounts, states, calls, durationMs, scale, seed, signal },
+      onProgress: (load, share) => {
+        bar.update(Math.round((loads.indexOf(load) + share) * PROGRESS_STEPS), load.name);
+      },
+    });
+    const heaps = contenders.map(({ name, about }) => ({ name, about }));
+    return { ours, heaps, missing, warnings, ...found };
+  } finally {
+    progress.stop();
   }
+}
+
+/** @returns what could not be written; empty: nothing */
+async function writeAll(
+  results: PeersResults,
+  loads: readonly LoadDefinition[],
+  cpuCounts: readonly number[],
+  options: BenchOptions,
+  environment: Environment,
+): Promise<string[]> {
+  const { describeEnvironment } = await import("../../measure/common/environment.js");
+  const { peersDocument } = await import("../../report/bench/bench-schema.js");
+  const { createReport, serializeReport } = await import("../../report/common/json.js");
+  const { seed, duration: durationMs, size, scale, json, html, save, quiet } = options;
+  const head = describeEnvironment(environment, seed);
+  const parameters = {
+    suite: loads.map(({ name }) => name).join(","),
+    ...{ durationMs, size, cpus: cpuCounts, scale, flavours: null, baseline: null, failOn: [] },
+  };
+  const parts = { command: "bench", environment, seed, parameters } as const;
+  const document = serializeReport(createReport({ ...parts, results: peersDocument(results) }));
+  if (json) printResult(document);
+  else {
+    const { peersText } = await import("../../report/bench/peers-text.js");
+    printResult(peersText(results, head));
+  }
+  const files: [option: string, file: string, text: string][] = [];
+  if (save !== undefined) files.push(["--save", savedFile("--save", save), document]);
+  if (html !== undefined) {
+    const { peersHtml } = await import("../../report/bench/peers-html.js");
+    files.push(["--html", html, peersHtml(results, head)]);
+  }
+  const failures: string[] = [];
+  for (const [option, file, text] of files) {
+    const failure = await writeOutput(option, file, text);
+    if (failure !== null) failures.push(failure);
+    else if (!quiet) console.error(`wrote ${file}`);
+  }
+  return failures;
 }

@@ -2,6 +2,7 @@
  * Runs one load on several heaps, on one CPU and on many, interleaved: every round has a window of
  * each variant in a new order, so that what slows the machine for a while slows all of them.
  */
+import { JobError } from "../../cpu/job-error.js";
 import { createPool } from "../../cpu/pool.js";
 import { compileBuild } from "../../heap/load.js";
 import type { Rested } from "../../heap/rested.js";
@@ -20,6 +21,12 @@ export interface VariantsRequest {
   readonly signal?: AbortSignal;
   /** Told now and then: the share that is done, 0..1. */
   readonly onProgress?: (share: number) => void;
+  /** Windows of each variant. @default as many as the duration has room for, at least five */
+  readonly windows?: number;
+  /** Milliseconds. @default 25 */
+  readonly windowMs?: number;
+  /** Milliseconds after which a run that does not end is given up. @default never */
+  readonly limitMs?: number;
   /** Where a copy of the heap of variant `restedVariant` goes as the load left it. */
   readonly rested?: Rested | null;
   readonly restedVariant?: number;
@@ -56,17 +63,19 @@ const JOB = {
   name: "loadJob",
 };
 
-/** @throws JobError if a Worker failed, or was out of memory before it began */
+/** @throws JobError if a Worker failed, was out of memory before it began or came to no end */
 export async function runVariants(request: VariantsRequest): Promise<VariantsRun> {
   const { load, variants, scale, seed, durationMs, signal, rested, restedVariant } = request;
   const module = await compileBuild("loads");
   const cpus = Math.max(...variants.map((variant) => variant.cpus));
-  const windows = Math.max(WINDOWS_MIN, Math.floor(durationMs / (WINDOW_MS * variants.length)));
+  const { windowMs = WINDOW_MS } = request;
+  const fitting = Math.floor(durationMs / (windowMs * variants.length));
+  const { windows = Math.max(WINDOWS_MIN, fitting) } = request;
   const shape = { variants: variants.length, windows, cpus };
   const board = new LoadBoard(shape);
   const args: LoadJobArgs = {
     ...{ load: load.name, scale, seed, variants, module, shape },
-    ...{ board: board.buffer, windowMs: WINDOW_MS, chunkMs: CHUNK_MS },
+    ...{ board: board.buffer, windowMs, chunkMs: CHUNK_MS },
     ...{ rested: rested?.buffer ?? null, restedVariant: restedVariant ?? -1 },
   };
   const pool = await createPool([], { cpus });
@@ -79,9 +88,9 @@ export async function runVariants(request: VariantsRequest): Promise<VariantsRun
   try {
     const running = pool.run(JOB, { args, heap: null });
     if (signal?.aborted === true) stop();
-    const ends = (await running) as VariantEnd[][];
+    const ends = (await withinLimit(running, request.limitMs)) as VariantEnd[][];
     return {
-      windowMs: WINDOW_MS,
+      windowMs,
       variants: variants.map((variant, index) => ({
         cpus: variant.cpus,
         windows: readWindows(board, windows, index, variant.cpus),
@@ -95,6 +104,18 @@ export async function runVariants(request: VariantsRequest): Promise<VariantsRun
     signal?.removeEventListener("abort", stop);
     await pool.close();
   }
+}
+
+/** What hangs inside wasm hears nothing: the pool ends its Workers when it is closed. */
+async function withinLimit<Result>(running: Promise<Result>, limitMs?: number): Promise<Result> {
+  if (limitMs === undefined) return running;
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<never>((_, reject) => {
+    const message = `expected an end within ${limitMs / 1000} s, got none`;
+    timer = setTimeout(() => reject(new JobError(null, message)), limitMs);
+  });
+  running.catch(() => {});
+  return Promise.race([running, limit]).finally(() => clearTimeout(timer));
 }
 
 /** Windows; null for those that not every CPU ended. */

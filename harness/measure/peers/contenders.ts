@@ -1,5 +1,5 @@
 /**
- * The heaps that `slablab bench --peers` sets side by side: flavours of ours as data, heaps of
+ * The heaps that `slablab bench --peers` sets side by side: those of ours as data, heaps of
  * others, and none. Each has a shared memory of its own and begins as small as it can.
  */
 import { createHeap } from "../../heap/heap.js";
@@ -27,22 +27,22 @@ export interface Contender {
   open(cpus: number, bytes: number): Promise<Opened>;
 }
 
-interface OwnFlavour {
+interface OwnHeap {
   readonly name: string;
   readonly about: string;
   readonly build: WasmFile;
   readonly options: HeapOptions;
 }
 
-/** Flavours of ours: the last one is what the others' ratios are to. */
-export const OWN_FLAVOURS: readonly OwnFlavour[] = [
+/** Heaps of ours: the last one is what the others' ratios are to. */
+export const OWN_HEAPS: readonly OwnHeap[] = [
   { name: "slab", about: "ours, with slabs of each CPU", build: "release", options: {} },
 ];
 
 export const NULL_HEAP = "null";
 
-export async function ownContender(flavour: OwnFlavour): Promise<Contender> {
-  const { name, about, build, options } = flavour;
+export async function ownContender(own: OwnHeap): Promise<Contender> {
+  const { name, about, build, options } = own;
   const module = await compileBuild(build);
   return {
     ...{ name, about, kind: "ours", ownPages: 0 },

@@ -5,12 +5,11 @@
  * in the same rounds; on many CPUs throughput, because heaps there wait for each other and loads
  * do not. Where the heap is less than a tenth of what was measured there is no ratio.
  */
-import type { LoadDefinition } from "../../workload/loads/definition.js";
 import { entriesOfRecorders, histogramOf, percentilesOf } from "../common/histogram.js";
 import { type Estimate, estimateMedian, estimatePairedRatio } from "../common/statistics.js";
 import { type Window, isBusy, mopsOf, nsOf, sumOf } from "../bench/windows.js";
 import { NULL_HEAP } from "./contenders.js";
-import type { PeerRow, RatioBasis } from "./peer-row.js";
+import { type PeerRow, type RatioBasis, untimed } from "./peer-row.js";
 import type { PeerVariant } from "./peer-variant.js";
 
 export interface RowsOptions {
@@ -26,34 +25,28 @@ const NET_SHARE_FLOOR = 0.01;
 const PAGE_BYTES = 4096;
 const PS_PER_NS = 1000;
 
-export function peerRows(
-  load: LoadDefinition,
-  variants: readonly PeerVariant[],
-  options: RowsOptions,
-): PeerRow[] {
-  return variants.map((variant) => peerRow(load, variants, variant, options));
+/** @param variants of one load, measured side by side */
+export function peerRows(variants: readonly PeerVariant[], options: RowsOptions): PeerRow[] {
+  return variants.map((variant) => peerRow(variants, variant, options));
 }
 
 function peerRow(
-  load: LoadDefinition,
   variants: readonly PeerVariant[],
   variant: PeerVariant,
   options: RowsOptions,
 ): PeerRow {
-  const { contender, state, times } = variant;
-  const { cpus } = times;
-  const head = { load: load.name, cpus, state, heap: contender.name };
+  const { site, times } = variant;
   const wrong = wrongWith(variant);
-  if (wrong !== null) return { ...head, ...UNTIMED, note: wrong };
+  if (wrong !== null) return untimed(site, wrong);
   const windows = times.windows.filter(isBusy);
-  if (windows.length === 0) return { ...head, ...UNTIMED, note: "it ended no round" };
+  if (windows.length === 0) return untimed(site, "it ended no round");
   const beside = besideOf(variants, variant, options.ours);
   const entries = entriesOfRecorders(times.recorders);
   const chunks = windows.reduce((sum, window) => sum + sumOf(window, "chunks"), 0);
   const net = netOf(variant, beside.none);
   const { seed } = options;
   return {
-    ...head,
+    ...site,
     rounds: windows.length,
     nsPerOp: estimateMedian(windows.map(nsOf), { seed }),
     netNs: net === null ? null : estimateMedian(net, { seed }),
@@ -64,11 +57,6 @@ function peerRow(
     ...ratioOf(variant, beside, options),
   };
 }
-
-const UNTIMED = {
-  ...{ rounds: 0, nsPerOp: null, netNs: null, mops: null, p99_9: null, slowest: null },
-  ...{ peakBytes: null, ratioToOurs: null, basis: null },
-} as const;
 
 /** Why a heap's times are worth nothing; null: they are. */
 function wrongWith({ times, findings }: PeerVariant): string | null {
@@ -86,13 +74,13 @@ interface Beside {
 
 function besideOf(
   variants: readonly PeerVariant[],
-  { state, times }: PeerVariant,
+  { site: { cpus, calls, state } }: PeerVariant,
   ours: string,
 ): Beside {
-  const same = variants.filter((each) => each.times.cpus === times.cpus);
+  const same = variants.filter(({ site }) => site.cpus === cpus && site.calls === calls);
   return {
-    ours: same.find((each) => each.contender.name === ours && each.state === state),
-    none: same.find((each) => each.contender.name === NULL_HEAP),
+    ours: same.find(({ site }) => site.heap === ours && site.state === state),
+    none: same.find(({ site }) => site.heap === NULL_HEAP),
   };
 }
 
@@ -108,8 +96,8 @@ type Ratio = Pick<PeerRow, "ratioToOurs" | "basis" | "note">;
 function ratioOf(variant: PeerVariant, { ours, none }: Beside, { seed }: RowsOptions): Ratio {
   const nothing = { ratioToOurs: null, basis: null } as const;
   if (variant.contender.kind === "null" || ours === undefined) return { ...nothing, note: null };
-  if (wrongWith(ours) !== null) return { ...nothing, note: `${ours.contender.name} has no time` };
-  const { cpus } = variant.times;
+  if (wrongWith(ours) !== null) return { ...nothing, note: `${ours.site.heap} has no time` };
+  const { cpus } = variant.site;
   if (cpus > 1 || none === undefined) {
     const pairs = together([variant, ours]);
     const rates = (side: 0 | 1) => pairs.map((windows) => mopsOf(windows[side] as Window));
@@ -121,7 +109,7 @@ function ratioOf(variant: PeerVariant, { ours, none }: Beside, { seed }: RowsOpt
   const small = shares.find(({ share }) => share < NET_SHARE_MIN);
   if (small !== undefined) {
     const percent = Math.max(0, small.share * 100).toFixed(0);
-    const note = `${small.each.contender.name} is ${percent} % of what was measured`;
+    const note = `${small.each.site.heap} is ${percent} % of what was measured`;
     return { ...nothing, note };
   }
   return { ...judged(net(0), net(1), "net", seed), note: null };

@@ -8,6 +8,12 @@
 import * as v from "valibot";
 import type { Comparison } from "../../measure/bench/bench-compare.js";
 import { type BenchResults, type BenchRow, WARNING_KINDS } from "../../measure/bench/bench-row.js";
+import {
+  HEAP_CALLS,
+  HEAP_STATES,
+  type PeersResults,
+  RATIO_BASES,
+} from "../../measure/peers/peer-row.js";
 import type { Percentiles } from "../../measure/common/histogram.js";
 
 /** A value with what its schema says about it. */
@@ -112,6 +118,30 @@ const comparison = v.object({
   notes: v.array(v.string()),
 });
 
+const peerRow = v.object({
+  load: v.string(),
+  cpus: count,
+  state: described(v.picklist(HEAP_STATES), "aged: rptest ran on the heap before"),
+  heap: v.string(),
+  calls: described(v.picklist(HEAP_CALLS), "js: each call goes through JavaScript"),
+  rounds: count,
+  nsPerOp: described(v.nullable(interval), "ns that a CPU spends per operation; null: not timed"),
+  netNs: described(v.nullable(interval), "without what the load costs by itself, where known"),
+  mops: described(v.nullable(interval), "million operations per second, all CPUs together"),
+  p99_9: described(percentile, "ns per operation, of chunks"),
+  slowest: described(percentile, "ns per operation of the slowest chunk"),
+  peakBytes: described(v.nullable(count), "bytes of the 4 KiB pages that the heap wrote"),
+  ratioToOurs: described(
+    v.nullable(interval),
+    "time of this heap over that of `ours`, within rounds; null: not to be told",
+  ),
+  basis: described(
+    v.nullable(v.picklist(RATIO_BASES)),
+    "the ratio is of times without what the load costs, or of throughputs with it",
+  ),
+  note: described(text, "why there is no time or no ratio"),
+});
+
 const results = v.object({
   suites: v.array(suite),
   rounds: described(count, "rounds of the first suite"),
@@ -132,6 +162,13 @@ const results = v.object({
       message: described(v.string(), "what happened"),
       advice: described(v.string(), "what it means and what to do"),
     }),
+  ),
+  peers: described(v.optional(v.array(peerRow), []), "with --peers"),
+  ours: described(v.optional(text, null), "with --peers: the heap that ratios are to"),
+  heaps: v.optional(v.array(v.object({ name: v.string(), about: v.string() })), []),
+  missing: described(
+    v.optional(v.array(v.object({ heap: v.string(), message: v.string() })), []),
+    "heaps that were asked for and are not there",
   ),
   comparison: described(v.nullable(comparison), "with --baseline: A is the baseline, B this run"),
   interrupted: v.boolean(),
@@ -184,8 +221,19 @@ export function benchDocument(
     budgets: [...found.budgets],
     findings: [...found.findings],
     warnings: [...found.warnings],
+    ...{ peers: [], ours: null, heaps: [], missing: [] },
     comparison: compared === null ? null : comparisonDocument(compared),
     interrupted: found.interrupted,
+  };
+}
+
+/** Results of --peers as the document has them. */
+export function peersDocument(found: PeersResults): BenchReport["results"] {
+  const { ours, heaps, missing, rows, warnings, interrupted } = found;
+  return {
+    ...{ suites: [], rounds: rows[0]?.rounds ?? 0, operationsPerSample: null, rows: [] },
+    ...{ budgets: [], findings: [], warnings: [...warnings], comparison: null, interrupted },
+    ...{ peers: [...rows], ours, heaps: [...heaps], missing: [...missing] },
   };
 }
 

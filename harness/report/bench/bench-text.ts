@@ -136,7 +136,7 @@ function budgetTable({ budgets }: BenchResults): string {
   });
 }
 
-function warningParts(warnings: readonly BenchWarning[]): string[] {
+export function warningParts(warnings: readonly BenchWarning[]): string[] {
   if (warnings.length === 0) return [];
   return [title("warnings"), ...groupedWarnings(warnings).map((text) => wrap(text))];
 }

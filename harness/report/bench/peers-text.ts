@@ -3,66 +3,78 @@
  * heap's time over that of ours. No line is wider than 100 columns.
  */
 import type { PeerRow, PeersResults } from "../../measure/peers/peer-row.js";
+import { warningParts } from "./bench-text.js";
 import { title, wrap } from "../common/page.js";
 import { EMPTY_CELL, formatNs, formatNumber, formatRatio, renderTable } from "../common/table.js";
 
 const MIB = 2 ** 20;
+/** Heaps side by side that fit into 100 columns. */
+const HEAPS_ACROSS = 3;
+
+export const PEER_COLUMNS = [
+  ...["heap", "CPUs", "per operation", "net", "p99.9", "slowest", "MiB", "over ours"],
+] as const;
 
 /** @param head where it ran */
 export function peersText(results: PeersResults, head: string): string {
-  const { rows, heaps, missing, interrupted } = results;
+  const { rows, heaps, missing, ours, warnings, interrupted } = results;
   const loads = [...new Set(rows.map(({ load }) => load))];
   const parts = [wrap(head), ""];
   parts.push(...heaps.map(({ name, about }) => wrap(`${name}: ${about}`)));
   parts.push(...missing.map(({ heap, message }) => wrap(`${heap} is not measured: ${message}`)));
   for (const load of loads) {
     const own = rows.filter((row) => row.load === load);
-    parts.push(title(load), loadTable(own), ...notes(own));
+    const table = renderTable({ head: PEER_COLUMNS, rows: own.map(peerCells) });
+    parts.push(title(load), table, ...notes(own));
   }
-  parts.push(title(`time of each heap over that of ${results.ours}`), ratioTable(results));
+  const others = heaps.map(({ name }) => name).filter((name) => name !== ours && name !== "null");
+  if (others.length > 0) parts.push(title(`time of each heap over that of ${ours}`));
+  for (let at = 0; at < others.length; at += HEAPS_ACROSS) {
+    parts.push(...(at > 0 ? [""] : []), ratioTable(rows, others.slice(at, at + HEAPS_ACROSS)));
+  }
+  parts.push(...warningParts(warnings));
   if (interrupted) parts.push("", "Interrupted: this is what was measured until then.");
   return `${parts.join("\n")}\n`;
 }
 
-function loadTable(rows: readonly PeerRow[]): string {
-  return renderTable({
-    head: ["heap", "CPUs", "per operation", "net", "p99.9", "slowest", "MiB", "over ours"],
-    rows: rows.map((row) => [
-      ...[row.heap, `${row.cpus} ${row.state}`, formatNs(row.nsPerOp)],
-      ...[row.netNs?.median ?? null, row.p99_9, row.slowest].map(formatNumber),
-      formatNumber(row.peakBytes === null ? null : row.peakBytes / MIB),
-      formatRatio(row.ratioToOurs),
-    ]),
+/** The cells of PEER_COLUMNS. */
+export function peerCells(row: PeerRow): string[] {
+  return [
+    ...[row.heap, placeOf(row), formatNs(row.nsPerOp)],
+    ...[row.netNs?.median ?? null, row.p99_9, row.slowest].map(formatNumber),
+    formatNumber(row.peakBytes === null ? null : row.peakBytes / MIB),
+    formatRatio(row.ratioToOurs),
+  ];
+}
+
+/** On how many CPUs a heap was, in which state, and how it was called: `2 aged`, `1 fresh js`. */
+export function placeOf({ cpus, state, calls }: Pick<PeerRow, "cpus" | "state" | "calls">): string {
+  return `${cpus} ${state}${calls === "js" ? " js" : ""}`;
+}
+
+/** One line for all rows of a load that are told the same. */
+function notes(rows: readonly PeerRow[]): string[] {
+  const texts = [...new Set(rows.flatMap(({ note }) => note ?? []))];
+  return texts.map((text) => {
+    const told = rows.filter(({ note }) => note === text);
+    return wrap(`${told.map((row) => `${row.heap} x${placeOf(row)}`).join(", ")}: ${text}`);
   });
 }
 
-function notes(rows: readonly PeerRow[]): string[] {
-  return rows.flatMap(({ heap, cpus, state, note }) =>
-    note === null ? [] : [wrap(`${heap}, ${cpus} CPUs, ${state}: ${note}`)],
-  );
-}
-
-function ratioTable({ rows, heaps, ours }: PeersResults): string {
-  const others = heaps.map(({ name }) => name).filter((name) => name !== ours && name !== "null");
-  const keys = [
-    ...new Set(rows.map(({ load, cpus, state }) => JSON.stringify([load, cpus, state]))),
-  ];
+function ratioTable(rows: readonly PeerRow[], heaps: readonly string[]): string {
+  const keys = [...new Set(rows.map((row) => JSON.stringify([row.load, placeOf(row)])))];
   return renderTable({
-    head: ["load", "CPUs", ...others],
+    head: ["load", "CPUs", ...heaps],
     rows: keys.flatMap((key) => {
-      const [load, cpus, state] = JSON.parse(key) as [string, number, string];
-      const same = rows.filter((row) => {
-        return row.load === load && row.cpus === cpus && row.state === state;
-      });
-      const cells = others.map((heap) => ratioCell(same.find((row) => row.heap === heap)));
-      return cells.every((cell) => cell === EMPTY_CELL)
-        ? []
-        : [[load, `${cpus} ${state}`, ...cells]];
+      const [load = "", place = ""] = JSON.parse(key) as string[];
+      const same = rows.filter((row) => row.load === load && placeOf(row) === place);
+      const cells = heaps.map((heap) => ratioCell(same.find((row) => row.heap === heap)));
+      return cells.every((cell) => cell === EMPTY_CELL) ? [] : [[load, place, ...cells]];
     }),
   });
 }
 
 function ratioCell(row: PeerRow | undefined): string {
-  if (row === undefined) return EMPTY_CELL;
-  return formatRatio(row.ratioToOurs);
+  if (row?.note?.startsWith("corrupt") === true) return "corrupt";
+  return formatRatio(row?.ratioToOurs ?? null).replace("x", "");
 }

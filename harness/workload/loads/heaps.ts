@@ -4,7 +4,14 @@
  */
 import type { Cpu } from "../../heap/cpu.js";
 import { type Heap, type HeapHandle, attachHeap } from "../../heap/heap.js";
-import { type PeerHeap, instantiateLoads } from "../../heap/peer.js";
+import {
+  type PeerHeap,
+  type StampedHeap,
+  instantiateLoads,
+  lendNull,
+  stampHeap,
+  throughScript,
+} from "../../heap/peer.js";
 import { type LoadCalls, loadCalls } from "./exports.js";
 import type { LoadFlavour } from "./definition.js";
 import { peerNamed } from "../peers/peers-catalogue.js";
@@ -20,6 +27,8 @@ export interface LoadHeap {
   renew(): void;
   /** Go offline. */
   end(): void;
+  /** Objects whose stamps were broken; 0 of a heap without stamps. */
+  broken(): number;
 }
 
 export interface HeapSource {
@@ -30,6 +39,30 @@ export interface HeapSource {
   readonly peer?: PeerHandle | null;
   /** Memory of the flavour null. */
   readonly memory: WebAssembly.Memory | null;
+  /**
+   * What lies between a load and a heap that is imported. `stamps`: each object gets stamps that
+   * are checked; `script`: each call goes through JavaScript. @default nothing
+   */
+  readonly through?: CallsThrough;
+}
+
+export type CallsThrough = "nothing" | "script" | "stamps";
+
+/** A load's exports, bound to a heap. */
+interface Bound {
+  readonly exports: Record<string, unknown>;
+  readonly stamped: StampedHeap | null;
+}
+
+function bindLoads(
+  loads: WebAssembly.Module,
+  memory: WebAssembly.Memory,
+  heap: PeerHeap,
+  through: CallsThrough = "nothing",
+): Bound {
+  const stamped = through === "stamps" ? stampHeap(loads, memory, heap) : null;
+  const bound = stamped ?? (through === "script" ? throughScript(heap) : heap);
+  return { exports: instantiateLoads(loads, memory, bound), stamped };
 }
 
 /** Above kmalloc caches: blocks share no slab with what is measured. */
@@ -41,35 +74,42 @@ const NULL_CURSOR_WORD = 4;
 const NULL_BLOCKS_START = 0x20_0000;
 
 export async function openHeap(
-  { flavour, handle, peer = null, memory }: HeapSource,
+  source: HeapSource,
   cpu: number,
   loads: WebAssembly.Module,
 ): Promise<LoadHeap> {
-  if (handle !== null) return new OurHeap(await attachHeap(handle), cpu, flavour, loads);
-  if (peer !== null) return new OtherHeap(peer, cpu, loads);
+  const { handle, peer = null, memory } = source;
+  if (handle !== null) return new OurHeap(await attachHeap(handle), cpu, source, loads);
+  if (peer !== null) return new OtherHeap(peer, cpu, source, loads);
   if (memory === null) throw new TypeError("expected a heap or a memory, got neither");
-  return new NullHeap(memory, cpu, loads);
+  return new NullHeap(memory, cpu, source, loads);
 }
 
 class OurHeap implements LoadHeap {
   readonly #heap: Heap;
   readonly #number: number;
-  readonly #flavour: LoadFlavour;
+  readonly #source: HeapSource;
   readonly #loads: WebAssembly.Module;
   #cpu: Cpu;
-  #exports: Record<string, unknown>;
+  #bound: Bound;
+  /** Of the CPUs before. */
+  #broken = 0;
 
-  constructor(heap: Heap, number: number, flavour: LoadFlavour, loads: WebAssembly.Module) {
+  constructor(heap: Heap, number: number, source: HeapSource, loads: WebAssembly.Module) {
     this.#heap = heap;
     this.#number = number;
-    this.#flavour = flavour;
+    this.#source = source;
     this.#loads = loads;
     this.#cpu = heap.cpu(number);
-    this.#exports = this.#bind();
+    this.#bound = this.#bind();
   }
 
   callsOf(prefix: string): LoadCalls {
-    return loadCalls(this.#exports, prefix);
+    return loadCalls(this.#bound.exports, prefix);
+  }
+
+  broken(): number {
+    return this.#broken + (this.#bound.stamped?.broken() ?? 0);
   }
 
   allocateBlock(bytes: number): number {
@@ -82,38 +122,45 @@ class OurHeap implements LoadHeap {
   }
 
   renew(): void {
+    this.#broken = this.broken();
     this.#cpu.offline();
     this.#cpu = this.#heap.cpu(this.#number);
-    this.#exports = this.#bind();
+    this.#bound = this.#bind();
   }
 
   end(): void {
     this.#cpu.offline();
   }
 
-  #bind(): Record<string, unknown> {
+  #bind(): Bound {
     const { exports } = this.#cpu;
-    if (this.#flavour === "fused") return exports as unknown as Record<string, unknown>;
+    const { flavour, through } = this.#source;
+    if (flavour === "fused") {
+      return { exports: exports as unknown as Record<string, unknown>, stamped: null };
+    }
     const { memory } = this.#heap.handle;
     const { malloc, free } = exports;
-    const heap = { malloc, free } as unknown as PeerHeap;
-    return instantiateLoads(this.#loads, memory, heap);
+    return bindLoads(this.#loads, memory, { malloc, free } as unknown as PeerHeap, through);
   }
 }
 
 class OtherHeap implements LoadHeap {
   readonly #thread: PeerThread;
   readonly #memory: WebAssembly.Memory;
-  readonly #exports: Record<string, unknown>;
+  readonly #bound: Bound;
 
-  constructor(peer: PeerHandle, cpu: number, loads: WebAssembly.Module) {
+  constructor(peer: PeerHandle, cpu: number, { through }: HeapSource, loads: WebAssembly.Module) {
     this.#memory = peer.memory;
     this.#thread = peerNamed(peer.name).attach(peer, cpu);
-    this.#exports = instantiateLoads(loads, this.#memory, this.#thread);
+    this.#bound = bindLoads(loads, this.#memory, this.#thread, through);
   }
 
   callsOf(prefix: string): LoadCalls {
-    return loadCalls(this.#exports, prefix);
+    return loadCalls(this.#bound.exports, prefix);
+  }
+
+  broken(): number {
+    return this.#bound.stamped?.broken() ?? 0;
   }
 
   allocateBlock(bytes: number): number {
@@ -147,16 +194,25 @@ function noRoom(bytes: number): never {
 }
 
 class NullHeap implements LoadHeap {
-  readonly #exports: Record<string, unknown>;
+  readonly #bound: Bound;
   readonly #memory: WebAssembly.Memory;
 
-  constructor(memory: WebAssembly.Memory, cpu: number, loads: WebAssembly.Module) {
+  constructor(
+    memory: WebAssembly.Memory,
+    cpu: number,
+    { through }: HeapSource,
+    loads: WebAssembly.Module,
+  ) {
     this.#memory = memory;
-    this.#exports = instantiateLoads(loads, memory, null, cpu);
+    this.#bound = bindLoads(loads, memory, lendNull(loads, memory, cpu), through);
   }
 
   callsOf(prefix: string): LoadCalls {
-    return loadCalls(this.#exports, prefix);
+    return loadCalls(this.#bound.exports, prefix);
+  }
+
+  broken(): number {
+    return this.#bound.stamped?.broken() ?? 0;
   }
 
   allocateBlock(bytes: number): number {

@@ -300,7 +300,7 @@ function remove(
   if (site === null) return null;
   const { heap, calls, block, shared } = site;
   const isOutOfMemory = calls.failed(block) !== 0;
-  const [remote, damaged] = [calls.remote(block), calls.damaged(block)];
+  const [remote, damaged] = [calls.remote(block), calls.damaged(block) + heap.broken()];
   if (context.index === 0 && shared !== 0) heap.freeBlock(shared);
   heap.freeBlock(calls.arrays(block, 0) >>> 0);
   heap.freeBlock(block);

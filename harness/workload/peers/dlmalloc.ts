@@ -25,7 +25,7 @@ export const dlmalloc: Peer = {
     const { malloc, free } = instantiate(module, memory);
     // The first call sets the heap up.
     free(malloc(1));
-    return { name: "dlmalloc", module, memory, threads: [] };
+    return { name: "dlmalloc", module, memory, addresses: [] };
   },
   attach({ module, memory }: PeerHandle): PeerThread {
     return { ...instantiate(module, memory), renew: () => {} };

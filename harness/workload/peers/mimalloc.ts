@@ -1,6 +1,6 @@
 /**
  * mimalloc as emscripten builds it into programs, out of the package wasm-vips: a heap for each
- * thread, and objects that others free go back through lists of their page.
+ * thread; what others free goes back through a list of its page.
  *
  * A thread needs what pthread_create() of that very build makes: a struct with its stack and its
  * thread-local data. Where the stack lies in it is not part of any contract, so it is checked
@@ -27,9 +27,13 @@ interface Exports {
   free(p: number): void;
   pthread_create(thread: number, attributes: number, start: number, argument: number): number;
   __wasm_call_ctors(): void;
-  __stack_pointer: WebAssembly.Global;
+  readonly __stack_pointer: WebAssembly.Global;
   emscripten_stack_set_limits(top: number, end: number): void;
   _emscripten_tls_init(): number;
+  /** Give the thread's heap back: what lives in it is for others to free. */
+  _emscripten_thread_exit(result: number): void;
+  /** Free what pthread_create() allocated for a thread that has ended. */
+  _emscripten_thread_free_data(thread: number): void;
   _emscripten_thread_init(
     ...args: [
       thread: number,
@@ -44,7 +48,7 @@ interface Exports {
 
 export const mimalloc: Peer = {
   name: "mimalloc",
-  about: "mimalloc of emscripten, out of wasm-vips",
+  about: "mimalloc 3 as emscripten builds it, out of wasm-vips 0.0.19",
   ownPages(module) {
     const memory = new WebAssembly.Memory(MEMORY);
     instantiate(module, memory);
@@ -52,45 +56,53 @@ export const mimalloc: Peer = {
   },
   open(module, cpus) {
     const memory = new WebAssembly.Memory(MEMORY);
-    const { exports, created } = instantiate(module, memory);
+    const instance = instantiate(module, memory);
+    const { exports } = instance;
     exports._emscripten_tls_init();
     // Without these malloc() traps.
     exports.__wasm_call_ctors();
-    const threads = Array.from({ length: cpus }, () => createThread(exports, created));
-    return { name: "mimalloc", module, memory, threads };
+    const addresses = Array.from({ length: cpus }, () => createThread(instance));
+    return { name: "mimalloc", module, memory, addresses };
   },
-  attach({ module, memory, threads }: PeerHandle, cpu: number): PeerThread {
-    const { exports } = instantiate(module, memory);
-    becomeThread(exports, memory, threads[cpu] ?? 0);
+  attach({ module, memory, addresses }: PeerHandle, cpu: number): PeerThread {
+    const instance = instantiate(module, memory);
+    const { exports } = instance;
+    let thread = addresses[cpu] ?? 0;
+    becomeThread(exports, memory, thread);
     const { malloc, free } = exports;
-    return { malloc, free, renew: () => {} };
+    const renew = () => {
+      const heir = createThread(instance);
+      exports._emscripten_thread_exit(0);
+      becomeThread(exports, memory, heir);
+      exports._emscripten_thread_free_data(thread);
+      thread = heir;
+    };
+    return { malloc, free, renew };
   },
 };
 
-/** The last thread that was created, or 0. */
-interface Created {
-  thread: number;
+interface Instance {
+  readonly exports: Exports;
+  /** The last thread that was created, or 0. */
+  created: number;
 }
 
-function instantiate(
-  module: WebAssembly.Module,
-  memory: WebAssembly.Memory,
-): { exports: Exports; created: Created } {
-  const created: Created = { thread: 0 };
-  let exports: Exports | null = null;
-  exports = instantiateProgram(module, memory, {
+function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): Instance {
+  let instance: Instance | null = null;
+  const exports = instantiateProgram(module, memory, {
     _emscripten_init_main_thread_js: (thread = 0) => {
-      exports?._emscripten_thread_init(thread, 1, 1, 1, MAIN_STACK_BYTES, 0);
+      instance?.exports._emscripten_thread_init(thread, 1, 1, 1, MAIN_STACK_BYTES, 0);
       return 0;
     },
     __pthread_create_js: (thread = 0) => {
-      created.thread = thread;
+      if (instance !== null) instance.created = thread;
       return 0;
     },
     emscripten_resize_heap: (bytes = 0) => (grow(memory, bytes >>> 0) ? 1 : 0),
     emscripten_get_heap_max: () => HEAP_MAX,
-  }) as unknown as Exports;
-  return { exports, created };
+  });
+  instance = { exports: exports as unknown as Exports, created: 0 };
+  return instance;
 }
 
 function grow(memory: WebAssembly.Memory, bytes: number): boolean {
@@ -104,11 +116,13 @@ function grow(memory: WebAssembly.Memory, bytes: number): boolean {
 }
 
 /** @returns the address of a thread that nobody is yet */
-function createThread(exports: Exports, created: Created): number {
+function createThread(instance: Instance): number {
+  const { exports } = instance;
   const out = exports.malloc(4);
-  created.thread = 0;
+  instance.created = 0;
   const status = exports.pthread_create(out, 0, 1, 0);
-  if (status === 0 && created.thread !== 0) return created.thread >>> 0;
+  exports.free(out);
+  if (status === 0 && instance.created !== 0) return instance.created >>> 0;
   throw new Error(`mimalloc: expected a thread, got status ${status}; try fewer --cpus`);
 }
 

@@ -8,8 +8,8 @@ export interface PeerHandle {
   readonly name: PeerName;
   readonly module: WebAssembly.Module;
   readonly memory: WebAssembly.Memory;
-  /** What each CPU is born with, by CPU: the address of a thread, where a heap has such. */
-  readonly threads: readonly number[];
+  /** Addresses that a Worker is told: of its thread, by CPU, or of what all share. */
+  readonly addresses: readonly number[];
 }
 
 /** A thread of a heap. */

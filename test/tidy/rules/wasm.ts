@@ -36,7 +36,12 @@ export interface WasmLaw {
   readonly check: (module: WasmModule) => string[];
   /** A module that breaks it. */
   readonly planted: Partial<WasmModule>;
+  /** Targets that it is not for. */
+  readonly excepted?: readonly string[];
 }
+
+/** AssemblyScript's own allocator, told where its root lies by who instantiates it. */
+const RUNTIME_TARGETS = ["tlsf"];
 
 const SECTION_START = 8;
 const SECTION_DATA = 11;
@@ -63,6 +68,7 @@ export const WASM_LAWS: readonly WasmLaw[] = [
     claim: "contains nothing of the AssemblyScript runtime, whose state is per instance",
     check: ({ wat }) => [...new Set(wat.match(/\$~lib\/rt\/[^\s)]*/g) ?? [])],
     planted: { wat: " (func $~lib/rt/stub/__alloc (param $0 i32)" },
+    excepted: RUNTIME_TARGETS,
   },
   {
     claim: "imports one shared memory and no function beyond those of base/host.ts, or a heap",
@@ -85,6 +91,7 @@ export const WASM_LAWS: readonly WasmLaw[] = [
         .filter((name) => !CPU_REGISTERS.some((known) => name === `assembly/sync/percpu/${known}`))
         .map((name) => `mutable global ${name}: shared state lives at layout addresses`),
     planted: { wat: " (global $assembly/slab/free/last (mut i32) (i32.const 0))" },
+    excepted: RUNTIME_TARGETS,
   },
 ];
 
