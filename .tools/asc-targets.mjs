@@ -3,9 +3,11 @@
  * the sources asks here: the build script, and the builder of mutants.
  */
 
+const LOADS = "assembly/workload/loads";
+
 /**
  * The entry files of a target (asconfig.json cannot say so per target): the ABI, the layout, which
- * becomes a section of every module that runs, and loads; or the loads alone, or a peer of ours. The
+ * becomes a section of every module that runs, and loads; or the loads alone, or a peer. The
  * recovery of dead CPUs is in every build of a heap but release, which has no room: for that there
  * is `reap`.
  */
@@ -13,7 +15,7 @@ function entriesOf(target) {
   const abi = "assembly/index.ts";
   const layout = "assembly/inspect/constants.ts";
   if (target === "types") return [abi];
-  if (target === "loads") return ["assembly/workload/loads/index.ts"];
+  if (target === "loads") return ["index", "stamps"].map((name) => `${LOADS}/${name}.ts`);
   if (target === "tlsf") return ["assembly/workload/tlsf.ts"];
   if (target === "reap") return ["assembly/reap/alone.ts", layout];
   if (target.startsWith("bench")) return [abi, layout, "assembly/workload/index.ts"];

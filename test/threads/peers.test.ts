@@ -15,7 +15,7 @@ import {
 import { runPeers } from "slablab/internal/measure/peers/peers-run.js";
 import { loadNamed } from "slablab/internal/workload/loads/catalogue.js";
 import { expect, test } from "vitest";
-import { nextSeed } from "./support/effort.js";
+import { nextSeed } from "../support/tier.js";
 
 const PLANTED: Contender = { ...nullContender(), name: "planted", kind: "peer" };
 

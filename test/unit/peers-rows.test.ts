@@ -97,6 +97,13 @@ test("without a time of ours there is no ratio, and the row says why", () => {
   expect(row?.note).toBe("slab has no time");
 });
 
+test("no ratio of a load that times how CPUs are born", () => {
+  const lives = { load: "mleak" };
+  const row = rowOf([planted("slab", 10, lives), planted("other", 40, lives)], "other");
+  expect(row).toMatchObject({ nsPerOp: exactly(40), ratioToOurs: null, basis: null });
+  expect(row?.note).toContain("a new CPU is another thing in every heap");
+});
+
 test("a round in which one of them did nothing is left out on both sides", () => {
   const slab = planted("slab", 10);
   const windows = [null, ...slab.times.windows.slice(1)];

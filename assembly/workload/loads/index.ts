@@ -29,5 +29,4 @@ export {
   sh6bench_release,
 } from "./sh6bench";
 export * from "./sh8bench";
-export { stamped_free, stamped_malloc, stamps_broken } from "./stamps";
 export * from "./xmalloc_test";

@@ -9,7 +9,7 @@
  * A stamp is made of the object's address, so one that was copied is none. It is erased before the
  * block is freed: one that is there when a block is allocated says that somebody still owns it.
  * The instance that stamps is another one than the load's; its first register counts what is
- * broken.
+ * broken. In the target `loads` alone.
  */
 import { set_registers, this_cpu } from "../../sync/percpu";
 import { free, malloc } from "./peer";
@@ -20,7 +20,7 @@ const SIZE: usize = 4;
 const COOKIE: u32 = 0x9e37_79b9;
 
 function stamp_of(p: usize): u32 {
-  return ((<u32>p) ^ COOKIE) * COOKIE;
+  return (<u32>p ^ COOKIE) * COOKIE;
 }
 
 function count_broken(): void {

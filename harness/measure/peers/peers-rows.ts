@@ -5,6 +5,7 @@
  * in the same rounds; on many CPUs throughput, because heaps there wait for each other and loads
  * do not. Where the heap is less than a tenth of what was measured there is no ratio.
  */
+import { loadNamed } from "../../workload/loads/catalogue.js";
 import { entriesOfRecorders, histogramOf, percentilesOf } from "../common/histogram.js";
 import { type Estimate, estimateMedian, estimatePairedRatio } from "../common/statistics.js";
 import { type Window, isBusy, mopsOf, nsOf, sumOf } from "../bench/windows.js";
@@ -91,11 +92,15 @@ function netOf(variant: PeerVariant, none: PeerVariant | undefined): number[] | 
   return both.length === 0 ? null : both.map(([own, load]) => nsOf(own) - nsOf(load));
 }
 
+/** Of loads that time the lives of CPUs. */
+const LIVES = "a new CPU is another thing in every heap, and its birth is timed";
+
 type Ratio = Pick<PeerRow, "ratioToOurs" | "basis" | "note">;
 
 function ratioOf(variant: PeerVariant, { ours, none }: Beside, { seed }: RowsOptions): Ratio {
   const nothing = { ratioToOurs: null, basis: null } as const;
   if (variant.contender.kind === "null" || ours === undefined) return { ...nothing, note: null };
+  if (loadNamed(variant.site.load).renewSteps > 0) return { ...nothing, note: LIVES };
   if (wrongWith(ours) !== null) return { ...nothing, note: `${ours.site.heap} has no time` };
   const { cpus } = variant.site;
   if (cpus > 1 || none === undefined) {
