@@ -1,10 +1,11 @@
 /**
- * How much a run of the tests does, and with which seeds. docs/testing.md has what is in which tier.
+ * How much a run of the tests does, and with which seeds. docs/testing.md has what is in which
+ * tier.
  *
  * `npm test` makes every kind of check once: one row of a table of sizes, arms or seeds, or a few.
- * `npm run test:deep` (SLABLAB_DEEP=1) makes every check and tries harder; SLABLAB_NIGHT=1 beside it
- * harder still. SLABLAB_TABLES=whole makes every check and tries no harder, as a hunt for mutants
- * does. SLABLAB_SEED=N starts from that seed instead of a new one.
+ * `npm run test:deep` (SLABLAB_DEEP=1) makes every check and tries harder; SLABLAB_NIGHT=1 beside
+ * it harder still. SLABLAB_TABLES=whole makes every check and tries no harder, as a hunt for
+ * mutants does. SLABLAB_SEED=N starts from that seed instead of a new one.
  */
 
 interface Environment {

@@ -1,7 +1,7 @@
 /**
  * Goal: slabinfo and slabtop do what their flags say, on a load and on a snapshot, and refuse what
- * cannot be. Method: the command itself, in this process; `vitest run -u` writes the published schema
- * anew.
+ * cannot be. Method: the command itself, in this process; `vitest run -u` writes the published
+ * schema anew.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -35,8 +35,8 @@ const QUIET = ["--no-audit", "--no-fund", "--prefer-offline", "--ignore-scripts"
 const WINDOWS = process.platform === "win32";
 
 /**
- * vitest's global setup. It starts the work and does not wait for it: the network has its time while
- * other projects compute. @returns what runs after the last test
+ * vitest's global setup. It starts the work and does not wait for it: the network has its time
+ * while other projects compute. @returns what runs after the last test
  */
 export function setup({ provide }: TestProject): () => Promise<void> {
   const project = realpathSync(mkdtempSync(join(tmpdir(), "slablab-pack-")));

@@ -61,8 +61,10 @@ interface Import {
 }
 
 /** What reads a heap, and the names and values that it is read by. */
-const READERS =
-  /^harness\/heap\/(arms|view|walk|slabinfo|stats|stat-items|constants|flags|validate\/invariants)\.ts$/;
+const READERS = new RegExp(
+  "^harness/heap/(arms|view|walk|slabinfo|stats|stat-items|constants|flags|validate/invariants)" +
+    "\\.ts$",
+);
 
 export const IMPORT_RULES: readonly Rule[] = [
   {

@@ -1,7 +1,7 @@
 /**
- * A command line of slablab, run in this thread: what it prints and its status, without the third of
- * a second that a process takes to start. For what a command says; what a process does (streams that
- * close, Ctrl-C, its status as others see it) takes the real binary.
+ * A command line of slablab, run in this thread: what it prints and its status, without the third
+ * of a second that a process takes to start. For what a command says; what a process does (streams
+ * that close, Ctrl-C, its status as others see it) takes the real binary.
  */
 import { format } from "node:util";
 import { main } from "slablab/internal/cli/cli-program.js";
