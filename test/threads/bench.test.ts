@@ -175,6 +175,19 @@ test("rows, lists and tables for programs", async () => {
   expect(stdout).toMatch(/^\| fastpath \| nolock-pair \| /m);
 });
 
+test("bench --peers prints a document of the published shape, and writes a page", async () => {
+  const args = ["larson", "--peers", "tlsf", "--duration", "1ms", "--scale", "0.1", "--json"];
+  const page = join(FOLDER, "peers.html");
+  const { status, stdout } = await slablabHere("bench", ...args, "--html", page);
+  expect(status).toBe(0);
+  const { results, parameters } = parseBenchReport(stdout, "it");
+  expect(parameters).toMatchObject({ suite: "larson", cpus: [1, 2] });
+  const heaps = results.peers.map(({ heap, cpus }) => `${heap} ${cpus}`);
+  for (const heap of ["slab", "tlsf", "null"]) expect(heaps).toContain(`${heap} 1`);
+  expect(results.missing).toEqual([]);
+  expect(readFileSync(page, "utf8")).toContain('<figure id="larson-ratios"');
+});
+
 test("bench refuses what cannot be, before it measures", async () => {
   mkdirSync(join(FOLDER, ".slablab", "bench"), { recursive: true });
   writeFileSync(saved("next"), '{"schema":"slablab/bench/v2"}');
@@ -197,6 +210,12 @@ test("bench refuses what cannot be, before it measures", async () => {
     [["--html", "/nowhere/a.html"], "--html: expected a file that can be written"],
     [["--html", FOLDER], "--html: expected a file, got the directory"],
     [["--json", "--csv"], "cannot be used with option"],
+    [["--peers", "--csv"], "cannot be used with option"],
+    [["--peers", "larson"], 'expected some of mimalloc,dlmalloc,tlsf, got "larson"; to choose'],
+    [["--states", "aged"], "expected --peers with them, got none; try slablab bench --peers"],
+    [["--peers", "tlsf", "--states", "old"], 'expected some of fresh,aged, got "old"'],
+    [["fastpath", "--peers", "tlsf"], "a load that calls malloc and free alone, got fastpath"],
+    [["larson", "--peers", "tlsf", "--scale", "100000"], "loads that fit in a heap of 4 GiB"],
     [["compare", "none.json", saved("a")], "expected a readable file none.json, got no such file"],
     [["compare", saved("a"), saved("text")], "expected a JSON document, got text that is none"],
     [["compare", saved("next"), saved("a")], "got slablab/bench/v2"],

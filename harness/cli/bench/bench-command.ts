@@ -37,10 +37,6 @@ import { createProgress } from "../common/progress.js";
 import { type Kept, checkSnapshot, saveKept, snapshotOption } from "../common/snapshot-option.js";
 import { printList } from "../common/list.js";
 
-/** Larger objects have no fast path. */
-const SIZE_MAX = 8192;
-/** A heap is one memory of 32-bit addresses. */
-const HEAP_BYTES_MAX = 2 ** 32;
 const PROGRESS_STEPS = 1000;
 /** What a suite takes beside its duration: heaps, Workers, warming up. */
 const SETUP_MS = 1500;
@@ -119,6 +115,7 @@ async function bench(
   }
   const suites = await selectSuites(filter);
   const cpuCounts = cpuCountsOf(options);
+  const { checkSizes } = await import("./bench-sizes.js");
   await checkSizes(suites, options, cpuCounts);
   await checkSnapshot(options.snapshot);
   const baseline = await checkFiles(options);
@@ -173,29 +170,6 @@ async function selectSuites(filter: string | undefined): Promise<Suite[]> {
 function cpuCountsOf({ cpus }: BenchOptions): number[] {
   const counts = cpus ?? [1, Math.min(availableParallelism(), CPUS_MAX)];
   return [...new Set(counts)].sort((a, b) => a - b);
-}
-
-async function checkSizes(
-  suites: readonly Suite[],
-  { size, scale }: BenchOptions,
-  cpuCounts: readonly number[],
-): Promise<void> {
-  if (size > SIZE_MAX) {
-    throw new UsageError(`--size: expected 1..${SIZE_MAX} bytes, got ${size}; try 64`);
-  }
-  const { heapBytesOf } = await import("../../measure/bench/load-run.js");
-  const { fitCounts } = await import("../../measure/bench/bench-run.js");
-  for (const suite of suites) {
-    if (suite.kind !== "load") continue;
-    const cpus = Math.max(...fitCounts(suite.load, cpuCounts).cpuCounts);
-    const bytes = heapBytesOf(suite.load, cpus, scale);
-    if (bytes <= HEAP_BYTES_MAX) continue;
-    const gib = (bytes / 2 ** 30).toPrecision(2);
-    throw new UsageError(
-      `--scale: expected loads that fit in a heap of 4 GiB, got ${suite.name} of ${gib} GiB at ` +
-        `--scale ${scale} on ${cpus} CPUs; try --scale ${Math.max(0.01, scale / 10)}`,
-    );
-  }
 }
 
 /** @returns the baseline, or null: none was asked for */

@@ -1,5 +1,6 @@
 /** `slablab bench [filter] --peers`: loads on ours and on heaps of others, side by side. */
 import { availableParallelism } from "node:os";
+import type { Suite } from "../../measure/bench/bench-suites.js";
 import type { Environment } from "../../measure/common/environment.js";
 import type { Contender } from "../../measure/peers/contenders.js";
 import type { MissingPeer, PeersResults } from "../../measure/peers/peer-row.js";
@@ -22,21 +23,26 @@ const DEFAULTS = [
 const CPUS = 2;
 const PROGRESS_STEPS = 1000;
 
+type LoadSuite = Suite & { readonly kind: "load" };
+
 export async function benchPeers(
   filter: string | undefined,
   options: BenchOptions,
   signal: AbortSignal,
 ): Promise<ExitStatus> {
   const { html, save, quiet, json } = options;
-  const loads = await selectLoads(filter);
+  const { cpus = [1, Math.min(CPUS, availableParallelism())] } = options;
+  const cpuCounts = [...new Set(cpus)].sort((a, b) => a - b);
+  const suites = await selectLoads(filter);
+  const { checkSizes } = await import("./bench-sizes.js");
+  await checkSizes(suites, options, cpuCounts);
+  const loads = suites.map(({ load }) => load);
   if (html !== undefined) await checkCopy("--html", html, "peers.html");
   if (save !== undefined) await prepareSave(savedFile("--save", save));
   const gathered = await gather(options);
   if (!quiet && !json) announce(loads, gathered, options);
   const { readEnvironment } = await import("../../measure/common/environment.js");
   const environment = readEnvironment();
-  const { cpus = [1, Math.min(CPUS, availableParallelism())] } = options;
-  const cpuCounts = [...new Set(cpus)].sort((a, b) => a - b);
   const results = await measure(loads, cpuCounts, gathered, options, environment, signal);
   const failures = await writeAll(results, loads, cpuCounts, options, environment);
   const own = new Set(
@@ -46,14 +52,14 @@ export async function benchPeers(
   return statusWith(isSound || signal.aborted ? EXIT.fine : EXIT.finding, failures);
 }
 
-async function selectLoads(filter: string | undefined): Promise<LoadDefinition[]> {
+async function selectLoads(filter: string | undefined): Promise<LoadSuite[]> {
   const { allSuites, matchSuites } = await import("../../measure/bench/bench-suites.js");
   const { isForPeers } = await import("../../measure/peers/peers-run.js");
   const suites = allSuites();
   const chosen = suites.filter(({ name }) => DEFAULTS.includes(name));
   const matching = filter === undefined ? chosen : matchSuites(suites, filter);
   const loads = matching.flatMap((suite) =>
-    suite.kind === "load" && isForPeers(suite.load) ? [suite.load] : [],
+    suite.kind === "load" && isForPeers(suite.load) ? [suite] : [],
   );
   if (loads.length > 0) return loads;
   throw new UsageError(

@@ -2,6 +2,7 @@
  * The heaps that `slablab bench --peers` sets side by side: those of ours as data, heaps of
  * others, and none. Each has a shared memory of its own and begins as small as it can.
  */
+import { JobError } from "../../cpu/job-error.js";
 import { createHeap } from "../../heap/heap.js";
 import { type WasmFile, compileBuild } from "../../heap/load.js";
 import type { HeapOptions } from "../../heap/options.js";
@@ -59,9 +60,14 @@ export function peerContender(name: PeerName, module: WebAssembly.Module): Conte
   return {
     ...{ name, about: peer.about, kind: "peer", ownPages: peer.ownPages(module) },
     async open(cpus) {
-      const handle = peer.open(module, cpus);
-      const source = { flavour: "imports", handle: null, peer: handle, memory: null } as const;
-      return { source, inspect: () => [] };
+      try {
+        const handle = peer.open(module, cpus);
+        const source = { flavour: "imports", handle: null, peer: handle, memory: null } as const;
+        return { source, inspect: () => [] };
+      } catch (error) {
+        // Somebody else's program, which may trap: a run without it goes on.
+        throw new JobError(null, `${name} cannot be opened: ${String(error)}`);
+      }
     },
   };
 }

@@ -70,9 +70,9 @@ async function runPeersLoad(load: LoadDefinition, request: PeersRequest): Promis
     return note === null ? [] : [untimed(site, note)];
   });
   if (signal.aborted || sound.length === 0) return spoilt;
-  const planned = await openAll(load, sound, request);
-  const variants = planned.map(({ variant }) => variant);
   try {
+    const planned = await openAll(load, sound, request);
+    const variants = planned.map(({ variant }) => variant);
     const run = await runVariants({
       ...{ load, variants, scale, seed, durationMs, signal },
       onProgress: (share) => onProgress?.(load, share),
