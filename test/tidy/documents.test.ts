@@ -63,7 +63,8 @@ const PATHS = [...read("docs/CONTRIBUTING.md").split("## What a new thing touche
 test.each([...PATHS.matchAll(/`([a-z]+\/[^` ]+|README\.md)`/g)].map(([, path = ""]) => path))(
   "CONTRIBUTING.md sends who adds something to %s, which is there",
   (path) => {
-    const name = path.includes("/loads/") ? "rptest" : "compare";
+    const [, folder = ""] = /\/(loads|peers)\//.exec(path) ?? [];
+    const name = { loads: "rptest", peers: "dlmalloc" }[folder] ?? "compare";
     expect(existsSync(join(ROOT, path.replaceAll("NAME", name))), path).toBe(true);
   },
 );

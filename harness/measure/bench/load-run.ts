@@ -4,7 +4,7 @@ import { compileBuild } from "../../heap/load.js";
 import { WASM_PAGE_BYTES } from "../../heap/options.js";
 import { Rested, type RestedHeap } from "../../heap/rested.js";
 import type { LoadDefinition, LoadFlavour } from "../../workload/loads/definition.js";
-import type { LoadVariant } from "../../workload/loads/load-job.js";
+import type { LoadVariant } from "../../workload/loads/load-site.js";
 import { type VariantTimes, runVariants } from "./variants-run.js";
 
 export interface LoadRunOptions {

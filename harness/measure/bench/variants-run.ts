@@ -8,7 +8,8 @@ import { compileBuild } from "../../heap/load.js";
 import type { Rested } from "../../heap/rested.js";
 import type { LoadDefinition } from "../../workload/loads/definition.js";
 import { LoadBoard, type SpannedRecord } from "../../workload/loads/load-board.js";
-import type { LoadJobArgs, LoadVariant, VariantEnd } from "../../workload/loads/load-job.js";
+import type { LoadJobArgs, VariantEnd } from "../../workload/loads/load-job.js";
+import type { LoadVariant } from "../../workload/loads/load-site.js";
 import type { Recorder } from "../../workload/loads/time-recorder.js";
 
 export interface VariantsRequest {

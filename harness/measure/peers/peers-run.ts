@@ -5,7 +5,7 @@
  */
 import { JobError } from "../../cpu/job-error.js";
 import type { LoadDefinition } from "../../workload/loads/definition.js";
-import type { LoadVariant } from "../../workload/loads/load-job.js";
+import type { LoadVariant } from "../../workload/loads/load-site.js";
 import { fitCounts } from "../bench/bench-run.js";
 import { heapBytesOf } from "../bench/load-run.js";
 import { runVariants } from "../bench/variants-run.js";

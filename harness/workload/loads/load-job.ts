@@ -12,18 +12,17 @@ import { Rested } from "../../heap/rested.js";
 import { createRandom } from "../random.js";
 import { LoadBoard, type BoardShape, type WindowRecord } from "./load-board.js";
 import { loadNamed } from "./catalogue.js";
-import type { LoadDefinition } from "./definition.js";
-import type { LoadCalls } from "./exports.js";
-import { type HeapSource, type LoadHeap, openHeap } from "./heaps.js";
-import { rptest } from "./rptest.js";
+import { openHeap } from "./heaps.js";
+import {
+  type LoadVariant,
+  type Site,
+  type SiteEnd,
+  age,
+  furnish,
+  remove,
+  renew,
+} from "./load-site.js";
 import { pagesWritten } from "../peers/pages-written.js";
-
-export interface LoadVariant extends HeapSource {
-  /** CPUs that run; the others stand by. */
-  readonly cpus: number;
-  /** Rounds of rptest that each CPU runs on the heap before the load begins. @default 0 */
-  readonly agedRounds?: number;
-}
 
 export interface LoadJobArgs {
   readonly load: string;
@@ -43,35 +42,16 @@ export interface LoadJobArgs {
 }
 
 /** What a CPU says at the end of each variant it ran. */
-export interface VariantEnd {
+export interface VariantEnd extends SiteEnd {
   readonly variant: number;
   readonly steps: number;
-  readonly remote: number;
-  readonly damaged: number;
-  readonly isOutOfMemory: boolean;
   /** 4 KiB pages of the variant's memory that are not zero after the last window; of CPU 0. */
   readonly pagesWritten: number | null;
 }
 
 const WARM_UP_WINDOWS = 2;
-/** Of rptest at a time. */
-const AGED_ROUNDS_EACH = 1000;
-const STEPS_FIRST = 16;
 const STEPS_MAX = 1 << 22;
 const NS_PER_MS = 1e6;
-
-/** One variant on this CPU. */
-interface Site {
-  readonly variant: LoadVariant;
-  readonly heap: LoadHeap;
-  readonly load: LoadDefinition;
-  calls: LoadCalls;
-  readonly block: number;
-  shared: number;
-  steps: number;
-  /** When its window began, in milliseconds of this CPU's clock. */
-  begun: number;
-}
 
 export async function loadJob(context: JobContext, args: LoadJobArgs): Promise<VariantEnd[]> {
   const { shape, variants } = args;
@@ -113,75 +93,6 @@ async function setUp(
   const { agedRounds = 0 } = variant;
   if (agedRounds > 0) age(context, args, variant, heap, table);
   return furnish(context, args, variant, heap, loadNamed(args.load), table);
-}
-
-/** Use the heap for something else, and leave it empty. */
-function age(
-  context: JobContext,
-  args: LoadJobArgs,
-  variant: LoadVariant,
-  heap: LoadHeap | null,
-  table: Int32Array,
-): void {
-  const { agedRounds = 0 } = variant;
-  const site = furnish(context, args, variant, heap, rptest, table);
-  for (let round = 0; round < agedRounds; round += AGED_ROUNDS_EACH) {
-    site?.calls.phase(site.block, Math.min(AGED_ROUNDS_EACH, agedRounds - round));
-  }
-  remove(context, site);
-  table.fill(0);
-  context.startLine();
-}
-
-/** Make what a load needs on this CPU, if it takes part. */
-function furnish(
-  context: JobContext,
-  args: LoadJobArgs,
-  variant: LoadVariant,
-  heap: LoadHeap | null,
-  load: LoadDefinition,
-  table: Int32Array,
-): Site | null {
-  const { index } = context;
-  let site: Site | null = null;
-  if (heap !== null) {
-    const calls = heap.callsOf(load.prefix);
-    const block = heap.allocateBlock(calls.blockBytes());
-    calls.init(block, index, variant.cpus, seedOf(args.seed, index));
-    const parameters = load.parameters(args.scale, variant.cpus);
-    for (const [number, { value }] of parameters.entries()) calls.parameter(block, number, value);
-    calls.arrays(block, heap.allocateBlock(calls.bytes(block)));
-    site = { variant, heap, load, calls, block, shared: 0, steps: STEPS_FIRST, begun: 0 };
-    if (index === 0) share(site, table);
-  }
-  context.startLine();
-  if (site !== null) {
-    site.shared = Atomics.load(table, 0) >>> 0;
-    site.calls.shared(site.block, site.shared);
-    site.calls.prepare(site.block);
-  }
-  context.startLine();
-  return site;
-}
-
-/** CPU 0 makes what all share, and tells the others where it lies. */
-function share({ heap, calls, block }: Site, table: Int32Array): void {
-  const bytes = calls.sharedBytes(block);
-  if (bytes === 0) return;
-  const shared = heap.allocateBlock(bytes);
-  calls.shared(block, shared);
-  calls.share(block);
-  Atomics.store(table, 0, shared);
-}
-
-/** Be a new CPU, with what the one before has left. */
-function renew(site: Site): void {
-  site.heap.renew();
-  site.calls = site.heap.callsOf(site.load.prefix);
-}
-
-function seedOf(seed: number, cpu: number): number {
-  return (seed ^ Math.imul(cpu + 1, 0x85eb_ca6b)) >>> 0;
 }
 
 /**
@@ -287,22 +198,4 @@ function takeDown(context: JobContext, sites: readonly (Site | null)[]): Variant
 
 function memoryOf({ handle, peer, memory }: LoadVariant): WebAssembly.Memory | null {
   return handle?.memory ?? peer?.memory ?? memory;
-}
-
-/** Free what a load has, CPU after CPU: what one leaves in shared arrays the last one frees. */
-function remove(
-  context: JobContext,
-  site: Site | null,
-): Pick<VariantEnd, "remote" | "damaged" | "isOutOfMemory"> | null {
-  context.startLine();
-  site?.calls.release(site.block);
-  context.startLine();
-  if (site === null) return null;
-  const { heap, calls, block, shared } = site;
-  const isOutOfMemory = calls.failed(block) !== 0;
-  const [remote, damaged] = [calls.remote(block), calls.damaged(block) + heap.broken()];
-  if (context.index === 0 && shared !== 0) heap.freeBlock(shared);
-  heap.freeBlock(calls.arrays(block, 0) >>> 0);
-  heap.freeBlock(block);
-  return { remote, damaged, isOutOfMemory };
 }
