@@ -40,7 +40,7 @@ export async function benchPeers(
   if (html !== undefined) await checkCopy("--html", html, "peers.html");
   if (save !== undefined) await prepareSave(savedFile("--save", save));
   const gathered = await gather(options);
-  if (!quiet && !json) announce(loads, gathered, options);
+  if (!quiet && !json) announce(loads, gathered, cpuCounts, options);
   const { readEnvironment } = await import("../../measure/common/environment.js");
   const environment = readEnvironment();
   const results = await measure(loads, cpuCounts, gathered, options, environment, signal);
@@ -95,15 +95,17 @@ async function gather({ peers, quiet }: BenchOptions): Promise<Gathered> {
 function announce(
   loads: readonly LoadDefinition[],
   { contenders }: Gathered,
-  { duration }: BenchOptions,
+  cpuCounts: readonly number[],
+  { duration, states = ["fresh"], calls = ["wasm"] }: BenchOptions,
 ): void {
   const names = contenders.map(({ name }) => name).join(", ");
-  const seconds = Math.ceil((loads.length * (duration + SETUP_MS)) / 1000);
+  const sites = contenders.length * cpuCounts.length * states.length * calls.length;
+  const seconds = Math.ceil((loads.length * (duration + sites * SETUP_MS)) / 1000);
   console.error(`measuring ${loads.length} loads on ${names}: about ${seconds} s`);
 }
 
-/** What a load takes beside its duration: heaps, Workers, stamps, warming up. */
-const SETUP_MS = 3000;
+/** What a heap under a load takes beside its windows: memory, stamps, ageing, warming up. */
+const SETUP_MS = 350;
 
 async function measure(
   loads: readonly LoadDefinition[],
