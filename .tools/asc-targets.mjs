@@ -19,7 +19,9 @@ function entriesOf(target) {
   if (target === "tlsf") return ["assembly/workload/tlsf.ts"];
   if (target === "reap") return ["assembly/reap/alone.ts", layout];
   if (target.startsWith("bench")) return [abi, layout, "assembly/workload/index.ts"];
-  return target === "release" ? [abi, layout] : [abi, layout, "assembly/reap/index.ts"];
+  return target === "release" || target === "sheaf"
+    ? [abi, layout]
+    : [abi, layout, "assembly/reap/index.ts"];
 }
 
 /** The arguments of asc for a target, in the project's folder. */

@@ -11,7 +11,13 @@
  * 3. A module with AssemblyScript's own allocator exports the global that says where it lies, so
  *    that several instances can share one (assembly/workload/tlsf.ts).
  */
-import { INLINABLE, means, NEVER_INLINABLE, OUT_OF_LINE_IN_MODEL } from "./inlining.mjs";
+import {
+  INLINABLE,
+  means,
+  NEVER_INLINABLE,
+  NEVER_INLINABLE_WITH_SHEAVES,
+  OUT_OF_LINE_IN_MODEL,
+} from "./inlining.mjs";
 import { encodeLayout } from "./layout.mjs";
 
 /** Up to this much text a function is smaller than a call of it. */
@@ -31,9 +37,15 @@ export default class SlablabTransform {
   }
 
   keepOutOfLine(module) {
-    const isModel = this.program.options.globalAliases?.has("SLUB_MODEL") === true;
-    const names = functionsWithManyCallers(withoutPositions(module.emitText()));
-    for (const name of isModel ? [...names, OUT_OF_LINE_IN_MODEL] : names) {
+    const isOn = (flag) => this.program.options.globalAliases?.has(flag) === true;
+    const names = functionsOutOfLine(
+      withoutPositions(module.emitText()),
+      INLINABLE,
+      isOn("SLUB_SHEAVES")
+        ? [...NEVER_INLINABLE, ...NEVER_INLINABLE_WITH_SHEAVES]
+        : NEVER_INLINABLE,
+    );
+    for (const name of isOn("SLUB_MODEL") ? [...names, OUT_OF_LINE_IN_MODEL] : names) {
       this.binaryen.setPassArgument("no-inline", name);
       module.runPasses(["no-inline"]);
     }
@@ -64,8 +76,11 @@ function withoutPositions(text) {
   return text.replace(/^\s*;;@.*\n/gm, "");
 }
 
-/** Names of the functions that stay out of line, by the text of the unoptimised module. */
-function functionsWithManyCallers(text) {
+/**
+ * Names of the functions that stay out of line, by the text of the unoptimised module: those with
+ * several callers that are not `inlinable`, and those that are never.
+ */
+function functionsOutOfLine(text, inlinable, never) {
   const calls = new Map();
   for (const [, name] of text.matchAll(/\(call \$([^\s)]+)/g)) {
     calls.set(name, (calls.get(name) ?? 0) + 1);
@@ -76,8 +91,8 @@ function functionsWithManyCallers(text) {
     if (name !== undefined) sizes.set(name, body.replace(/\s+/g, " ").length);
   }
   return [...sizes.keys()].filter((name) => {
-    if (NEVER_INLINABLE.some((entry) => means(entry, name))) return true;
-    if (INLINABLE.some((entry) => means(entry, name))) return false;
+    if (never.some((entry) => means(entry, name))) return true;
+    if (inlinable.some((entry) => means(entry, name))) return false;
     return (calls.get(name) ?? 0) > 1 && (sizes.get(name) ?? 0) > TINY_CHARACTERS;
   });
 }

@@ -23,7 +23,9 @@ export const INLINABLE = [
   "assembly/slab/free_hooks/slab_free_hook",
   "assembly/slab/nolock/",
   "assembly/slab/object/",
+  "assembly/slab/pcs_fast/",
   "assembly/slab/put/",
+  "assembly/slab/sheaf/has_sheaves",
   "assembly/slab/slab/",
   "assembly/kmalloc/size_class/kmalloc_slab",
   "assembly/page/page/",
@@ -49,6 +51,12 @@ export const NEVER_INLINABLE = [
 
 /** In the model build this one is an instruction, which a copy would let the machine split. */
 export const OUT_OF_LINE_IN_MODEL = "assembly/sync/percpu/this_cpu_cmpxchg_double";
+
+/** With sheaves, what the fast paths of kmalloc() and kfree() call when they are not enough. */
+export const NEVER_INLINABLE_WITH_SHEAVES = [
+  "assembly/kmalloc/slow/kmalloc_slow",
+  "assembly/kmalloc/slow/kfree_slow",
+];
 
 /** @returns whether an entry of these lists means the function of that name in a module */
 export function means(entry, name) {

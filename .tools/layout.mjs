@@ -12,7 +12,14 @@ import { ElementKind } from "assemblyscript";
 const FILES = /^assembly\/base\/layout\w*\//;
 /** Fields that only fill a line: they are in no table. */
 const PADDING = /^(line\d+\w*|pad\d*|pcp_pad|\w*[rR]eserved\w*)$/;
-const FLAGS = ["SLUB_STATS", "SLUB_TRACE", "SLUB_HARDENED", "SLUB_DEBUG", "SLUB_MODEL"];
+const FLAGS = [
+  "SLUB_STATS",
+  "SLUB_TRACE",
+  "SLUB_HARDENED",
+  "SLUB_DEBUG",
+  "SLUB_MODEL",
+  "SLUB_SHEAVES",
+];
 
 /**
  * @param program asc's, compiled

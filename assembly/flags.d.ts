@@ -22,3 +22,9 @@ declare const SLUB_MODEL: i32;
 
 /** Bind malloc and free of the loads to imports (target `loads`). */
 declare const LOAD_IMPORTS: i32;
+
+/** Sheaves are the per-CPU layer. */
+declare const SLUB_SHEAVES: i32;
+
+/** The heap says which per-CPU layer it has. */
+declare const SLUB_PERCPU_OPTION: i32;

@@ -9,10 +9,11 @@
  * Build flags (asc `--use NAME=1`): SLUB_STATS counts on the fast paths too; SLUB_DEBUG has
  * slab_debug, lockdep and stamps in free objects; SLUB_TRACE tells the host of every trace point;
  * SLUB_HARDENED can encode free pointers; SLUB_MODEL makes this_cpu operations single instructions.
+ * SLUB_SHEAVES has sheaves as the per-CPU layer, SLUB_PERCPU_OPTION asks the heap which it has.
  */
 
 /** Changes with every change of the memory layout or of an export's meaning. */
-export const ABI_VERSION: u32 = 4;
+export const ABI_VERSION: u32 = 5;
 /** What the page right above the reserve is filled with: a program that outgrew it is seen. */
 export const RESERVE_GUARD: u32 = 0x5a;
 /** "SLABLAB" and a version byte, little endian: the first eight bytes of a heap header. */
@@ -120,6 +121,8 @@ export const HEAP_RANDOMIZE: u32 = 0x4;
 export const HEAP_HARDENED: u32 = 0x8;
 /** Allocations fail on purpose (kernel: failslab). */
 export const HEAP_FAILSLAB: u32 = 0x10;
+/** Caches have sheaves (slab/sheaf.ts). */
+export const HEAP_SHEAVES: u32 = 0x20;
 
 // HeapHeader.build: what of a build changes the meaning of words that other CPUs read. Encoded free
 // pointers are an option of the heap; trace points and the instructions of `model` are their CPU's.
@@ -130,6 +133,17 @@ export const BUILD_DEBUG: u32 = 0x2;
 /** What this build is: the same in every module on one heap, which whoever attaches it checks. */
 export const BUILD: u32 =
   (isDefined(SLUB_STATS) ? BUILD_STATS : 0) | (isDefined(SLUB_DEBUG) ? BUILD_DEBUG : 0);
+
+/** A build that can have cpu slabs as the per-CPU layer: PERCPU_LAYERS. */
+export const PERCPU_SLAB: u32 = 0x1;
+/** One that can have sheaves. */
+export const PERCPU_SHEAF: u32 = 0x2;
+/** What the per-CPU layer of this build's heaps can be; where it is a choice, HEAP_SHEAVES says. */
+export const PERCPU_LAYERS: u32 = isDefined(SLUB_SHEAVES)
+  ? PERCPU_SHEAF
+  : isDefined(SLUB_PERCPU_OPTION)
+    ? PERCPU_SLAB | PERCPU_SHEAF
+    : PERCPU_SLAB;
 
 // Deferral: where an object waits that a nolock free cannot free right away: HeapHeader.defer_place
 // (slab/defer.ts). What drains it is HeapHeader.defer_trigger. An arm is one of each.

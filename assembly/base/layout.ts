@@ -9,6 +9,8 @@
  *                      header 1024 bytes (CpuArea, then MemcgStock, RcuData, HeldLocks, a
  *                      line each), then KmemCacheCpu[max_caches], 64 bytes each
  * mem_map            Page[maximum_pages]                     64 bytes a 4 KiB page
+ * node_barns         NodeBarn[max_caches * nr_nodes]         64 bytes each; heaps with sheaves
+ * page_class         u8[maximum_pages]                       the same
  * first_page         pages
  * ```
  * Below heap_base, if anything is reserved there: a page of RESERVE_GUARD right above the reserve.
@@ -106,8 +108,12 @@ export class HeapHeader {
   large_debug_flags: u32;
   /** Bytes below the heap that belong to other modules. */
   reserve_bytes: u32;
-  optionsReserved: u32;
-  optionsReserved2: u64;
+  /** Address of the first NodeBarn; 0 without sheaves. */
+  node_barns: u32;
+  /** Address of one byte a page, from page 0 on (slab/page_class.ts); 0 without sheaves. */
+  page_class: u32;
+  /** Always 0: the bottom of the sheaf of who has none (slab/sheaf.ts). */
+  no_sheaf: u32;
   optionsReserved3: u64;
   optionsReserved4: u64;
 
@@ -240,6 +246,8 @@ export class KmemCache {
   // --- line 3: constants after creation that only new slabs need.
   /** Address of a permutation of the offsets of a slab's objects, u32 each; 0 = in order. */
   random_seq: u32;
+  /** Full sheaves that a barn keeps. */
+  barn_full: u32;
 }
 if (offsetof<KmemCache>("random_seq") !== 192) ERROR("random_seq must start a line");
 if (offsetof<KmemCache>("oo") !== 36) ERROR("oo moved");
@@ -312,13 +320,71 @@ export class KmemCacheCpu {
    * whoever recovers this CPU. Written in the section of `lock`.
    */
   moving: u32;
+
+  // Sheaves (kernel: struct slub_percpu_sheaves), under `sheaf_lock`: slab/sheaf.ts.
+  /**
+   * Address of the last object in `main`. Law: there is a word of zeros right below the first, so
+   * that an empty sheaf's last object is 0.
+   */
+  top: u32;
+  /** Address of the last slot of `main`. Equal to `top`: the sheaf is full; without one, too. */
+  end: u32;
+  /** The sheaf of the fast paths, or 0: none yet. Its size is what `top` says. */
+  main: u32;
+  /** Another, of any size, or 0. */
+  spare: u32;
+  /** What kfree_rcu() fills, or 0. */
+  rcu_free: u32;
+  /** Local lock of these fields. */
+  sheaf_lock: u32;
+  /** A sheaf on its way between two places, or 0: for whoever recovers this CPU. */
+  sheaf_in_hand: u32;
 }
+if (offsetof<KmemCacheCpu>() !== 64) ERROR("KmemCacheCpu is one line");
 if (offsetof<KmemCacheCpu>("slab") !== 8) ERROR("freelist and tid must be one i64");
 export const KMEM_CACHE_CPU_SIZE: usize = 64;
 /** Low bit of KmemCacheCpu.slab: no free to this slab takes the fast path. */
 export const CPU_SLAB_ASKS: u32 = 1;
 /** KmemCacheCpu follows from KmemCache by a shift: 256 / 64. */
 export const CACHE_TO_CPU_SHIFT: u32 = 2;
+
+/**
+ * Full and empty sheaves of one cache on one node. Under `lock`; the counts are read early without
+ * it. Kernel: struct node_barn, 7.0.
+ */
+@unmanaged
+export class NodeBarn {
+  /** Owner CPU + 1, or 0. */
+  lock: u32;
+  /** Length of `full`. */
+  nr_full: u32;
+  /** First of the full sheaves, linked by Sheaf.link, or 0. */
+  full: u32;
+  /** Length of `empty`. */
+  nr_empty: u32;
+  /** First of the empty ones, or 0. */
+  empty: u32;
+}
+export const NODE_BARN_SIZE: usize = 64;
+
+/**
+ * An array of free objects that one CPU, or a barn, holds. Memory of a kmalloc cache. Kernel:
+ * struct slab_sheaf, 7.0 - differs: the size of a CPU's `main` is what KmemCacheCpu.top says.
+ */
+@unmanaged
+export class Sheaf {
+  /** The next in a barn, or 0. */
+  link: u32;
+  /** Objects in it, while it is nobody's main. */
+  size: u32;
+  /** Objects it has room for. */
+  capacity: u32;
+  /** Always 0: what lies below the first object. */
+  bottom: u32;
+}
+if (offsetof<Sheaf>() !== 16) ERROR("objects follow a sheaf's header");
+if (offsetof<Sheaf>("bottom") !== 12) ERROR("bottom must lie right below the objects");
+export const SHEAF_OBJECTS: usize = 16;
 
 /**
  * One page, or the first page of a slab or block (kernel: struct page, struct slab).
@@ -453,6 +519,11 @@ export function mem_map_offset(max_caches: u32, nodes: u32, cpus: u32): u64 {
 /** @returns bytes of the page descriptors of `pages` pages. */
 export function mem_map_bytes(pages: u32): u64 {
   return (<u64>pages) << PAGE_DESC_SHIFT;
+}
+
+/** @returns bytes of the barns of heaps with sheaves; the page classes follow. */
+export function node_barns_bytes(max_caches: u32, nodes: u32): usize {
+  return <usize>max_caches * <usize>nodes * NODE_BARN_SIZE;
 }
 
 /**

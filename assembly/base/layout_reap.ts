@@ -17,7 +17,10 @@ export class ReapReport {
   rcu_pages: u32;
   /** Bytes charged to memory control groups for nothing, given back. */
   charges: u32;
-  /** Objects that may be lost, at most: one for each drain, 16 for one of kfree_rcu(). */
+  /**
+   * Objects that may be lost, at most: one for each drain, 16 for one of kfree_rcu(); with sheaves
+   * one, and what the sheaf had room for that was being refilled or flushed.
+   */
   lost: u32;
   /** Objects in use that the dead CPU allocated, of caches that note so (SLAB_STORE_USER). */
   tracked: u32;

@@ -11,6 +11,7 @@ import {
   HEAP_FAILSLAB,
   HEAP_MAGIC,
   HEAP_RT,
+  HEAP_SHEAVES,
   LOCK_WAIT,
   MAX_CPUS,
   MAX_NODES,
@@ -22,6 +23,9 @@ import {
   PAGES_PER_WASM_PAGE,
   PAGE_SHIFT,
   PAGE_SIZE,
+  PERCPU_LAYERS,
+  PERCPU_SHEAF,
+  PERCPU_SLAB,
   RESERVE_GUARD,
   SLAB_KMALLOC,
 } from "../base/config";
@@ -36,6 +40,7 @@ import {
   heap_base_for,
   mem_map_bytes,
   mem_map_offset,
+  node_barns_bytes,
   node_table_offset,
 } from "../base/layout";
 import { CPU_FREE, CPU_TAKEN, CpuArea } from "../base/layout_percpu";
@@ -54,7 +59,9 @@ import {
   DEFER_DRAIN_SLOW_FREE,
   DEFER_DRAIN_SWITCH,
 } from "../sync/stat";
-import { cpu_area, header, per_cpu, set_registers, this_cpu } from "../sync/percpu";
+import { cache_at } from "../slab/cache_table";
+import { forget_main } from "../slab/sheaf";
+import { cpu_area, cpu_cache_of, header, per_cpu, set_registers, this_cpu } from "../sync/percpu";
 import { rcu_read_lock_held } from "../sync/rcu";
 import { create_kmalloc_caches, init_size_index } from "./size_class";
 
@@ -89,11 +96,22 @@ function init_header(head: HeapHeader, reserve_bytes: u32, maximum_pages: u32, c
   head.cpu_area_size = <u32>cpu_area_bytes(head.max_caches);
   const map = mem_map_offset(head.max_caches, head.nr_nodes, cpus);
   head.mem_map = <u32>(base + <usize>map);
-  const first = <u64>base + map + mem_map_bytes(maximum_pages);
+  const barns = <u64>base + map + mem_map_bytes(maximum_pages);
+  if ((head.options & HEAP_SHEAVES) !== 0) {
+    head.node_barns = <u32>barns;
+    head.page_class = <u32>barns + <u32>node_barns_bytes(head.max_caches, head.nr_nodes);
+  }
+  const first = barns + sheaf_tables(head.max_caches, head.nr_nodes, maximum_pages, head.options);
   head.first_pfn = <u32>((first + PAGE_SIZE - 1) >> PAGE_SHIFT);
   head.nr_caches = NR_KMALLOC_CACHES;
   // Nothing reserved: the null page below the heap reads as zeros.
   if (reserve_bytes !== 0) memory.fill(reserve_bytes, <u8>RESERVE_GUARD, PAGE_SIZE);
+}
+
+/** @returns bytes of what only heaps with sheaves have: barns and page classes. */
+function sheaf_tables(max_caches: u32, nodes: u32, maximum_pages: u32, options: u32): u64 {
+  if ((options & HEAP_SHEAVES) === 0) return 0;
+  return <u64>node_barns_bytes(max_caches, nodes) + <u64>maximum_pages;
 }
 
 /** Everything between RUNNING and READY. @returns false if the memory is too small. */
@@ -109,7 +127,10 @@ function boot(
   options: u32,
   seed: u32,
 ): bool {
-  const tables = mem_map_offset(max_caches, nodes, cpus) + mem_map_bytes(maximum_pages);
+  const tables =
+    mem_map_offset(max_caches, nodes, cpus) +
+    mem_map_bytes(maximum_pages) +
+    sheaf_tables(max_caches, nodes, maximum_pages, options);
   const needed = ((<u64>base + tables + PAGE_SIZE - 1) >> PAGE_SHIFT) + FIRST_PAGES;
   if (needed > maximum_pages || !ensure_pages(<u32>needed)) return false;
   const head = changetype<HeapHeader>(base);
@@ -127,6 +148,8 @@ function boot(
     area.cpu = cpu;
     area.node = cpu % nodes;
     area.current = cpu + 1;
+    // Entry 0 of the cache table, which size 0 and addresses without a slab lead to.
+    forget_main(cpu_cache_of(area, cache_at(0)));
   }
   per_cpu(0).task_mode = LOCK_WAIT;
   init_size_index(base);
@@ -151,9 +174,11 @@ function arm_fits(place: u32, trigger: u32): bool {
   );
 }
 
-/** @returns false for arguments that no heap can have. */
-function arguments_fit(cpus: u32, nodes: u32, max_caches: u32): bool {
+/** @returns false for arguments that no heap of this build can have. */
+function arguments_fit(cpus: u32, nodes: u32, max_caches: u32, options: u32): bool {
+  const layer = (options & HEAP_SHEAVES) !== 0 ? PERCPU_SHEAF : PERCPU_SLAB;
   return (
+    (PERCPU_LAYERS & layer) !== 0 &&
     cpus - 1 < MAX_CPUS &&
     nodes - 1 < MAX_NODES &&
     max_caches >= NR_KMALLOC_CACHES &&
@@ -186,7 +211,8 @@ export function heap_init(
   options: u32,
   seed: u32,
 ): usize {
-  if (!arguments_fit(cpus, nodes, max_caches) || !arm_fits(defer_place, defer_trigger)) return 0;
+  if (!arguments_fit(cpus, nodes, max_caches, options) || !arm_fits(defer_place, defer_trigger))
+    return 0;
   const base = heap_base_for(reserve_bytes);
   // Rounded up past the end of 32 bits, it would lie in the bytes of others.
   if (base <= reserve_bytes) return 0;

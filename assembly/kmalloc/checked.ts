@@ -10,6 +10,8 @@ import { Slab, pfn_of } from "../base/layout";
 import { pfn_to_page } from "../page/page";
 import { check_free } from "../slab/check";
 import { try_push_checked } from "../slab/fast";
+import { push_sheaf_checked } from "../slab/pcs_fast";
+import { has_sheaves } from "../slab/sheaf";
 import { header } from "../sync/percpu";
 import { kfree } from "./kmalloc";
 import { kfree_nolock } from "./nolock";
@@ -23,7 +25,10 @@ function free_checked_slow(p: usize, wanted: usize): u32 {
 
 /** kfree() of what may be no object. @returns REFUSED_*; if not 0 nothing happened. */
 export function kfree_checked(p: usize): u32 {
-  return try_push_checked(p) ? REFUSED_NONE : free_checked_slow(p, 0);
+  const done = isDefined(SLUB_SHEAVES)
+    ? push_sheaf_checked(p)
+    : !has_sheaves() && try_push_checked(p);
+  return done ? REFUSED_NONE : free_checked_slow(p, 0);
 }
 
 /** kfree_nolock() of what may be no object. @returns REFUSED_*. */

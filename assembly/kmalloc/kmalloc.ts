@@ -3,7 +3,7 @@
  *
  * The fast path of an allocation is: size to cache by one table look-up, one test of the
  * context, pop the cpu freelist. That of a free: page descriptor, its cache, one comparison,
- * push. Everything else is in functions of their own.
+ * push. With sheaves they are others (sheaf_heap.ts). Everything else is in slow.ts.
  * Kernel: include/linux/slab.h, mm/slub.c kmalloc(), kfree(), krealloc(), ksize(); 6.18.
  */
 import {
@@ -13,36 +13,17 @@ import {
   MAX_PAGE_ORDER,
   NUMA_NO_NODE,
   PAGE_SIZE,
-  ZERO_SIZE_PTR,
 } from "../base/config";
-import { KmemCache, Slab } from "../base/layout";
+import { Slab } from "../base/layout";
 import { CpuArea } from "../base/layout_percpu";
 import { virt_to_page } from "../page/page";
-import { slab_alloc } from "../slab/alloc";
-import { zero_or_null } from "../slab/check";
+import { size_index } from "../slab/cache_table";
 import { try_pop, try_push } from "../slab/fast";
-import { slab_free, slab_free_missed } from "../slab/free";
-import { lock_mode, preempt_count } from "../sync/context";
+import { slab_free_missed } from "../slab/free";
+import { has_sheaves } from "../slab/sheaf";
 import { header, heap_base, this_cpu } from "../sync/percpu";
-import { TRACE_KFREE, TRACE_KMALLOC, trace } from "../sync/trace";
-import { large_free } from "../slab/debug_large";
-import { set_request } from "./debug";
-import { free_large, kmalloc_large } from "./large";
-import { kmalloc_nolock } from "./nolock";
-import { kmalloc_slab, size_index } from "./size_class";
-
-/** Everything but the fast path: other sizes, flags, nodes and contexts, and an empty freelist. */
-function kmalloc_slow(size: usize, gfp: u32, node: i32): usize {
-  if (size === 0) return ZERO_SIZE_PTR;
-  if (preempt_count() !== 0) return kmalloc_nolock(size, gfp, node);
-  const p =
-    size > KMALLOC_MAX_CACHE_SIZE
-      ? kmalloc_large(size, gfp, node, lock_mode())
-      : slab_alloc(kmalloc_slab(size, gfp), node, gfp);
-  if (isDefined(SLUB_DEBUG)) set_request(p, size, gfp);
-  trace(TRACE_KMALLOC, p, size, <usize>gfp);
-  return p;
-}
+import { SheafHeap } from "./sheaf_heap";
+import { kfree_slow, kmalloc_slow } from "./slow";
 
 /**
  * Allocate `size` bytes, aligned to the largest power of two that divides the bucket's size,
@@ -54,6 +35,8 @@ function kmalloc_slow(size: usize, gfp: u32, node: i32): usize {
  * kmalloc_nolock(), which gives at most 8192 bytes.
  */
 export function kmalloc(size: usize, gfp: u32): usize {
+  if (isDefined(SLUB_SHEAVES)) return SheafHeap.kmalloc(size, gfp);
+  if (has_sheaves()) return kmalloc_slow(size, gfp, NUMA_NO_NODE);
   // One test for "a plain task that wants nothing special"; size 0 finds the empty entry 0.
   const area = this_cpu;
   if (size <= KMALLOC_MAX_CACHE_SIZE && (changetype<CpuArea>(area).preempt_count | gfp) === 0) {
@@ -83,33 +66,19 @@ export function kcalloc(count: usize, size: usize): usize {
 }
 
 /**
- * What no fast path is for: large allocations, NULL, other contexts.
- *
- * @param address the slab of `p`, or 0
- */
-function kfree_slow(p: usize, address: usize): void {
-  trace(TRACE_KFREE, p, 0, 0);
-  if (address !== 0) {
-    const slab = changetype<Slab>(address);
-    slab_free(changetype<KmemCache>(<usize>slab.slab_cache), slab, p);
-  } else if (!zero_or_null(p)) {
-    if (isDefined(SLUB_DEBUG)) {
-      if (!large_free(p)) return;
-    }
-    free_large(virt_to_page(p), lock_mode());
-  }
-}
-
-/**
  * Free what any allocation of this heap gave. NULL and ZERO_SIZE_PTR are freed for nothing.
  *
  * `p` is trusted: check_free() asks first where it may be anything. Context: any; outside a plain
  * task it behaves as kfree_nolock().
  */
 export function kfree(p: usize): void {
+  if (isDefined(SLUB_SHEAVES)) {
+    SheafHeap.kfree(p);
+    return;
+  }
   const address = <usize>virt_to_page(p).head;
   const area = this_cpu;
-  if (address !== 0 && changetype<CpuArea>(area).preempt_count === 0) {
+  if (!has_sheaves() && address !== 0 && changetype<CpuArea>(area).preempt_count === 0) {
     if (try_push(area, address, p)) return;
     slab_free_missed(changetype<Slab>(address), p);
     return;

@@ -5,16 +5,18 @@
  * that would cost on the fast path. Context: any.
  */
 import { kcalloc, kfree, kmalloc } from "./kmalloc";
+import { SheafHeap } from "./sheaf_heap";
 import { krealloc, ksize } from "./krealloc";
 
 /** C: malloc(). malloc(0) is ZERO_SIZE_PTR, which free() takes. */
 export function malloc(size: usize): usize {
-  return kmalloc(size, 0);
+  return isDefined(SLUB_SHEAVES) ? SheafHeap.kmalloc(size, 0) : kmalloc(size, 0);
 }
 
 /** C: free(). */
 export function free(p: usize): void {
-  kfree(p);
+  if (isDefined(SLUB_SHEAVES)) SheafHeap.kfree(p);
+  else kfree(p);
 }
 
 /** C: calloc(). @returns 0 on overflow. */

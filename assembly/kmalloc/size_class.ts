@@ -18,7 +18,8 @@ import {
 } from "../base/config";
 import { CACHE_TABLE, KMEM_CACHE_SHIFT, KmemCache, SIZE_INDEX } from "../base/layout";
 import { cpu_area, header, heap_base } from "../sync/percpu";
-import { cache_at, clear_cache, init_cache, release_cache } from "../slab/kmem_cache";
+import { cache_at, size_index } from "../slab/cache_table";
+import { clear_cache, init_cache, release_cache } from "../slab/kmem_cache";
 import { kmalloc_alignment } from "../slab/size";
 
 /** @returns the index of the bucket for `size`, 1 .. 8192, computed. */
@@ -34,11 +35,6 @@ export function bucket_size(index: u32): u32 {
   if (index === 1) return 96;
   if (index === 2) return 192;
   return 1 << index;
-}
-
-/** @returns the index of the cache that serves `size`, at most KMALLOC_MAX_CACHE_SIZE; 0 for 0. */
-export function size_index(base: usize, size: usize): usize {
-  return <usize>load<u8>(base + ((size + 7) >> 3), SIZE_INDEX);
 }
 
 /**

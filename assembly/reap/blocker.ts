@@ -12,8 +12,10 @@ import { node_zone, zone_lock_address } from "../page/buddy";
 import { end_pfn, grow_lock_address } from "../page/grow";
 import { pfn_to_page } from "../page/page";
 import { pcp_lock_address } from "../page/pcp";
+import { get_barn } from "../slab/barn";
+import { has_sheaves } from "../slab/sheaf";
 import { slabs_lock } from "../slab/drain";
-import { cache_at, cache_state } from "../slab/kmem_cache";
+import { cache_at, cache_state } from "../slab/cache_table";
 import { get_node } from "../slab/kmem_cache_node";
 import { stock_of } from "../slab/memcg_stock";
 import { heap_queue, queue_of } from "../slab/rcu_queue";
@@ -91,7 +93,8 @@ function list_lock_owner(): u32 {
     const cache = cache_at(index);
     if (cache_state(cache) === CACHE_FREE) continue;
     for (let node: u32 = 0; node < head.nr_nodes; node++) {
-      const owner = owner_of(list_lock_address(get_node(cache, node)));
+      let owner = owner_of(list_lock_address(get_node(cache, node)));
+      if (owner === 0 && has_sheaves()) owner = owner_of(changetype<usize>(get_barn(cache, node)));
       if (owner !== 0) return owner;
     }
   }

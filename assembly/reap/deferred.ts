@@ -4,7 +4,7 @@ import { CpuArea, DRAIN_DEPTH, MAX_DRAINS } from "../base/layout_percpu";
 import { ReapReport } from "../base/layout_reap";
 import { cpu_cache_list, cpu_objects } from "../slab/defer";
 import { drain_begin, drain_end, free_deferred, waits_for_irq_work } from "../slab/drain";
-import { cache_at, cache_state } from "../slab/kmem_cache";
+import { cache_at, cache_state } from "../slab/cache_table";
 import { write_once } from "../sync/atomic";
 import { llist_del_all, llist_empty, llist_next } from "../sync/llist";
 import { cpu_cache_of, header } from "../sync/percpu";

@@ -1,7 +1,7 @@
 /** Empty slabs that a node's list has too many of once it was made anew. */
 import { CACHE_FREE, KmemCache, Slab } from "../base/layout";
 import { header } from "../sync/percpu";
-import { cache_at, cache_state } from "../slab/kmem_cache";
+import { cache_at, cache_state } from "../slab/cache_table";
 import { get_node, nr_partial, remove_partial } from "../slab/kmem_cache_node";
 import { discard_slab } from "../slab/new_slab";
 import { list_lock, list_unlock } from "../slab/section";

@@ -26,15 +26,17 @@ import { hold } from "../page/hand";
 import { list_add, page_address, page_kind, pfn_to_page } from "../page/page";
 import { free_pages } from "../page/page_alloc";
 import { pcp_count, pcp_list, pcp_lock_address, push } from "../page/pcp";
+import { get_barn } from "../slab/barn";
 import { full_list } from "../slab/debug_cache";
 import { is_debug_cache } from "../slab/debug_layout";
 import { cpu_slabs } from "../slab/defer";
 import { slabs_lock } from "../slab/drain";
-import { cache_at, cache_state, set_cache_state } from "../slab/kmem_cache";
+import { cache_at, cache_state, set_cache_state } from "../slab/cache_table";
 import { cpu_slab } from "../slab/kmem_cache_cpu";
 import { get_node, link_partial, set_nr_partial } from "../slab/kmem_cache_node";
 import { heap_queue, next_list, open_page, queue_of, wait_gp, wait_list } from "../slab/rcu_queue";
 import { list_lock_address } from "../slab/section";
+import { has_sheaves } from "../slab/sheaf";
 import { slab_word, word_freelist, word_frozen } from "../slab/slab";
 import { slab_mutex_address } from "../slab/slab_mutex";
 import { read_once, write_once } from "../sync/atomic";
@@ -44,6 +46,7 @@ import { start_grace_period } from "../sync/rcu";
 import { spin_owner, spin_take_over, spin_unlock } from "../sync/spinlock";
 import { DEACTIVATE_TO_TAIL } from "../sync/stat";
 import { is_dead, is_victim, note } from "./dead";
+import { repair_barn } from "./sheaves";
 import { rebuild_zone } from "./zones";
 
 /** Take a lock over if a dead CPU holds it. @returns true if it did. */
@@ -137,6 +140,21 @@ function break_list_locks(report: usize): void {
       if (!break_lock(list_lock_address(node), report)) continue;
       rebuild_node(cache, node, number);
       spin_unlock(list_lock_address(node));
+    }
+  }
+}
+
+function break_barn_locks(report: usize): void {
+  if (!has_sheaves()) return;
+  const head = header();
+  for (let index: u32 = 1; index < head.nr_caches; index++) {
+    const cache = cache_at(index);
+    if (cache_state(cache) === CACHE_FREE) continue;
+    for (let node: u32 = 0; node < head.nr_nodes; node++) {
+      const barn = changetype<usize>(get_barn(cache, node));
+      if (!break_lock(barn, report)) continue;
+      repair_barn(cache, node);
+      spin_unlock(barn);
     }
   }
 }
@@ -236,6 +254,7 @@ function repair_table(mode: u32): void {
 export function break_locks(report: usize, mode: u32): void {
   const head = header();
   break_slab_locks(report);
+  break_barn_locks(report);
   for (let node: u32 = 0; node < head.nr_nodes; node++) {
     const zone = node_zone(node);
     if (!break_lock(zone_lock_address(zone), report)) continue;

@@ -19,10 +19,11 @@ import { ReapReport } from "../base/layout_reap";
 import { node_zone, zone_lock, zone_unlock } from "../page/buddy";
 import { end_pfn } from "../page/grow";
 import { hold, in_hand_address } from "../page/hand";
-import { page_kind, pfn_to_page, set_page_heads, set_page_kind } from "../page/page";
+import { page_kind, pfn_to_page, set_page_kind } from "../page/page";
 import { free_pages } from "../page/page_alloc";
 import { pcp_count, pcp_list, pcp_lock_address } from "../page/pcp";
 import { large_bytes } from "../slab/memcg";
+import { unpublish_slab } from "../slab/page_class";
 import {
   heap_queue,
   next_list,
@@ -85,7 +86,7 @@ function free_page(page: Page, mode: u32): void {
   hold(page);
   set_page_kind(page, PG_INFLIGHT);
   page.flags = 0;
-  if (page.nr_pages === 0) set_page_heads(page, page.order, 0);
+  if (page.nr_pages === 0) unpublish_slab(page);
   set_slab_word(page, 0);
   if (halfway && (cache.flags & SLAB_TYPESAFE_BY_RCU) !== 0) {
     rcu_queue_slab(page);

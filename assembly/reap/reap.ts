@@ -26,7 +26,7 @@ import {
   RcuData,
 } from "../base/layout_percpu";
 import { ReapReport } from "../base/layout_reap";
-import { cache_at, cache_state } from "../slab/kmem_cache";
+import { cache_at, cache_state } from "../slab/cache_table";
 import { slab_mutex_address, unlock_slab_mutex } from "../slab/slab_mutex";
 import { write_once } from "../sync/atomic";
 import { HOOKED, lock_mode } from "../sync/context";
@@ -47,6 +47,7 @@ import {
   take_slabs_in_hand,
   wait_for_claims,
 } from "./slabs";
+import { free_sheaves_of } from "./sheaves";
 import { tracked_objects } from "./tracked";
 
 /** The node of a CPU that recovers itself: it keeps no pages, each goes to its zone at once. */
@@ -173,7 +174,9 @@ function recover_holding(report: usize, mode: u32): bool {
   if (!take_back(report, mode)) return false;
   const cpus = header().nr_cpu_ids;
   for (let cpu: u32 = 0; cpu < cpus; cpu++) {
-    if (is_victim(cpu)) free_deferred_of(per_cpu(cpu), report, mode);
+    if (!is_victim(cpu)) continue;
+    free_deferred_of(per_cpu(cpu), report, mode);
+    free_sheaves_of(per_cpu(cpu), report, mode);
   }
   const own = cpu_area();
   if (is_victim(own.cpu)) {

@@ -16,7 +16,7 @@ import { CpuArea } from "../base/layout_percpu";
 import { ReapReport } from "../base/layout_reap";
 import { end_pfn } from "../page/grow";
 import { HAND_LEAVES, hold, in_hand_address } from "../page/hand";
-import { page_kind, page_slab, pfn_to_page, set_page_heads, virt_to_page } from "../page/page";
+import { page_kind, page_slab, pfn_to_page, virt_to_page } from "../page/page";
 import { thaw } from "../slab/deactivate";
 import { add_full } from "../slab/debug_cache";
 import { is_debug_cache } from "../slab/debug_layout";
@@ -25,6 +25,7 @@ import { slabs_lock } from "../slab/drain";
 import { cpu_slab, unfreeze_partial } from "../slab/kmem_cache_cpu";
 import { add_partial, slab_node } from "../slab/kmem_cache_node";
 import { list_lock, list_unlock } from "../slab/section";
+import { publish_slab } from "../slab/page_class";
 import { slab_word, word_freelist, word_frozen } from "../slab/slab";
 import { cmpxchg, cpu_relax, read_once, write_once } from "../sync/atomic";
 import { cpu_cache_of, cpu_token, header, next_word, per_cpu } from "../sync/percpu";
@@ -110,7 +111,7 @@ function put_slab(cache: KmemCache, slab: Slab, mode: u32): bool {
   slab.llnode = 0;
   slab.next = 0;
   // A live CPU that frees an object of it reads the heads: only those that are missing are set.
-  if (!has_heads(slab)) set_page_heads(slab, slab.order, changetype<usize>(slab));
+  if (!has_heads(slab)) publish_slab(cache, slab);
   return list_slab(cache, slab, mode);
 }
 

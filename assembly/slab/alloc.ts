@@ -1,19 +1,18 @@
 /**
- * Allocation: the fast path from the cpu freelist; when that is empty, slab/refill.ts.
+ * Allocation: from this CPU's sheaf, if the heap has sheaves; else from the slab (do_alloc.ts).
  *
- * Kernel: mm/slub.c __slab_alloc_node(), 6.18.
+ * Kernel: mm/slub.c slab_alloc_node(), 6.18 and 7.0.
  */
-import { KmemCache, Slab } from "../base/layout";
+import { KmemCache } from "../base/layout";
 import { lock_mode, preempt_count } from "../sync/context";
-import { is_rt } from "../sync/local_lock";
-import { this_cpu_cache } from "../sync/percpu";
-import { ALLOC_FASTPATH, stat_fast, tick } from "../sync/stat";
 import { has_post_alloc_hook, slab_post_alloc_hook, slab_pre_alloc_hook } from "./alloc_hooks";
-import { alloc_from_cpu_freelist } from "./cpu_freelist";
-import { cpu_slab } from "./kmem_cache_cpu";
+import { slab_alloc_node } from "./do_alloc";
 import { nolock_refuses } from "./nolock";
 import { slab_alloc_nolock } from "./nolock_alloc";
-import { node_match, slab_alloc_slow } from "./refill";
+import { is_local } from "./pcs";
+import { alloc_from_pcs } from "./pcs_alloc";
+import { has_sheaves } from "./sheaf";
+import { sheaves_flushed } from "./sheaf_flush";
 
 /**
  * Allocate one object.
@@ -28,15 +27,13 @@ export function slab_alloc(cache: KmemCache, node: i32, gfp: u32): usize {
     return nolock_refuses(cache) ? 0 : slab_alloc_nolock(cache, node, gfp);
   }
   if (slab_pre_alloc_hook(cache)) return 0;
-  const slab = cpu_slab(this_cpu_cache(cache));
-  // With RT the whole of an allocation is under the local lock (kernel: no lockless fast path).
-  const suits = slab !== 0 && node_match(changetype<Slab>(slab), node) && !is_rt();
-  let object = suits ? alloc_from_cpu_freelist(cache) : 0;
-  if (object !== 0) {
-    stat_fast(cache, ALLOC_FASTPATH);
-  } else {
-    tick();
-    object = slab_alloc_slow(cache, node, lock_mode());
+  const mode = lock_mode();
+  let object: usize = 0;
+  if (has_sheaves() && is_local(node)) object = alloc_from_pcs(cache, mode);
+  if (object === 0) object = slab_alloc_node(cache, node, mode);
+  // What sheaves hold is never the reason for "out of memory".
+  if (has_sheaves() && object === 0 && sheaves_flushed(mode)) {
+    object = slab_alloc_node(cache, node, mode);
   }
   if (!has_post_alloc_hook(cache, gfp)) return object;
   return slab_post_alloc_hook(cache, object, gfp, false);

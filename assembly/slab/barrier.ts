@@ -6,14 +6,17 @@
  * another CPU is in the middle of are waited for.
  * Kernel: mm/slub.c defer_free_barrier(), flush_all(), slub_cpu_dead(); 6.18.
  */
-import { CACHE_LIVE, CACHE_TABLE, KMEM_CACHE_SHIFT, KmemCache } from "../base/layout";
+import { KmemCache } from "../base/layout";
 import { CpuArea, DRAIN_DEPTH, DRAIN_FINISHED } from "../base/layout_percpu";
 import { cpu_relax, read_once } from "../sync/atomic";
 import { lock_mode } from "../sync/context";
-import { cpu_area, header, heap_base, per_cpu } from "../sync/percpu";
+import { cpu_area, header, per_cpu, this_cpu_cache } from "../sync/percpu";
 import { DEFER_DRAIN_BARRIER } from "../sync/stat";
+import { live_cache } from "./cache_table";
 import { drain_cache, drain_cache_here, drain_cpu, waits_for_irq_work } from "./drain";
 import { flush_this_cpu } from "./flush";
+import { has_sheaves } from "./sheaf";
+import { flush_pcs } from "./sheaf_flush";
 import { lock_slab_mutex, unlock_slab_mutex } from "./slab_mutex";
 
 /** Wait until the drain that `area`'s CPU is in the middle of, if any, is over. */
@@ -28,12 +31,6 @@ function wait_for_drain(area: CpuArea): void {
     if ((now & DRAIN_DEPTH) === 0 || (now ^ seen) >= DRAIN_FINISHED) return;
     cpu_relax(drains);
   }
-}
-
-/** @returns entry `index` of the cache table if it is live, else 0. */
-function live_cache(index: u32): usize {
-  const cache = heap_base + CACHE_TABLE + ((<usize>index) << KMEM_CACHE_SHIFT);
-  return read_once(cache + offsetof<KmemCache>("state")) === CACHE_LIVE ? cache : 0;
 }
 
 /**
@@ -70,6 +67,8 @@ export function flush_everything_here(): void {
 function flush_caches_here(mode: u32): void {
   // Against a destroy elsewhere, which flushes this CPU's part of its cache too.
   lock_slab_mutex(mode);
+  // All sheaves before any slab: the memory of one cache's sheaves is an object of another's slabs.
+  if (has_sheaves()) flush_sheaves_here();
   const count = header().nr_caches;
   for (let index: u32 = 1; index < count; index++) {
     const address = live_cache(index);
@@ -79,4 +78,14 @@ function flush_caches_here(mode: u32): void {
     flush_this_cpu(cache, mode);
   }
   unlock_slab_mutex();
+}
+
+function flush_sheaves_here(): void {
+  const count = header().nr_caches;
+  for (let index: u32 = 1; index < count; index++) {
+    const address = live_cache(index);
+    if (address === 0) continue;
+    const cache = changetype<KmemCache>(address);
+    flush_pcs(cache, this_cpu_cache(cache));
+  }
 }

@@ -6,35 +6,13 @@
 import { LOCK_TRY, NUMA_NO_NODE } from "../base/config";
 import { KmemCache } from "../base/layout";
 import { lock_mode } from "../sync/context";
-import { this_cpu_cache } from "../sync/percpu";
-import { ALLOC_FASTPATH, stat_fast } from "../sync/stat";
 import { slab_alloc } from "./alloc";
 import { has_post_alloc_hook, slab_post_alloc_hook, slab_pre_alloc_hook } from "./alloc_hooks";
 import { free_bulk, slot } from "./bulk_free";
-import { get_freepointer } from "./object";
-import { load_freelist, slab_alloc_slow } from "./refill";
-import { lock_cpu_slab, unlock_cpu_slab } from "./section";
-
-/**
- * Pop this CPU's freelist into the array until it or the array ends: one store of the list for all
- * of them, at the end, so that who dies before has taken nothing. @returns the new count.
- */
-function pop_many(cache: KmemCache, count: u32, done: u32, array: usize): u32 {
-  const c = this_cpu_cache(cache);
-  lock_cpu_slab(c);
-  let last: usize = 0;
-  let object = <usize>c.freelist;
-  while (done < count && object !== 0) {
-    last = object;
-    object = get_freepointer(cache, last);
-    store<u32>(slot(array, done), <u32>last);
-    stat_fast(cache, ALLOC_FASTPATH);
-    done++;
-  }
-  if (last !== 0) load_freelist(cache, c, last);
-  unlock_cpu_slab(c);
-  return done;
-}
+import { pop_many } from "./do_alloc";
+import { alloc_many_from_pcs } from "./pcs";
+import { slab_alloc_slow } from "./refill";
+import { has_sheaves } from "./sheaf";
 
 /**
  * Allocate `count` objects, all or none.
@@ -48,7 +26,7 @@ export function slab_alloc_bulk(cache: KmemCache, gfp: u32, count: u32, array: u
   if (mode === LOCK_TRY) return alloc_one_by_one(cache, gfp, count, array);
   // Once a call, as the kernel's, however many objects it is for.
   if (slab_pre_alloc_hook(cache)) return 0;
-  let done: u32 = 0;
+  let done: u32 = has_sheaves() ? alloc_many_from_pcs(cache, count, array) : 0;
   while (done < count) {
     done = pop_many(cache, count, done, array);
     if (done === count) break;

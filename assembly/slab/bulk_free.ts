@@ -9,7 +9,7 @@ import { free_pages } from "../page/page_alloc";
 import { lock_mode } from "../sync/context";
 import { zero_or_null } from "./check";
 import { large_free } from "./debug_large";
-import { slab_free_chain } from "./free";
+import { slab_free_chain } from "./do_free";
 import { slab_free_hook } from "./free_hooks";
 import { memcg_uncharge_large } from "./memcg";
 import { set_freepointer } from "./object";

@@ -7,7 +7,7 @@
 import { KmemCache, KmemCacheCpu, Slab } from "../base/layout";
 import { CpuArea } from "../base/layout_percpu";
 import { hold } from "../page/hand";
-import { read_once, write_once } from "../sync/atomic";
+import { cmpxchg, read_once, write_once } from "../sync/atomic";
 import { cpu_cache_of, this_cpu_cache } from "../sync/percpu";
 import { CPUSLAB_FLUSH, stat } from "../sync/stat";
 import { detach_cpu_slab } from "./deactivate";
@@ -67,9 +67,37 @@ export function request_address(c: KmemCacheCpu): usize {
   return changetype<usize>(c) + offsetof<KmemCacheCpu>("request");
 }
 
+/** KmemCacheCpu.request: flush the cpu slab and the percpu partial slabs. */
+const ASK_SLABS: u32 = 1;
+/** Flush the sheaves (slab/sheaf_flush.ts). */
+const ASK_SHEAVES: u32 = 2;
+
+/** Ask the CPU of `c` to flush it at its next slow path. Context: any. */
+export function ask_to_flush(c: KmemCacheCpu): void {
+  write_once(request_address(c), ASK_SLABS | ASK_SHEAVES);
+}
+
+/**
+ * @returns true if another CPU asked for `what`, for the last time: it counts as done. Ends: a
+ * retry means that somebody asked meanwhile.
+ */
+function was_asked(cache: KmemCache, what: u32): bool {
+  const request = request_address(this_cpu_cache(cache));
+  while (true) {
+    const seen = read_once(request);
+    if ((seen & what) === 0) return false;
+    if (cmpxchg(request, seen, seen & ~what) === seen) return true;
+  }
+}
+
+/** @returns true if another CPU asked this one to flush its sheaves; see was_asked(). */
+export function asked_for_sheaves(cache: KmemCache): bool {
+  return was_asked(cache, ASK_SHEAVES);
+}
+
 /** @returns true if another CPU asked this one to flush `cache`. Context: any. */
 export function is_asked_to_flush(cache: KmemCache): bool {
-  return read_once(request_address(this_cpu_cache(cache))) !== 0;
+  return (read_once(request_address(this_cpu_cache(cache))) & ASK_SLABS) !== 0;
 }
 
 /**
@@ -78,10 +106,7 @@ export function is_asked_to_flush(cache: KmemCache): bool {
  * Context: ordinary slow paths, no lock held.
  */
 export function flush_if_asked(cache: KmemCache, mode: u32): void {
-  const c = this_cpu_cache(cache);
-  if (read_once(request_address(c)) === 0) return;
-  write_once(request_address(c), 0);
-  flush_this_cpu(cache, mode);
+  if (was_asked(cache, ASK_SLABS)) flush_this_cpu(cache, mode);
 }
 
 /**

@@ -1,29 +1,20 @@
 /**
- * Freeing: the fast path to the cpu slab; any other slab is put.ts's.
+ * Freeing: to this CPU's sheaf, if the heap has sheaves; else to the slab (slab/do_free.ts).
  *
- * Here it is decided what runs before an ordinary slow free: a flush that was asked for, the drain
- * of the heap's arm. Kernel: mm/slub.c do_slab_free(), 6.18.
+ * Kernel: mm/slub.c slab_free(), 6.18 and 7.0.
  */
 import { SLAB_ACCOUNT } from "../base/config";
 import { KmemCache, Slab } from "../base/layout";
 import { preempt_count } from "../sync/context";
-import { llist_empty } from "../sync/llist";
 import { cpu_area } from "../sync/percpu";
-import {
-  DEFER_DRAIN_SLOW_FREE,
-  DEFER_LOOK_EMPTY,
-  FREE_FASTPATH,
-  stat_fast,
-  stat_verbose,
-  tick,
-} from "../sync/stat";
+import { FREE_FASTPATH, stat_fast } from "../sync/stat";
 import { free_to_cpu_slab } from "./cpu_freelist";
-import { deferred_list } from "./defer";
-import { drain_at, drains_at } from "./drain";
-import { flush_if_asked, is_asked_to_flush } from "./flush";
+import { do_slab_free, slab_free_slow } from "./do_free";
 import { slab_free_hook } from "./free_hooks";
-import { slab_free_chain_nolock, slab_free_nolock } from "./nolock_free";
-import { free_to_slab } from "./put";
+import { slab_free_nolock } from "./nolock_free";
+import { can_free_to_pcs } from "./pcs";
+import { free_to_pcs } from "./pcs_free";
+import { has_sheaves } from "./sheaf";
 
 /**
  * Free one object of `slab`. The fast path is a handful of plain loads and stores.
@@ -34,11 +25,12 @@ export function slab_free(cache: KmemCache, slab: Slab, object: usize): void {
   slab_free_hook(cache, slab, object);
   if (preempt_count() !== 0) {
     slab_free_nolock(cache, slab, object);
-  } else if (free_to_cpu_slab(cache, slab, object, object)) {
-    stat_fast(cache, FREE_FASTPATH);
-  } else {
-    slab_free_slow(cache, slab, object, object, 1);
+    return;
   }
+  if (has_sheaves() && can_free_to_pcs(cache, slab)) {
+    if (free_to_pcs(cache, object, cpu_area().task_mode)) return;
+  }
+  do_slab_free(cache, slab, object, object, 1);
 }
 
 /**
@@ -55,46 +47,5 @@ export function slab_free_missed(slab: Slab, object: usize): void {
     stat_fast(cache, FREE_FASTPATH);
   } else {
     slab_free_slow(cache, slab, object, object, 1);
-  }
-}
-
-/** Free a detached chain of `count` objects of one slab. Context: as slab_free(). */
-export function slab_free_chain(
-  cache: KmemCache,
-  slab: Slab,
-  head: usize,
-  tail: usize,
-  count: u32,
-): void {
-  if (preempt_count() !== 0) {
-    slab_free_chain_nolock(cache, slab, head, count);
-  } else if (free_to_cpu_slab(cache, slab, head, tail)) {
-    for (let i: u32 = 0; i < count; i++) stat_fast(cache, FREE_FASTPATH);
-  } else {
-    slab_free_slow(cache, slab, head, tail, count);
-  }
-}
-
-/**
- * The look of the arms that drain at a slow free: one load, and a branch where something waits.
- * Kernel: version 1 of the patch, do_slab_free().
- */
-function look_at_deferred(cache: KmemCache, slab: Slab, mode: u32): void {
-  if (llist_empty(deferred_list(cpu_area(), cache, slab.node))) {
-    stat_verbose(cache, DEFER_LOOK_EMPTY);
-  } else {
-    drain_at(DEFER_DRAIN_SLOW_FREE, cache, slab.node, mode);
-  }
-}
-
-/** The slow half of an ordinary free: first what the arm wants drained here, then our own. */
-function slab_free_slow(cache: KmemCache, slab: Slab, head: usize, tail: usize, count: u32): void {
-  tick();
-  const mode = cpu_area().task_mode;
-  if (is_asked_to_flush(cache)) flush_if_asked(cache, mode);
-  if (drains_at(DEFER_DRAIN_SLOW_FREE)) look_at_deferred(cache, slab, mode);
-  // Only a CPU that may not sleep can miss the lock: then it frees as nolock calls do.
-  if (!free_to_slab(cache, slab, head, tail, count, mode)) {
-    slab_free_chain_nolock(cache, slab, head, count);
   }
 }

@@ -34,6 +34,7 @@ import {
   KMEM_CACHE_SIZE,
   KmemCache,
   KmemCacheNode,
+  NODE_BARN_SIZE,
   STAT_STRIDE,
   Slab,
 } from "../base/layout";
@@ -44,7 +45,10 @@ import { read_once, write_once } from "../sync/atomic";
 import { lock_mode } from "../sync/context";
 import { cpu_area, cpu_cache_of, header, heap_base, per_cpu } from "../sync/percpu";
 import { next_random } from "../sync/random";
+import { cache_at, cache_state, set_cache_state } from "./cache_table";
+import { get_barn } from "./barn";
 import { kmem_cache_flags } from "./debug_flags";
+import { is_debug_cache } from "./debug_layout";
 import { list_slab_objects } from "./debug_validate";
 import { flush_cpu_of } from "./flush";
 import { get_node, node_nr_slabs, remove_partial } from "./kmem_cache_node";
@@ -52,23 +56,11 @@ import { discard_slab } from "./new_slab";
 import { free_cache_random_seq, init_cache_random_seq } from "./random_seq";
 import { rcu_barrier } from "./rcu_serve";
 import { list_lock_to_look, list_unlock } from "./section";
+import { calculate_barn_full, calculate_sheaf_capacity, forget_main, has_sheaves } from "./sheaf";
+import { flush_barns, flush_pcs } from "./sheaf_flush";
 import { MAX_OBJECT_SIZE, calculate_alignment, calculate_sizes } from "./size";
 import { slab_word, word_inuse } from "./slab";
 import { lock_slab_mutex, unlock_slab_mutex } from "./slab_mutex";
-
-/** @returns entry `index` of the table. */
-export function cache_at(index: u32): KmemCache {
-  return changetype<KmemCache>(heap_base + CACHE_TABLE + ((<usize>index) << KMEM_CACHE_SHIFT));
-}
-
-/** @returns CACHE_*. Context: any. */
-export function cache_state(cache: KmemCache): u32 {
-  return read_once(changetype<usize>(cache) + offsetof<KmemCache>("state"));
-}
-
-export function set_cache_state(cache: KmemCache, state: u32): void {
-  write_once(changetype<usize>(cache) + offsetof<KmemCache>("state"), state);
-}
 
 /** The entry becomes another cache, or none. Context: slab_mutex, or boot. */
 function next_generation(cache: KmemCache): void {
@@ -135,7 +127,16 @@ function init_cpu_caches(cache: KmemCache): void {
     const tid = c.tid === 0 ? cpu : c.tid;
     memory.fill(changetype<usize>(c), 0, KMEM_CACHE_CPU_SIZE);
     c.tid = tid;
+    forget_main(c);
   }
+}
+
+/** No sheaf anywhere, and how large they will be. Context: the cache is not in use yet. */
+function init_sheaves(cache: KmemCache): void {
+  cache.sheaf_capacity = calculate_sheaf_capacity(cache, is_debug_cache(cache));
+  cache.barn_full = calculate_barn_full(cache);
+  const barns = changetype<usize>(get_barn(cache, 0));
+  memory.fill(barns, 0, <usize>header().nr_nodes * NODE_BARN_SIZE);
 }
 
 /**
@@ -172,6 +173,7 @@ export function init_cache(
   const nodes = header().nr_nodes;
   const first = changetype<usize>(get_node(cache, 0));
   memory.fill(first, 0, <usize>nodes * KMEM_CACHE_NODE_SIZE);
+  if (has_sheaves()) init_sheaves(cache);
   init_cpu_caches(cache);
   next_generation(cache);
   set_cache_state(cache, CACHE_LIVE);
@@ -265,6 +267,12 @@ function free_partial(cache: KmemCache, node: KmemCacheNode, mode: u32): void {
 /** Flush all CPUs and give empty slabs back. @returns slabs left. Context: slab_mutex. */
 function shutdown_cache(cache: KmemCache, mode: u32): u32 {
   const head = header();
+  if (has_sheaves()) {
+    for (let cpu: u32 = 0; cpu < head.nr_cpu_ids; cpu++) {
+      flush_pcs(cache, cpu_cache_of(per_cpu(cpu), cache));
+    }
+    flush_barns(cache, mode);
+  }
   for (let cpu: u32 = 0; cpu < head.nr_cpu_ids; cpu++) flush_cpu_of(per_cpu(cpu), cache, mode);
   let left: u32 = 0;
   for (let i: u32 = 0; i < head.nr_nodes; i++) {

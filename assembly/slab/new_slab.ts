@@ -7,7 +7,7 @@
 import { SLAB_TYPESAFE_BY_RCU } from "../base/config";
 import { call_ctor } from "../base/host";
 import { KmemCache, PG_INFLIGHT, PG_SLAB, Slab } from "../base/layout";
-import { set_page_heads, set_page_kind } from "../page/page";
+import { set_page_kind } from "../page/page";
 import { alloc_pages, alloc_pages_ready, free_pages } from "../page/page_alloc";
 import { mark_freed } from "../page/page_poison";
 import { CALLBACK, context_enter, context_exit } from "../sync/context";
@@ -18,6 +18,7 @@ import { setup_slab_debug } from "./debug_object";
 import { count_slab, slab_node } from "./kmem_cache_node";
 import { memcg_init_slab } from "./memcg_slab";
 import { first_object, set_freepointer } from "./object";
+import { publish_slab, unpublish_slab } from "./page_class";
 import { entry_offset, next_freelist_entry, random_start } from "./random_seq";
 import { rcu_queue_slab } from "./rcu_queue";
 import { make_word, set_slab_word, slab_word, word_objects } from "./slab";
@@ -97,7 +98,7 @@ export function allocate_slab(cache: KmemCache, node: i32, only: bool, mode: u32
   slab.slab_cache = <u32>changetype<usize>(cache);
   count_slab(slab_node(cache, slab), 1, objects);
   set_page_kind(slab, PG_SLAB);
-  set_page_heads(slab, slab.order, address);
+  publish_slab(cache, slab);
   trace(TRACE_SLAB_ALLOC, address, changetype<usize>(cache), <usize>slab.order);
   return address;
 }
@@ -112,7 +113,7 @@ export function discard_slab(cache: KmemCache, slab: Slab, mode: u32): void {
   trace(TRACE_SLAB_FREE, changetype<usize>(slab), changetype<usize>(cache), <usize>slab.order);
   set_page_kind(slab, PG_INFLIGHT);
   // From here on no address leads to the slab; at last it leads to no cache.
-  set_page_heads(slab, slab.order, 0);
+  unpublish_slab(slab);
   count_slab(slab_node(cache, slab), -1, -(<i64>word_objects(slab_word(slab))));
   set_slab_word(slab, 0);
   if ((cache.flags & SLAB_TYPESAFE_BY_RCU) !== 0) {

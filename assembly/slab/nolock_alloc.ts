@@ -12,7 +12,9 @@ import { this_cpu_cache } from "../sync/percpu";
 import { NOLOCK_ALLOC_FASTPATH, NOLOCK_ALLOC_SLOWPATH, stat, stat_fast, tick } from "../sync/stat";
 import { has_post_alloc_hook, slab_post_alloc_hook } from "./alloc_hooks";
 import { alloc_from_cpu_freelist } from "./cpu_freelist";
+import { is_local, try_alloc_from_pcs } from "./pcs";
 import { slab_alloc_slow } from "./refill";
+import { has_sheaves } from "./sheaf";
 
 /**
  * Allocate one object, trying each lock once.
@@ -21,8 +23,13 @@ import { slab_alloc_slow } from "./refill";
  * Context: any, but not nolock_refuses(cache).
  */
 export function slab_alloc_nolock(cache: KmemCache, node: i32, gfp: u32): usize {
-  let object: usize = is_rt() ? 0 : alloc_from_cpu_freelist(cache);
-  if (object !== 0) {
+  let object: usize = 0;
+  if (has_sheaves() && is_local(node)) object = try_alloc_from_pcs(cache);
+  const isFromSheaf = object !== 0;
+  if (!isFromSheaf && !is_rt()) object = alloc_from_cpu_freelist(cache);
+  if (isFromSheaf) {
+    // Counted there.
+  } else if (object !== 0) {
     stat_fast(cache, NOLOCK_ALLOC_FASTPATH);
   } else {
     tick();

@@ -13,7 +13,9 @@ import { defer_free } from "./defer";
 import { free_direct } from "./direct";
 import { nolock_busy, nolock_forbidden } from "./nolock";
 import { get_freepointer } from "./object";
+import { can_free_to_pcs, try_free_to_pcs } from "./pcs";
 import { free_to_slab } from "./put";
+import { has_sheaves } from "./sheaf";
 
 /** Caches whose slabs no nolock free changes: their words change under locks. */
 const NOT_DIRECT: u32 = SLAB_NO_CMPXCHG | SLAB_DEBUG_FLAGS;
@@ -24,6 +26,7 @@ const NOT_DIRECT: u32 = SLAB_NO_CMPXCHG | SLAB_DEBUG_FLAGS;
  * Context: any. The caller ran slab_free_hook().
  */
 export function slab_free_nolock(cache: KmemCache, slab: Slab, object: usize): void {
+  if (has_sheaves() && can_free_to_pcs(cache, slab) && try_free_to_pcs(cache, object)) return;
   const cannot = nolock_busy(cache) || nolock_forbidden();
   if (!cannot && free_to_cpu_slab(cache, slab, object, object)) {
     stat_fast(cache, NOLOCK_FREE_FASTPATH);

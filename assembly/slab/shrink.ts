@@ -7,15 +7,16 @@
  * Kernel: mm/slub.c __kmem_cache_do_shrink(), 6.18 - differs: other CPUs flush later.
  */
 import { KmemCache, KmemCacheNode, Slab } from "../base/layout";
-import { CPU_SHRINK, CPU_TAKEN, CpuArea } from "../base/layout_percpu";
-import { read_once, write_once } from "../sync/atomic";
+import { CPU_SHRINK } from "../base/layout_percpu";
 import { lock_mode } from "../sync/context";
-import { cpu_area, cpu_cache_of, header, per_cpu, this_cpu } from "../sync/percpu";
+import { header, this_cpu, this_cpu_cache } from "../sync/percpu";
 import { DEACTIVATE_TO_HEAD, FREE_SLAB, stat } from "../sync/stat";
-import { flush_this_cpu, request_address } from "./flush";
+import { flush_this_cpu } from "./flush";
 import { get_node, link_partial, remove_partial, unlink_partial } from "./kmem_cache_node";
 import { discard_slab } from "./new_slab";
 import { list_lock_to_look, list_unlock } from "./section";
+import { has_sheaves } from "./sheaf";
+import { ask_others, flush_barns, flush_pcs } from "./sheaf_flush";
 import { slab_word, word_inuse, word_objects } from "./slab";
 
 /** Slabs with up to this many free objects are sorted (kernel: SHRINK_PROMOTE_MAX). */
@@ -85,12 +86,10 @@ function shrink_node(cache: KmemCache, node: KmemCacheNode, mode: u32): u32 {
 export function kmem_cache_shrink(cache: KmemCache): u32 {
   const mode = lock_mode();
   const head = header();
-  const me = cpu_area().cpu;
-  for (let cpu: u32 = 0; cpu < head.nr_cpu_ids; cpu++) {
-    const area = per_cpu(cpu);
-    const state = changetype<usize>(area) + offsetof<CpuArea>("state");
-    if (cpu === me || read_once(state) !== CPU_TAKEN) continue;
-    write_once(request_address(cpu_cache_of(area, cache)), 1);
+  ask_others(cache);
+  if (has_sheaves()) {
+    flush_pcs(cache, this_cpu_cache(cache));
+    flush_barns(cache, mode);
   }
   flush_this_cpu(cache, mode);
   let given: u32 = 0;

@@ -33,6 +33,7 @@ export const LOCK_CLASS_SLAB: u32 = 6;
 export const LOCK_CLASS_STOCK: u32 = 7;
 export const LOCK_CLASS_PCP: u32 = 8;
 export const LOCK_CLASS_ZONE: u32 = 9;
+export const LOCK_CLASS_BARN: u32 = 10;
 
 // What is told to the host.
 /** A lock is waited for while one is held that comes after it. */
@@ -57,6 +58,7 @@ function class_of(lock: usize): u32 {
   if (offset === offsetof<HeapHeader>("rcu_lock")) return LOCK_CLASS_RCU;
   if (offset < ZONES + ZONE_SIZE * MAX_NODES) return LOCK_CLASS_ZONE;
   if (offset >= CACHE_TABLE && lock < <usize>head.cpu_areas) return LOCK_CLASS_LIST;
+  if (head.node_barns !== 0 && lock >= <usize>head.node_barns) return LOCK_CLASS_BARN;
   if (lock >= <usize>head.mem_map) return LOCK_CLASS_SLAB;
   const inside = (lock - <usize>head.cpu_areas) % <usize>head.cpu_area_size;
   if (inside >= CPU_CACHES + offsetof<KmemCacheCpu>("lock")) return LOCK_CLASS_LOCAL;

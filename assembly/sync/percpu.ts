@@ -23,12 +23,15 @@ export let this_cpu: usize = 0;
 export let heap_base: usize = 0;
 /** Address of the descriptor of page 0; constant once attached. */
 export let mem_map: usize = 0;
+/** Address of the class of page 0 (slab/page_class.ts); constant once attached. */
+export let page_class: usize = 0;
 
 /** Set this instance's registers. Context: cpu_attach() and cpu_offline() only. */
 export function set_registers(area: usize, base: usize, map: usize): void {
   this_cpu = area;
   heap_base = base;
   mem_map = map;
+  page_class = base === 0 ? 0 : <usize>changetype<HeapHeader>(base).page_class;
 }
 
 /** @returns the header of the attached heap. */

@@ -3,7 +3,7 @@
  * counting is a plain add. Kernel names and places for SLUB_STATS; ours start with NOLOCK_ and
  * DEFER_. Build `stats` counts everything. `release` counts what happens on slow paths only and
  * leaves out ALLOC_FASTPATH, FREE_FASTPATH, NOLOCK_ALLOC_FASTPATH, NOLOCK_FREE_FASTPATH, ages and
- * list lengths.
+ * list lengths, ALLOC_PCS and FREE_PCS.
  */
 import { KmemCache, STAT_STRIDE } from "../base/layout";
 import { CpuArea, DEFER_LENGTH_BUCKETS } from "../base/layout_percpu";
@@ -105,8 +105,42 @@ export const DEFER_REQUEUE: u32 = 44;
 export const DEFER_HIGH_WATER: u32 = 45;
 /** Greatest age at a drain, in operations of all CPUs (a maximum; builds that count). */
 export const DEFER_MAX_AGE: u32 = 46;
+/** Allocation from a sheaf. */
+export const ALLOC_PCS: u32 = 47;
+/** Free to a sheaf. */
+export const FREE_PCS: u32 = 48;
+/** kfree_rcu() to a sheaf. */
+export const FREE_RCU_SHEAF: u32 = 49;
+/** kfree_rcu() that could not. */
+export const FREE_RCU_SHEAF_FAIL: u32 = 50;
+/** Objects flushed from sheaves to their slabs. */
+export const SHEAF_FLUSH: u32 = 51;
+/** Objects that sheaves were refilled with from slabs. */
+export const SHEAF_REFILL: u32 = 52;
+/** Sheaf allocated. */
+export const SHEAF_ALLOC: u32 = 53;
+/** Sheaf freed. */
+export const SHEAF_FREE: u32 = 54;
+/** Full sheaf taken from a barn for an empty one. */
+export const BARN_GET: u32 = 55;
+/** The barn had none, or its lock was not to be had. */
+export const BARN_GET_FAIL: u32 = 56;
+/** Full sheaf put into a barn. */
+export const BARN_PUT: u32 = 57;
+/** The barn was full, or its lock was not to be had. */
+export const BARN_PUT_FAIL: u32 = 58;
+/** Sheaf prefilled from what the CPU or a barn had. */
+export const SHEAF_PREFILL_FAST: u32 = 59;
+/** Sheaf prefilled from slabs. */
+export const SHEAF_PREFILL_SLOW: u32 = 60;
+/** Sheaf larger than the cache's capacity, made for one caller. */
+export const SHEAF_PREFILL_OVERSIZE: u32 = 61;
+/** Prefilled sheaf returned and kept. */
+export const SHEAF_RETURN_FAST: u32 = 62;
+/** Prefilled sheaf returned and flushed. */
+export const SHEAF_RETURN_SLOW: u32 = 63;
 /** Number of counters above. */
-export const NR_STAT_ITEMS: u32 = 47;
+export const NR_STAT_ITEMS: u32 = 64;
 
 if (<usize>NR_STAT_ITEMS * 8 > STAT_STRIDE) ERROR("STAT_STRIDE is too small");
 

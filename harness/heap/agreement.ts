@@ -4,11 +4,18 @@
  * Every thread brings its own module, and two that read a free object in different ways corrupt
  * the heap without a word. What must agree: the layout (the ABI version, compared by findHeap());
  * whether free objects carry stamps and caches may have slab_debug, and whether every counter
- * counts (`HeapHeader.build`); and a module that cannot encode free pointers must not meet a heap
+ * counts (`HeapHeader.build`); the per-CPU layer, where a module has only one; and a module that cannot encode free pointers must not meet a heap
  * whose are encoded. What need not: trace points and the instructions of the model concern one CPU
  * alone, and all other options are asked of the header at every use, by every build.
  */
-import { BUILD_DEBUG, BUILD_STATS, HEAP_HARDENED } from "./constants.js";
+import {
+  BUILD_DEBUG,
+  BUILD_STATS,
+  HEAP_HARDENED,
+  HEAP_SHEAVES,
+  PERCPU_SHEAF,
+  PERCPU_SLAB,
+} from "./constants.js";
 import type { FieldTable } from "./fields.js";
 import type { HeapView } from "./view.js";
 
@@ -26,6 +33,13 @@ export function checkAgreement(view: HeapView): void {
     const [heap, mine] = [build & bit, table.constants.BUILD & bit];
     if (heap === mine) continue;
     throwOther(`${heap === 0 ? "no" : "a"} module ${what}`, mine === 0 ? "another" : "one");
+  }
+  const hasSheaves = (options & HEAP_SHEAVES) !== 0;
+  if ((table.constants.PERCPU_LAYERS & (hasSheaves ? PERCPU_SHEAF : PERCPU_SLAB)) === 0) {
+    throwOther(
+      `a module whose per-CPU layer ${hasSheaves ? "are sheaves" : "is slabs"}`,
+      "another",
+    );
   }
   if ((options & HEAP_HARDENED) !== 0 && !table.build.hardens) {
     throwOther("a module that encodes free pointers (hardened, debug, trace)", "another");

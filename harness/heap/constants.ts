@@ -79,6 +79,11 @@ export const HEAP_NO_CMPXCHG = 0x2;
 export const HEAP_RANDOMIZE = 0x4;
 export const HEAP_HARDENED = 0x8;
 export const HEAP_FAILSLAB = 0x10;
+export const HEAP_SHEAVES = 0x20;
+
+// PERCPU_LAYERS of a module.
+export const PERCPU_SLAB = 0x1;
+export const PERCPU_SHEAF = 0x2;
 
 // HeapHeader.build.
 export const BUILD_STATS = 0x1;

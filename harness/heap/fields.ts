@@ -28,19 +28,25 @@ const STRUCTS = {
     ],
     ...["cg_caches", "memcg_table", "options", "seed", "rcu_gp", "rcu_lock"],
     ...["nr_debug_records", "build", "large_debug_flags", "slab_errors"],
+    ...["node_barns", "page_class", "no_sheaf"],
   ],
   zone: ["lock", "free_mask", "nr_free", "nr_managed", "deferred", "free_area"],
   kmem_cache: [
     ...["flags", "min_partial", "size", "object_size", "reciprocal_size", "offset"],
     ...["cpu_partial", "cpu_partial_slabs", "oo", "defer_free_objects", "min", "ctor", "inuse"],
     ...["align", "stat_base", "state", "index", "refcount", "name", "defer_own_line"],
-    ...["generation", "random", "random_seq", "red_left_pad"],
+    ...["generation", "random", "random_seq", "red_left_pad", "sheaf_capacity", "barn_full"],
   ],
   kmem_cache_node: [
     ...["list_lock", "nr_partial", "partial", "partial_tail", "defer_free_objects"],
     ...["nr_slabs", "total_objects", "full"],
   ],
-  kmem_cache_cpu: ["freelist", "tid", "slab", "partial", "lock", "defer_free_objects"],
+  kmem_cache_cpu: [
+    ...["freelist", "tid", "slab", "partial", "lock", "defer_free_objects"],
+    ...["top", "end", "main", "spare", "rcu_free", "sheaf_lock", "sheaf_in_hand"],
+  ],
+  node_barn: ["lock", "nr_full", "full", "nr_empty", "empty"],
+  sheaf: ["link", "size", "capacity", "bottom"],
   cpu_area: [
     ...["preempt_count", "cpu", "task_mode", "node", "current", "fail_seen", "fail_done"],
     ...["state", "thread", "drains", "ops", "memcg", "irq_pending", "pcp_lock", "pcp_list"],
@@ -74,7 +80,7 @@ const CONSTANTS = [
     "RESERVE_GUARD",
     "SIZE_INDEX",
   ],
-  "BUILD",
+  ...["BUILD", "PERCPU_LAYERS", "NODE_BARN_SIZE", "SHEAF_OBJECTS"],
   ...["SLAB_DEBUG_RECORDS", "SLAB_DEBUG_RECORD_BYTES", "MAX_SLAB_DEBUG_RECORDS"],
 ] as const;
 

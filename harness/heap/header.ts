@@ -15,6 +15,7 @@ import {
   HEAP_NO_CMPXCHG,
   HEAP_RANDOMIZE,
   HEAP_RT,
+  HEAP_SHEAVES,
   MAX_CPUS,
   MAX_NODES,
   PAGE_DESC_SHIFT,
@@ -28,7 +29,8 @@ import type { HeapView } from "./view.js";
 
 const CACHES_MAX = 65536;
 const PAGES_MAX = 2 ** 20;
-const HEAP_OPTIONS = HEAP_RT | HEAP_NO_CMPXCHG | HEAP_RANDOMIZE | HEAP_HARDENED | HEAP_FAILSLAB;
+const HEAP_OPTIONS =
+  HEAP_RT | HEAP_NO_CMPXCHG | HEAP_RANDOMIZE | HEAP_HARDENED | HEAP_FAILSLAB | HEAP_SHEAVES;
 /** Largest size with a kmalloc cache of its own; the size table has an entry per 8 bytes. */
 const KMALLOC_MAX = 8192;
 const SIZE_STEP = 8;
@@ -97,12 +99,18 @@ function placeFaults(view: HeapView): string[] {
   const areas = roundUp(nodes + max_caches * nr_nodes * constants.KMEM_CACHE_NODE_SIZE);
   const areaBytes = roundUp(constants.CPU_CACHES + max_caches * constants.KMEM_CACHE_CPU_SIZE);
   const map = areas + nr_cpu_ids * areaBytes;
-  const firstPfn = roundUp(map + maximum_pages * 2 ** PAGE_DESC_SHIFT) / page;
+  const mapEnd = map + maximum_pages * 2 ** PAGE_DESC_SHIFT;
+  const hasSheaves = (header.options & HEAP_SHEAVES) !== 0;
+  const barns = max_caches * nr_nodes * constants.NODE_BARN_SIZE;
+  const firstPfn = roundUp(hasSheaves ? mapEnd + barns + maximum_pages : mapEnd) / page;
   const places = {
     node_table: nodes,
     cpu_areas: areas,
     cpu_area_size: areaBytes,
     mem_map: map,
+    node_barns: hasSheaves ? mapEnd : 0,
+    page_class: hasSheaves ? mapEnd + barns : 0,
+    no_sheaf: 0,
     first_pfn: firstPfn,
   } as const;
   const faults = (Object.keys(places) as (keyof typeof places)[])

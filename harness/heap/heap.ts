@@ -406,7 +406,6 @@ function readOptions(view: HeapView): ResolvedOptions {
     reserveBytes: header.reserve_bytes,
     maxCaches: header.max_caches,
     defer: armOf(header) ?? throwUnnamed(header),
-    percpu: "slab" as const,
     ...readFeatures(header.options),
   });
 }

@@ -24,6 +24,7 @@ import {
 } from "./flags.js";
 import { checkNoReader } from "./rcu.js";
 import type { CacheView, HeapView } from "./view.js";
+import { objectsInSheaves } from "./sheaves.js";
 import { walkFreelist } from "./walk.js";
 
 /** What `KmemCache.destroy()` did. */
@@ -265,11 +266,12 @@ export class KmemCache {
 /** Addresses of objects that are on no freelist. Context: nobody uses the cache. */
 function liveObjects(view: HeapView, cache: CacheView): number[] {
   const live: number[] = [];
+  const inSheaves = objectsInSheaves(view, cache);
   for (const slab of view.slabs(cache.address)) {
     const free = new Set(walkFreelist(view, cache, slab, slab.freelist).items);
     for (let index = 0; index < slab.objects; index++) {
       const object = slab.start + cache.red_left_pad + index * cache.size;
-      if (!free.has(object)) live.push(object);
+      if (!free.has(object) && !inSheaves.has(object)) live.push(object);
     }
   }
   return live;

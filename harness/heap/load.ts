@@ -17,13 +17,13 @@ const BUNDLED_URLS = {
 
 /** Every wasm file that a heap can need, of which the package exports each: `slablab/NAME.wasm`. */
 export const MODULE_NAMES = [
-  ...(["release", "stats", "hardened", "debug", "trace", "model"] as const),
+  ...(["release", "sheaf", "stats", "hardened", "debug", "trace", "model"] as const),
   "reap",
 ] as const;
 export type ModuleName = (typeof MODULE_NAMES)[number];
 
 /** Every wasm file of the package; `bench*`, `loads` and `tlsf` are the commands'. */
-export type WasmFile = ModuleName | "bench" | "bench-stats" | "loads" | "tlsf";
+export type WasmFile = ModuleName | "bench" | "bench-stats" | "bench-sheaf" | "loads" | "tlsf";
 
 /** Compiled, or being compiled, by URL: asking twice compiles once. */
 const modules = new Map<string, Promise<WebAssembly.Module>>();

@@ -5,6 +5,7 @@
  * memory map. Kinds are those of assembly/sync/lockdep.ts; a test holds them equal.
  */
 import { hex } from "./errors.js";
+import { barnOf } from "./sheaves.js";
 import type { HeapView } from "./view.js";
 
 /** By LOCKDEP_*: the heading, and what the CPU was doing. */
@@ -54,6 +55,7 @@ export function lockName(view: HeapView, address: number): string {
   for (let node = 0; node < view.nodeCount; node++) {
     if (offset === ZONES + node * ZONE_SIZE + zone.lock) return `&zone->lock, node ${node}`;
   }
+  if (header.node_barns !== 0 && address >= header.node_barns) return barnLockName(view, address);
   if (address >= header.mem_map) return `slab_lock of page ${pageOf(view, address)}`;
   if (address < header.cpu_areas) return nodeLockName(view, address);
   const cpu = Math.floor((address - header.cpu_areas) / header.cpu_area_size);
@@ -79,11 +81,22 @@ function nodeLockName(view: HeapView, address: number): string {
   return "no lock of this heap";
 }
 
-function cpuLockName(view: HeapView, address: number, cpu: number): string {
-  const { lock } = view.table.offsets.kmem_cache_cpu;
+function barnLockName(view: HeapView, address: number): string {
   for (const cache of view.caches()) {
-    const found = view.cpuCache(cpu, cache.index).address + lock === address;
-    if (found) return `&s->cpu_slab->lock, ${cache.name} cpu ${cpu}`;
+    for (let node = 0; node < view.nodeCount; node++) {
+      const found = barnOf(view, cache, node).address === address;
+      if (found) return `&barn->lock, ${cache.name} node ${node}`;
+    }
+  }
+  return "no lock of this heap";
+}
+
+function cpuLockName(view: HeapView, address: number, cpu: number): string {
+  const { lock, sheaf_lock } = view.table.offsets.kmem_cache_cpu;
+  for (const cache of view.caches()) {
+    const at = view.cpuCache(cpu, cache.index).address;
+    if (at + lock === address) return `&s->cpu_slab->lock, ${cache.name} cpu ${cpu}`;
+    if (at + sheaf_lock === address) return `&s->cpu_sheaves->lock, ${cache.name} cpu ${cpu}`;
   }
   return "no lock of this heap";
 }

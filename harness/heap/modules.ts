@@ -7,6 +7,7 @@
 import { hasReap, isReap } from "./abi.js";
 import { readFieldTable } from "./fields.js";
 import {
+  type ModuleName,
   besideUrl,
   compileBuild,
   compileGiven,
@@ -14,7 +15,7 @@ import {
   compileUrl,
   messageOf,
 } from "./load.js";
-import type { HeapOptions, ResolvedOptions } from "./options.js";
+import type { HeapOptions, PercpuLayer, ResolvedOptions } from "./options.js";
 import type { ModuleSource, UrlLike, WasmModule } from "./wasm-types.js";
 
 /** The compiled modules of a heap. */
@@ -40,14 +41,20 @@ export async function loadModules(
 
 function loadOwn(
   { modules = {}, module, wasmUrl }: HeapOptions,
-  { build = "release", hardened }: ResolvedOptions,
+  { build = "release", hardened, percpu }: ResolvedOptions,
 ): Promise<WasmModule> {
   if (module !== undefined) return compileGiven("options.module", module);
   if (wasmUrl !== undefined) return compileUrl("options.wasmUrl", wasmUrl);
-  const name = hardened && build === "release" ? "hardened" : build;
+  const name = build === "release" ? releaseOf(hardened, percpu) : build;
   const given = modules[name];
   if (given !== undefined) return compileSource(`options.modules.${name}`, given);
   return compileBuild(name);
+}
+
+/** The build `release` is a module for each per-CPU layer, which no fast path has to ask for. */
+function releaseOf(hardened: boolean, percpu: PercpuLayer): Exclude<ModuleName, "reap"> {
+  if (hardened) return "hardened";
+  return percpu === "sheaf" ? "sheaf" : "release";
 }
 
 /**

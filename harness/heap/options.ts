@@ -13,10 +13,11 @@ import {
   HEAP_NO_CMPXCHG,
   HEAP_RANDOMIZE,
   HEAP_RT,
+  HEAP_SHEAVES,
   MAX_CPUS,
   MAX_NODES,
 } from "./constants.js";
-import { describe, throwNotInteger, throwUnsupported } from "./errors.js";
+import { describe, throwNotInteger } from "./errors.js";
 import { MODULE_NAMES } from "./load.js";
 import { availableParallelism } from "./runtime.js";
 import { parseSlabDebug } from "./slab-debug-option.js";
@@ -32,6 +33,11 @@ const CACHES_MAX = 4096;
 export const BUILDS = ["release", "stats", "debug", "trace", "model"] as const;
 /** One of BUILDS. */
 export type BuildName = (typeof BUILDS)[number];
+
+/** What a CPU can allocate from: see `HeapOptions.percpu`. */
+export const PERCPU_LAYERS = ["slab", "sheaf"] as const;
+/** One of PERCPU_LAYERS. */
+export type PercpuLayer = (typeof PERCPU_LAYERS)[number];
 
 /** Which allocations fail on purpose: objects and pages of ordinary calls, never nolock ones. */
 export interface FailslabOptions {
@@ -53,6 +59,8 @@ export interface FailslabOptions {
 export interface HeapModules {
   /** The allocator: what `build: "release"` runs. */
   readonly release?: ModuleSource;
+  /** The same with `percpu: "sheaf"`. */
+  readonly sheaf?: ModuleSource;
   /** What `build: "stats"` runs. */
   readonly stats?: ModuleSource;
   /** What `hardened` runs with `build: "release"`. */
@@ -127,10 +135,11 @@ export interface HeapOptions {
    */
   readonly wasmUrl?: string | UrlLike;
   /**
-   * The per-CPU layer; this version has cpu slabs.
+   * What a CPU allocates from and frees to: `sheaf`, arrays of free objects (Linux 7.0), or `slab`,
+   * cpu slabs and percpu partial lists (Linux 6.18).
    * @default "slab"
    */
-  readonly percpu?: "slab";
+  readonly percpu?: PercpuLayer;
   /**
    * Local locks as on PREEMPT_RT: owned by tasks, no lockless fast path, and nolock allocations
    * fail at once in every atomic context.
@@ -184,7 +193,7 @@ export interface ResolvedOptions {
   /** Where objects wait that a nolock call cannot free right away. */
   readonly defer: DeferArm;
   /** The per-CPU layer. */
-  readonly percpu: "slab";
+  readonly percpu: PercpuLayer;
   /** Local locks as on PREEMPT_RT. */
   readonly rt: boolean;
   /** Slabs updated under a lock each. */
@@ -240,7 +249,7 @@ export function resolveOptions(options: HeapOptions): ResolvedOptions {
     initialBytes: roundUp(initialBytes),
     maxCaches: integer("maxCaches", options.maxCaches, 256, 16, CACHES_MAX),
     defer: oneOf("defer", options.defer, MERGED_ARM, DEFER_ARMS),
-    percpu: resolvePercpu(options.percpu),
+    percpu: oneOf("percpu", options.percpu, "slab", PERCPU_LAYERS),
     rt: flag("rt", options.rt),
     noCmpxchg: flag("noCmpxchg", options.noCmpxchg),
     randomize: flag("randomize", options.randomize),
@@ -346,26 +355,23 @@ export function optionBits(options: ResolvedOptions): number {
     (options.noCmpxchg ? HEAP_NO_CMPXCHG : 0) |
     (options.randomize ? HEAP_RANDOMIZE : 0) |
     (options.hardened ? HEAP_HARDENED : 0) |
-    (options.failslab === undefined ? 0 : HEAP_FAILSLAB)
+    (options.failslab === undefined ? 0 : HEAP_FAILSLAB) |
+    (options.percpu === "sheaf" ? HEAP_SHEAVES : 0)
   );
 }
 
 /** The same read back from a header. */
 export function readFeatures(
   bits: number,
-): Pick<ResolvedOptions, "rt" | "noCmpxchg" | "randomize" | "hardened"> {
+): Pick<ResolvedOptions, "percpu" | "rt" | "noCmpxchg" | "randomize" | "hardened"> {
   const has = (bit: number) => (bits & bit) !== 0;
   return {
+    percpu: has(HEAP_SHEAVES) ? "sheaf" : "slab",
     rt: has(HEAP_RT),
     noCmpxchg: has(HEAP_NO_CMPXCHG),
     randomize: has(HEAP_RANDOMIZE),
     hardened: has(HEAP_HARDENED),
   };
-}
-
-function resolvePercpu(value: string | undefined): "slab" {
-  if (value === "sheaf") throwUnsupported('options.percpu: "sheaf"', 'try "slab"');
-  return oneOf("percpu", value as "slab" | undefined, "slab", ["slab"]);
 }
 
 function resolveBuild(options: HeapOptions): { build?: BuildName } {

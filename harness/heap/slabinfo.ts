@@ -3,9 +3,11 @@
  *
  * Active objects are all that are not free on a node's partial slabs: what a CPU keeps for itself
  * counts as active, as it does in the kernel, whose counting this follows (mm/slub.c
- * get_slabinfo(), count_partial()). Of a busy heap it is an estimate, as there.
+ * get_slabinfo(), count_partial()). Of a busy heap it is an estimate, as there. Differs: what lies in
+ * sheaves is free, since there is far more of it.
  */
 import type { CacheView, HeapView } from "./view.js";
+import { objectsInSheaves } from "./sheaves.js";
 import { walkPages } from "./walk.js";
 
 /** One line of /proc/slabinfo, under its column names. */
@@ -47,6 +49,7 @@ function cacheInfo(view: HeapView, cache: CacheView): SlabInfo {
       free += all - inuse;
     }
   }
+  free += objectsInSheaves(view, cache).size;
   return {
     name: cache.name,
     // Slabs may come and go between two readings here.

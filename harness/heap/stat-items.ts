@@ -52,6 +52,23 @@ export const STAT_ITEMS = [
   "DEFER_REQUEUE",
   "DEFER_HIGH_WATER",
   "DEFER_MAX_AGE",
+  "ALLOC_PCS",
+  "FREE_PCS",
+  "FREE_RCU_SHEAF",
+  "FREE_RCU_SHEAF_FAIL",
+  "SHEAF_FLUSH",
+  "SHEAF_REFILL",
+  "SHEAF_ALLOC",
+  "SHEAF_FREE",
+  "BARN_GET",
+  "BARN_GET_FAIL",
+  "BARN_PUT",
+  "BARN_PUT_FAIL",
+  "SHEAF_PREFILL_FAST",
+  "SHEAF_PREFILL_SLOW",
+  "SHEAF_PREFILL_OVERSIZE",
+  "SHEAF_RETURN_FAST",
+  "SHEAF_RETURN_SLOW",
 ] as const;
 /** One of STAT_ITEMS. */
 export type StatItem = (typeof STAT_ITEMS)[number];
@@ -65,4 +82,6 @@ export const VERBOSE_ITEMS: ReadonlySet<StatItem> = new Set([
   "DEFER_LOOK_EMPTY",
   "DEFER_HIGH_WATER",
   "DEFER_MAX_AGE",
+  "ALLOC_PCS",
+  "FREE_PCS",
 ]);

@@ -19,6 +19,7 @@ import { checkCounters, checkObjects } from "./validate/check-objects.js";
 import { checkMemcgs } from "./validate/check-memcgs.js";
 import { checkPages } from "./validate/check-pages.js";
 import { checkRcu } from "./validate/check-rcu.js";
+import { checkSheaves } from "./validate/check-sheaves.js";
 import { checkSlabs, checkTotals } from "./validate/check-slabs.js";
 import { checkZones } from "./validate/check-zones.js";
 import type { HeapView } from "./view.js";
@@ -47,6 +48,7 @@ function inspect(inspection: Inspection): void {
   findHomes(inspection, caches);
   checkObjects(inspection);
   checkDeferred(inspection);
+  checkSheaves(inspection, caches);
   checkRcu(inspection);
   checkCounters(inspection);
   checkMemcgs(inspection);

@@ -3,6 +3,7 @@
  */
 import { CPU_FREE, CPU_TAKEN, DRAIN_DEPTH, TID_STEP } from "../constants.js";
 import { hex } from "../errors.js";
+import { barnOf, hasSheaves } from "../sheaves.js";
 import type { CpuView } from "../view.js";
 import { walkPages } from "../walk.js";
 import { describePage, type Inspection } from "./inspection.js";
@@ -93,6 +94,8 @@ function checkCaches(
       const message = `tid ${c.tid} is that of CPU ${c.tid % TID_STEP}`;
       inspection.report("O19-tid", where, c.address, message);
     }
+    const sheaves = (c.main | c.spare | c.rcu_free | c.sheaf_in_hand) !== 0;
+    if (sheaves) holds.push(`sheaves of ${cache.name}`);
     if (c.slab !== 0 || c.partial !== 0 || c.freelist !== 0) holds.push(`slabs of ${cache.name}`);
   }
   if (cpu.state !== CPU_FREE || holds.length === 0) return;
@@ -128,10 +131,15 @@ export function checkLocks(inspection: Inspection): void {
     for (let node = 0; node < view.nodeCount; node++) {
       const { address } = view.node(cache.index, node);
       expectFree(`list_lock of ${cache.name}, node ${node}`, address + kmem_cache_node.list_lock);
+      if (!hasSheaves(view)) continue;
+      const barn = barnOf(view, cache, node);
+      expectFree(`lock of the barn of ${cache.name}, node ${node}`, barn.address);
     }
     for (let cpu = 0; cpu < view.cpuCount; cpu++) {
       const { address } = view.cpuCache(cpu, cache.index);
       expectFree(`local lock of cpu ${cpu} of ${cache.name}`, address + kmem_cache_cpu.lock);
+      const sheafLock = address + kmem_cache_cpu.sheaf_lock;
+      expectFree(`local lock of the sheaves of cpu ${cpu} of ${cache.name}`, sheafLock);
     }
   }
 }

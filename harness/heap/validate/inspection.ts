@@ -19,14 +19,22 @@ export type Place =
   | "cpu freelist"
   | "detached freelist"
   | "deferred list"
-  | "rcu queue";
+  | "rcu queue"
+  | "sheaf";
 const PLACES: readonly Place[] = [
   "slab freelist",
   "cpu freelist",
   "detached freelist",
   "deferred list",
   "rcu queue",
+  "sheaf",
 ];
+
+/** The law that says what a place may hold; for freelists O5. */
+const LAWS_OF_PLACES: Partial<Record<Place, InvariantId>> = {
+  "deferred list": "A23-deferred",
+  sheaf: "O40-sheaves",
+};
 
 /** The mark of an object that waits for a grace period: it is charged until that is over. */
 export const MARK_RCU = 1 + PLACES.indexOf("rcu queue");
@@ -101,12 +109,7 @@ export class Inspection {
     const index = objectIndex(slab.cache, slab.page, object);
     if (index < 0) {
       const message = `the ${place} holds ${hex(object)}, which is no object of this slab`;
-      this.report(
-        place === "deferred list" ? "A23-deferred" : "O5-freelist",
-        describeSlab(slab),
-        object,
-        message,
-      );
+      this.report(LAWS_OF_PLACES[place] ?? "O5-freelist", describeSlab(slab), object, message);
       return false;
     }
     const before = slab.marks[index] ?? 0;
@@ -125,6 +128,7 @@ export class Inspection {
 
 function invariantOfPair(a: Place, b: Place): InvariantId {
   const pair = [a, b];
+  if (a === b && a === "sheaf") return "Q1-census";
   if (a === b) return a === "deferred list" ? "A23-deferred" : "O5-freelist";
   if (pair.includes("slab freelist") && pair.includes("cpu freelist")) return "O6-disjoint";
   return "Q1-census";

@@ -10,6 +10,7 @@
 import { CPU_FREE, CPU_REAPER_SHIFT, CPU_REAPING, PG_LARGE } from "../../heap/constants.js";
 import { validate } from "../../heap/validate.js";
 import type { HeapView } from "../../heap/view.js";
+import { sheafObjects, sheavesOf } from "../../heap/sheaves.js";
 import { walkFreelist } from "../../heap/walk.js";
 import type { Machine } from "../core/machine.js";
 import type { Losses } from "./losses.js";
@@ -126,6 +127,10 @@ export class Quiescence {
       // A large allocation is known by its first page.
       if (view.kind(pfn) === PG_LARGE) objects.add(view.page(pfn).start);
     }
+    // The memory of sheaves is nobody's, too.
+    const sheaves = [...view.caches()].flatMap((cache) => sheavesOf(view, cache));
+    const own = new Set(sheaves.map(({ address }) => address));
+    for (const sheaf of sheaves) for (const object of sheafObjects(view, sheaf)) own.add(object);
     for (const cache of view.caches()) {
       const all = { cpus: Array.from({ length: view.cpuCount }, (_, cpu) => cpu) };
       for (const slab of view.slabs(cache.address)) {
@@ -139,7 +144,7 @@ export class Quiescence {
         }
         for (let index = 0; index < slab.objects; index++) {
           const object = slab.start + cache.red_left_pad + index * cache.size;
-          if (!free.has(object)) objects.add(object);
+          if (!free.has(object) && !own.has(object)) objects.add(object);
         }
       }
     }

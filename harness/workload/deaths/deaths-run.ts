@@ -14,6 +14,7 @@ import type { ReapReport } from "../../heap/reap.js";
 import { SlabError } from "../../heap/slab-error.js";
 import { countLarge, viewOf } from "../stress/stress-ending.js";
 import { type StressSetup, flagsOf, heapOptionsOf, streamOf } from "../stress/stress-setup.js";
+import { giveBack } from "../verify/give-back.js";
 import { type FindingKind, FindingError } from "../verify/finding.js";
 import { Xorshift } from "../verify/xorshift.js";
 import { Estate, GO, PAUSE, STOP, checkStamp } from "./estate.js";
@@ -270,6 +271,7 @@ class DeathRun {
     for (const address of this.#estate.takeMail()) this.#free(address);
     this.#cpu.rcuBarrier();
     this.#cpu.exports.defer_free_barrier();
+    giveBack(this.#cpu.exports, viewOf({ heap: this.#heap }));
     this.#cpu.offline();
     this.#validate();
     this.counts.lost = this.#inUse();

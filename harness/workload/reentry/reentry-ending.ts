@@ -10,6 +10,7 @@ import type { FuzzCpu } from "./reentry-cpu.js";
 import { freeAt } from "../operations/vocabulary.js";
 import { removeGroup } from "./reentry-group.js";
 import type { FuzzSetup } from "./reentry-setup.js";
+import { giveBack } from "../verify/give-back.js";
 import type { Stage } from "./reentry-stage.js";
 
 /** Every law of a heap at rest. Context: every CPU is outside its calls. */
@@ -43,7 +44,7 @@ export function finish(stage: Stage, cpu: FuzzCpu, setup: FuzzSetup): void {
   drainAll(cpu);
   if (setup.memcg) removeGroup(stage, cpu);
   stage.view.refresh();
-  for (const { address } of stage.view.caches()) cpu.exports.kmem_cache_shrink(address as never);
+  giveBack(cpu.exports, stage.view);
   // What a shrink frees may have been deferred by a missed lock: nobody else is here to miss one.
   for (const { name, num_slabs } of readSlabinfo(stage.view)) {
     if (num_slabs === 0) continue;

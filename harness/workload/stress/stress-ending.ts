@@ -7,6 +7,7 @@ import { PG_LARGE } from "../../heap/constants.js";
 import type { StatItem } from "../../heap/stat-items.js";
 import { HeapView } from "../../heap/view.js";
 import { GROUP, type StressCpu } from "./stress-cpu.js";
+import { giveBack } from "../verify/give-back.js";
 import { freeAt } from "../operations/vocabulary.js";
 
 /** Every law of a heap at rest. Context: every CPU is outside its calls. */
@@ -41,7 +42,7 @@ export function finish(cpu: StressCpu): void {
   if (wrong !== null) cpu.report("leak", wrong);
   checkGroup(cpu);
   const view = viewOf(cpu);
-  for (const { name } of view.caches()) cpu.cpu.kmemCacheOpen(name).shrink();
+  giveBack(cpu.cpu.exports, view);
   for (const { name, num_slabs } of cpu.heap.slabinfo()) {
     if (num_slabs === 0) continue;
     cpu.report("leak", `expected no slab in ${name} after everything was freed, got ${num_slabs}`);

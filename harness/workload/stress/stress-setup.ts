@@ -51,9 +51,7 @@ export function memoryBytesOf({ cpus }: StressSetup): number {
 export function heapOptionsOf(setup: StressSetup, seed: number): HeapOptions {
   const { arm, build, cpus } = setup;
   const sizes = { reserveBytes: RESERVE_BYTES, maximumBytes: memoryBytesOf(setup) };
-  // The heap itself says what it thinks of one of a later version.
-  const percpu = setup.percpu as "slab";
-  return { build, percpu, defer: arm, cpus, seed, maxCaches: MAX_CACHES, ...sizes };
+  return { build, percpu: setup.percpu, defer: arm, cpus, seed, maxCaches: MAX_CACHES, ...sizes };
 }
 
 /** A stream of random numbers for each arm and CPU: the same whatever else is run. */

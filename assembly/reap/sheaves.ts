@@ -1,0 +1,114 @@
+/**
+ * The sheaves of dead CPUs: their objects go to their slabs, their memory goes back.
+ *
+ * A CPU that dies leaves each of its sheaves in one of its four places or in two of them, or in a
+ * barn and in a place, and then with the barn's lock held (slab/pcs.ts, slab/barn.ts). What it was
+ * refilling or flushing is lost with it: the sheaf says 0 objects meanwhile.
+ */
+import { CACHE_FREE, KmemCache, KmemCacheCpu, SHEAF_OBJECTS, Sheaf, Slab } from "../base/layout";
+import { CpuArea } from "../base/layout_percpu";
+import { ReapReport } from "../base/layout_reap";
+import { page_slab, virt_to_page } from "../page/page";
+import { get_barn, is_in_barn, recount_barn } from "../slab/barn";
+import { cache_at, cache_state } from "../slab/cache_table";
+import { defer_free } from "../slab/defer";
+import { free_to_slab } from "../slab/put";
+import { forget_main, has_sheaves } from "../slab/sheaf";
+import { cpu_cache_of, header, per_cpu } from "../sync/percpu";
+import { is_victim, note } from "./dead";
+
+/** The place that is `main`, of PLACES. */
+const MAIN: u32 = 0;
+const PLACES: u32 = 4;
+
+/** @returns the address of a place of `c` for a sheaf. */
+function place_at(c: KmemCacheCpu, place: u32): usize {
+  const address = changetype<usize>(c);
+  if (place === MAIN) return address + offsetof<KmemCacheCpu>("main");
+  if (place === 1) return address + offsetof<KmemCacheCpu>("spare");
+  if (place === 2) return address + offsetof<KmemCacheCpu>("rcu_free");
+  return address + offsetof<KmemCacheCpu>("sheaf_in_hand");
+}
+
+function clear_place(c: KmemCacheCpu, place: u32): void {
+  if (place === MAIN) forget_main(c);
+  else store<u32>(place_at(c, place), 0);
+}
+
+/**
+ * After a dead CPU's lock of the barn of `cache` on `node` was taken over: what the barn has is
+ * not the CPU's. Context: that lock.
+ */
+export function repair_barn(cache: KmemCache, node: u32): void {
+  const barn = get_barn(cache, node);
+  recount_barn(barn);
+  const cpus = header().nr_cpu_ids;
+  for (let cpu: u32 = 0; cpu < cpus; cpu++) {
+    if (!is_victim(cpu)) continue;
+    const c = cpu_cache_of(per_cpu(cpu), cache);
+    for (let place: u32 = 0; place < PLACES; place++) {
+      const sheaf = <usize>load<u32>(place_at(c, place));
+      if (sheaf !== 0 && is_in_barn(barn, sheaf)) clear_place(c, place);
+    }
+  }
+}
+
+/** Free an object, or leave it to this CPU's deferred ones where a lock is missed. */
+function free_object(p: usize, mode: u32): void {
+  const slab = changetype<Slab>(page_slab(virt_to_page(p)));
+  const cache = changetype<KmemCache>(<usize>slab.slab_cache);
+  if (!free_to_slab(cache, slab, p, p, 1, mode)) defer_free(cache, slab, p);
+}
+
+/**
+ * Write into `main` how many objects it has, and leave the fast paths none. `top` says it, unless
+ * the sheaf was on its way in or out: then it lies elsewhere, and the sheaf itself says it.
+ */
+function settle_main(c: KmemCacheCpu): void {
+  const main = <usize>c.main;
+  const below = <u32>(main + SHEAF_OBJECTS - 4);
+  const sheaf = changetype<Sheaf>(main);
+  const top = c.top;
+  if (top >= below && top <= below + (sheaf.capacity << 2)) sheaf.size = (top - below) >> 2;
+  forget_main(c);
+  c.main = <u32>main;
+}
+
+/** Free one sheaf with all it holds. The places lead to it until it is empty. */
+function free_sheaf(c: KmemCacheCpu, address: usize, report: usize, mode: u32): void {
+  const sheaf = changetype<Sheaf>(address);
+  while (sheaf.size !== 0) {
+    const last = sheaf.size - 1;
+    // Before it is freed: whoever dies here loses this one, and frees none twice.
+    sheaf.size = last;
+    free_object(<usize>load<u32>(address + ((<usize>last) << 2), SHEAF_OBJECTS), mode);
+    note(report, offsetof<ReapReport>("objects"), 1);
+  }
+  for (let place: u32 = 0; place < PLACES; place++) {
+    if (<usize>load<u32>(place_at(c, place)) === address) clear_place(c, place);
+  }
+  free_object(address, mode);
+}
+
+/** Free everything that lies in the sheaves of a dead CPU. Context: slab_mutex; all hands empty. */
+export function free_sheaves_of(area: CpuArea, report: usize, mode: u32): void {
+  if (!has_sheaves()) return;
+  // The memory of one, between its slab and the CPU's hand.
+  note(report, offsetof<ReapReport>("lost"), 1);
+  const count = header().nr_caches;
+  for (let index: u32 = 1; index < count; index++) {
+    const cache = cache_at(index);
+    if (cache_state(cache) === CACHE_FREE || cache.sheaf_capacity === 0) continue;
+    const c = cpu_cache_of(area, cache);
+    c.sheaf_lock = 0;
+    const hand = <usize>c.sheaf_in_hand;
+    if (hand !== 0 && changetype<Sheaf>(hand).size === 0) {
+      note(report, offsetof<ReapReport>("lost"), changetype<Sheaf>(hand).capacity);
+    }
+    if (c.main !== 0) settle_main(c);
+    for (let place: u32 = 0; place < PLACES; place++) {
+      const sheaf = <usize>load<u32>(place_at(c, place));
+      if (sheaf !== 0) free_sheaf(c, sheaf, report, mode);
+    }
+  }
+}

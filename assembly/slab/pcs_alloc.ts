@@ -1,0 +1,125 @@
+/**
+ * Allocation from this CPU's sheaves: from `main`; when that is empty, from what changes places
+ * with it - `spare`, a full sheaf of the barn, one that is refilled from slabs.
+ *
+ * The whole of an exchange is a section of the sheaves' local lock. A refill is not: it makes slabs,
+ * which may grow the memory and call constructors. So it works on a sheaf that nobody else knows,
+ * and looks afterwards what has become of `main`.
+ * Kernel: mm/slub.c alloc_from_pcs(), __pcs_replace_empty_main(), refill_sheaf(); 7.0.
+ */
+import { LOCK_TRY, NUMA_NO_NODE } from "../base/config";
+import { KmemCache, Sheaf } from "../base/layout";
+import { cpu_area, this_cpu_cache } from "../sync/percpu";
+import { ALLOC_PCS, SHEAF_REFILL, stat_add, stat_fast } from "../sync/stat";
+import { barn_get_empty_sheaf, get_barn } from "./barn";
+import { pop_many } from "./do_alloc";
+import { exchange_empty_main, take_main_in_hand } from "./pcs";
+import { slab_alloc_slow } from "./refill";
+import { pcs_trylock, pcs_unlock, pop_main, set_main, sheaf_objects } from "./sheaf";
+import { flush_sheaves_if_asked, put_away } from "./sheaf_flush";
+import { alloc_empty_sheaf } from "./sheaf_memory";
+
+/**
+ * Allocate one object from this CPU's sheaves.
+ *
+ * @param mode LOCK_TRY: exchanges by trylock, no refill
+ * @returns 0: nothing to be had so, or somebody here is in the middle of changing them; then the
+ * slabs have it. Context: any.
+ */
+export function alloc_from_pcs(cache: KmemCache, mode: u32): usize {
+  if (cache.sheaf_capacity === 0) return 0;
+  const c = this_cpu_cache(cache);
+  if (!pcs_trylock(c)) return 0;
+  let object = pop_main(c);
+  if (object === 0 && exchange_empty_main(cache, c, mode)) object = pop_main(c);
+  if (object !== 0) {
+    pcs_unlock(c);
+    stat_fast(cache, ALLOC_PCS);
+    return object;
+  }
+  if (mode === LOCK_TRY) {
+    pcs_unlock(c);
+    return 0;
+  }
+  // An empty spare is what is refilled: it would be in the way of the empty main afterwards.
+  const spare = <usize>c.spare;
+  c.sheaf_in_hand = <u32>spare;
+  c.spare = 0;
+  pcs_unlock(c);
+  flush_sheaves_if_asked(cache, mode);
+  object = refill_main(cache, spare, mode);
+  if (object !== 0) stat_fast(cache, ALLOC_PCS);
+  return object;
+}
+
+/**
+ * Refill an empty sheaf from slabs. @returns objects in it now; fewer than it has room for: that
+ * was all memory. Context: ordinary, no lock held.
+ */
+function refill_sheaf(cache: KmemCache, sheaf: Sheaf, mode: u32): u32 {
+  const array = sheaf_objects(sheaf);
+  const count = sheaf.capacity;
+  let done: u32 = 0;
+  while (done < count) {
+    done = pop_many(cache, count, done, array);
+    if (done === count) break;
+    const object = slab_alloc_slow(cache, NUMA_NO_NODE, mode);
+    if (object === 0) break;
+    store<u32>(array + ((<usize>done) << 2), <u32>object);
+    done++;
+  }
+  sheaf.size = done;
+  stat_add(cache, SHEAF_REFILL, done);
+  return done;
+}
+
+/**
+ * Refill a sheaf and make it `main`, whatever that has become meanwhile.
+ *
+ * @param empty a sheaf of this CPU, or 0: one of the barn, or a new one
+ * @returns an object, or 0. Context: ordinary, no lock held.
+ */
+function refill_main(cache: KmemCache, empty: usize, mode: u32): usize {
+  let sheaf = empty;
+  if (sheaf === 0) {
+    const barn = get_barn(cache, cpu_area().node);
+    sheaf = barn_get_empty_sheaf(barn, this_cpu_cache(cache), mode);
+  }
+  if (sheaf === 0) sheaf = alloc_empty_sheaf(cache, cache.sheaf_capacity, mode);
+  if (sheaf === 0) return 0;
+  this_cpu_cache(cache).sheaf_in_hand = <u32>sheaf;
+  const got = refill_sheaf(cache, changetype<Sheaf>(sheaf), mode);
+  if (got === 0) {
+    put_away(cache, sheaf, mode);
+    return 0;
+  }
+  // The caller's is taken before anybody else can see the sheaf.
+  const full = changetype<Sheaf>(sheaf);
+  full.size = got - 1;
+  const object = <usize>load<u32>(sheaf_objects(full) + ((<usize>got - 1) << 2));
+  const left = install(cache, sheaf);
+  if (left !== 0) put_away(cache, left, mode);
+  return object;
+}
+
+/**
+ * Make a sheaf `main` if that is still empty, else `spare` if there is none.
+ *
+ * @returns what is left: the sheaf itself, or an empty one that was `main`; 0: nothing
+ */
+function install(cache: KmemCache, sheaf: usize): usize {
+  const c = this_cpu_cache(cache);
+  if (!pcs_trylock(c)) return sheaf;
+  let left = sheaf;
+  if (load<u32>(<usize>c.top) === 0) {
+    left = take_main_in_hand(c);
+    set_main(c, changetype<Sheaf>(sheaf));
+  }
+  if (left !== 0 && c.spare === 0) {
+    c.spare = <u32>left;
+    left = 0;
+  }
+  c.sheaf_in_hand = <u32>left;
+  pcs_unlock(c);
+  return left;
+}

@@ -1,0 +1,157 @@
+/**
+ * Sheaves: arrays of free objects in front of the slabs, one or two for each CPU and cache.
+ *
+ * ```
+ *            +0     +4     +8         +12      +16
+ * a sheaf:   link   size   capacity   0        object, object, ...
+ *                                     ^ top of an empty one    ^ end: where the last one fits
+ * ```
+ * What a CPU holds of a cache is in KmemCacheCpu: `main`, which the fast paths pop and push through
+ * `top`, and `spare`, which changes places with it. A CPU that has no sheaf yet, and every cache
+ * that gets none, has `top` and `end` at a word of zeros in the heap's header: empty for an
+ * allocation, full for a free, so that no fast path asks whether there is a sheaf.
+ *
+ * A local lock guards all of it where a handler can come in between: in the build for the machine,
+ * and in those that call the host at trace points or in checks. In a build with SLUB_SHEAVES no
+ * handler can: a Worker is never interrupted, constructors run in refills and growth alone, and
+ * both come after the section. There the lock is nothing.
+ * Kernel: mm/slub.c struct slab_sheaf, struct slub_percpu_sheaves; 7.0 - differs: `top` instead of
+ * a size in the sheaf, which is one load less in a row; and what a flush or refill works on is the
+ * slab layer of 6.18, cpu slabs included.
+ */
+import { HEAP_FAILSLAB, HEAP_RT, HEAP_SHEAVES, SLAB_ACCOUNT } from "../base/config";
+import { HeapHeader, KmemCache, KmemCacheCpu, SHEAF_OBJECTS, Sheaf } from "../base/layout";
+import { local_trylock_irqsave, local_unlock_section } from "../sync/local_lock";
+import { header } from "../sync/percpu";
+import { irq_work_check } from "./drain";
+
+/** Full sheaves of a cache that a barn keeps, as bytes of objects. */
+export const BARN_BYTES: u32 = 512 * 1024;
+/** But as many in any case. Kernel: MAX_FULL_SHEAVES is 10. */
+export const BARN_MIN_FULL: u32 = 2;
+/** Empty ones that nobody exchanged for full ones. Kernel: MAX_EMPTY_SHEAVES. */
+export const MAX_EMPTY_SHEAVES: u32 = 10;
+
+/** @returns true if the per-CPU layer of this heap are sheaves. Context: any. */
+export function has_sheaves(): bool {
+  if (isDefined(SLUB_SHEAVES)) return true;
+  if (isDefined(SLUB_PERCPU_OPTION)) return (header().options & HEAP_SHEAVES) !== 0;
+  return false;
+}
+
+/**
+ * @returns objects in a sheaf of `cache`; 0: it gets none. Those have slab_debug, whose objects
+ * come one by one; or charge each object. Where sheaves are compiled in, no fast path asks for
+ * failslab or RT, and a heap with either does without.
+ * Kernel: calculate_sheaf_capacity(), 7.0, as it comes out on 64 bits.
+ */
+export function calculate_sheaf_capacity(cache: KmemCache, asks: bool): u32 {
+  if (!has_sheaves() || asks || (cache.flags & SLAB_ACCOUNT) !== 0) return 0;
+  if (isDefined(SLUB_SHEAVES)) {
+    if ((header().options & (HEAP_RT | HEAP_FAILSLAB)) !== 0) return 0;
+  }
+  const size = cache.size;
+  if (size >= 4096) return 4;
+  if (size >= 1024) return 12;
+  return size >= 256 ? 28 : 60;
+}
+
+/** @returns full sheaves that a barn of `cache` keeps. */
+export function calculate_barn_full(cache: KmemCache): u32 {
+  const bytes = cache.sheaf_capacity * cache.size;
+  return bytes === 0 ? 0 : max(BARN_BYTES / bytes, BARN_MIN_FULL);
+}
+
+/** @returns bytes of a sheaf of `capacity` objects. */
+export function sheaf_bytes(capacity: u32): usize {
+  return SHEAF_OBJECTS + ((<usize>capacity) << 2);
+}
+
+function first_slot(sheaf: usize): usize {
+  return sheaf + SHEAF_OBJECTS;
+}
+
+/** @returns the address of the objects of a sheaf that is nobody's main. */
+export function sheaf_objects(sheaf: Sheaf): usize {
+  return first_slot(changetype<usize>(sheaf));
+}
+
+function no_sheaf(): u32 {
+  return <u32>(changetype<usize>(header()) + offsetof<HeapHeader>("no_sheaf"));
+}
+
+/** @returns true if a sheaf that is nobody's main has no room. */
+export function is_full_sheaf(sheaf: Sheaf): bool {
+  return sheaf.size >= sheaf.capacity;
+}
+
+/** Nobody has a sheaf here. Context: creation of the cache, or the section of `c`. */
+export function forget_main(c: KmemCacheCpu): void {
+  c.top = no_sheaf();
+  c.end = no_sheaf();
+  c.main = 0;
+}
+
+/** @returns objects in `main`; 0 without one. */
+export function main_size(c: KmemCacheCpu): u32 {
+  return c.main === 0 ? 0 : (c.top + 4 - <u32>first_slot(<usize>c.main)) >> 2;
+}
+
+/** Let `sheaf` be what the fast paths work on. Context: the section of `c`. */
+export function set_main(c: KmemCacheCpu, sheaf: Sheaf): void {
+  const below = <u32>first_slot(changetype<usize>(sheaf)) - 4;
+  c.main = <u32>changetype<usize>(sheaf);
+  c.end = below + (sheaf.capacity << 2);
+  c.top = below + (sheaf.size << 2);
+}
+
+/**
+ * Take `main` away, with its size written into it. @returns it, or 0. Context: the section of `c`.
+ */
+export function take_main(c: KmemCacheCpu): usize {
+  const main = <usize>c.main;
+  if (main === 0) return 0;
+  changetype<Sheaf>(main).size = main_size(c);
+  forget_main(c);
+  return main;
+}
+
+/** @returns the object that was freed last to `main`, or 0. Context: the section of `c`. */
+export function pop_main(c: KmemCacheCpu): usize {
+  const top = <usize>c.top;
+  const object = <usize>load<u32>(top);
+  if (object !== 0) c.top = <u32>(top - 4);
+  return object;
+}
+
+/**
+ * Push onto `main`. The object first, then `top`: who dies between has kept what it held.
+ *
+ * @returns false if it is full. Context: the section of `c`.
+ */
+export function push_main(c: KmemCacheCpu, object: usize): bool {
+  const top = <usize>c.top;
+  if (<u32>top === c.end) return false;
+  store<u32>(top, <u32>object, 4);
+  c.top = <u32>(top + 4);
+  return true;
+}
+
+function sheaf_lock(c: KmemCacheCpu): usize {
+  return changetype<usize>(c) + offsetof<KmemCacheCpu>("sheaf_lock");
+}
+
+/**
+ * Enter the section of a CPU's sheaves, if nobody here is in it. Context: any. Kernel: 7.0 only
+ * tries, too: whoever misses goes to the slabs.
+ */
+export function pcs_trylock(c: KmemCacheCpu): bool {
+  return isDefined(SLUB_SHEAVES) || local_trylock_irqsave(sheaf_lock(c));
+}
+
+/** Leave it. */
+export function pcs_unlock(c: KmemCacheCpu): void {
+  if (isDefined(SLUB_SHEAVES)) return;
+  local_unlock_section(sheaf_lock(c));
+  irq_work_check();
+}

@@ -1,0 +1,135 @@
+/**
+ * Sheaves go back: their objects to their slabs, their memory to its own.
+ *
+ * Kernel: mm/slub.c sheaf_flush_unused(), sheaf_flush_main(), pcs_flush_all(), barn_shrink(); 7.0.
+ */
+import { LOCK_BOUNDED, LOCK_TRY, NR_KMALLOC_CACHES } from "../base/config";
+import { CACHE_LIVE, KmemCache, KmemCacheCpu, Sheaf } from "../base/layout";
+import { CPU_TAKEN, CpuArea } from "../base/layout_percpu";
+import { read_once } from "../sync/atomic";
+import { cpu_area, cpu_cache_of, header, per_cpu, this_cpu_cache } from "../sync/percpu";
+import { spin_lock } from "../sync/spinlock";
+import { SHEAF_FLUSH, stat_add } from "../sync/stat";
+import { barn_put_empty_sheaf, barn_put_full_sheaf, barn_take_any, get_barn } from "./barn";
+import { free_bulk } from "./bulk_free";
+import { cache_at, cache_state } from "./cache_table";
+import { ask_to_flush, asked_for_sheaves } from "./flush";
+import { take_main_in_hand } from "./pcs";
+import { is_full_sheaf, pcs_trylock, pcs_unlock, sheaf_objects } from "./sheaf";
+import { free_empty_sheaf } from "./sheaf_memory";
+import { slab_mutex_address, unlock_slab_mutex } from "./slab_mutex";
+
+/**
+ * Free what a sheaf holds to its slabs. The size goes first: who dies in the middle loses objects,
+ * and frees none twice. Context: ordinary, no lock held; the sheaf is in this CPU's hand.
+ */
+export function sheaf_flush(cache: KmemCache, sheaf: Sheaf): void {
+  const size = sheaf.size;
+  if (size === 0) return;
+  sheaf.size = 0;
+  stat_add(cache, SHEAF_FLUSH, size);
+  free_bulk(size, sheaf_objects(sheaf));
+}
+
+/**
+ * A sheaf that has no place with this CPU: to the barn, if it is full or empty and fits; else its
+ * objects go to their slabs, and its memory back. Context: ordinary, no lock held.
+ */
+export function put_away(cache: KmemCache, sheaf: usize, mode: u32): void {
+  const s = changetype<Sheaf>(sheaf);
+  const c = this_cpu_cache(cache);
+  const barn = get_barn(cache, cpu_area().node);
+  if (is_full_sheaf(s) && barn_put_full_sheaf(cache, barn, c, sheaf, mode)) return;
+  sheaf_flush(cache, s);
+  if (!barn_put_empty_sheaf(barn, c, sheaf, mode)) drop_sheaf(cache, c, sheaf);
+}
+
+/** Flush and free a sheaf that is in the hand of `c`, if in any; 0 is none. */
+function drop_sheaf(cache: KmemCache, c: KmemCacheCpu, sheaf: usize): void {
+  if (sheaf === 0) return;
+  sheaf_flush(cache, changetype<Sheaf>(sheaf));
+  c.sheaf_in_hand = 0;
+  free_empty_sheaf(cache, sheaf);
+}
+
+/**
+ * Give up every sheaf that a CPU has of `cache`.
+ *
+ * Context: ordinary, no lock held; `c` is this CPU's, or that of one in no call on this cache.
+ */
+export function flush_pcs(cache: KmemCache, c: KmemCacheCpu): void {
+  // Ends: each turn takes what the one before left behind, which is what a nested call freed.
+  while ((c.main | c.spare | c.rcu_free) !== 0) {
+    if (!pcs_trylock(c)) return;
+    let sheaf = take_main_in_hand(c);
+    if (sheaf === 0) {
+      sheaf = <usize>(c.spare !== 0 ? c.spare : c.rcu_free);
+      c.sheaf_in_hand = <u32>sheaf;
+      if (c.spare !== 0) c.spare = 0;
+      else c.rcu_free = 0;
+    }
+    pcs_unlock(c);
+    drop_sheaf(cache, c, sheaf);
+  }
+}
+
+/** Flush the barns of all nodes. Context: ordinary, no lock held. */
+export function flush_barns(cache: KmemCache, mode: u32): void {
+  const nodes = header().nr_nodes;
+  for (let node: u32 = 0; node < nodes; node++) {
+    const barn = get_barn(cache, node);
+    while (true) {
+      const c = this_cpu_cache(cache);
+      const sheaf = barn_take_any(barn, c, mode);
+      if (sheaf === 0) break;
+      drop_sheaf(cache, c, sheaf);
+    }
+  }
+}
+
+/** Flush this CPU's sheaves of `cache` if another CPU asked for it. Context: ordinary. */
+export function flush_sheaves_if_asked(cache: KmemCache, mode: u32): void {
+  if (!asked_for_sheaves(cache)) return;
+  flush_pcs(cache, this_cpu_cache(cache));
+  flush_barns(cache, mode);
+}
+
+/** Ask every other CPU to flush what it has of `cache` when it next comes to a slow path. */
+export function ask_others(cache: KmemCache): void {
+  const head = header();
+  const me = cpu_area().cpu;
+  for (let cpu: u32 = 0; cpu < head.nr_cpu_ids; cpu++) {
+    const area = per_cpu(cpu);
+    const state = changetype<usize>(area) + offsetof<CpuArea>("state");
+    if (cpu === me || read_once(state) !== CPU_TAKEN) continue;
+    ask_to_flush(cpu_cache_of(area, cache));
+  }
+}
+
+/** Flush what this CPU and the barns have of `cache`, and ask the other CPUs to. */
+function flush_all_of(cache: KmemCache, mode: u32): void {
+  if (cache_state(cache) !== CACHE_LIVE || cache.sheaf_capacity === 0) return;
+  flush_pcs(cache, this_cpu_cache(cache));
+  flush_barns(cache, mode);
+  ask_others(cache);
+}
+
+/**
+ * Before a call that may wait says that there is no memory: flush the sheaves of this CPU and the
+ * barns, of all caches, and ask the other CPUs to do so.
+ *
+ * Caches of users may be destroyed at the same time, which flushes this CPU's part of them too: not
+ * without slab_mutex. That is not waited for, since no allocation may wait for a CPU that died with
+ * it; whoever holds it all the while is not asked for the sheaves of users' caches.
+ *
+ * @returns true if it may be tried again. Context: no lock held.
+ */
+export function sheaves_flushed(mode: u32): bool {
+  if (mode === LOCK_TRY) return false;
+  for (let index: u32 = 1; index < NR_KMALLOC_CACHES; index++) flush_all_of(cache_at(index), mode);
+  if (!spin_lock(slab_mutex_address(), LOCK_BOUNDED)) return true;
+  const count = header().nr_caches;
+  for (let index = NR_KMALLOC_CACHES; index < count; index++) flush_all_of(cache_at(index), mode);
+  unlock_slab_mutex();
+  return true;
+}

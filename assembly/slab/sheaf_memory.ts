@@ -1,0 +1,38 @@
+/**
+ * The memory of sheaves: objects of kmalloc caches, straight from their slabs.
+ *
+ * So a sheaf never needs a sheaf. Kernel: mm/slub.c alloc_empty_sheaf(), free_empty_sheaf(), 7.0.
+ */
+import { NUMA_NO_NODE } from "../base/config";
+import { KmemCache, Sheaf, Slab } from "../base/layout";
+import { page_slab, virt_to_page } from "../page/page";
+import { heap_base } from "../sync/percpu";
+import { SHEAF_ALLOC, SHEAF_FREE, stat } from "../sync/stat";
+import { cache_at, size_index } from "./cache_table";
+import { do_slab_free } from "./do_free";
+import { slab_alloc_node } from "./do_alloc";
+import { sheaf_bytes } from "./sheaf";
+
+/**
+ * @param capacity objects it must have room for
+ * @returns an empty sheaf for objects of `cache`, or 0: out of memory. Context: slab_alloc_node().
+ */
+export function alloc_empty_sheaf(cache: KmemCache, capacity: u32, mode: u32): usize {
+  const index = size_index(heap_base, sheaf_bytes(capacity));
+  const address = slab_alloc_node(cache_at(<u32>index), NUMA_NO_NODE, mode);
+  if (address === 0) return 0;
+  const sheaf = changetype<Sheaf>(address);
+  sheaf.link = 0;
+  sheaf.size = 0;
+  sheaf.capacity = capacity;
+  sheaf.bottom = 0;
+  stat(cache, SHEAF_ALLOC);
+  return address;
+}
+
+/** Give an empty sheaf back. Context: ordinary, no lock held. */
+export function free_empty_sheaf(cache: KmemCache, sheaf: usize): void {
+  const slab = changetype<Slab>(page_slab(virt_to_page(sheaf)));
+  stat(cache, SHEAF_FREE);
+  do_slab_free(changetype<KmemCache>(<usize>slab.slab_cache), slab, sheaf, sheaf, 1);
+}

@@ -1,0 +1,132 @@
+/**
+ * O40-sheaves, O41-barns, O42-classes: sheaves, what is in them, and how a free finds them.
+ */
+import { hex } from "../errors.js";
+import {
+  barnOf,
+  hasSheaves,
+  type SheafView,
+  sheafObjects,
+  sheavesOf,
+  walkBarn,
+} from "../sheaves.js";
+import type { CacheView } from "../view.js";
+import { slabAt } from "../walk.js";
+import type { Inspection } from "./inspection.js";
+
+/** The largest index that the class of a page can say. */
+const CLASS_MAX = 255;
+
+/** Mark every object that lies in a sheaf, and judge the sheaves themselves. */
+export function checkSheaves(inspection: Inspection, caches: Map<number, CacheView>): void {
+  const { view } = inspection;
+  if (!hasSheaves(view)) return;
+  const seen = new Map<number, string>();
+  for (const cache of caches.values()) {
+    for (const sheaf of sheavesOf(view, cache)) {
+      const where = placeOf(sheaf);
+      const other = seen.get(sheaf.address);
+      if (other === undefined) {
+        seen.set(sheaf.address, where);
+        checkSheaf(inspection, sheaf, where);
+      } else {
+        const message = `sheaf ${hex(sheaf.address)} is also the ${other}`;
+        inspection.report("O40-sheaves", where, sheaf.address, message);
+      }
+    }
+    for (let node = 0; node < view.nodeCount; node++) checkBarn(inspection, cache, node);
+    for (let cpu = 0; cpu < view.cpuCount; cpu++) checkCpu(inspection, cache, cpu);
+  }
+  checkClasses(inspection);
+}
+
+function placeOf({ place, of, cache }: SheafView): string {
+  const owner = place === "full" || place === "empty" ? `barn of node ${of}` : `cpu ${of}`;
+  return `${place}, ${owner} of ${cache.name}`;
+}
+
+function checkSheaf(inspection: Inspection, sheaf: SheafView, where: string): void {
+  const { view } = inspection;
+  const { address, cache, place, size, capacity } = sheaf;
+  const report = (message: string, at = address) =>
+    inspection.report("O40-sheaves", where, at, message);
+  const { bottom, link } = view.struct("sheaf", address);
+  if (view.pfnAt(address) < 0) {
+    report(`sheaf ${hex(address)} is no address of the heap`);
+    return;
+  }
+  if (capacity !== cache.sheaf_capacity && place !== "sheaf_in_hand") {
+    report(`the capacity should be ${cache.sheaf_capacity}, is ${capacity}`);
+  }
+  if (bottom !== 0) report(`the word below the objects should be 0, is ${hex(bottom)}`);
+  if (place !== "full" && place !== "empty" && link !== 0) report("a sheaf in no barn has a link");
+  if (!Number.isInteger(size) || size < 0 || size > capacity) {
+    report(`the size should be 0..${capacity}, is ${size}`);
+    return;
+  }
+  if (place === "full" && size !== capacity) report(`a full sheaf has ${size} of ${capacity}`);
+  if (place === "empty" && size !== 0) report(`an empty sheaf has ${size} objects`);
+  if (place === "sheaf_in_hand") report("a CPU at rest has a sheaf in its hand");
+  for (const object of sheafObjects(view, sheaf)) {
+    const found = slabAt(view, object);
+    const slab = found === null ? undefined : inspection.slabs.get(found.slab.address);
+    if (slab === undefined || slab.cache.address !== cache.address) {
+      report(`it holds ${hex(object)}, which is no object of ${cache.name}`, object);
+    } else {
+      inspection.mark(slab, object, "sheaf");
+    }
+  }
+}
+
+function checkBarn(inspection: Inspection, cache: CacheView, node: number): void {
+  const { view } = inspection;
+  const barn = barnOf(view, cache, node);
+  const where = `barn of node ${node} of ${cache.name}`;
+  const report = (message: string) => inspection.report("O41-barns", where, barn.address, message);
+  for (const place of ["full", "empty"] as const) {
+    const list = walkBarn(view, cache, node, place);
+    const count = place === "full" ? barn.nr_full : barn.nr_empty;
+    if (list.fault !== null) report(`${place}, at ${hex(list.at)}: ${list.fault}`);
+    else if (count !== list.items.length) {
+      report(`nr_${place} is ${count}, the list holds ${list.items.length}`);
+    }
+  }
+  if (barn.nr_full > cache.barn_full) {
+    report(`it keeps ${barn.nr_full} full sheaves, its bound is ${cache.barn_full}`);
+  }
+}
+
+/** Without a main, `top` and `end` are at the word of zeros in the header. */
+function checkCpu(inspection: Inspection, cache: CacheView, cpu: number): void {
+  const { view } = inspection;
+  const c = view.cpuCache(cpu, cache.index);
+  const none = view.base + view.table.offsets.heap_header.no_sheaf;
+  const below = c.main + view.table.constants.SHEAF_OBJECTS - 4;
+  const end = c.main === 0 ? none : below + cache.sheaf_capacity * 4;
+  const where = `cpu ${cpu} of ${cache.name}`;
+  const report = (message: string) => inspection.report("O40-sheaves", where, c.address, message);
+  if (c.end !== end) report(`end should be ${hex(end)}, is ${hex(c.end)}`);
+  if (c.main === 0 && c.top !== none) report(`top should be ${hex(none)}, is ${hex(c.top)}`);
+  const has = c.main !== 0 || c.spare !== 0 || c.rcu_free !== 0;
+  if (has && cache.sheaf_capacity === 0) report("it has sheaves of a cache that gets none");
+}
+
+/** Each page's class is its slab's cache's index, or 0. */
+function checkClasses(inspection: Inspection): void {
+  const { view } = inspection;
+  const { page_class, first_pfn, nr_nodes } = view.header();
+  const classes = new Map<number, number>();
+  for (const { page, cache } of inspection.slabs.values()) {
+    const says = cache.sheaf_capacity !== 0 && cache.index <= CLASS_MAX && nr_nodes === 1;
+    if (!says) continue;
+    for (let i = 0; i < 2 ** page.order; i++) classes.set(page.pfn + i, cache.index);
+  }
+  for (let pfn = first_pfn; pfn < view.endPfn; pfn++) {
+    const at = page_class + pfn;
+    const found = (view.u32(at) >>> ((at % 4) * 8)) & 0xff;
+    const should = classes.get(pfn) ?? 0;
+    if (found === should) continue;
+    const message = `the class should be ${should}, is ${found}`;
+    inspection.report("O42-classes", `page ${pfn}`, view.descriptor(pfn), message);
+  }
+}

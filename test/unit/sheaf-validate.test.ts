@@ -1,0 +1,30 @@
+/**
+ * Goal: validate() finds every kind of damage to sheaves. Method: as heap-validate.test.ts: a busy
+ * heap, and copies of it that are damaged in one place.
+ */
+import { createHeap } from "slablab";
+import { beforeAll, expect, test } from "vitest";
+import { SHEAF_DAMAGE } from "./support/damage-sheaves.js";
+import { type Snapshot, snapshots } from "./support/snapshot.js";
+
+let snapshot: () => Snapshot;
+
+beforeAll(async () => {
+  const heap = await createHeap({ cpus: 2, maximumBytes: 2 ** 25, maxCaches: 32, percpu: "sheaf" });
+  const [zero, one] = [heap.cpu(), heap.cpu()];
+  const objects = Array.from({ length: 600 }, () => zero.kmalloc(64));
+  for (const object of objects.slice(0, 400)) one.kfree(object);
+  for (const object of objects.slice(400, 500)) zero.kfree(object);
+  expect(heap.validate()).toEqual([]);
+  snapshot = snapshots(heap);
+});
+
+const plants = Object.entries(SHEAF_DAMAGE).flatMap(([law, all]) =>
+  all.map(([name, plant]) => ({ law, name, plant })),
+);
+
+test.each(plants)("$law: $name", ({ law, plant }) => {
+  const copy = snapshot();
+  plant(copy);
+  expect(copy.validate().map(({ invariant }) => invariant)).toContain(law);
+});

@@ -1,0 +1,127 @@
+/**
+ * Damage to sheaves, barns and the classes of pages, by the law it breaks.
+ */
+import {
+  barnOf,
+  sheavesOf,
+  type SheafPlace,
+  type SheafView,
+} from "slablab/internal/heap/sheaves.js";
+import type { CacheView } from "slablab/internal/heap/view.js";
+import type { Plant } from "./places.js";
+import type { Snapshot } from "./snapshot.js";
+
+function cacheOf(copy: Snapshot): CacheView {
+  const found = [...copy.view.caches()].find(({ name }) => name === "kmalloc-64");
+  if (found === undefined) throw new Error("expected kmalloc-64");
+  return found;
+}
+
+function sheafAt(copy: Snapshot, wanted: SheafPlace): SheafView {
+  const found = sheavesOf(copy.view, cacheOf(copy)).find(({ place }) => place === wanted);
+  if (found === undefined) throw new Error(`expected a sheaf that is ${wanted}`);
+  return found;
+}
+
+function firstObject(copy: Snapshot, place: SheafPlace): number {
+  return sheafAt(copy, place).address + copy.view.table.constants.SHEAF_OBJECTS;
+}
+
+function cpuCacheOf(copy: Snapshot): number {
+  return copy.view.cpuCache(0, cacheOf(copy).index).address;
+}
+
+export const SHEAF_DAMAGE = {
+  "O40-sheaves": [
+    [
+      "a size that does not fit",
+      (copy) => copy.patch("sheaf", sheafAt(copy, "spare").address, "size", 61),
+    ],
+    [
+      "a top beside the sheaf",
+      (copy) => copy.patch("kmem_cache_cpu", cpuCacheOf(copy), "top", (n) => n + 2),
+    ],
+    [
+      "an end beside it",
+      (copy) => copy.patch("kmem_cache_cpu", cpuCacheOf(copy), "end", (n) => n + 4),
+    ],
+    [
+      "a word below the objects",
+      (copy) => copy.patch("sheaf", sheafAt(copy, "main").address, "bottom", 8),
+    ],
+    ["no object", (copy) => copy.set(firstObject(copy, "main"), 0x1000)],
+    [
+      "inside an object",
+      (copy) => copy.set(firstObject(copy, "main"), copy.view.u32(firstObject(copy, "main")) + 8),
+    ],
+    [
+      "one sheaf in two places",
+      (copy) =>
+        copy.patch("kmem_cache_cpu", cpuCacheOf(copy), "spare", sheafAt(copy, "full").address),
+    ],
+    [
+      "a sheaf in a hand",
+      (copy) =>
+        copy.patch(
+          "kmem_cache_cpu",
+          cpuCacheOf(copy),
+          "sheaf_in_hand",
+          sheafAt(copy, "spare").address,
+        ),
+    ],
+    [
+      "a sheaf of another capacity",
+      (copy) => copy.patch("sheaf", sheafAt(copy, "full").address, "capacity", 30),
+    ],
+    [
+      "a full one that is not",
+      (copy) => copy.patch("sheaf", sheafAt(copy, "full").address, "size", 59),
+    ],
+  ],
+  "O41-barns": [
+    [
+      "nr_full",
+      (copy) =>
+        copy.patch(
+          "node_barn",
+          barnOf(copy.view, cacheOf(copy), 0).address,
+          "nr_full",
+          (n) => n + 1,
+        ),
+    ],
+    [
+      "a list that leaves the heap",
+      (copy) => copy.patch("node_barn", barnOf(copy.view, cacheOf(copy), 0).address, "full", 16),
+    ],
+    [
+      "a circle",
+      (copy) =>
+        copy.patch("sheaf", sheafAt(copy, "full").address, "link", sheafAt(copy, "full").address),
+    ],
+  ],
+  "O42-classes": [
+    [
+      "a page of a slab without one",
+      (copy) => {
+        const object = copy.view.u32(firstObject(copy, "main"));
+        const at = copy.view.header().page_class + copy.view.pfnAt(object);
+        const word = at - (at % 4);
+        copy.set(word, copy.view.u32(word) ^ (0xff << ((at % 4) * 8)));
+      },
+    ],
+  ],
+  "Q1-census": [
+    [
+      "an object twice in a sheaf",
+      (copy) => copy.set(firstObject(copy, "main") + 4, copy.view.u32(firstObject(copy, "main"))),
+    ],
+    [
+      "an object in a sheaf and on its slab's list",
+      (copy) => {
+        const object = copy.view.u32(firstObject(copy, "main"));
+        const slab = copy.view.page(copy.view.pfnAt(object));
+        copy.patch("page", slab.address, "freelist", object);
+      },
+    ],
+  ],
+} satisfies Readonly<Record<string, readonly Plant[]>>;
