@@ -349,44 +349,6 @@ export const CPU_SLAB_ASKS: u32 = 1;
 export const CACHE_TO_CPU_SHIFT: u32 = 2;
 
 /**
- * Full and empty sheaves of one cache on one node. Under `lock`; the counts are read early without
- * it. Kernel: struct node_barn, 7.0.
- */
-@unmanaged
-export class NodeBarn {
-  /** Owner CPU + 1, or 0. */
-  lock: u32;
-  /** Length of `full`. */
-  nr_full: u32;
-  /** First of the full sheaves, linked by Sheaf.link, or 0. */
-  full: u32;
-  /** Length of `empty`. */
-  nr_empty: u32;
-  /** First of the empty ones, or 0. */
-  empty: u32;
-}
-export const NODE_BARN_SIZE: usize = 64;
-
-/**
- * An array of free objects that one CPU, or a barn, holds. Memory of a kmalloc cache. Kernel:
- * struct slab_sheaf, 7.0 - differs: the size of a CPU's `main` is what KmemCacheCpu.top says.
- */
-@unmanaged
-export class Sheaf {
-  /** The next in a barn, or 0. */
-  link: u32;
-  /** Objects in it, while it is nobody's main. */
-  size: u32;
-  /** Objects it has room for. */
-  capacity: u32;
-  /** Always 0: what lies below the first object. */
-  bottom: u32;
-}
-if (offsetof<Sheaf>() !== 16) ERROR("objects follow a sheaf's header");
-if (offsetof<Sheaf>("bottom") !== 12) ERROR("bottom must lie right below the objects");
-export const SHEAF_OBJECTS: usize = 16;
-
-/**
  * One page, or the first page of a slab or block (kernel: struct page, struct slab).
  *
  * ```
@@ -519,11 +481,6 @@ export function mem_map_offset(max_caches: u32, nodes: u32, cpus: u32): u64 {
 /** @returns bytes of the page descriptors of `pages` pages. */
 export function mem_map_bytes(pages: u32): u64 {
   return (<u64>pages) << PAGE_DESC_SHIFT;
-}
-
-/** @returns bytes of the barns of heaps with sheaves; the page classes follow. */
-export function node_barns_bytes(max_caches: u32, nodes: u32): usize {
-  return <usize>max_caches * <usize>nodes * NODE_BARN_SIZE;
 }
 
 /**

@@ -27,8 +27,6 @@ export {
   KMEM_CACHE_NODE_SIZE,
   KMEM_CACHE_SIZE,
   MAX_SLAB_DEBUG_RECORDS,
-  NODE_BARN_SIZE,
-  SHEAF_OBJECTS,
   SIZE_INDEX,
   SLAB_DEBUG_RECORDS,
   SLAB_DEBUG_RECORD_BYTES,
@@ -50,3 +48,4 @@ export {
   MAX_MEMCGS,
   MEMCG_SHIFT,
 } from "../base/layout_percpu";
+export { NODE_BARN_SIZE, SHEAF_OBJECTS } from "../base/layout_sheaf";

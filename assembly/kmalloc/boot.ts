@@ -40,9 +40,9 @@ import {
   heap_base_for,
   mem_map_bytes,
   mem_map_offset,
-  node_barns_bytes,
   node_table_offset,
 } from "../base/layout";
+import { node_barns_bytes } from "../base/layout_sheaf";
 import { CPU_FREE, CPU_TAKEN, CpuArea } from "../base/layout_percpu";
 import { add_pages } from "../page/grow";
 import { drain_pages } from "../page/pcp";

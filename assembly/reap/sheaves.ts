@@ -5,7 +5,8 @@
  * barn and in a place, and then with the barn's lock held (slab/pcs.ts, slab/barn.ts). What it was
  * refilling or flushing is lost with it: the sheaf says 0 objects meanwhile.
  */
-import { CACHE_FREE, KmemCache, KmemCacheCpu, SHEAF_OBJECTS, Sheaf, Slab } from "../base/layout";
+import { CACHE_FREE, KmemCache, KmemCacheCpu, Slab } from "../base/layout";
+import { SHEAF_OBJECTS, Sheaf } from "../base/layout_sheaf";
 import { CpuArea } from "../base/layout_percpu";
 import { ReapReport } from "../base/layout_reap";
 import { page_slab, virt_to_page } from "../page/page";

@@ -7,11 +7,12 @@
  * 24 MB. Kernel: mm/slub.c struct node_barn, barn_get_empty_sheaf(), barn_put_full_sheaf(),
  * barn_replace_empty_sheaf(), barn_replace_full_sheaf(); 7.0 - differs: the bound.
  *
- * A sheaf that comes is a CPU's before it leaves its list, and one that goes is on its list before it
- * leaves the CPU, both under the lock. So whoever dies in between leaves it in two places, never in
+ * A sheaf that comes is a CPU's before it leaves its list, and one that goes is on its list before
+ * it leaves the CPU, both under the lock. So whoever dies in between leaves it in two places, never in
  * none: with the lock held, by which the recovery knows, and takes it for the barn's.
  */
-import { KmemCache, KmemCacheCpu, NODE_BARN_SIZE, NodeBarn, Sheaf } from "../base/layout";
+import { KmemCache, KmemCacheCpu } from "../base/layout";
+import { NODE_BARN_SIZE, NodeBarn, Sheaf } from "../base/layout_sheaf";
 import { read_once, write_once } from "../sync/atomic";
 import { header } from "../sync/percpu";
 import { spin_lock, spin_unlock } from "../sync/spinlock";
@@ -59,7 +60,8 @@ function push_empty(barn: NodeBarn, sheaf: usize): void {
 }
 
 /**
- * Let a full sheaf of the barn be `main`, and give the barn what was, and is in hand: empty, or none.
+ * Let a full sheaf of the barn be `main`, and give the barn what was, and is in hand: an empty one,
+ * or none.
  *
  * @returns false: nothing changed. Context: the section of `c`, without a main; no lock of a barn.
  */

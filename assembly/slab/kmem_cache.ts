@@ -34,10 +34,10 @@ import {
   KMEM_CACHE_SIZE,
   KmemCache,
   KmemCacheNode,
-  NODE_BARN_SIZE,
   STAT_STRIDE,
   Slab,
 } from "../base/layout";
+import { NODE_BARN_SIZE } from "../base/layout_sheaf";
 import { virt_to_page } from "../page/page";
 import { free_pages } from "../page/page_alloc";
 import { alloc_table } from "../page/table";

@@ -10,6 +10,7 @@
  * and by whoever gives it back, when nobody has an object of it. Each byte lies between bytes of
  * other slabs, whose owners write those at the same time: wasm has no smaller unit than a byte.
  */
+import { PERCPU_LAYERS, PERCPU_SHEAF } from "../base/config";
 import { KmemCache, Page } from "../base/layout";
 import { page_to_pfn, set_page_heads } from "../page/page";
 import { header, page_class } from "../sync/percpu";
@@ -24,7 +25,7 @@ function class_of(cache: KmemCache): u32 {
 }
 
 function set_page_classes(first: Page, order: u32, index: u32): void {
-  if (page_class === 0) return;
+  if ((PERCPU_LAYERS & PERCPU_SHEAF) === 0 || page_class === 0) return;
   memory.fill(page_class + <usize>page_to_pfn(first), <u8>index, (<usize>1) << order);
 }
 

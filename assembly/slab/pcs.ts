@@ -7,7 +7,8 @@
  * __pcs_replace_full_main(); 7.0.
  */
 import { LOCK_TRY, NUMA_NO_NODE } from "../base/config";
-import { KmemCache, KmemCacheCpu, Sheaf, Slab } from "../base/layout";
+import { KmemCache, KmemCacheCpu, Slab } from "../base/layout";
+import { Sheaf } from "../base/layout_sheaf";
 import { cpu_area, header, this_cpu_cache } from "../sync/percpu";
 import { ALLOC_PCS, FREE_PCS, stat_fast } from "../sync/stat";
 import {
@@ -71,7 +72,7 @@ function exchange_with_empty(cache: KmemCache, c: KmemCacheCpu, mode: u32): bool
   return false;
 }
 
-/** An empty sheaf of the barn as `main`, which becomes `spare` if it is one. @returns false: none. */
+/** An empty sheaf of the barn as `main`; what was becomes `spare`. @returns false: it has none. */
 function take_empty(cache: KmemCache, c: KmemCacheCpu, mode: u32): bool {
   const empty = barn_get_empty_sheaf(get_barn(cache, cpu_area().node), c, mode);
   if (empty === 0) return false;
@@ -86,9 +87,9 @@ function take_empty(cache: KmemCache, c: KmemCacheCpu, mode: u32): bool {
 /**
  * Make something with objects `main`, in place of what is empty.
  *
- * A sheaf is in its new place before it leaves the old one, or in `sheaf_in_hand` meanwhile: at each
- * store in between, what a CPU that dies leaves is in one of its places, or in two. What was in hand
- * before is of a flush or refill that this call came into, and is there again afterwards.
+ * A sheaf is in its new place before it leaves the old one, or in `sheaf_in_hand` meanwhile: at
+ * each store in between, what a CPU that dies leaves is in one of its places, or in two. What was in
+ * hand before is of a flush or refill that this call came into, and is there again afterwards.
  *
  * @returns false: neither the spare nor the barn has any. Context: the section of `c`.
  */

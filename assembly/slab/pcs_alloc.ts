@@ -2,13 +2,14 @@
  * Allocation from this CPU's sheaves: from `main`; when that is empty, from what changes places
  * with it - `spare`, a full sheaf of the barn, one that is refilled from slabs.
  *
- * The whole of an exchange is a section of the sheaves' local lock. A refill is not: it makes slabs,
- * which may grow the memory and call constructors. So it works on a sheaf that nobody else knows,
- * and looks afterwards what has become of `main`.
+ * The whole of an exchange is a section of the sheaves' local lock. A refill is not: it makes
+ * slabs, which may grow the memory and call constructors. So it works on a sheaf that nobody else
+ * knows, and looks afterwards what has become of `main`.
  * Kernel: mm/slub.c alloc_from_pcs(), __pcs_replace_empty_main(), refill_sheaf(); 7.0.
  */
 import { LOCK_TRY, NUMA_NO_NODE } from "../base/config";
-import { KmemCache, Sheaf } from "../base/layout";
+import { KmemCache } from "../base/layout";
+import { Sheaf } from "../base/layout_sheaf";
 import { cpu_area, this_cpu_cache } from "../sync/percpu";
 import { ALLOC_PCS, SHEAF_REFILL, stat_add, stat_fast } from "../sync/stat";
 import { barn_get_empty_sheaf, get_barn } from "./barn";

@@ -4,8 +4,8 @@
  * An allocation is a load of `top`, one of what it points at, and a store. A free is a load of the
  * page's class, of `top` and of `end`, and two stores: the object, then `top`. No test for the
  * context: whoever comes in between two instructions of these does not exist here (slab/sheaf.ts),
- * and what an NMI or a constructor may not do is not done here. No test for a sheaf, a size of 0, an
- * address without a slab: entry 0 of the table never has a sheaf, and that is empty and full.
+ * and what an NMI or a constructor may not do is not done here. No test for a sheaf, a size of 0,
+ * an address without a slab: entry 0 of the table never has a sheaf, and that is empty and full.
  * Neither touches the object. Kernel: mm/slub.c alloc_from_pcs(), free_to_pcs(), 7.0.
  */
 import { KmemCache, KmemCacheCpu, Slab, pfn_of } from "../base/layout";

@@ -6,7 +6,8 @@
  * Kernel: mm/slub.c free_to_pcs(), __pcs_replace_full_main(); 7.0.
  */
 import { LOCK_TRY } from "../base/config";
-import { KmemCache, Sheaf } from "../base/layout";
+import { KmemCache } from "../base/layout";
+import { Sheaf } from "../base/layout_sheaf";
 import { cpu_area, this_cpu_cache } from "../sync/percpu";
 import { FREE_PCS, stat_fast } from "../sync/stat";
 import { barn_has_room, get_barn } from "./barn";

@@ -20,7 +20,8 @@
  * slab layer of 6.18, cpu slabs included.
  */
 import { HEAP_FAILSLAB, HEAP_RT, HEAP_SHEAVES, SLAB_ACCOUNT } from "../base/config";
-import { HeapHeader, KmemCache, KmemCacheCpu, SHEAF_OBJECTS, Sheaf } from "../base/layout";
+import { HeapHeader, KmemCache, KmemCacheCpu } from "../base/layout";
+import { SHEAF_OBJECTS, Sheaf } from "../base/layout_sheaf";
 import { local_trylock_irqsave, local_unlock_section } from "../sync/local_lock";
 import { header } from "../sync/percpu";
 import { irq_work_check } from "./drain";

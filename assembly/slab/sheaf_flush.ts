@@ -4,19 +4,21 @@
  * Kernel: mm/slub.c sheaf_flush_unused(), sheaf_flush_main(), pcs_flush_all(), barn_shrink(); 7.0.
  */
 import { LOCK_BOUNDED, LOCK_TRY, NR_KMALLOC_CACHES } from "../base/config";
-import { CACHE_LIVE, KmemCache, KmemCacheCpu, Sheaf } from "../base/layout";
+import { CACHE_LIVE, KmemCache, KmemCacheCpu, Slab } from "../base/layout";
+import { Sheaf } from "../base/layout_sheaf";
 import { CPU_TAKEN, CpuArea } from "../base/layout_percpu";
+import { page_slab, virt_to_page } from "../page/page";
 import { read_once } from "../sync/atomic";
 import { cpu_area, cpu_cache_of, header, per_cpu, this_cpu_cache } from "../sync/percpu";
 import { spin_lock } from "../sync/spinlock";
-import { SHEAF_FLUSH, stat_add } from "../sync/stat";
+import { SHEAF_FLUSH, SHEAF_FREE, stat, stat_add } from "../sync/stat";
 import { barn_put_empty_sheaf, barn_put_full_sheaf, barn_take_any, get_barn } from "./barn";
 import { free_bulk } from "./bulk_free";
 import { cache_at, cache_state } from "./cache_table";
+import { do_slab_free } from "./do_free";
 import { ask_to_flush, asked_for_sheaves } from "./flush";
 import { take_main_in_hand } from "./pcs";
 import { is_full_sheaf, pcs_trylock, pcs_unlock, sheaf_objects } from "./sheaf";
-import { free_empty_sheaf } from "./sheaf_memory";
 import { slab_mutex_address, unlock_slab_mutex } from "./slab_mutex";
 
 /**
@@ -29,6 +31,13 @@ export function sheaf_flush(cache: KmemCache, sheaf: Sheaf): void {
   sheaf.size = 0;
   stat_add(cache, SHEAF_FLUSH, size);
   free_bulk(size, sheaf_objects(sheaf));
+}
+
+/** Give an empty sheaf back. Context: ordinary, no lock held. */
+function free_empty_sheaf(cache: KmemCache, sheaf: usize): void {
+  const slab = changetype<Slab>(page_slab(virt_to_page(sheaf)));
+  stat(cache, SHEAF_FREE);
+  do_slab_free(changetype<KmemCache>(<usize>slab.slab_cache), slab, sheaf, sheaf, 1);
 }
 
 /**

@@ -1,15 +1,14 @@
 /**
- * The memory of sheaves: objects of kmalloc caches, straight from their slabs.
+ * The memory of new sheaves: objects of kmalloc caches, straight from their slabs.
  *
- * So a sheaf never needs a sheaf. Kernel: mm/slub.c alloc_empty_sheaf(), free_empty_sheaf(), 7.0.
+ * So a sheaf never needs a sheaf. Kernel: mm/slub.c alloc_empty_sheaf(), 7.0.
  */
 import { NUMA_NO_NODE } from "../base/config";
-import { KmemCache, Sheaf, Slab } from "../base/layout";
-import { page_slab, virt_to_page } from "../page/page";
+import { KmemCache } from "../base/layout";
+import { Sheaf } from "../base/layout_sheaf";
 import { heap_base } from "../sync/percpu";
-import { SHEAF_ALLOC, SHEAF_FREE, stat } from "../sync/stat";
+import { SHEAF_ALLOC, stat } from "../sync/stat";
 import { cache_at, size_index } from "./cache_table";
-import { do_slab_free } from "./do_free";
 import { slab_alloc_node } from "./do_alloc";
 import { sheaf_bytes } from "./sheaf";
 
@@ -28,11 +27,4 @@ export function alloc_empty_sheaf(cache: KmemCache, capacity: u32, mode: u32): u
   sheaf.bottom = 0;
   stat(cache, SHEAF_ALLOC);
   return address;
-}
-
-/** Give an empty sheaf back. Context: ordinary, no lock held. */
-export function free_empty_sheaf(cache: KmemCache, sheaf: usize): void {
-  const slab = changetype<Slab>(page_slab(virt_to_page(sheaf)));
-  stat(cache, SHEAF_FREE);
-  do_slab_free(changetype<KmemCache>(<usize>slab.slab_cache), slab, sheaf, sheaf, 1);
 }

@@ -6,7 +6,7 @@
  * is computed from `this_cpu` each time it is used, because a simulated machine may move a task
  * to another CPU between any two accesses.
  */
-import { TID_STEP } from "../base/config";
+import { PERCPU_LAYERS, PERCPU_SHEAF, TID_STEP } from "../base/config";
 import {
   CACHE_TABLE,
   CACHE_TO_CPU_SHIFT,
@@ -31,6 +31,7 @@ export function set_registers(area: usize, base: usize, map: usize): void {
   this_cpu = area;
   heap_base = base;
   mem_map = map;
+  if ((PERCPU_LAYERS & PERCPU_SHEAF) === 0) return;
   page_class = base === 0 ? 0 : <usize>changetype<HeapHeader>(base).page_class;
 }
 
