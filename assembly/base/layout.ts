@@ -402,31 +402,6 @@ export const PAGE_DESC_SHIFT: u32 = 6;
 /** A slab's descriptor is its first page's (kernel: struct slab overlays struct page). */
 export type Slab = Page;
 
-/**
- * Who allocated or freed an object of a cache with SLAB_STORE_USER. Two of them, and for kmalloc
- * caches the size that was asked for, lie behind the object's free pointer.
- */
-@unmanaged
-export class Track {
-  /** TRACK_*, or 0: nobody yet. */
-  op: u32;
-  cpu: u32;
-  /** The task: CpuArea.current. */
-  pid: u32;
-  /** CpuArea.ops of that CPU then. */
-  when: u32;
-}
-export const TRACK_SIZE: usize = 16;
-
-// What a track was made by; the last two are added to the others.
-export const TRACK_KMALLOC: u32 = 1;
-export const TRACK_KMEM_CACHE_ALLOC: u32 = 2;
-export const TRACK_KFREE: u32 = 3;
-export const TRACK_KMEM_CACHE_FREE: u32 = 4;
-export const TRACK_NOLOCK: u32 = 0x10;
-/** The object had waited on a deferred list. */
-export const TRACK_DEFERRED: u32 = 0x20;
-
 export const PG_NONE: u32 = 0;
 export const PG_BUDDY: u32 = 1;
 export const PG_PCP: u32 = 2;

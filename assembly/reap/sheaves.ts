@@ -49,7 +49,10 @@ export function repair_barn(cache: KmemCache, node: u32): void {
     const c = cpu_cache_of(per_cpu(cpu), cache);
     for (let place: u32 = 0; place < PLACES; place++) {
       const sheaf = <usize>load<u32>(place_at(c, place));
-      if (sheaf !== 0 && is_in_barn(barn, sheaf)) clear_place(c, place);
+      if (sheaf === 0) continue;
+      if (is_in_barn(barn, sheaf)) clear_place(c, place);
+      // It had left its list, whose next it leads to.
+      else changetype<Sheaf>(sheaf).link = 0;
     }
   }
 }
@@ -73,6 +76,14 @@ function settle_main(c: KmemCacheCpu): void {
   if (top >= below && top <= below + (sheaf.capacity << 2)) sheaf.size = (top - below) >> 2;
   forget_main(c);
   c.main = <u32>main;
+}
+
+/** @returns true if a place of `c` leads to it. */
+function has_place(c: KmemCacheCpu, address: usize): bool {
+  for (let place: u32 = 0; place < PLACES; place++) {
+    if (<usize>load<u32>(place_at(c, place)) === address) return true;
+  }
+  return false;
 }
 
 /** Free one sheaf with all it holds. The places lead to it until it is empty. */
@@ -109,7 +120,12 @@ export function free_sheaves_of(area: CpuArea, report: usize, mode: u32): void {
     if (c.main !== 0) settle_main(c);
     for (let place: u32 = 0; place < PLACES; place++) {
       const sheaf = <usize>load<u32>(place_at(c, place));
-      if (sheaf !== 0) free_sheaf(c, sheaf, report, mode);
+      if (sheaf === 0) continue;
+      // What was leaving when it came: slab/pcs.ts replace_main().
+      const link = <usize>changetype<Sheaf>(sheaf).link;
+      if (link !== 0 && !has_place(c, link)) free_sheaf(c, link, report, mode);
+      changetype<Sheaf>(sheaf).link = 0;
+      free_sheaf(c, sheaf, report, mode);
     }
   }
 }

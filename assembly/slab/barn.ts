@@ -8,8 +8,8 @@
  * barn_replace_empty_sheaf(), barn_replace_full_sheaf(); 7.0 - differs: the bound.
  *
  * A sheaf that comes is a CPU's before it leaves its list, and one that goes is on its list before
- * it leaves the CPU, both under the lock. So whoever dies in between leaves it in two places, never in
- * none: with the lock held, by which the recovery knows, and takes it for the barn's.
+ * it leaves the CPU, both under the lock. So whoever dies in between leaves it in two places, never
+ * in none: with the lock held, by which the recovery knows, and takes it for the barn's.
  */
 import { KmemCache, KmemCacheCpu } from "../base/layout";
 import { NODE_BARN_SIZE, NodeBarn, Sheaf } from "../base/layout_sheaf";

@@ -23,7 +23,8 @@ import {
   SLAB_STORE_USER,
   SLAB_TYPESAFE_BY_RCU,
 } from "../base/config";
-import { KmemCache, TRACK_SIZE, align_up } from "../base/layout";
+import { KmemCache, align_up } from "../base/layout";
+import { TRACK_SIZE } from "../base/layout_track";
 
 const WORD: u32 = 4;
 /** What slab_debug=O gives up where it would make slabs larger (kernel: DEBUG_METADATA_FLAGS). */

@@ -17,9 +17,8 @@ import {
   SLUB_RED_ACTIVE,
   SLUB_RED_INACTIVE,
 } from "../base/config";
+import { KmemCache, Slab } from "../base/layout";
 import {
-  KmemCache,
-  Slab,
   TRACK_DEFERRED,
   TRACK_KFREE,
   TRACK_KMALLOC,
@@ -28,7 +27,7 @@ import {
   TRACK_NOLOCK,
   TRACK_SIZE,
   Track,
-} from "../base/layout";
+} from "../base/layout_track";
 import { DRAIN_DEPTH } from "../base/layout_percpu";
 import { page_address } from "../page/page";
 import { cpu_area } from "../sync/percpu";

@@ -51,6 +51,29 @@ function swap_main_and_spare(c: KmemCacheCpu): void {
   c.spare = c.sheaf_in_hand;
 }
 
+/**
+ * Let a sheaf that is in hand be `main`, and what was, `spare` if there is none.
+ *
+ * @returns what was `main` and has no place now, in hand; or 0. Context: the section of `c`.
+ */
+export function replace_main(c: KmemCacheCpu, sheaf: usize): usize {
+  const main = <usize>c.main;
+  if (main !== 0) changetype<Sheaf>(main).size = main_size(c);
+  if (c.spare === 0) {
+    c.spare = <u32>main;
+    set_main(c, changetype<Sheaf>(sheaf));
+    c.sheaf_in_hand = 0;
+    return 0;
+  }
+  // All places are taken: for the stores of set_main() what leaves is known by the one that comes.
+  const next = changetype<Sheaf>(sheaf);
+  next.link = <u32>main;
+  set_main(c, next);
+  c.sheaf_in_hand = <u32>main;
+  next.link = 0;
+  return main;
+}
+
 /** The exchange with the barn came to nothing: what is in hand is `main` as before. */
 function put_main_back(c: KmemCacheCpu): void {
   if (c.sheaf_in_hand !== 0) set_main(c, changetype<Sheaf>(<usize>c.sheaf_in_hand));

@@ -14,9 +14,9 @@ import { cpu_area, this_cpu_cache } from "../sync/percpu";
 import { ALLOC_PCS, SHEAF_REFILL, stat_add, stat_fast } from "../sync/stat";
 import { barn_get_empty_sheaf, get_barn } from "./barn";
 import { pop_many } from "./do_alloc";
-import { exchange_empty_main, take_main_in_hand } from "./pcs";
+import { exchange_empty_main, replace_main } from "./pcs";
 import { slab_alloc_slow } from "./refill";
-import { pcs_trylock, pcs_unlock, pop_main, set_main, sheaf_objects } from "./sheaf";
+import { pcs_trylock, pcs_unlock, pop_main, sheaf_objects } from "./sheaf";
 import { flush_sheaves_if_asked, put_away } from "./sheaf_flush";
 import { alloc_empty_sheaf } from "./sheaf_memory";
 
@@ -113,11 +113,9 @@ function install(cache: KmemCache, sheaf: usize): usize {
   if (!pcs_trylock(c)) return sheaf;
   let left = sheaf;
   if (load<u32>(<usize>c.top) === 0) {
-    left = take_main_in_hand(c);
-    set_main(c, changetype<Sheaf>(sheaf));
-  }
-  if (left !== 0 && c.spare === 0) {
-    c.spare = <u32>left;
+    left = replace_main(c, sheaf);
+  } else if (c.spare === 0) {
+    c.spare = <u32>sheaf;
     left = 0;
   }
   c.sheaf_in_hand = <u32>left;

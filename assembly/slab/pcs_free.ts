@@ -11,8 +11,8 @@ import { Sheaf } from "../base/layout_sheaf";
 import { cpu_area, this_cpu_cache } from "../sync/percpu";
 import { FREE_PCS, stat_fast } from "../sync/stat";
 import { barn_has_room, get_barn } from "./barn";
-import { exchange_full_main, take_main_in_hand } from "./pcs";
-import { pcs_trylock, pcs_unlock, push_main, set_main } from "./sheaf";
+import { exchange_full_main, replace_main } from "./pcs";
+import { pcs_trylock, pcs_unlock, push_main } from "./sheaf";
 import { flush_sheaves_if_asked, put_away, sheaf_flush } from "./sheaf_flush";
 import { alloc_empty_sheaf } from "./sheaf_memory";
 
@@ -58,18 +58,14 @@ function free_to_new_main(cache: KmemCache, object: usize, full: usize, mode: u3
   else sheaf = alloc_empty_sheaf(cache, cache.sheaf_capacity, mode);
   if (sheaf === 0) return false;
   const c = this_cpu_cache(cache);
+  c.sheaf_in_hand = <u32>sheaf;
   if (!pcs_trylock(c)) {
     put_away(cache, sheaf, mode);
     return false;
   }
   let left = sheaf;
   if (c.top === c.end) {
-    left = take_main_in_hand(c);
-    set_main(c, changetype<Sheaf>(sheaf));
-    if (left !== 0 && c.spare === 0) {
-      c.spare = <u32>left;
-      left = 0;
-    }
+    left = replace_main(c, sheaf);
   }
   const done = push_main(c, object);
   c.sheaf_in_hand = <u32>left;

@@ -18,6 +18,8 @@ const LIMITS = {
   tasks: { min: 0, max: CPUS_MAX, what: "tasks" },
   nmi: { min: 0, max: CPUS_MAX - 1, what: "the task that gets NMIs" },
   min: { min: 0, max: 1000, what: "min: empty slabs that a node keeps" },
+  sheaf: { min: 0, max: 60, what: "sheaf: objects in a sheaf" },
+  barn: { min: 0, max: 1000, what: "barn: full sheaves" },
   part: { min: 0, max: 1000, what: "part: percpu partial slabs" },
   cpus: { min: 1, max: CPUS_MAX, what: "cpus" },
   nodes: { min: 1, max: NODES_MAX, what: "nodes" },

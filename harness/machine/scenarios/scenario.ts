@@ -16,7 +16,8 @@
  * ```
  * `nmi1:` is for NMIs on task 1 alone. Further words, of the heap: `rt`, `nocmpxchg`, `random`
  * (shuffled freelists), `fail3` (each CPU's third allocation fails; `fail0`: every second),
- * `cpus3`, `nodes2`, `pages2` (that many pages are free when it begins), `mib8` or `kib448` (the
+ * `sheaf2` (sheaves as the per-CPU layer, of so many objects in its cache), `barn1` (full ones that
+ * a barn keeps), `cpus3`, `nodes2`, `pages2` (that many pages are free when it begins), `mib8` or `kib448` (the
  * memory, a multiple of 64 KiB, else 2 MiB), `start1` (the MiB it has at first: it grows),
  * `limit1` (to no more than that, although its heap may), `hole` (another module grew it for
  * itself), `cold` (there is no heap: each task makes or finds it, and becomes a CPU). Of the
@@ -72,6 +73,9 @@ export interface Scenario {
   readonly arm: DeferArm;
   readonly minPartial: number;
   readonly cpuPartial: number;
+  /** Objects in a sheaf of its cache; 0: the heap has none. Full sheaves that a barn keeps. */
+  readonly sheafCapacity: number;
+  readonly barnFull: number;
   readonly flags: ReadonlySet<ScenarioFlag>;
   /** Spin loops are run to their ends. */
   readonly sleepy: boolean;
@@ -97,7 +101,7 @@ export interface Scenario {
 export class ScenarioError extends Error {}
 
 const KIB_DEFAULT = 2048;
-const NUMBERS = /^(min|part|cpus|nodes|pages|mib|kib|start|limit|fail)(\d+)$/;
+const NUMBERS = /^(min|part|sheaf|barn|cpus|nodes|pages|mib|kib|start|limit|fail)(\d+)$/;
 /** Steps whose number is that of a task. */
 const REAPS = "DEeTG";
 
@@ -145,6 +149,8 @@ export function parseScenario(text: string): Scenario {
     sleepy: flags.has("sleepy"),
     minPartial: number("min", 0),
     cpuPartial: number("part", 1),
+    sheafCapacity: number("sheaf", 0),
+    barnFull: number("barn", 1),
     cpus: Math.max(least, number("cpus", least)),
     nodes: number("nodes", 1),
     pages: number("pages", -1),
@@ -199,6 +205,8 @@ export function formatScenario(scenario: Scenario): string {
   const on = scenario.handlerOn < 0 ? "" : `${scenario.handlerOn}`;
   return [
     ...[build, `${bytes}`, arm, `min${minPartial}`, `part${cpuPartial}`],
+    ...unless(0, scenario.sheafCapacity, "sheaf"),
+    ...unless(1, scenario.barnFull, "barn"),
     ...FLAGS.filter((flag) => flags.has(flag)),
     `cpus${cpus}`,
     ...unless(1, nodes, "nodes"),

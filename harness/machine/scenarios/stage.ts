@@ -1,6 +1,6 @@
 /** The heap of a scenario, its machine and its judges, ready for any number of schedules. */
 import { armNumbers, FLOOR_ARM } from "../../heap/arms.js";
-import { DRAIN_DEPTH } from "../../heap/constants.js";
+import { DRAIN_DEPTH, HEAP_SHEAVES } from "../../heap/constants.js";
 import { type FieldTable, readFieldTable } from "../../heap/fields.js";
 import { HeapView } from "../../heap/view.js";
 import { STACK_BYTES } from "../core/fibre.js";
@@ -123,7 +123,10 @@ function setUp(scenario: Scenario, module: MachineModule): Stage {
     return taskOf(scenario, fibre, boot, base, make);
   });
   const each = usesRcu(scenario) ? RCU_CHUNK : 1;
-  const drainsOf = (cpu: number) => each * (view.cpu(cpu).drains & DRAIN_DEPTH);
+  const drainsOf = (cpu: number) => {
+    const drains = each * (view.cpu(cpu).drains & DRAIN_DEPTH);
+    return scenario.sheafCapacity === 0 ? drains : drains + sheafLosses(view, cpu);
+  };
   const losses = new Losses(module.table.sites, drainsOf);
   const quiescence = new Quiescence(machine, view, ownership, losses);
   const fields = watchFields(machine, view, ownership, rulesOf(scenario));
@@ -202,7 +205,8 @@ function handlerOf({ handler, handlerOn, tasks }: Scenario, fibre: number): Step
 function bootArguments(machine: Machine, scenario: Scenario, reserve: number): number[] {
   const { flags, fail, nodes, kib } = scenario;
   const arm = armNumbers(scenario.arm);
-  const options = bitsOf(HEAP_OPTIONS, flags) | (fail >= 0 ? HEAP_FAILSLAB : 0);
+  const sheaves = scenario.sheafCapacity > 0 ? HEAP_SHEAVES : 0;
+  const options = bitsOf(HEAP_OPTIONS, flags) | (fail >= 0 ? HEAP_FAILSLAB : 0) | sheaves;
   const caches = flags.has("cold") ? MAX_CACHES_COLD : MAX_CACHES;
   return [reserve, (kib * KIB) / PAGE, machine.fibres.length, nodes, caches, ...arm, options, 1];
 }
@@ -244,8 +248,26 @@ function makeCache(
     machine.words[(address + offsets.cpu_partial_slabs) >>> 2] = scenario.cpuPartial;
     const each = (address + offsets.cpu_partial) >>> 2;
     if (scenario.cpuPartial === 0) machine.words[each] = 0;
+    if (scenario.sheafCapacity === 0) continue;
+    machine.words[(address + offsets.sheaf_capacity) >>> 2] = scenario.sheafCapacity;
+    machine.words[(address + offsets.barn_full) >>> 2] = scenario.barnFull;
   }
   return cache;
+}
+
+/**
+ * What the death of a CPU may cost that has sheaves: the memory of one, and what one has room for
+ * that is being refilled or flushed, which has no size meanwhile (docs/decisions/010-sheaves.md).
+ */
+function sheafLosses(view: HeapView, cpu: number): number {
+  let most = 1;
+  for (const cache of view.caches()) {
+    const hand = view.cpuCache(cpu, cache.index).sheaf_in_hand;
+    if (hand === 0) continue;
+    const { size, capacity } = view.struct("sheaf", hand);
+    if (size === 0) most += capacity;
+  }
+  return most;
 }
 
 /** Whether anything waits for grace periods, and is freed many at a time. */
