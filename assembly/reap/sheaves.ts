@@ -86,6 +86,19 @@ function has_place(c: KmemCacheCpu, address: usize): bool {
   return false;
 }
 
+/**
+ * What was leaving when another sheaf came is known by that (slab/pcs.ts replace_main()), unless a
+ * place still has it: then that knows it. Before any of them is freed.
+ */
+function drop_links(c: KmemCacheCpu): void {
+  for (let place: u32 = 0; place < PLACES; place++) {
+    const address = <usize>load<u32>(place_at(c, place));
+    if (address === 0) continue;
+    const sheaf = changetype<Sheaf>(address);
+    if (sheaf.link !== 0 && has_place(c, <usize>sheaf.link)) sheaf.link = 0;
+  }
+}
+
 /** Free one sheaf with all it holds. The places lead to it until it is empty. */
 function free_sheaf(c: KmemCacheCpu, address: usize, report: usize, mode: u32): void {
   const sheaf = changetype<Sheaf>(address);
@@ -118,13 +131,13 @@ export function free_sheaves_of(area: CpuArea, report: usize, mode: u32): void {
       note(report, offsetof<ReapReport>("lost"), changetype<Sheaf>(hand).capacity);
     }
     if (c.main !== 0) settle_main(c);
+    drop_links(c);
     for (let place: u32 = 0; place < PLACES; place++) {
       const sheaf = <usize>load<u32>(place_at(c, place));
       if (sheaf === 0) continue;
-      // What was leaving when it came: slab/pcs.ts replace_main().
       const link = <usize>changetype<Sheaf>(sheaf).link;
-      if (link !== 0 && !has_place(c, link)) free_sheaf(c, link, report, mode);
       changetype<Sheaf>(sheaf).link = 0;
+      if (link !== 0) free_sheaf(c, link, report, mode);
       free_sheaf(c, sheaf, report, mode);
     }
   }

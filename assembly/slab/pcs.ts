@@ -111,8 +111,8 @@ function take_empty(cache: KmemCache, c: KmemCacheCpu, mode: u32): bool {
  * Make something with objects `main`, in place of what is empty.
  *
  * A sheaf is in its new place before it leaves the old one, or in `sheaf_in_hand` meanwhile: at
- * each store in between, what a CPU that dies leaves is in one of its places, or in two. What was in
- * hand before is of a flush or refill that this call came into, and is there again afterwards.
+ * each store in between, what a CPU that dies leaves is in one of its places, or in two. What was
+ * in hand before is of a flush or refill that this call came into, and is there again afterwards.
  *
  * @returns false: neither the spare nor the barn has any. Context: the section of `c`.
  */
