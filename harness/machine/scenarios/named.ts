@@ -13,12 +13,13 @@ import { DEFERRAL } from "./named/deferral.js";
 import { GROUPS } from "./named/groups.js";
 import { MEMORY } from "./named/memory.js";
 import { READERS } from "./named/readers.js";
+import { SHEAVES } from "./named/sheaf-scenarios.js";
 import { SLABS } from "./named/slab-lists.js";
 
 export type { NamedScenario } from "./named/budgets.js";
 
 export const SCENARIOS: readonly NamedScenario[] = [
-  ...[...SLABS, ...CALLS, ...MEMORY, ...CACHES, ...GROUPS, ...READERS],
+  ...[...SLABS, ...CALLS, ...MEMORY, ...CACHES, ...GROUPS, ...READERS, ...SHEAVES],
   {
     name: "release-pair",
     about: "the release build itself, two CPUs without NMIs",

@@ -1,0 +1,62 @@
+/** Sheaves of two objects, and barns that keep one: exchanges, refills and flushes are near. */
+import { NMI_ONCE, type NamedScenario, PAIR, PAIR_ANYWHERE, scenario } from "./budgets.js";
+
+const DEATH = { bound: 1, deaths: 1, learns: false } as const;
+const EIGHT = "setup:c0c1c2c3c4c5c6c7";
+
+export const SHEAVES: readonly NamedScenario[] = [
+  scenario(
+    "sheaf-nmi",
+    "an NMI before every access of refills, pops and pushes, which pops and pushes itself",
+    "irq-work/sheaf2/task:c0c1c2x0x1x2/nmi:C3X3",
+    NMI_ONCE,
+  ),
+  scenario(
+    "sheaf-nmi-exchange",
+    "the same where sheaves change places, go to the barn, and are flushed",
+    "irq-work/sheaf2/barn1/setup:c0c1c2c3c4c5c6/task:x0x1x2x3x4c7/nmi:X5C8X6",
+    NMI_ONCE,
+  ),
+  scenario(
+    "sheaf-barn",
+    "two CPUs give full sheaves to one barn and take from it",
+    `irq-work/sheaf2/barn1/${EIGHT}/task:x0x1x2x3c8/task:x4x5x6x7c9`,
+    PAIR,
+  ),
+  scenario(
+    "sheaf-barn-anywhere",
+    "the same, before any access whatever",
+    `irq-work/sheaf2/barn1/${EIGHT}/task:x0x1x2x3c8/task:x4x5x6x7c9`,
+    PAIR_ANYWHERE,
+  ),
+  scenario(
+    "sheaf-shrink",
+    "one CPU shrinks the cache while another fills and empties its sheaves",
+    `irq-work/sheaf2/barn1/${EIGHT}/task:x0x1x2c8x3/task:x4x5x6s`,
+    PAIR,
+  ),
+  scenario(
+    "death-sheaf-frees",
+    "dies anywhere in frees that exchange and flush, then in a refill",
+    `irq-work/sheaf2/barn1/${EIGHT}/task:x0x1x2x3x4c8c9/task:D0`,
+    DEATH,
+  ),
+  scenario(
+    "death-sheaf-first",
+    "dies anywhere in its first refill",
+    "irq-work/sheaf2/barn1/task:c0c1c2x0x1/task:D0",
+    DEATH,
+  ),
+  scenario(
+    "death-sheaf-offline",
+    "dies anywhere while it leaves and gives all sheaves back",
+    `irq-work/sheaf2/barn1/${EIGHT}/task:x0x1x2x3x4x5x6x7h/task:D0`,
+    DEATH,
+  ),
+  scenario(
+    "death-sheaf-barn",
+    "dies with sheaves and the barn's lock while another CPU wants it",
+    `irq-work/sheaf2/barn1/${EIGHT}/setup1:x0x1x2x3/task:x4x5x6x7c8/task1:c9c10c11D0`,
+    { bound: 1, deaths: 1 },
+  ),
+];
