@@ -11,11 +11,6 @@ export class UnsupportedError extends Error {
   override readonly name = "UnsupportedError";
 }
 
-/** @throws UnsupportedError that names `what`; `instead` is what to try meanwhile. */
-export function throwUnsupported(what: string, instead: string): never {
-  throw new UnsupportedError(`${what} comes in a later version of slablab; ${instead}`);
-}
-
 /** `0x` and lower-case hexadecimal digits: how every message here writes an address. */
 export function hex(value: number | bigint): string {
   return `0x${value.toString(16)}`;

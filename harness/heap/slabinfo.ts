@@ -3,8 +3,8 @@
  *
  * Active objects are all that are not free on a node's partial slabs: what a CPU keeps for itself
  * counts as active, as it does in the kernel, whose counting this follows (mm/slub.c
- * get_slabinfo(), count_partial()). Of a busy heap it is an estimate, as there. Differs: what lies in
- * sheaves is free, since there is far more of it.
+ * get_slabinfo(), count_partial()). Of a busy heap it is an estimate, as there. Differs: what lies
+ * in sheaves is free, since there is far more of it.
  */
 import type { CacheView, HeapView } from "./view.js";
 import { objectsInSheaves } from "./sheaves.js";

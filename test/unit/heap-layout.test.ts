@@ -110,7 +110,7 @@ describe("the field table", () => {
     const structs = new Set(table.fields.map(({ struct }) => struct));
     // The report of cpu_reap() is known where that is: for release, in the module `reap`.
     expect(structs.has("reap_report")).toBe(build !== "release");
-    expect(structs.size).toBe(build === "release" ? 13 : 14);
+    expect(structs.size).toBe(build === "release" ? 15 : 16);
     expect(table.build.debugs).toBe(build === "debug");
     expect(table.build.counts).toBe(build === "stats" || build === "debug");
     expect(table.build.models).toBe(build === "model");

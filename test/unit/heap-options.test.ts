@@ -3,7 +3,7 @@
  * Method: a table of bad options; the message must say what was expected, what came, what to try.
  */
 import { readFile } from "node:fs/promises";
-import { createHeap, type HeapOptions, UnsupportedError } from "slablab";
+import { createHeap, type HeapOptions } from "slablab";
 import { DEFER_ARMS } from "slablab/internal/heap/arms.js";
 import { afterEach, describe, expect, test, vi } from "vitest";
 
@@ -184,13 +184,6 @@ describe("bad options", () => {
     const error = await rejection(options);
     expect(error).toBeInstanceOf(TypeError);
     expect(error.message).toMatch(/^options.*: expected .+, got .+; /);
-  });
-
-  const LATER: readonly object[] = [{ percpu: "sheaf" }];
-  test.each(LATER)("%o says that it comes later", async (options) => {
-    const error = await rejection(options);
-    expect(error).toBeInstanceOf(UnsupportedError);
-    expect(error.message).toMatch(/comes in a later version of slablab; /);
   });
 
   test("a file that is not there is named", async () => {

@@ -123,10 +123,8 @@ function setUp(scenario: Scenario, module: MachineModule): Stage {
     return taskOf(scenario, fibre, boot, base, make);
   });
   const each = usesRcu(scenario) ? RCU_CHUNK : 1;
-  const drainsOf = (cpu: number) => {
-    const drains = each * (view.cpu(cpu).drains & DRAIN_DEPTH);
-    return scenario.sheafCapacity === 0 ? drains : drains + sheafLosses(view, cpu);
-  };
+  const drainsOf = (cpu: number) =>
+    each * (view.cpu(cpu).drains & DRAIN_DEPTH) + sheafLosses(view, cpu, scenario);
   const losses = new Losses(module.table.sites, drainsOf);
   const quiescence = new Quiescence(machine, view, ownership, losses);
   const fields = watchFields(machine, view, ownership, rulesOf(scenario));
@@ -259,7 +257,8 @@ function makeCache(
  * What the death of a CPU may cost that has sheaves: the memory of one, and what one has room for
  * that is being refilled or flushed, which has no size meanwhile (docs/decisions/010-sheaves.md).
  */
-function sheafLosses(view: HeapView, cpu: number): number {
+function sheafLosses(view: HeapView, cpu: number, { sheafCapacity }: Scenario): number {
+  if (sheafCapacity === 0) return 0;
   let most = 1;
   for (const cache of view.caches()) {
     const hand = view.cpuCache(cpu, cache.index).sheaf_in_hand;

@@ -1,5 +1,7 @@
 /** Runs one load in all its flavours, on one CPU and on all, side by side (variants-run.ts). */
 import { type Heap, createHeap } from "../../heap/heap.js";
+import { viewOf } from "../../workload/stress/stress-ending.js";
+import { giveBack } from "../../workload/verify/give-back.js";
 import { compileBuild } from "../../heap/load.js";
 import { WASM_PAGE_BYTES } from "../../heap/options.js";
 import { Rested, type RestedHeap } from "../../heap/rested.js";
@@ -108,6 +110,10 @@ export function makeMemory(bytes: number): WebAssembly.Memory {
 /** The heap after everything was freed and every CPU went offline. */
 export function inspect(heap: Heap | null): string[] {
   if (heap === null) return [];
+  // What barns keep is of no CPU.
+  const cpu = heap.cpu();
+  giveBack(cpu.exports, viewOf({ heap }));
+  cpu.offline();
   const laws = heap.validate().map(({ invariant, where, message }) => {
     return `${invariant} at ${where}: ${message}`;
   });

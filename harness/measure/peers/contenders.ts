@@ -38,6 +38,10 @@ interface OwnHeap {
 /** Heaps of ours: the last one is what the others' ratios are to. */
 export const OWN_HEAPS: readonly OwnHeap[] = [
   { name: "slab", about: "ours, with slabs of each CPU", build: "release", options: {} },
+  {
+    ...{ name: "sheaf", about: "ours, with sheaves", build: "sheaf" },
+    options: { percpu: "sheaf" },
+  },
 ];
 
 export const NULL_HEAP = "null";

@@ -1,5 +1,5 @@
 /** Sheaves of two objects, and barns that keep one: exchanges, refills and flushes are near. */
-import { NMI_ONCE, type NamedScenario, PAIR, PAIR_ANYWHERE, scenario } from "./budgets.js";
+import { NMI_ONCE, type NamedScenario, PAIR_ANYWHERE, PAIR_ONCE, scenario } from "./budgets.js";
 
 const DEATH = { bound: 1, deaths: 1, learns: false } as const;
 const EIGHT = "setup:c0c1c2c3c4c5c6c7";
@@ -19,21 +19,27 @@ export const SHEAVES: readonly NamedScenario[] = [
   ),
   scenario(
     "sheaf-barn",
-    "two CPUs give full sheaves to one barn and take from it",
-    `irq-work/sheaf2/barn1/${EIGHT}/task:x0x1x2x3c8/task:x4x5x6x7c9`,
-    PAIR,
+    "two CPUs give full sheaves to one barn, which has room for one",
+    "irq-work/sheaf1/barn1/setup:c0c1c2c3c4c5/task:x0x1x2/task:x3x4x5",
+    PAIR_ONCE,
   ),
   scenario(
-    "sheaf-barn-anywhere",
-    "the same, before any access whatever",
+    "sheaf-handover",
+    "one CPU takes full sheaves from the barn that another gives some",
+    "irq-work/sheaf1/barn2/setup:c0c1c2c3c4c5/setup:x0x1x2/task:c0c1c2/task:x3x4",
+    PAIR_ONCE,
+  ),
+  scenario(
+    "sheaf-anywhere",
+    "two CPUs exchange and flush, with a switch before any access whatever",
     `irq-work/sheaf2/barn1/${EIGHT}/task:x0x1x2x3c8/task:x4x5x6x7c9`,
     PAIR_ANYWHERE,
   ),
   scenario(
     "sheaf-shrink",
     "one CPU shrinks the cache while another fills and empties its sheaves",
-    `irq-work/sheaf2/barn1/${EIGHT}/task:x0x1x2c8x3/task:x4x5x6s`,
-    PAIR,
+    "irq-work/sheaf1/barn1/setup:c0c1c2c3c4c5/task:x0x1x2c8/task:x4s",
+    PAIR_ONCE,
   ),
   scenario(
     "death-sheaf-frees",
