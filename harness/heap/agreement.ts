@@ -5,8 +5,9 @@
  * the heap without a word. What must agree: the layout (the ABI version, compared by findHeap());
  * whether free objects carry stamps and caches may have slab_debug, and whether every counter
  * counts (`HeapHeader.build`); the per-CPU layer, where a module has only one; and a module that
- * cannot encode free pointers must not meet a heap whose are encoded. What need not: trace points and the instructions of the model concern one CPU
- * alone, and all other options are asked of the header at every use, by every build.
+ * cannot encode free pointers must not meet a heap whose are encoded. What need not: trace points
+ * and the instructions of the model concern one CPU alone, and all other options are asked of the
+ * header at every use, by every build.
  */
 import {
   BUILD_DEBUG,
