@@ -1,6 +1,6 @@
 /**
- * Goal: sheaves do what 7.0's do - every way an allocation and a free can go, with its counter - and
- * hide no object from anybody. Method: as for slabs: each branch on purpose, in the build that
+ * Goal: sheaves do what 7.0's do - every way an allocation and a free can go, with its counter -
+ * and hide no object from anybody. Method: as for slabs: each branch on purpose, in the build that
  * counts; what a build decides at compile time, in all of them.
  */
 import { createHeap, SLAB_ACCOUNT, type HeapOptions } from "slablab";
@@ -268,7 +268,7 @@ describe.each(["release", "stats", "debug", "trace", "model", "hardened"] as con
       expect(heap.validate()).toEqual([]);
     });
 
-    test("slabinfo counts what lies in sheaves as free, and destroy finds who is live", async () => {
+    test("slabinfo counts objects in sheaves as free, and destroy finds who is live", async () => {
       const heap = await createHeap({ cpus: 2, ...options });
       const [cpu, other] = [heap.cpu(), heap.cpu()];
       const cache = cpu.kmemCacheCreate({ name: "task", size: 1000 });

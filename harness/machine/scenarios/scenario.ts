@@ -19,8 +19,8 @@
  * `sheaf2` (sheaves as the per-CPU layer, of so many objects in its cache), `barn1` (full ones that
  * a barn keeps), `cpus3`, `nodes2`, `pages2` (that many pages are free when it begins), `mib8` or
  * `kib448` (the memory, a multiple of 64 KiB, else 2 MiB), `start1` (the MiB it has at first: it
- * grows), `limit1` (to no more than that, although its heap may), `hole` (another module grew it for
- * itself), `cold` (there is no heap: each task makes or finds it, and becomes a CPU). Of the
+ * grows), `limit1` (to no more than that, although its heap may), `hole` (another module grew it
+ * for itself), `cold` (there is no heap: each task makes or finds it, and becomes a CPU). Of the
  * CPUs: `bounded` (they may not sleep), `sleepy` (spin loops are run to their ends, so that who
  * waits for a lock sleeps), `timeouts` (who sleeps for a time wakes when nobody else can go on:
  * without it that is a lost wakeup). Of its own cache: `ctor`, `badctor` (a constructor, one that
