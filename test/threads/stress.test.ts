@@ -29,6 +29,13 @@ test.each(SOME_ARMS)("%s is clean", async (arm) => {
   expect(objectsChecked).toBeGreaterThan(1000);
 });
 
+test.each(["release", "debug"] as const)("%s with sheaves is clean", async (build) => {
+  const setups = setupsOf("irq-work", { build, percpu: "sheaf", cpus: 2 });
+  const { rows } = await runStress({ setups, seed: SEED, durationMs: FOREVER_MS, sections: 4 });
+  expect(rows.map(({ finding }) => finding)).toEqual([null]);
+  expect(rows[0]?.counts.crossFrees).toBeGreaterThan(10);
+});
+
 test("everything is called", async () => {
   const setups = setupsOf("irq-work", { build: "stats", percpu: "slab", cpus: 2 });
   const { rows } = await runStress({ setups, seed: SEED, durationMs: FOREVER_MS, sections: 8 });

@@ -24,9 +24,9 @@ const snake = (name: string) =>
 /** Fields that hold nothing: they fill a line, or are kept for later. */
 const isPadding = (name: string) => /^(pad|pcp_pad|line\d|[a-z]+Reserved|reserved)/.test(name);
 
-const LAYOUT_FILES = ["layout", "layout_percpu", "layout_reap"].map(
-  (name) => `assembly/base/${name}.ts`,
-);
+const LAYOUT_FILES = [
+  ...["layout", "layout_percpu", "layout_reap", "layout_sheaf", "layout_track"],
+].map((name) => `assembly/base/${name}.ts`);
 
 /** Every field of every @unmanaged class, laid out in order at its natural alignment. */
 function fieldsInSource(): Field[] {

@@ -103,7 +103,7 @@ test("stress refuses what cannot be", async () => {
   for (const [args, message] of [
     [["--cpus", "65"], "--cpus: expected 1..64 CPUs, got 65; try 4"],
     [["--arm", "sheaf"], "Allowed choices are all, none, global"],
-    [["--percpu", "sheaf"], '--percpu: options.percpu: "sheaf"'],
+    [["--percpu", "page"], "Allowed choices are slab, sheaf"],
     [["--build", "fast"], "Allowed choices are release, stats, debug, trace"],
     [["--duration", "0s"], "expected a duration above zero"],
     [

@@ -93,7 +93,6 @@ async function stress(options: StressCliOptions, signal: AbortSignal): Promise<E
   await checkSnapshot(options.snapshot);
   refuseWithKill(options);
   const setups = setupsOf(arm === "all" ? null : arm, { build, percpu, cpus });
-  const { UnsupportedError } = await import("../../heap/errors.js");
   const { runStress } = await import("../../workload/stress/stress-run.js");
   if (!options.json && !options.quiet) {
     const arms = setups.length === 1 ? `the arm ${arm}` : `${setups.length} arms`;
@@ -112,9 +111,6 @@ async function stress(options: StressCliOptions, signal: AbortSignal): Promise<E
       ...{ setups, seed, durationMs, signal, keepHeap: options.snapshot !== undefined },
       onProgress: (share, setup) => bar.update(Math.round(share * PROGRESS_STEPS), setup.arm),
     });
-  } catch (error) {
-    if (error instanceof UnsupportedError) throw new UsageError(`--percpu: ${error.message}`);
-    throw error;
   } finally {
     progress.stop();
   }
