@@ -110,7 +110,7 @@ export default defineConfig({
       }),
       await browserProject(),
       nodeProject("runtimes", ["runtimes"], {
-        sequence: { groupOrder: 3 },
+        sequence: { groupOrder: 2 },
         globalSetup: ["test/runtimes/support/setup.ts"],
       }),
     ],

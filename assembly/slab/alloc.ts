@@ -27,13 +27,12 @@ export function slab_alloc(cache: KmemCache, node: i32, gfp: u32): usize {
     return nolock_refuses(cache) ? 0 : slab_alloc_nolock(cache, node, gfp);
   }
   if (slab_pre_alloc_hook(cache)) return 0;
-  const mode = lock_mode();
   let object: usize = 0;
-  if (has_sheaves() && is_local(node)) object = alloc_from_pcs(cache, mode);
-  if (object === 0) object = slab_alloc_node(cache, node, mode);
+  if (has_sheaves() && is_local(node)) object = alloc_from_pcs(cache, lock_mode());
+  if (object === 0) object = slab_alloc_node(cache, node);
   // What sheaves hold is never the reason for "out of memory".
-  if (has_sheaves() && object === 0 && sheaves_flushed(mode)) {
-    object = slab_alloc_node(cache, node, mode);
+  if (has_sheaves() && object === 0 && sheaves_flushed(lock_mode())) {
+    object = slab_alloc_node(cache, node);
   }
   if (!has_post_alloc_hook(cache, gfp)) return object;
   return slab_post_alloc_hook(cache, object, gfp, false);

@@ -4,6 +4,7 @@
  * Kernel: mm/slub.c __slab_alloc_node(), 6.18.
  */
 import { KmemCache, Slab } from "../base/layout";
+import { lock_mode } from "../sync/context";
 import { is_rt } from "../sync/local_lock";
 import { this_cpu_cache } from "../sync/percpu";
 import { ALLOC_FASTPATH, stat_fast, tick } from "../sync/stat";
@@ -19,7 +20,7 @@ import { lock_cpu_slab, unlock_cpu_slab } from "./section";
  * @param node preferred node, or NUMA_NO_NODE
  * @returns its address, or 0 when out of memory. Context: ordinary, no lock held.
  */
-export function slab_alloc_node(cache: KmemCache, node: i32, mode: u32): usize {
+export function slab_alloc_node(cache: KmemCache, node: i32): usize {
   const slab = cpu_slab(this_cpu_cache(cache));
   // With RT the whole of an allocation is under the local lock (kernel: no lockless fast path).
   const suits = slab !== 0 && node_match(changetype<Slab>(slab), node) && !is_rt();
@@ -28,7 +29,7 @@ export function slab_alloc_node(cache: KmemCache, node: i32, mode: u32): usize {
     stat_fast(cache, ALLOC_FASTPATH);
   } else {
     tick();
-    object = slab_alloc_slow(cache, node, mode);
+    object = slab_alloc_slow(cache, node, lock_mode());
   }
   return object;
 }

@@ -86,7 +86,7 @@ function refill_main(cache: KmemCache, empty: usize, mode: u32): usize {
     const barn = get_barn(cache, cpu_area().node);
     sheaf = barn_get_empty_sheaf(barn, this_cpu_cache(cache), mode);
   }
-  if (sheaf === 0) sheaf = alloc_empty_sheaf(cache, cache.sheaf_capacity, mode);
+  if (sheaf === 0) sheaf = alloc_empty_sheaf(cache, cache.sheaf_capacity);
   if (sheaf === 0) return 0;
   this_cpu_cache(cache).sheaf_in_hand = <u32>sheaf;
   const got = refill_sheaf(cache, changetype<Sheaf>(sheaf), mode);

@@ -55,7 +55,7 @@ export function free_to_pcs(cache: KmemCache, object: usize, mode: u32): bool {
 function free_to_new_main(cache: KmemCache, object: usize, full: usize, mode: u32): bool {
   let sheaf = full;
   if (sheaf !== 0) sheaf_flush(cache, changetype<Sheaf>(sheaf));
-  else sheaf = alloc_empty_sheaf(cache, cache.sheaf_capacity, mode);
+  else sheaf = alloc_empty_sheaf(cache, cache.sheaf_capacity);
   if (sheaf === 0) return false;
   const c = this_cpu_cache(cache);
   c.sheaf_in_hand = <u32>sheaf;

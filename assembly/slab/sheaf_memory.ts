@@ -16,9 +16,9 @@ import { sheaf_bytes } from "./sheaf";
  * @param capacity objects it must have room for
  * @returns an empty sheaf for objects of `cache`, or 0: out of memory. Context: slab_alloc_node().
  */
-export function alloc_empty_sheaf(cache: KmemCache, capacity: u32, mode: u32): usize {
+export function alloc_empty_sheaf(cache: KmemCache, capacity: u32): usize {
   const index = size_index(heap_base, sheaf_bytes(capacity));
-  const address = slab_alloc_node(cache_at(<u32>index), NUMA_NO_NODE, mode);
+  const address = slab_alloc_node(cache_at(<u32>index), NUMA_NO_NODE);
   if (address === 0) return 0;
   const sheaf = changetype<Sheaf>(address);
   sheaf.link = 0;

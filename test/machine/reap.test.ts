@@ -11,7 +11,7 @@ import { formatProgram, parseScenario } from "slablab/internal/machine/scenarios
 import { makeStage } from "slablab/internal/machine/scenarios/stage.js";
 import { shrink } from "slablab/internal/machine/shrink.js";
 import { describe, expect, test } from "vitest";
-import { isWhole, rows, someRows } from "../support/tier.js";
+import { rows, someRows } from "../support/tier.js";
 
 /** Explored on each commit; the others take `slablab explore --all`. */
 const QUICK = [
@@ -31,8 +31,7 @@ async function exploreText(text: string, options: Partial<ExploreOptions>) {
 }
 
 /** Two deaths, or what a smaller scenario does, too, with fewer words. */
-const LARGER =
-  /^death-(beside|two|all-reaper|memcg|shrink|nocmpxchg|nolock-(direct|global|percpu))/;
+const LARGER = /^death-(beside|two|all-reaper|memcg|shrink|nocmpxchg|sheaf-(f|o|b)|nolock-(d|g|p))/;
 
 test.each(rows(QUICK, (name) => !LARGER.test(name)))(
   "%s: a death before every access is survived",
@@ -50,7 +49,7 @@ test.each(rows(QUICK, (name) => !LARGER.test(name)))(
 const IN_ANY_ORDER = SCENARIOS.filter(({ name }) => /^death-.*(?:reaper|two)/.test(name));
 
 test.each(someRows(IN_ANY_ORDER, 3))("$name: it holds in any order", async ({ text, options }) => {
-  const random = { policy: "random", seed: 3, schedules: isWhole ? 200 : 60 } as const;
+  const random = { policy: "random", seed: 3, schedules: 200 } as const;
   const { finding, deaths } = await exploreText(text, { ...options, ...random });
   expect(finding).toBeNull();
   expect(deaths).toBeGreaterThan(0);

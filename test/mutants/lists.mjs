@@ -127,7 +127,7 @@ export const MUTANTS = [
     name: "bulk-reads-before-the-section",
     origin: "ours",
     what: "a bulk allocation pops a list that an interruption has taken from meanwhile",
-    file: "slab/bulk_alloc.ts",
+    file: "slab/do_alloc.ts",
     find: `  lock_cpu_slab(c);
   let last: usize = 0;
   let object = <usize>c.freelist;`,

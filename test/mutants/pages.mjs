@@ -252,8 +252,8 @@ export const MUTANTS = [
     origin: "ours",
     what: "a CPU that was asked to flush never does",
     file: "slab/flush.ts",
-    find: "  write_once(request_address(c), 0);\n  flush_this_cpu(cache, mode);",
-    replace: "  write_once(request_address(c), 0);",
+    find: "  if (was_asked(cache, ASK_SLABS)) flush_this_cpu(cache, mode);",
+    replace: "  was_asked(cache, ASK_SLABS);",
     tests: ["shrink"],
   },
   {

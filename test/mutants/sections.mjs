@@ -293,7 +293,7 @@ export const MUTANTS = [
     name: "rt-uses-fast-path",
     origin: "ours",
     what: "with RT an allocation takes the lockless path although another task may be inside",
-    file: "slab/alloc.ts",
+    file: "slab/do_alloc.ts",
     find: "node_match(changetype<Slab>(slab), node) && !is_rt();",
     replace: "node_match(changetype<Slab>(slab), node);",
     tests: ["rt"],

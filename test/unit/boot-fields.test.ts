@@ -68,10 +68,12 @@ test("the source has the structs it should, and every field a size this test kno
     "kmem_cache_node",
     "memcg",
     "memcg_stock",
+    "node_barn",
     "page",
     "rcu_data",
     "rcu_queue",
     "reap_report",
+    "sheaf",
     "track",
     "zone",
   ]);

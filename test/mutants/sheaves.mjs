@@ -1,0 +1,51 @@
+/**
+ * Sheaves: what is handed out twice, what no place has, what a dead CPU leaves.
+ */
+/** @type {import("slablab/internal/mutants/mutant.js").MutantRecord[]} */
+export const MUTANTS = [
+  {
+    name: "sheaf-pop-keeps-top",
+    origin: "ours",
+    what: "an object that was popped is the next again",
+    file: "slab/sheaf.ts",
+    find: "  if (object !== 0) c.top = <u32>(top - 4);\n",
+    replace: "",
+    tests: ["sheaf"],
+  },
+  {
+    name: "barn-puts-without-counting",
+    origin: "ours",
+    what: "a full sheaf comes into the barn, and nr_full does not know",
+    file: "slab/barn.ts",
+    find: "  write_once(full_address(barn), barn.nr_full + 1);\n",
+    replace: "",
+    tests: ["sheaf"],
+  },
+  {
+    name: "page-class-stays",
+    origin: "ours",
+    what: "pages that are no slab any more still have their class",
+    file: "slab/page_class.ts",
+    find: "  set_page_classes(first, first.order, 0);\n",
+    replace: "",
+    tests: ["sheaf"],
+  },
+  {
+    name: "out-of-memory-beside-full-sheaves",
+    origin: "ours",
+    what: "an allocation fails although sheaves hold memory",
+    file: "slab/sheaf_flush.ts",
+    find: "  if (mode === LOCK_TRY) return false;\n  for",
+    replace: "  if (mode !== LOCK_TRY) return false;\n  for",
+    tests: ["sheaf"],
+  },
+  {
+    name: "remote-objects-go-to-sheaves",
+    origin: "ours",
+    what: "an object of another node is kept by this one's CPU",
+    file: "slab/pcs.ts",
+    find: "cache.sheaf_capacity !== 0 && slab.node === cpu_area().node;",
+    replace: "cache.sheaf_capacity !== 0;",
+    tests: ["sheaf"],
+  },
+];
