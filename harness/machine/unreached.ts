@@ -20,7 +20,22 @@ const RECOVERED_ELSEWHERE =
   "recovers slabs of slab_debug, which the model build has none of (test/unit/reap-moves.test.ts " +
   "lets CPUs die there), or waits for a CPU that is in the middle of the same thing";
 
+const MANY =
+  "frees more addresses at once than a scenario has slots for, or refuses one of them " +
+  "(test/unit/heap-bulk.test.ts)";
+const SHEAF_STATE =
+  "needs a state of sheaves that no scenario comes to: a spare with room beside a full main, " +
+  "memory that comes back by the flush of sheaves alone, or what kfree_rcu() will fill " +
+  "(test/unit/sheaf.test.ts has the first two)";
+
 export const REASONS: readonly Reason[] = [
+  { function: "assembly/kmalloc/checked_bulk/kfree_bulk_checked", sites: 6, because: MANY },
+  { function: "assembly/kmalloc/checked_bulk/refuse_first_bad", sites: 5, because: MANY },
+  { function: "assembly/slab/alloc/slab_alloc", sites: 2, because: SHEAF_STATE },
+  { function: "assembly/slab/kmem_cache/kmem_cache_destroy", sites: 1, because: SHEAF_STATE },
+  { function: "assembly/slab/nolock_alloc/slab_alloc_nolock", sites: 1, because: SHEAF_STATE },
+  { function: "assembly/slab/pcs/exchange_full_main", sites: 2, because: SHEAF_STATE },
+  { function: "assembly/slab/sheaf_flush/flush_pcs", sites: 2, because: SHEAF_STATE },
   { function: "assembly/slab/section/lock_cpu_slab", sites: 4, because: OTHER_TASK },
   { function: "assembly/slab/nolock/nolock_refuses", sites: 2, because: OTHER_TASK },
   { function: "assembly/slab/nolock_free/slab_free_nolock", sites: 2, because: OTHER_TASK },

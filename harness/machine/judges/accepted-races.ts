@@ -53,6 +53,7 @@ const WORD_READS = [
 const CPU_WORD = /\.kmem_cache_cpu\[[^\]]*\]\.(?:freelist|tid)$/;
 const CPU_SLAB = /\.kmem_cache_cpu\[[^\]]*\]\.(?:freelist|tid|slab)$/;
 const LINK = / free pointer$/;
+const NR_PARTIAL_ASKED = /\/(?:get_partial|debug_cache_alloc)\/|\/kmem_cache_node\/nr_partial$/;
 
 export const ACCEPTED_RACES: readonly AcceptedRace[] = [
   {
@@ -97,7 +98,8 @@ export const ACCEPTED_RACES: readonly AcceptedRace[] = [
   },
   {
     field: /\.nr_partial$/,
-    one: { kind: "atomicLoad", in: ["read_once"], inside: /\/(?:get_partial|debug_cache_alloc)\// },
+    // Where it is not inlined, who asks with the lock held is ordered by that.
+    one: { kind: "atomicLoad", in: ["read_once", "nr_partial"], inside: NR_PARTIAL_ASKED },
     other: { kind: "store", in: ["add_partial", "remove_partial"] },
     because:
       "who asks before it takes list_lock asks for a hint: it finds the count of now or of a " +

@@ -18,6 +18,51 @@ export const SHEAVES: readonly NamedScenario[] = [
     NMI_ONCE,
   ),
   scenario(
+    "sheaf-nmi-calls",
+    "an NMI in bulk calls, in a shrink, and while the cache is destroyed",
+    "irq-work/sheaf2/barn1/task:c0c1c2c3c4x0x1x2x3x4B5U5sd/nmi:K20F20",
+    NMI_ONCE,
+  ),
+  scenario(
+    "sheaf-nmi-offline",
+    "an NMI while a CPU leaves, which gives back what it has",
+    "irq-work/sheaf2/barn1/setup:c0c1c2c3c4c5c6c7/task:x0x1x2x3x4x5x6x7hHc8/nmi:K20F20",
+    NMI_ONCE,
+  ),
+  scenario(
+    "sheaf-nmi-memory",
+    "an NMI while sheaves are flushed, because memory is out",
+    "irq-work/sheaf2/barn2/kib640/setup:c0c1c2c3c4c5x0x1x2x3x4x5/task:l8l9l10l11/nmi:C20X20",
+    NMI_ONCE,
+  ),
+  scenario(
+    "sheaf-nmi-empties",
+    "an NMI while a CPU takes empty sheaves of a barn that another filled",
+    `irq-work/sheaf2/barn2/${EIGHT}x0x1x2x3x4x5x6x7c0c1c2c3c4c5c6` +
+      "/task1:x0x1x2x3x4c8c9c10s/nmi:K20F20",
+    NMI_ONCE,
+  ),
+  scenario(
+    "sheaf-nmi-last-page",
+    "an NMI while all sheaves are flushed, because no page is left",
+    "irq-work/sheaf2/barn2/pages0/setup:c0c1c2c3c4c5x0x1x2x3x4x5/task:l8c8/nmi:K20F20",
+    NMI_ONCE,
+  ),
+  scenario(
+    "sheaf-nmi-create",
+    "an NMI from the creation of a cache that gets sheaves to its end",
+    "irq-work/sheaf2/task:.kmem_cache_create:two:16000:0:0:0.9.kmem_cache_alloc:s9:0.10." +
+      "kmem_cache_free:s9:s10..kmem_cache_destroy:s9./nmi:C5X5",
+    NMI_ONCE,
+  ),
+  scenario(
+    "sheaf-nmi-nodes",
+    "an NMI with two nodes, of which sheaves hold the nearer one's objects; checked frees",
+    "irq-work/sheaf2/nodes2/mib8/task:n0n1n2c3k4N5j0f1f2x3f4F5/nmi:N6F6",
+    NMI_ONCE,
+    4096,
+  ),
+  scenario(
     "sheaf-barn",
     "two CPUs give full sheaves to one barn, which has room for one",
     "irq-work/sheaf1/barn1/setup:c0c1c2c3c4c5/task:x0x1x2/task:x3x4x5",
