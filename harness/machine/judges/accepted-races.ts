@@ -100,7 +100,7 @@ export const ACCEPTED_RACES: readonly AcceptedRace[] = [
     field: /\.nr_partial$/,
     // Where it is not inlined, who asks with the lock held is ordered by that.
     one: { kind: "atomicLoad", in: ["read_once", "nr_partial"], inside: NR_PARTIAL_ASKED },
-    other: { kind: "store", in: ["add_partial", "remove_partial"] },
+    other: { kind: "store", in: ["add_partial", "remove_partial", "rebuild_node"] },
     because:
       "who asks before it takes list_lock asks for a hint: it finds the count of now or of a " +
       "moment ago, and what happened before the question in any case",
