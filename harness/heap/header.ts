@@ -130,7 +130,7 @@ function sizeTableFaults(view: HeapView): string[] {
   const byAll = [...sizes.keys()].slice(1).sort((a, b) => bucketSize(a) - bucketSize(b));
   for (let size = 0; size <= KMALLOC_MAX; size += SIZE_STEP) {
     const at = view.base + SIZE_INDEX + size / SIZE_STEP;
-    const found = (view.u32(at) >>> ((at % 4) * 8)) & 0xff;
+    const found = view.u8(at);
     const should = size === 0 ? 0 : (byAll.find((index) => bucketSize(index) >= size) ?? 0);
     if (found !== should) return [`size_index of ${size} bytes should be ${should}, is ${found}`];
   }

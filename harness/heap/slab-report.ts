@@ -118,7 +118,7 @@ function linesOf(view: HeapView, cache: CacheView, slab: PageView, report: SlabR
     bytes === undefined ? (BUGS[kind]?.(report) ?? `report ${kind}`) : `${bytes} overwritten`;
   const lines = [...bugHeader(view, cache.name, bug), ""];
   if (bytes !== undefined) {
-    const found = byteAt(view, from).toString(16).padStart(2, "0");
+    const found = view.u8(from).toString(16).padStart(2, "0");
     const first = `First byte 0x${found} instead of ${hex(value)}`;
     lines.push(`INFO: ${hex(from)}-${last} @offset=${from - slab.start}. ${first}`);
   }
@@ -142,7 +142,7 @@ function largeLines(view: HeapView, report: SlabReport): string[] {
   const lines = [...bugHeader(view, LARGE, bug), ""];
   const page = view.page(Math.max(0, view.pfnOf(report.slab)));
   if (bytes !== undefined) {
-    const found = byteAt(view, from).toString(16).padStart(2, "0");
+    const found = view.u8(from).toString(16).padStart(2, "0");
     const offset = from - page.start;
     lines.push(`INFO: ${range} @offset=${offset}. First byte 0x${found} instead of ${hex(value)}`);
   } else {
@@ -252,7 +252,7 @@ function section(view: HeapView, label: string, from: number, to: number): strin
   const end = Math.min(to, from + SECTION_MAX);
   for (let at = from; at < end; at += LINE_BYTES) {
     const count = Math.min(LINE_BYTES, end - at);
-    const bytes = Array.from({ length: count }, (_, index) => byteAt(view, at + index));
+    const bytes = Array.from({ length: count }, (_, index) => view.u8(at + index));
     const digits = bytes.map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
     const text = bytes.map((byte) => (byte > 31 && byte < 127 ? String.fromCharCode(byte) : "."));
     const address = `0x${at.toString(16).padStart(8, "0")}`;
@@ -261,8 +261,4 @@ function section(view: HeapView, label: string, from: number, to: number): strin
     );
   }
   return lines;
-}
-
-function byteAt(view: HeapView, address: number): number {
-  return (view.u32(address) >>> ((address % 4) * 8)) & 0xff;
 }

@@ -106,6 +106,11 @@ export class HeapView {
     return this.#words[Math.floor(address / 4)] ?? 0;
   }
 
+  /** The byte at `address`; 0 outside the memory. */
+  u8(address: number): number {
+    return (this.u32(address) >>> ((address % 4) * 8)) & 0xff;
+  }
+
   /** Two words as one number, exact up to 2^53. */
   u64(address: number): number {
     return this.u32(address) + this.u32(address + 4) * 2 ** 32;
@@ -113,7 +118,7 @@ export class HeapView {
 
   /** The UTF-8 text at `address` up to its NUL, at most `bytes` bytes. */
   text(address: number, bytes: number): string {
-    const all = Array.from({ length: bytes }, (_, i) => this.#byte(address + i));
+    const all = Array.from({ length: bytes }, (_, i) => this.u8(address + i));
     const end = all.indexOf(0);
     return new TextDecoder().decode(new Uint8Array(end < 0 ? all : all.slice(0, end)));
   }
@@ -362,10 +367,6 @@ export class HeapView {
       const page = this.page(pfn);
       if (cache === undefined || page.slab_cache === cache) yield page;
     }
-  }
-
-  #byte(address: number): number {
-    return (this.u32(address) >>> ((address % 4) * 8)) & 0xff;
   }
 }
 

@@ -123,7 +123,7 @@ function checkClasses(inspection: Inspection): void {
   }
   for (let pfn = first_pfn; pfn < view.endPfn; pfn++) {
     const at = page_class + pfn;
-    const found = (view.u32(at) >>> ((at % 4) * 8)) & 0xff;
+    const found = view.u8(at);
     const should = classes.get(pfn) ?? 0;
     if (found === should) continue;
     const message = `the class should be ${should}, is ${found}`;

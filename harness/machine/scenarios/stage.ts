@@ -1,6 +1,13 @@
 /** The heap of a scenario, its machine and its judges, ready for any number of schedules. */
 import { armNumbers, FLOOR_ARM } from "../../heap/arms.js";
-import { DRAIN_DEPTH, HEAP_SHEAVES } from "../../heap/constants.js";
+import {
+  DRAIN_DEPTH,
+  HEAP_FAILSLAB,
+  HEAP_NO_CMPXCHG,
+  HEAP_RANDOMIZE,
+  HEAP_RT,
+  HEAP_SHEAVES,
+} from "../../heap/constants.js";
 import { type FieldTable, readFieldTable } from "../../heap/fields.js";
 import { HeapView } from "../../heap/view.js";
 import { STACK_BYTES } from "../core/fibre.js";
@@ -29,11 +36,10 @@ const WASM_PAGE = 65536;
 const MAX_CACHES = 32;
 const MAX_CACHES_COLD = 14;
 const HEAP_OPTIONS: readonly (readonly [ScenarioFlag, number])[] = [
-  ["rt", 1],
-  ["nocmpxchg", 2],
-  ["random", 4],
+  ["rt", HEAP_RT],
+  ["nocmpxchg", HEAP_NO_CMPXCHG],
+  ["random", HEAP_RANDOMIZE],
 ];
-const HEAP_FAILSLAB = 16;
 const CACHE_FLAGS: readonly (readonly [ScenarioFlag, number])[] = [
   ["account", 4],
   ["typesafe", 8],
