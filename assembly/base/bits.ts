@@ -1,4 +1,4 @@
-/** Small arithmetic on sizes and orders. Pure functions; kernel: include/linux/log2.h. */
+/** Small arithmetic on sizes, orders and arrays. Pure functions; kernel: include/linux/log2.h. */
 import { PAGE_SHIFT } from "./config";
 
 /** @returns the position of the highest set bit, counted from 1; 0 for 0. */
@@ -19,4 +19,9 @@ export function get_order(bytes: usize): u32 {
 /** @returns ceil(dividend / divisor). */
 export function div_round_up(dividend: u32, divisor: u32): u32 {
   return (dividend + divisor - 1) / divisor;
+}
+
+/** @returns the address of element `index` of the u32 array at `array`. */
+export function slot(array: usize, index: u32): usize {
+  return array + ((<usize>index) << 2);
 }

@@ -17,6 +17,9 @@ export class NodeBarn {
   /** First of the empty ones, or 0. */
   empty: u32;
 }
+if (offsetof<NodeBarn>("full") !== offsetof<NodeBarn>("nr_full") + 4) ERROR("a list is two words");
+if (offsetof<NodeBarn>("empty") !== offsetof<NodeBarn>("nr_empty") + 4)
+  ERROR("a list is two words");
 export const NODE_BARN_SIZE: usize = 64;
 
 /**

@@ -4,11 +4,12 @@
  * An address of the slab of the one before it costs no load but its own; and whether it is there
  * twice is one bit in a register, for which only few have to be compared with others.
  */
+import { slot } from "../base/bits";
 import { REFUSED_DOUBLE, REFUSED_NONE } from "../base/bug";
 import { KmemCache, KmemCacheCpu, Slab, pfn_of } from "../base/layout";
 import { BULK_WORDS, CpuArea } from "../base/layout_percpu";
 import { page_address, pfn_to_page } from "../page/page";
-import { free_bulk, free_group, slot } from "../slab/bulk_free";
+import { free_bulk, free_group } from "../slab/bulk_free";
 import { check_free, refuse, zero_or_null } from "../slab/check";
 import { RECIPROCAL_SHIFT } from "../slab/object";
 import { slab_word, word_freelist, word_objects } from "../slab/slab";

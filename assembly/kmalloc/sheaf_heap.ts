@@ -8,7 +8,7 @@
 import { KMALLOC_MAX_CACHE_SIZE, NUMA_NO_NODE } from "../base/config";
 import { virt_to_page } from "../page/page";
 import { size_index } from "../slab/cache_table";
-import { pcs_at, pcs_of, set_sheaf_top, sheaf_end, sheaf_top } from "../slab/pcs_fast";
+import { pcs_at, pcs_of, put_on_top, set_sheaf_top, sheaf_end, sheaf_top } from "../slab/pcs_fast";
 import { heap_base } from "../sync/percpu";
 import { kfree_slow, kmalloc_slow } from "./slow";
 
@@ -37,8 +37,7 @@ export class SheafHeap {
     if (top === sheaf_end(pcs)) {
       kfree_slow(p, <usize>virt_to_page(p).head);
     } else {
-      store<u32>(top, <u32>p, 4);
-      set_sheaf_top(pcs, top + 4);
+      put_on_top(pcs, top, p);
     }
   }
 }

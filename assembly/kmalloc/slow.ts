@@ -10,7 +10,7 @@ import { zero_or_null } from "../slab/check";
 import { large_free } from "../slab/debug_large";
 import { slab_free } from "../slab/free";
 import { has_sheaves } from "../slab/sheaf";
-import { sheaves_flushed } from "../slab/sheaf_flush";
+import { flush_all_sheaves } from "../slab/sheaf_flush";
 import { lock_mode, preempt_count } from "../sync/context";
 import { TRACE_KFREE, TRACE_KMALLOC, trace } from "../sync/trace";
 import { set_request } from "./debug";
@@ -21,7 +21,8 @@ import { kmalloc_slab } from "./size_class";
 /** More than a cache gives. What sheaves hold is never the reason for "out of memory". */
 function kmalloc_more(size: usize, gfp: u32, node: i32, mode: u32): usize {
   const p = kmalloc_large(size, gfp, node, mode);
-  if (p !== 0 || !has_sheaves() || !sheaves_flushed(mode)) return p;
+  if (p !== 0 || !has_sheaves()) return p;
+  flush_all_sheaves(mode);
   return kmalloc_large(size, gfp, node, mode);
 }
 

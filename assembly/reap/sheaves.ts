@@ -5,16 +5,18 @@
  * barn and in a place, and then with the barn's lock held (slab/pcs.ts, slab/barn.ts). What it was
  * refilling or flushing is lost with it: the sheaf says 0 objects meanwhile.
  */
+import { slot } from "../base/bits";
 import { CACHE_FREE, KmemCache, KmemCacheCpu, Slab } from "../base/layout";
-import { SHEAF_OBJECTS, Sheaf } from "../base/layout_sheaf";
+import { NodeBarn, Sheaf } from "../base/layout_sheaf";
 import { CpuArea } from "../base/layout_percpu";
 import { ReapReport } from "../base/layout_reap";
 import { page_slab, virt_to_page } from "../page/page";
-import { get_barn, is_in_barn, recount_barn } from "../slab/barn";
+import { empty_list, first_of, full_list, get_barn } from "../slab/barn";
 import { cache_at, cache_state } from "../slab/cache_table";
 import { defer_free } from "../slab/defer";
 import { free_to_slab } from "../slab/put";
-import { forget_main, has_sheaves } from "../slab/sheaf";
+import { forget_main, has_sheaves, main_size, sheaf_objects } from "../slab/sheaf";
+import { write_once } from "../sync/atomic";
 import { cpu_cache_of, header, per_cpu } from "../sync/percpu";
 import { is_victim, note } from "./dead";
 
@@ -34,6 +36,29 @@ function place_at(c: KmemCacheCpu, place: u32): usize {
 function clear_place(c: KmemCacheCpu, place: u32): void {
   if (place === MAIN) forget_main(c);
   else store<u32>(place_at(c, place), 0);
+}
+
+function recount(list: usize): void {
+  let count: u32 = 0;
+  for (let at = first_of(list); at !== 0; at = <usize>changetype<Sheaf>(at).link) count++;
+  write_once(list, count);
+}
+
+/** Make a barn's counts what its lists say. Context: its lock. */
+function recount_barn(barn: NodeBarn): void {
+  recount(full_list(barn));
+  recount(empty_list(barn));
+}
+
+function is_in(list: usize, sheaf: usize): bool {
+  let at = first_of(list);
+  while (at !== 0 && at !== sheaf) at = <usize>changetype<Sheaf>(at).link;
+  return at !== 0;
+}
+
+/** @returns true if the barn has that sheaf. Context: its lock. */
+function is_in_barn(barn: NodeBarn, sheaf: usize): bool {
+  return is_in(full_list(barn), sheaf) || is_in(empty_list(barn), sheaf);
 }
 
 /**
@@ -69,13 +94,13 @@ function free_object(p: usize, mode: u32): void {
  * the sheaf was on its way in or out: then it lies elsewhere, and the sheaf itself says it.
  */
 function settle_main(c: KmemCacheCpu): void {
-  const main = <usize>c.main;
-  const below = <u32>(main + SHEAF_OBJECTS - 4);
-  const sheaf = changetype<Sheaf>(main);
+  const main = c.main;
+  const sheaf = changetype<Sheaf>(<usize>main);
+  const below = <u32>sheaf_objects(sheaf) - 4;
   const top = c.top;
-  if (top >= below && top <= below + (sheaf.capacity << 2)) sheaf.size = (top - below) >> 2;
+  if (top >= below && top <= below + (sheaf.capacity << 2)) sheaf.size = main_size(c);
   forget_main(c);
-  c.main = <u32>main;
+  c.main = main;
 }
 
 /** @returns true if a place of `c` leads to it. */
@@ -106,7 +131,7 @@ function free_sheaf(c: KmemCacheCpu, address: usize, report: usize, mode: u32): 
     const last = sheaf.size - 1;
     // Before it is freed: whoever dies here loses this one, and frees none twice.
     sheaf.size = last;
-    free_object(<usize>load<u32>(address + ((<usize>last) << 2), SHEAF_OBJECTS), mode);
+    free_object(<usize>load<u32>(slot(sheaf_objects(sheaf), last)), mode);
     note(report, offsetof<ReapReport>("objects"), 1);
   }
   for (let place: u32 = 0; place < PLACES; place++) {

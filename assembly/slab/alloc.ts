@@ -12,7 +12,7 @@ import { slab_alloc_nolock } from "./nolock_alloc";
 import { is_local } from "./pcs";
 import { alloc_from_pcs } from "./pcs_alloc";
 import { has_sheaves } from "./sheaf";
-import { sheaves_flushed } from "./sheaf_flush";
+import { flush_all_sheaves } from "./sheaf_flush";
 
 /**
  * Allocate one object.
@@ -31,7 +31,8 @@ export function slab_alloc(cache: KmemCache, node: i32, gfp: u32): usize {
   if (has_sheaves() && is_local(node)) object = alloc_from_pcs(cache, lock_mode());
   if (object === 0) object = slab_alloc_node(cache, node);
   // What sheaves hold is never the reason for "out of memory".
-  if (has_sheaves() && object === 0 && sheaves_flushed(lock_mode())) {
+  if (has_sheaves() && object === 0) {
+    flush_all_sheaves(lock_mode());
     object = slab_alloc_node(cache, node);
   }
   if (!has_post_alloc_hook(cache, gfp)) return object;

@@ -26,37 +26,41 @@ export function get_barn(cache: KmemCache, node: u32): NodeBarn {
   return changetype<NodeBarn>(<usize>head.node_barns + index * NODE_BARN_SIZE);
 }
 
-function full_address(barn: NodeBarn): usize {
+/** @returns the list of full sheaves: how many, then the first. */
+export function full_list(barn: NodeBarn): usize {
   return changetype<usize>(barn) + offsetof<NodeBarn>("nr_full");
 }
 
-function empty_address(barn: NodeBarn): usize {
+/** @returns that of the empty ones. */
+export function empty_list(barn: NodeBarn): usize {
   return changetype<usize>(barn) + offsetof<NodeBarn>("nr_empty");
 }
 
-/** Take a sheaf off the front of the full ones. Context: the barn's lock. */
-function unlink_full(barn: NodeBarn, sheaf: usize): void {
-  barn.full = changetype<Sheaf>(sheaf).link;
-  write_once(full_address(barn), barn.nr_full - 1);
-  changetype<Sheaf>(sheaf).link = 0;
+/** Where the first sheaf stands in a list. */
+const FIRST: usize = 4;
+
+/** @returns how many sheaves a list has: a hint without the barn's lock. */
+function count_of(list: usize): u32 {
+  return read_once(list);
 }
 
-function push_full(barn: NodeBarn, sheaf: usize): void {
-  changetype<Sheaf>(sheaf).link = barn.full;
-  barn.full = <u32>sheaf;
-  write_once(full_address(barn), barn.nr_full + 1);
+/** @returns the first sheaf, or 0. Context: the barn's lock, as the next two. */
+export function first_of(list: usize): usize {
+  return <usize>load<u32>(list, FIRST);
 }
 
-function unlink_empty(barn: NodeBarn, sheaf: usize): void {
-  barn.empty = changetype<Sheaf>(sheaf).link;
-  write_once(empty_address(barn), barn.nr_empty - 1);
-  changetype<Sheaf>(sheaf).link = 0;
+/** Take the first sheaf off a list that has one. */
+function unlink_first(list: usize): void {
+  const sheaf = changetype<Sheaf>(first_of(list));
+  store<u32>(list, sheaf.link, FIRST);
+  write_once(list, load<u32>(list) - 1);
+  sheaf.link = 0;
 }
 
-function push_empty(barn: NodeBarn, sheaf: usize): void {
-  changetype<Sheaf>(sheaf).link = barn.empty;
-  barn.empty = <u32>sheaf;
-  write_once(empty_address(barn), barn.nr_empty + 1);
+function push_first(list: usize, sheaf: usize): void {
+  changetype<Sheaf>(sheaf).link = <u32>first_of(list);
+  store<u32>(list, <u32>sheaf, FIRST);
+  write_once(list, load<u32>(list) + 1);
 }
 
 /**
@@ -72,12 +76,12 @@ export function barn_replace_empty_sheaf(
   mode: u32,
 ): bool {
   // Asked before the lock: of a barn that stays empty nobody should have to take it.
-  if (read_once(full_address(barn)) !== 0 && spin_lock(changetype<usize>(barn), mode)) {
+  if (count_of(full_list(barn)) !== 0 && spin_lock(changetype<usize>(barn), mode)) {
     const full = <usize>barn.full;
     if (full !== 0) {
       set_main(c, changetype<Sheaf>(full));
-      unlink_full(barn, full);
-      if (c.sheaf_in_hand !== 0) push_empty(barn, <usize>c.sheaf_in_hand);
+      unlink_first(full_list(barn));
+      if (c.sheaf_in_hand !== 0) push_first(empty_list(barn), <usize>c.sheaf_in_hand);
       c.sheaf_in_hand = 0;
     }
     spin_unlock(changetype<usize>(barn));
@@ -92,7 +96,7 @@ export function barn_replace_empty_sheaf(
 
 /** @returns true if the barn has room for a full sheaf, as far as a look can tell. */
 export function barn_has_room(cache: KmemCache, barn: NodeBarn): bool {
-  return read_once(full_address(barn)) < cache.barn_full;
+  return count_of(full_list(barn)) < cache.barn_full;
 }
 
 /**
@@ -110,8 +114,8 @@ export function barn_replace_full_sheaf(
     const empty = barn.nr_full < cache.barn_full ? <usize>barn.empty : 0;
     if (empty !== 0) {
       set_main(c, changetype<Sheaf>(empty));
-      unlink_empty(barn, empty);
-      push_full(barn, <usize>c.sheaf_in_hand);
+      unlink_first(empty_list(barn));
+      push_first(full_list(barn), <usize>c.sheaf_in_hand);
       c.sheaf_in_hand = 0;
     }
     spin_unlock(changetype<usize>(barn));
@@ -129,11 +133,11 @@ export function barn_replace_full_sheaf(
  * this CPU's and has nothing in hand; no lock of a barn.
  */
 export function barn_get_empty_sheaf(barn: NodeBarn, c: KmemCacheCpu, mode: u32): usize {
-  if (read_once(empty_address(barn)) === 0 || !spin_lock(changetype<usize>(barn), mode)) return 0;
+  if (count_of(empty_list(barn)) === 0 || !spin_lock(changetype<usize>(barn), mode)) return 0;
   const empty = <usize>barn.empty;
   if (empty !== 0) {
     c.sheaf_in_hand = <u32>empty;
-    unlink_empty(barn, empty);
+    unlink_first(empty_list(barn));
   }
   spin_unlock(changetype<usize>(barn));
   return empty;
@@ -154,7 +158,7 @@ export function barn_put_full_sheaf(
   if (barn_has_room(cache, barn) && spin_lock(changetype<usize>(barn), mode)) {
     const done = barn.nr_full < cache.barn_full;
     if (done) {
-      push_full(barn, full);
+      push_first(full_list(barn), full);
       c.sheaf_in_hand = 0;
     }
     spin_unlock(changetype<usize>(barn));
@@ -174,9 +178,9 @@ export function barn_put_empty_sheaf(
   empty: usize,
   mode: u32,
 ): bool {
-  if (read_once(empty_address(barn)) >= MAX_EMPTY_SHEAVES) return false;
+  if (count_of(empty_list(barn)) >= MAX_EMPTY_SHEAVES) return false;
   if (!spin_lock(changetype<usize>(barn), mode)) return false;
-  push_empty(barn, empty);
+  push_first(empty_list(barn), empty);
   c.sheaf_in_hand = 0;
   spin_unlock(changetype<usize>(barn));
   return true;
@@ -187,37 +191,14 @@ export function barn_put_empty_sheaf(
  * Context: as barn_get_empty_sheaf().
  */
 export function barn_take_any(barn: NodeBarn, c: KmemCacheCpu, mode: u32): usize {
-  if ((read_once(full_address(barn)) | read_once(empty_address(barn))) === 0) return 0;
+  if ((count_of(full_list(barn)) | count_of(empty_list(barn))) === 0) return 0;
   if (!spin_lock(changetype<usize>(barn), mode)) return 0;
-  const full = <usize>barn.full;
-  const sheaf = full !== 0 ? full : <usize>barn.empty;
+  const list = barn.full !== 0 ? full_list(barn) : empty_list(barn);
+  const sheaf = first_of(list);
   if (sheaf !== 0) {
     c.sheaf_in_hand = <u32>sheaf;
-    if (full !== 0) unlink_full(barn, full);
-    else unlink_empty(barn, sheaf);
+    unlink_first(list);
   }
   spin_unlock(changetype<usize>(barn));
   return sheaf;
-}
-
-/**
- * Make the counts what the lists say, after a death in the middle of the above. Context: the lock.
- */
-export function recount_barn(barn: NodeBarn): void {
-  let full: u32 = 0;
-  for (let at = <usize>barn.full; at !== 0; at = <usize>changetype<Sheaf>(at).link) full++;
-  let empty: u32 = 0;
-  for (let at = <usize>barn.empty; at !== 0; at = <usize>changetype<Sheaf>(at).link) empty++;
-  write_once(full_address(barn), full);
-  write_once(empty_address(barn), empty);
-}
-
-/** @returns true if the barn has that sheaf. Context: its lock. */
-export function is_in_barn(barn: NodeBarn, sheaf: usize): bool {
-  let at = <usize>barn.full;
-  while (at !== 0 && at !== sheaf) at = <usize>changetype<Sheaf>(at).link;
-  if (at !== 0) return true;
-  at = <usize>barn.empty;
-  while (at !== 0 && at !== sheaf) at = <usize>changetype<Sheaf>(at).link;
-  return at !== 0;
 }

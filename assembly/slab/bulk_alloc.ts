@@ -3,15 +3,15 @@
  *
  * Kernel: mm/slub.c kmem_cache_alloc_bulk(), 6.18.
  */
+import { slot } from "../base/bits";
 import { LOCK_TRY, NUMA_NO_NODE } from "../base/config";
 import { KmemCache } from "../base/layout";
 import { lock_mode } from "../sync/context";
 import { slab_alloc } from "./alloc";
 import { has_post_alloc_hook, slab_post_alloc_hook, slab_pre_alloc_hook } from "./alloc_hooks";
-import { free_bulk, slot } from "./bulk_free";
-import { pop_many } from "./do_alloc";
+import { free_bulk } from "./bulk_free";
+import { slab_alloc_many } from "./do_alloc";
 import { alloc_many_from_pcs } from "./pcs";
-import { slab_alloc_slow } from "./refill";
 import { has_sheaves } from "./sheaf";
 
 /**
@@ -27,16 +27,10 @@ export function slab_alloc_bulk(cache: KmemCache, gfp: u32, count: u32, array: u
   // Once a call, as the kernel's, however many objects it is for.
   if (slab_pre_alloc_hook(cache)) return 0;
   let done: u32 = has_sheaves() ? alloc_many_from_pcs(cache, count, array) : 0;
-  while (done < count) {
-    done = pop_many(cache, count, done, array);
-    if (done === count) break;
-    const object = slab_alloc_slow(cache, NUMA_NO_NODE, mode);
-    if (object === 0) {
-      free_bulk(make_ready(cache, 0, done, array), array);
-      return 0;
-    }
-    store<u32>(slot(array, done), <u32>object);
-    done++;
+  done = slab_alloc_many(cache, count, done, array, mode);
+  if (done < count) {
+    free_bulk(make_ready(cache, 0, done, array), array);
+    return 0;
   }
   if (!has_post_alloc_hook(cache, gfp)) return done;
   const ready = make_ready(cache, gfp, done, array);

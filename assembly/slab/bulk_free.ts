@@ -3,6 +3,7 @@
  *
  * Kernel: mm/slub.c kmem_cache_free_bulk(), build_detached_freelist(); 6.18.
  */
+import { slot } from "../base/bits";
 import { KmemCache, Slab } from "../base/layout";
 import { page_slab, virt_to_page } from "../page/page";
 import { free_pages } from "../page/page_alloc";
@@ -18,10 +19,6 @@ import { set_freepointer } from "./object";
 const LOOKAHEAD: u32 = 3;
 /** After so many searches that found none, only the neighbour is looked at until it is found. */
 const FRUITLESS: u32 = 2;
-
-export function slot(array: usize, index: u32): usize {
-  return array + ((<usize>index) << 2);
-}
 
 /** Free the `count` objects, at least one, of an array that are all of one slab. Context: any. */
 export function free_group(slab: Slab, count: u32, array: usize): void {

@@ -3,6 +3,8 @@
  *
  * Kernel: mm/slub.c __slab_alloc_node(), 6.18.
  */
+import { slot } from "../base/bits";
+import { NUMA_NO_NODE } from "../base/config";
 import { KmemCache, Slab } from "../base/layout";
 import { lock_mode } from "../sync/context";
 import { is_rt } from "../sync/local_lock";
@@ -34,15 +36,11 @@ export function slab_alloc_node(cache: KmemCache, node: i32): usize {
   return object;
 }
 
-function slot(array: usize, index: u32): usize {
-  return array + ((<usize>index) << 2);
-}
-
 /**
  * Pop this CPU's freelist into the array until it or the array ends: one store of the list for all
  * of them, at the end, so that who dies before has taken nothing. @returns the new count.
  */
-export function pop_many(cache: KmemCache, count: u32, done: u32, array: usize): u32 {
+function pop_many(cache: KmemCache, count: u32, done: u32, array: usize): u32 {
   const c = this_cpu_cache(cache);
   lock_cpu_slab(c);
   let last: usize = 0;
@@ -56,5 +54,27 @@ export function pop_many(cache: KmemCache, count: u32, done: u32, array: usize):
   }
   if (last !== 0) load_freelist(cache, c, last);
   unlock_cpu_slab(c);
+  return done;
+}
+
+/**
+ * Allocate objects into the array, from its element `done` on, until there are `count` or memory is
+ * out. Without hooks. @returns the new count. Context: as slab_alloc_node().
+ */
+export function slab_alloc_many(
+  cache: KmemCache,
+  count: u32,
+  done: u32,
+  array: usize,
+  mode: u32,
+): u32 {
+  while (done < count) {
+    done = pop_many(cache, count, done, array);
+    if (done === count) break;
+    const object = slab_alloc_slow(cache, NUMA_NO_NODE, mode);
+    if (object === 0) break;
+    store<u32>(slot(array, done), <u32>object);
+    done++;
+  }
   return done;
 }

@@ -25,20 +25,23 @@ import { has_sheaves } from "./sheaf";
 export function slab_alloc_nolock(cache: KmemCache, node: i32, gfp: u32): usize {
   let object: usize = 0;
   if (has_sheaves() && is_local(node)) object = try_alloc_from_pcs(cache);
-  const isFromSheaf = object !== 0;
-  if (!isFromSheaf && !is_rt()) object = alloc_from_cpu_freelist(cache);
-  if (isFromSheaf) {
-    // Counted there.
-  } else if (object !== 0) {
-    stat_fast(cache, NOLOCK_ALLOC_FASTPATH);
-  } else {
-    tick();
-    stat(cache, NOLOCK_ALLOC_SLOWPATH);
-    lockdep_assert_not_held(cpu_cache_lock(this_cpu_cache(cache)));
-    context_enter(NOLOCK);
-    object = slab_alloc_slow(cache, node, LOCK_TRY);
-    context_exit(NOLOCK);
-  }
+  if (object === 0) object = slab_alloc_node_nolock(cache, node);
   if (!has_post_alloc_hook(cache, gfp)) return object;
   return slab_post_alloc_hook(cache, object, gfp, true);
+}
+
+/** The same past the sheaves, without hooks. */
+function slab_alloc_node_nolock(cache: KmemCache, node: i32): usize {
+  let object: usize = is_rt() ? 0 : alloc_from_cpu_freelist(cache);
+  if (object !== 0) {
+    stat_fast(cache, NOLOCK_ALLOC_FASTPATH);
+    return object;
+  }
+  tick();
+  stat(cache, NOLOCK_ALLOC_SLOWPATH);
+  lockdep_assert_not_held(cpu_cache_lock(this_cpu_cache(cache)));
+  context_enter(NOLOCK);
+  object = slab_alloc_slow(cache, node, LOCK_TRY);
+  context_exit(NOLOCK);
+  return object;
 }

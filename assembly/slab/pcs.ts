@@ -6,6 +6,7 @@
  * Kernel: mm/slub.c can_free_to_pcs(), the first halves of __pcs_replace_empty_main() and
  * __pcs_replace_full_main(); 7.0.
  */
+import { slot } from "../base/bits";
 import { LOCK_TRY, NUMA_NO_NODE } from "../base/config";
 import { KmemCache, KmemCacheCpu, Slab } from "../base/layout";
 import { Sheaf } from "../base/layout_sheaf";
@@ -79,22 +80,6 @@ function put_main_back(c: KmemCacheCpu): void {
   if (c.sheaf_in_hand !== 0) set_main(c, changetype<Sheaf>(<usize>c.sheaf_in_hand));
 }
 
-/** A full sheaf of the barn for an empty `main`, or none. @returns false: it has none. */
-function exchange_with_full(cache: KmemCache, c: KmemCacheCpu, mode: u32): bool {
-  take_main_in_hand(c);
-  if (barn_replace_empty_sheaf(cache, get_barn(cache, cpu_area().node), c, mode)) return true;
-  put_main_back(c);
-  return false;
-}
-
-/** An empty sheaf of the barn for a full `main`. @returns false: it has none, or no room. */
-function exchange_with_empty(cache: KmemCache, c: KmemCacheCpu, mode: u32): bool {
-  take_main_in_hand(c);
-  if (barn_replace_full_sheaf(cache, get_barn(cache, cpu_area().node), c, mode)) return true;
-  put_main_back(c);
-  return false;
-}
-
 /** An empty sheaf of the barn as `main`; what was becomes `spare`. @returns false: it has none. */
 function take_empty(cache: KmemCache, c: KmemCacheCpu, mode: u32): bool {
   const empty = barn_get_empty_sheaf(get_barn(cache, cpu_area().node), c, mode);
@@ -120,8 +105,13 @@ export function exchange_empty_main(cache: KmemCache, c: KmemCacheCpu, mode: u32
   const held = c.sheaf_in_hand;
   const spare = <usize>c.spare;
   let done: bool = true;
-  if (spare !== 0 && changetype<Sheaf>(spare).size !== 0) swap_main_and_spare(c);
-  else done = exchange_with_full(cache, c, mode);
+  if (spare !== 0 && changetype<Sheaf>(spare).size !== 0) {
+    swap_main_and_spare(c);
+  } else {
+    take_main_in_hand(c);
+    done = barn_replace_empty_sheaf(cache, get_barn(cache, cpu_area().node), c, mode);
+    if (!done) put_main_back(c);
+  }
   c.sheaf_in_hand = held;
   return done;
 }
@@ -135,9 +125,15 @@ export function exchange_full_main(cache: KmemCache, c: KmemCacheCpu, mode: u32)
   const held = c.sheaf_in_hand;
   const spare = <usize>c.spare;
   let done: bool = true;
-  if (spare !== 0 && !is_full_sheaf(changetype<Sheaf>(spare))) swap_main_and_spare(c);
-  else if (spare === 0 || c.main === 0) done = take_empty(cache, c, mode);
-  else done = exchange_with_empty(cache, c, mode);
+  if (spare !== 0 && !is_full_sheaf(changetype<Sheaf>(spare))) {
+    swap_main_and_spare(c);
+  } else if (spare === 0 || c.main === 0) {
+    done = take_empty(cache, c, mode);
+  } else {
+    take_main_in_hand(c);
+    done = barn_replace_full_sheaf(cache, get_barn(cache, cpu_area().node), c, mode);
+    if (!done) put_main_back(c);
+  }
   c.sheaf_in_hand = held;
   return done;
 }
@@ -178,7 +174,7 @@ export function alloc_many_from_pcs(cache: KmemCache, count: u32, array: usize):
   while (done < count) {
     const object = pop_main(c);
     if (object !== 0) {
-      store<u32>(array + ((<usize>done) << 2), <u32>object);
+      store<u32>(slot(array, done), <u32>object);
       stat_fast(cache, ALLOC_PCS);
       done++;
     } else if (!exchange_empty_main(cache, c, LOCK_TRY)) {

@@ -7,25 +7,23 @@
  * knows, and looks afterwards what has become of `main`.
  * Kernel: mm/slub.c alloc_from_pcs(), __pcs_replace_empty_main(), refill_sheaf(); 7.0.
  */
-import { LOCK_TRY, NUMA_NO_NODE } from "../base/config";
+import { slot } from "../base/bits";
 import { KmemCache } from "../base/layout";
 import { Sheaf } from "../base/layout_sheaf";
 import { cpu_area, this_cpu_cache } from "../sync/percpu";
 import { ALLOC_PCS, SHEAF_REFILL, stat_add, stat_fast } from "../sync/stat";
 import { barn_get_empty_sheaf, get_barn } from "./barn";
-import { pop_many } from "./do_alloc";
+import { slab_alloc_many } from "./do_alloc";
 import { exchange_empty_main, replace_main } from "./pcs";
-import { slab_alloc_slow } from "./refill";
 import { pcs_trylock, pcs_unlock, pop_main, sheaf_objects } from "./sheaf";
 import { flush_sheaves_if_asked, put_away } from "./sheaf_flush";
 import { alloc_empty_sheaf } from "./sheaf_memory";
 
 /**
- * Allocate one object from this CPU's sheaves.
+ * Allocate one object from this CPU's sheaves. Where nobody may wait: try_alloc_from_pcs().
  *
- * @param mode LOCK_TRY: exchanges by trylock, no refill
  * @returns 0: nothing to be had so, or somebody here is in the middle of changing them; then the
- * slabs have it. Context: any.
+ * slabs have it. Context: ordinary, no lock held.
  */
 export function alloc_from_pcs(cache: KmemCache, mode: u32): usize {
   if (cache.sheaf_capacity === 0) return 0;
@@ -37,10 +35,6 @@ export function alloc_from_pcs(cache: KmemCache, mode: u32): usize {
     pcs_unlock(c);
     stat_fast(cache, ALLOC_PCS);
     return object;
-  }
-  if (mode === LOCK_TRY) {
-    pcs_unlock(c);
-    return 0;
   }
   // An empty spare is what is refilled: it would be in the way of the empty main afterwards.
   const spare = <usize>c.spare;
@@ -58,17 +52,7 @@ export function alloc_from_pcs(cache: KmemCache, mode: u32): usize {
  * was all memory. Context: ordinary, no lock held.
  */
 function refill_sheaf(cache: KmemCache, sheaf: Sheaf, mode: u32): u32 {
-  const array = sheaf_objects(sheaf);
-  const count = sheaf.capacity;
-  let done: u32 = 0;
-  while (done < count) {
-    done = pop_many(cache, count, done, array);
-    if (done === count) break;
-    const object = slab_alloc_slow(cache, NUMA_NO_NODE, mode);
-    if (object === 0) break;
-    store<u32>(array + ((<usize>done) << 2), <u32>object);
-    done++;
-  }
+  const done = slab_alloc_many(cache, sheaf.capacity, 0, sheaf_objects(sheaf), mode);
   sheaf.size = done;
   stat_add(cache, SHEAF_REFILL, done);
   return done;
@@ -97,7 +81,7 @@ function refill_main(cache: KmemCache, empty: usize, mode: u32): usize {
   // The caller's is taken before anybody else can see the sheaf.
   const full = changetype<Sheaf>(sheaf);
   full.size = got - 1;
-  const object = <usize>load<u32>(sheaf_objects(full) + ((<usize>got - 1) << 2));
+  const object = <usize>load<u32>(slot(sheaf_objects(full), got - 1));
   const left = install(cache, sheaf);
   if (left !== 0) put_away(cache, left, mode);
   return object;

@@ -43,6 +43,12 @@ export function sheaf_end(pcs: usize): usize {
   return <usize>load<u32>(pcs, END);
 }
 
+/** Put `p` on top of a sheaf that has room: the object first, then `top` (slab/sheaf.ts). */
+export function put_on_top(pcs: usize, top: usize, p: usize): void {
+  store<u32>(top, <u32>p, 4);
+  set_sheaf_top(pcs, top + 4);
+}
+
 /**
  * Free `p`, which may be anything, if it is plainly the start of an object, and not the one that
  * was freed last.
@@ -62,7 +68,6 @@ export function push_sheaf_checked(p: usize): bool {
   if (index_to_obj(cache, slab, number) !== p || number >= word_objects(slab_word(slab))) {
     return false;
   }
-  store<u32>(top, <u32>p, 4);
-  set_sheaf_top(pcs, top + 4);
+  put_on_top(pcs, top, p);
   return true;
 }

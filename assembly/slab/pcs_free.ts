@@ -5,7 +5,6 @@
  * As with allocation, an exchange is one section, a flush is not.
  * Kernel: mm/slub.c free_to_pcs(), __pcs_replace_full_main(); 7.0.
  */
-import { LOCK_TRY } from "../base/config";
 import { KmemCache } from "../base/layout";
 import { Sheaf } from "../base/layout_sheaf";
 import { cpu_area, this_cpu_cache } from "../sync/percpu";
@@ -17,10 +16,10 @@ import { flush_sheaves_if_asked, put_away, sheaf_flush } from "./sheaf_flush";
 import { alloc_empty_sheaf } from "./sheaf_memory";
 
 /**
- * Free one object to this CPU's sheaves. Its hooks have run.
+ * Free one object to this CPU's sheaves. Its hooks have run. Where nobody may wait:
+ * try_free_to_pcs().
  *
- * @param mode LOCK_TRY: exchanges by trylock, no flush, no memory
- * @returns false, with nothing changed: then the slab takes it. Context: any with LOCK_TRY.
+ * @returns false, with nothing changed: then the slab takes it. Context: ordinary, no lock held.
  */
 export function free_to_pcs(cache: KmemCache, object: usize, mode: u32): bool {
   const c = this_cpu_cache(cache);
@@ -29,10 +28,6 @@ export function free_to_pcs(cache: KmemCache, object: usize, mode: u32): bool {
     pcs_unlock(c);
     stat_fast(cache, FREE_PCS);
     return true;
-  }
-  if (mode === LOCK_TRY) {
-    pcs_unlock(c);
-    return false;
   }
   // The barn wants no more: a full spare is flushed, and becomes what is empty.
   const full = c.spare !== 0 && !barn_has_room(cache, get_barn(cache, cpu_area().node));

@@ -68,13 +68,9 @@ export function sheaf_bytes(capacity: u32): usize {
   return SHEAF_OBJECTS + ((<usize>capacity) << 2);
 }
 
-function first_slot(sheaf: usize): usize {
-  return sheaf + SHEAF_OBJECTS;
-}
-
-/** @returns the address of the objects of a sheaf that is nobody's main. */
+/** @returns the address of the first object of a sheaf. */
 export function sheaf_objects(sheaf: Sheaf): usize {
-  return first_slot(changetype<usize>(sheaf));
+  return changetype<usize>(sheaf) + SHEAF_OBJECTS;
 }
 
 function no_sheaf(): u32 {
@@ -93,14 +89,14 @@ export function forget_main(c: KmemCacheCpu): void {
   c.main = 0;
 }
 
-/** @returns objects in `main`; 0 without one. */
+/** @returns objects in `main`. Context: there is one, and `top` lies in it. */
 export function main_size(c: KmemCacheCpu): u32 {
-  return c.main === 0 ? 0 : (c.top + 4 - <u32>first_slot(<usize>c.main)) >> 2;
+  return (c.top + 4 - <u32>sheaf_objects(changetype<Sheaf>(<usize>c.main))) >> 2;
 }
 
 /** Let `sheaf` be what the fast paths work on. Context: the section of `c`. */
 export function set_main(c: KmemCacheCpu, sheaf: Sheaf): void {
-  const below = <u32>first_slot(changetype<usize>(sheaf)) - 4;
+  const below = <u32>sheaf_objects(sheaf) - 4;
   c.main = <u32>changetype<usize>(sheaf);
   c.end = below + (sheaf.capacity << 2);
   c.top = below + (sheaf.size << 2);

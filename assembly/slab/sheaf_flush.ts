@@ -3,7 +3,7 @@
  *
  * Kernel: mm/slub.c sheaf_flush_unused(), sheaf_flush_main(), pcs_flush_all(), barn_shrink(); 7.0.
  */
-import { LOCK_BOUNDED, LOCK_TRY, NR_KMALLOC_CACHES } from "../base/config";
+import { LOCK_BOUNDED, NR_KMALLOC_CACHES } from "../base/config";
 import { CACHE_LIVE, KmemCache, KmemCacheCpu, Slab } from "../base/layout";
 import { Sheaf } from "../base/layout_sheaf";
 import { CPU_TAKEN, CpuArea } from "../base/layout_percpu";
@@ -96,11 +96,15 @@ export function flush_barns(cache: KmemCache, mode: u32): void {
   }
 }
 
-/** Flush this CPU's sheaves of `cache` if another CPU asked for it. Context: ordinary. */
-export function flush_sheaves_if_asked(cache: KmemCache, mode: u32): void {
-  if (!asked_for_sheaves(cache)) return;
+/** Flush this CPU's sheaves of `cache` and the barns. Context: ordinary, no lock held. */
+export function flush_sheaves(cache: KmemCache, mode: u32): void {
   flush_pcs(cache, this_cpu_cache(cache));
   flush_barns(cache, mode);
+}
+
+/** The same if another CPU asked for it. Context: ordinary, no lock held. */
+export function flush_sheaves_if_asked(cache: KmemCache, mode: u32): void {
+  if (asked_for_sheaves(cache)) flush_sheaves(cache, mode);
 }
 
 /** Ask every other CPU to flush what it has of `cache` when it next comes to a slow path. */
@@ -118,8 +122,7 @@ export function ask_others(cache: KmemCache): void {
 /** Flush what this CPU and the barns have of `cache`, and ask the other CPUs to. */
 function flush_all_of(cache: KmemCache, mode: u32): void {
   if (cache_state(cache) !== CACHE_LIVE || cache.sheaf_capacity === 0) return;
-  flush_pcs(cache, this_cpu_cache(cache));
-  flush_barns(cache, mode);
+  flush_sheaves(cache, mode);
   ask_others(cache);
 }
 
@@ -131,14 +134,12 @@ function flush_all_of(cache: KmemCache, mode: u32): void {
  * without slab_mutex. That is not waited for, since no allocation may wait for a CPU that died with
  * it; whoever holds it all the while is not asked for the sheaves of users' caches.
  *
- * @returns true if it may be tried again. Context: no lock held.
+ * Context: ordinary, no lock held.
  */
-export function sheaves_flushed(mode: u32): bool {
-  if (mode === LOCK_TRY) return false;
+export function flush_all_sheaves(mode: u32): void {
   for (let index: u32 = 1; index < NR_KMALLOC_CACHES; index++) flush_all_of(cache_at(index), mode);
-  if (!spin_lock(slab_mutex_address(), LOCK_BOUNDED)) return true;
+  if (!spin_lock(slab_mutex_address(), LOCK_BOUNDED)) return;
   const count = header().nr_caches;
   for (let index = NR_KMALLOC_CACHES; index < count; index++) flush_all_of(cache_at(index), mode);
   unlock_slab_mutex();
-  return true;
 }

@@ -9,14 +9,14 @@
 import { KmemCache, KmemCacheNode, Slab } from "../base/layout";
 import { CPU_SHRINK } from "../base/layout_percpu";
 import { lock_mode } from "../sync/context";
-import { header, this_cpu, this_cpu_cache } from "../sync/percpu";
+import { header, this_cpu } from "../sync/percpu";
 import { DEACTIVATE_TO_HEAD, FREE_SLAB, stat } from "../sync/stat";
 import { flush_this_cpu } from "./flush";
 import { get_node, link_partial, remove_partial, unlink_partial } from "./kmem_cache_node";
 import { discard_slab } from "./new_slab";
 import { list_lock_to_look, list_unlock } from "./section";
 import { has_sheaves } from "./sheaf";
-import { ask_others, flush_barns, flush_pcs } from "./sheaf_flush";
+import { ask_others, flush_sheaves } from "./sheaf_flush";
 import { slab_word, word_inuse, word_objects } from "./slab";
 
 /** Slabs with up to this many free objects are sorted (kernel: SHRINK_PROMOTE_MAX). */
@@ -87,10 +87,7 @@ export function kmem_cache_shrink(cache: KmemCache): u32 {
   const mode = lock_mode();
   const head = header();
   ask_others(cache);
-  if (has_sheaves()) {
-    flush_pcs(cache, this_cpu_cache(cache));
-    flush_barns(cache, mode);
-  }
+  if (has_sheaves()) flush_sheaves(cache, mode);
   flush_this_cpu(cache, mode);
   let given: u32 = 0;
   for (let i: u32 = 0; i < head.nr_nodes; i++) {

@@ -176,7 +176,7 @@ const LINES = [
     "nolock-alloc-slowpath",
     "NOLOCK_ALLOC_SLOWPATH",
     "slab/nolock_alloc.ts",
-    "    stat(cache, NOLOCK_ALLOC_SLOWPATH);\n",
+    "  stat(cache, NOLOCK_ALLOC_SLOWPATH);\n",
     "nolock-alloc",
   ],
   [

@@ -119,7 +119,7 @@ export const MUTANTS = [
     origin: "ours",
     what: "a bulk allocation that fails half way does not give back what it had",
     file: "slab/bulk_alloc.ts",
-    find: "      free_bulk(make_ready(cache, 0, done, array), array);\n",
+    find: "    free_bulk(make_ready(cache, 0, done, array), array);\n",
     replace: "",
     tests: ["kmalloc-bulk", "failslab"],
   },

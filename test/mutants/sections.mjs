@@ -235,10 +235,10 @@ export const MUTANTS = [
     origin: "ours",
     what: "the slow path of a nolock call does not say so: what nests in it waits",
     file: "slab/nolock_alloc.ts",
-    find: `    context_enter(NOLOCK);
-    object = slab_alloc_slow(cache, node, LOCK_TRY);
-    context_exit(NOLOCK);`,
-    replace: "    object = slab_alloc_slow(cache, node, LOCK_TRY);",
+    find: `  context_enter(NOLOCK);
+  object = slab_alloc_slow(cache, node, LOCK_TRY);
+  context_exit(NOLOCK);`,
+    replace: "  object = slab_alloc_slow(cache, node, LOCK_TRY);",
     target: "trace",
     tests: ["nolock-context"],
   },
