@@ -261,7 +261,7 @@ function makeCache(
 
 /**
  * What the death of a CPU may cost that has sheaves: the memory of one, and what one has room for
- * that is being refilled or flushed, which has no size meanwhile (docs/decisions/010-sheaves.md).
+ * that is being refilled or flushed, which has no size meanwhile (docs/decisions/011-sheaves.md).
  */
 function sheafLosses(view: HeapView, cpu: number, { sheafCapacity }: Scenario): number {
   if (sheafCapacity === 0) return 0;
