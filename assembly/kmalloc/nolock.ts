@@ -3,17 +3,20 @@
  *
  * One retry: if this CPU is inside the section of the bucket that fits, the next larger bucket is
  * tried, because its section is almost certainly free; 8192 has no next, and NULL then means what
- * it always means here: do not ask again now. Kernel: mm/slub.c kmalloc_nolock_noprof(),
- * kfree_nolock(); 6.18 - differs: the busy check does not depend on the context (slab/nolock.ts).
+ * it always means here: do not ask again now. With sheaves any NULL is tried so once: what missed
+ * may have been a sheaf that is being changed, the barn's lock, or list_lock, and each of those of
+ * the next bucket is another. Kernel: mm/slub.c kmalloc_nolock_noprof(), kfree_nolock(); 6.18, with
+ * sheaves 7.3 - differs: the busy check does not depend on the context (slab/nolock.ts).
  */
 import { KMALLOC_MAX_CACHE_SIZE, ZERO_SIZE_PTR } from "../base/config";
 import { KmemCache, Slab } from "../base/layout";
 import { virt_to_page } from "../page/page";
 import { zero_or_null } from "../slab/check";
 import { slab_free_hook } from "../slab/free_hooks";
-import { nolock_busy, nolock_forbidden, nolock_needs_cmpxchg } from "../slab/nolock";
-import { slab_alloc_nolock } from "../slab/nolock_alloc";
+import { nolock_busy, nolock_refuses } from "../slab/nolock";
+import { finish_nolock, slab_take_nolock } from "../slab/nolock_alloc";
 import { slab_free_nolock } from "../slab/nolock_free";
+import { has_sheaves } from "../slab/sheaf";
 import { NOLOCK_BUSY_FIRST, NOLOCK_BUSY_SECOND, NOLOCK_NULL, stat } from "../sync/stat";
 import { set_request } from "./debug";
 import { kmalloc_slab } from "./size_class";
@@ -30,18 +33,22 @@ export function kmalloc_nolock(size: usize, gfp: u32, node: i32): usize {
   if (size === 0) return ZERO_SIZE_PTR;
   if (size > KMALLOC_MAX_CACHE_SIZE) return 0;
   let cache = kmalloc_slab(size, gfp);
-  if (nolock_forbidden() || nolock_needs_cmpxchg(cache)) return refuse(cache);
-  if (nolock_busy(cache)) {
-    stat(cache, NOLOCK_BUSY_FIRST);
+  if (nolock_refuses(cache)) return refuse(cache);
+  let object = slab_take_nolock(cache, node);
+  if (object === 0) {
+    const busy = nolock_busy(cache);
+    if (busy) stat(cache, NOLOCK_BUSY_FIRST);
+    if (!busy && !has_sheaves()) return refuse(cache);
     const larger = <usize>cache.object_size + 1;
     if (larger > KMALLOC_MAX_CACHE_SIZE) return refuse(cache);
     cache = kmalloc_slab(larger, gfp);
-    if (nolock_busy(cache)) {
-      stat(cache, NOLOCK_BUSY_SECOND);
+    object = slab_take_nolock(cache, node);
+    if (object === 0) {
+      if (nolock_busy(cache)) stat(cache, NOLOCK_BUSY_SECOND);
       return refuse(cache);
     }
   }
-  const object = slab_alloc_nolock(cache, node, gfp);
+  object = finish_nolock(cache, object, gfp);
   if (isDefined(SLUB_DEBUG)) set_request(object, size, gfp);
   return object === 0 ? refuse(cache) : object;
 }

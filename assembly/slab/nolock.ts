@@ -1,10 +1,12 @@
 /**
  * Whether a nolock call may touch a cache here at all: what nolock_alloc.ts and nolock_free.ts ask.
  *
- * The busy check is unconditional: whether this CPU is inside the section of this very cache is
- * asked on every call, in NMI or not. The kernel asks only in NMI, which leaves the hole that a
- * probe inside the section falls into (reported in the review of version 5); here it is one load
- * from a line that the fast path reads anyway.
+ * The busy check is of the cpu slab alone: a sheaf has a local lock of its own, is asked before,
+ * and can be had although the other is held. It is unconditional: whether this CPU is inside the
+ * section of this very cache is asked on every call that comes to the slabs, in NMI or not. The
+ * kernel asks only in NMI, which leaves the hole that a probe inside the section falls into
+ * (reported in the review of version 5); here it is one load from a line that the fast path reads
+ * anyway.
  * Kernel: mm/slub.c kmalloc_nolock_noprof(), kfree_nolock(), 6.18.
  */
 import { SLAB_DEBUG_FLAGS, SLAB_NO_CMPXCHG } from "../base/config";
@@ -31,11 +33,14 @@ export function nolock_forbidden(): bool {
  * @returns true if a cache's slab word changes under a lock that the caller may have interrupted
  * the holder of. Debug caches never change it so. Kernel: the test of __CMPXCHG_DOUBLE.
  */
-export function nolock_needs_cmpxchg(cache: KmemCache): bool {
+function nolock_needs_cmpxchg(cache: KmemCache): bool {
   return (cache.flags & SLAB_NO_CMPXCHG) !== 0 && (cache.flags & SLAB_DEBUG_FLAGS) === 0;
 }
 
-/** @returns true if a nolock allocation from this very cache must return NULL. Context: any. */
+/**
+ * @returns true if a nolock allocation from this cache must return NULL here, be it busy or not.
+ * Context: any.
+ */
 export function nolock_refuses(cache: KmemCache): bool {
-  return nolock_forbidden() || nolock_needs_cmpxchg(cache) || nolock_busy(cache);
+  return nolock_forbidden() || nolock_needs_cmpxchg(cache);
 }

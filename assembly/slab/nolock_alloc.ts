@@ -1,7 +1,10 @@
 /**
- * Allocation from any context: no lock is waited for, no memory is grown.
+ * Allocation from any context: no lock is waited for, no memory is grown, no sheaf is made,
+ * refilled or flushed.
  *
- * Whoever calls asked slab/nolock.ts first. Kernel: mm/slub.c kmalloc_nolock_noprof(), 6.18.
+ * The sheaf comes first, and then the question if this CPU is busy with its slab of the cache: each
+ * has a local lock of its own. Whoever calls asked nolock_refuses() first.
+ * Kernel: mm/slub.c kmalloc_nolock_noprof(), 6.18, with sheaves 7.3.
  */
 import { LOCK_TRY } from "../base/config";
 import { KmemCache } from "../base/layout";
@@ -12,6 +15,7 @@ import { this_cpu_cache } from "../sync/percpu";
 import { NOLOCK_ALLOC_FASTPATH, NOLOCK_ALLOC_SLOWPATH, stat, stat_fast, tick } from "../sync/stat";
 import { has_post_alloc_hook, slab_post_alloc_hook } from "./alloc_hooks";
 import { alloc_from_cpu_freelist } from "./cpu_freelist";
+import { nolock_busy } from "./nolock";
 import { is_local, try_alloc_from_pcs } from "./pcs";
 import { slab_alloc_slow } from "./refill";
 import { has_sheaves } from "./sheaf";
@@ -19,18 +23,29 @@ import { has_sheaves } from "./sheaf";
 /**
  * Allocate one object, trying each lock once.
  *
- * @returns its address, or 0: no partial slab whose lock was free, and no page.
- * Context: any, but not nolock_refuses(cache).
+ * @returns its address, or 0: this CPU is busy with its slab of the cache, or there is no partial
+ * slab whose lock was free, and no page. Context: any, but not nolock_refuses(cache).
  */
 export function slab_alloc_nolock(cache: KmemCache, node: i32, gfp: u32): usize {
-  let object: usize = 0;
-  if (has_sheaves() && is_local(node)) object = try_alloc_from_pcs(cache);
-  if (object === 0) object = slab_alloc_node_nolock(cache, node);
+  return finish_nolock(cache, slab_take_nolock(cache, node), gfp);
+}
+
+/** What goes after slab_take_nolock(). @returns the object, or 0: free again. Context: any. */
+export function finish_nolock(cache: KmemCache, object: usize, gfp: u32): usize {
   if (!has_post_alloc_hook(cache, gfp)) return object;
   return slab_post_alloc_hook(cache, object, gfp, true);
 }
 
-/** The same past the sheaves, without hooks. */
+/** slab_alloc_nolock() without hooks. */
+export function slab_take_nolock(cache: KmemCache, node: i32): usize {
+  if (has_sheaves() && is_local(node)) {
+    const object = try_alloc_from_pcs(cache);
+    if (object !== 0) return object;
+  }
+  return nolock_busy(cache) ? 0 : slab_alloc_node_nolock(cache, node);
+}
+
+/** The same past the sheaves. */
 function slab_alloc_node_nolock(cache: KmemCache, node: i32): usize {
   let object: usize = is_rt() ? 0 : alloc_from_cpu_freelist(cache);
   if (object !== 0) {

@@ -33,13 +33,13 @@ export const REASONS: readonly Reason[] = [
   { function: "assembly/kmalloc/checked_bulk/refuse_first_bad", sites: 5, because: MANY },
   { function: "assembly/slab/alloc/slab_alloc", sites: 2, because: SHEAF_STATE },
   { function: "assembly/slab/kmem_cache/kmem_cache_destroy", sites: 1, because: SHEAF_STATE },
-  { function: "assembly/slab/nolock_alloc/slab_alloc_nolock", sites: 1, because: SHEAF_STATE },
+  { function: "assembly/slab/nolock_alloc/slab_take_nolock", sites: 1, because: SHEAF_STATE },
   { function: "assembly/slab/pcs/exchange_full_main", sites: 2, because: SHEAF_STATE },
   { function: "assembly/slab/sheaf_flush/flush_pcs", sites: 2, because: SHEAF_STATE },
   { function: "assembly/slab/section/lock_cpu_slab", sites: 4, because: OTHER_TASK },
-  { function: "assembly/slab/nolock/nolock_refuses", sites: 2, because: OTHER_TASK },
+  { function: "assembly/slab/nolock_alloc/slab_take_nolock", sites: 2, because: OTHER_TASK },
   { function: "assembly/slab/nolock_free/slab_free_nolock", sites: 2, because: OTHER_TASK },
-  { function: "assembly/kmalloc/nolock/kmalloc_nolock", sites: 4, because: OTHER_TASK },
+  { function: "assembly/kmalloc/nolock/kmalloc_nolock", sites: 5, because: OTHER_TASK },
   { function: "assembly/slab/drain/drain_cpu", sites: 1, because: TWO_TAKERS },
 ];
 

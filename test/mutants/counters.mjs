@@ -190,14 +190,14 @@ const LINES = [
     "busy-first",
     "NOLOCK_BUSY_FIRST",
     "kmalloc/nolock.ts",
-    "    stat(cache, NOLOCK_BUSY_FIRST);\n",
+    "    if (busy) stat(cache, NOLOCK_BUSY_FIRST);\n",
     "nolock-alloc",
   ],
   [
     "busy-second",
     "NOLOCK_BUSY_SECOND",
     "kmalloc/nolock.ts",
-    "      stat(cache, NOLOCK_BUSY_SECOND);\n",
+    "      if (nolock_busy(cache)) stat(cache, NOLOCK_BUSY_SECOND);\n",
     "nolock-alloc",
   ],
   [

@@ -48,4 +48,22 @@ export const MUTANTS = [
     replace: "cache.sheaf_capacity !== 0;",
     tests: ["sheaf"],
   },
+  {
+    name: "nolock-asks-the-slab-first",
+    origin: "ours",
+    what: "a sheaf that can be had is left alone, because this CPU is busy with its slab",
+    file: "slab/nolock_alloc.ts",
+    find: "    const object = try_alloc_from_pcs(cache);\n",
+    replace: "    const object = nolock_busy(cache) ? 0 : try_alloc_from_pcs(cache);\n",
+    tests: ["sheaf-nolock"],
+  },
+  {
+    name: "nolock-retries-the-busy-only",
+    origin: "fixed after the merge",
+    what: "with sheaves a NULL for another reason than -EBUSY is final",
+    file: "kmalloc/nolock.ts",
+    find: "if (!busy && !has_sheaves())",
+    replace: "if (!busy)",
+    tests: ["sheaf-nolock"],
+  },
 ];

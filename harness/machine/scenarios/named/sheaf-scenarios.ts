@@ -63,6 +63,13 @@ export const SHEAVES: readonly NamedScenario[] = [
     4096,
   ),
   scenario(
+    "sheaf-nmi-kmalloc",
+    "an NMI in kmalloc() and kfree() that allocates: the sheaf, its slab, the next bucket",
+    "irq-work/sheaf2/barn1/task:k0k1f0k2k3f1f2f3/nmi:K4K5K6F4F5F6",
+    NMI_ONCE,
+    64,
+  ),
+  scenario(
     "sheaf-barn",
     "two CPUs give full sheaves to one barn, which has room for one",
     "irq-work/sheaf1/barn1/setup:c0c1c2c3c4c5/task:x0x1x2/task:x3x4x5",
