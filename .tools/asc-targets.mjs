@@ -18,7 +18,10 @@ function entriesOf(target) {
   if (target === "loads") return ["index", "stamps"].map((name) => `${LOADS}/${name}.ts`);
   if (target === "tlsf") return ["assembly/workload/tlsf.ts"];
   if (target === "reap") return ["assembly/reap/alone.ts", layout];
-  if (target.startsWith("bench")) return [abi, layout, "assembly/workload/index.ts"];
+  if (target.startsWith("bench")) {
+    const loops = target === "bench-sheaf" ? ["assembly/workload/sheaf_loops.ts"] : [];
+    return [abi, layout, "assembly/workload/index.ts", ...loops];
+  }
   return target === "release" || target === "sheaf"
     ? [abi, layout]
     : [abi, layout, "assembly/reap/index.ts"];

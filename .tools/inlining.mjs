@@ -52,8 +52,10 @@ export const NEVER_INLINABLE = [
 /** In the model build this one is an instruction, which a copy would let the machine split. */
 export const OUT_OF_LINE_IN_MODEL = "assembly/sync/percpu/this_cpu_cmpxchg_double";
 
-/** With sheaves, what the fast paths of kmalloc() and kfree() call when they are not enough. */
+/** With sheaves, what fast paths call when they are not enough: of kmalloc(), kfree(), by hand. */
 export const NEVER_INLINABLE_WITH_SHEAVES = [
+  "assembly/workload/sheaf_loops/pop_slow",
+  "assembly/workload/sheaf_loops/push_slow",
   "assembly/kmalloc/slow/kmalloc_slow",
   "assembly/kmalloc/slow/kfree_slow",
 ];

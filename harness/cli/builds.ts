@@ -17,7 +17,7 @@ type Build = WasmFile | "machine";
 /** By command; one that is not here runs none. */
 const BUILDS: Readonly<Record<string, readonly Build[]>> = {
   compare: ["bench", "bench-stats", "reap"],
-  bench: [...MODULE_NAMES, "bench", "bench-stats", "loads", "tlsf"],
+  bench: [...MODULE_NAMES, "bench", "bench-stats", "bench-sheaf", "loads", "tlsf"],
   stress: MODULE_NAMES,
   trace: ["trace"],
   fuzz: MODULE_NAMES,

@@ -5,9 +5,11 @@
  * would. `handwritten` is the yardstick in the same module: the same chain of dependent loads
  * and stores for one size, without any test a real allocator needs. The others call from
  * JavaScript: the checked API, the raw exports, and a function that does nothing; and bulk calls of
- * the checked API beside as many single ones, of kmalloc and of a cache.
+ * the checked API beside as many single ones, of kmalloc and of a cache. Those over sheaves have a
+ * heap of their own (sheaf-loops.ts).
  */
 import type { Cpu } from "../heap/cpu.js";
+import { SHEAF_TASKS, type SheafTaskName } from "./sheaf-loops.js";
 
 /** What the bench build exports beside the allocator (assembly/workload/fastpath.ts). */
 interface FastpathExports {
@@ -26,12 +28,13 @@ export interface FastpathTask {
   run(operations: number): void;
 }
 
-export const FASTPATH_TASKS = [
+const SLAB_TASKS = [
   ...(["fused-pair", "fused-batch-16", "handwritten-pair", "nolock-pair"] as const),
   ...(["js-checked-pair", "js-raw-pair", "js-empty-two"] as const),
   ...(["js-singles-32", "js-bulk-32", "js-cache-singles-32", "js-cache-bulk-32"] as const),
 ] as const;
-export type FastpathTaskName = (typeof FASTPATH_TASKS)[number];
+export type FastpathTaskName = (typeof SLAB_TASKS)[number] | SheafTaskName;
+export const FASTPATH_TASKS: readonly FastpathTaskName[] = [...SLAB_TASKS, ...SHEAF_TASKS];
 
 /** Objects in a batch. */
 const BATCH = 16;

@@ -41,6 +41,26 @@ test("model.wasm keeps the this_cpu instruction out of line, the others do not",
   expect(isCalled("release")).toBe(false);
 });
 
+/** What a function calls, each as often as it stands there. */
+function callsOf(name: string): string[] {
+  const { wat = "" } = modules.find((module) => module.name === "bench-sheaf") ?? {};
+  const start = wat.indexOf(`\n (func $${name} `);
+  expect(start, name).toBeGreaterThan(0);
+  const body = wat.slice(start, wat.indexOf("\n )", start));
+  return [...body.matchAll(/ call \$\S*?\/(\w+)\s/g)].map(([, called = ""]) => called).sort();
+}
+
+test.each(["pair", "batch", "churn", "larson"])(
+  "a loop linked with sheaves, %s, has their fast paths in it and calls the slow ones alone",
+  (loop) => {
+    const of = (way: string) => callsOf(`assembly/workload/sheaf_loops/${way}_${loop}`);
+    expect(of("sheaf")).toEqual(["kfree_slow", "kmalloc_slow"]);
+    // By hand there is as much to call: one function stands for all that are the same.
+    expect(of("hand")).toEqual(["load_free", "load_malloc"]);
+    expect(of("bare")).toEqual([]);
+  },
+);
+
 test("a second instance on the same memory disturbs nothing that the first wrote", () => {
   const module = new WebAssembly.Module(release?.binary.slice() ?? EMPTY.binary);
   const memory = new WebAssembly.Memory({ initial: 2, maximum: 128, shared: true });

@@ -100,6 +100,7 @@ test("fastpath keeps the keys it had: rows by name with ns, budgets, rounds", as
   });
   expect(found.budgets).toMatchObject([
     { ratio: { median: 1 }, limit: 1.3, verdict: "met" },
+    { name: expect.stringContaining("by hand"), limit: 1.2, verdict: "met" },
     { ratio: { median: 0 }, limit: 1.5, verdict: "met" },
     { name: expect.stringContaining("bulk"), limit: 1 },
     { name: expect.stringContaining("bulk"), limit: 1 },

@@ -1,12 +1,19 @@
 /** Runs the suites of `slablab bench` one after the other, and collects what they found. */
 import { JobError } from "../../cpu/job-error.js";
-import { createHeap } from "../../heap/heap.js";
+import { type Heap, createHeap } from "../../heap/heap.js";
 import { compileBuild } from "../../heap/load.js";
 import type { RestedHeap } from "../../heap/rested.js";
 import { createFastpathTasks } from "../../workload/fastpath.js";
 import { createOptionTasks } from "../../workload/option-tasks.js";
+import { createSheafTasks } from "../../workload/sheaf-loops.js";
 import type { LoadDefinition, LoadFlavour } from "../../workload/loads/definition.js";
-import type { BenchResults, BenchWarning, SuiteInfo, SuiteResults } from "./bench-row.js";
+import type {
+  BenchFinding,
+  BenchResults,
+  BenchWarning,
+  SuiteInfo,
+  SuiteResults,
+} from "./bench-row.js";
 import type { Suite } from "./bench-suites.js";
 import { type Machine, machineWarnings, rowWarnings } from "./bench-warnings.js";
 import type { Clock } from "../common/clock.js";
@@ -39,6 +46,8 @@ export interface BenchRequest {
 }
 
 const FASTPATH_BYTES = 16 * 2 ** 20;
+/** Of every size as many objects as the loops over sheaves can have alive. */
+const SHEAF_BYTES = 64 * 2 ** 20;
 
 /** Interrupted by `signal`, it returns what it has. @throws what runLoad() does */
 export async function runBench(request: BenchRequest): Promise<BenchResults> {
@@ -77,13 +86,23 @@ async function runSuite(suite: Suite, request: BenchRequest): Promise<SuiteResul
 async function runFastpath(suite: Suite, request: BenchRequest): Promise<SuiteResults> {
   const module = await compileBuild("bench");
   const heap = await createHeap({ module, cpus: 1, maximumBytes: FASTPATH_BYTES });
-  const tasks = createFastpathTasks(heap.cpu(), request.size);
-  const measured = await measureFastpath(tasks, interleaved(suite, request));
-  const findings = heap.validate().map(({ invariant, where, message }) => {
-    return { suite: suite.name, row: null, message: `${invariant} at ${where}: ${message}` };
+  const sheaves = await createHeap({
+    ...{ module: await compileBuild("bench-sheaf"), percpu: "sheaf" },
+    ...{ cpus: 1, maximumBytes: SHEAF_BYTES },
   });
+  const linked = createSheafTasks(sheaves.cpu(), request.size, request.seed);
+  const tasks = [...createFastpathTasks(heap.cpu(), request.size), ...linked.tasks];
+  const measured = await measureFastpath(tasks, interleaved(suite, request));
+  linked.release();
+  const findings = [heap, sheaves].flatMap((each) => brokenLaws(suite, each));
   const { rows, budgets } = measured;
   return { info: microInfo(suite, measured), rows, budgets, findings, warnings: [] };
+}
+
+function brokenLaws({ name }: Suite, heap: Heap): BenchFinding[] {
+  return heap.validate().map(({ invariant, where, message }) => {
+    return { suite: name, row: null, message: `${invariant} at ${where}: ${message}` };
+  });
 }
 
 async function runOptions(suite: Suite, request: BenchRequest): Promise<SuiteResults> {

@@ -23,6 +23,10 @@ const RATIO_TO: Partial<Record<FastpathTaskName, FastpathTaskName>> = {
   "fused-pair": "handwritten-pair",
   "js-bulk-32": "js-singles-32",
   "js-cache-bulk-32": "js-cache-singles-32",
+  ...{ "sheaf-pair": "hand-pair", "sheaf-batch-16": "hand-batch-16" },
+  ...{ "sheaf-churn": "hand-churn", "sheaf-larson": "hand-larson" },
+  ...{ "hand-pair": "bare-pair", "hand-batch-16": "bare-batch-16" },
+  ...{ "hand-churn": "bare-churn", "hand-larson": "bare-larson" },
 };
 
 export async function measureFastpath(
@@ -48,6 +52,7 @@ function judge(samples: ReadonlyMap<FastpathTaskName, readonly number[]>, seed: 
   const checked = of("js-checked-pair").map((ns, round) => ns - (fused[round] ?? ns));
   return [
     budget("fused pair / hand-written loop", fused, of("handwritten-pair"), 1.3, seed),
+    budget("pair of sheaves / pop and push by hand", of("sheaf-pair"), of("hand-pair"), 1.2, seed),
     budget("(JS pair - fused pair) / two empty calls", checked, of("js-empty-two"), 1.5, seed),
     budget("bulk calls / single calls", of("js-bulk-32"), of("js-singles-32"), 1, seed),
     budget(
