@@ -49,7 +49,13 @@ test("ours and TLSF run loads fresh and aged, from wasm and through JavaScript",
     if (row.heap === "null") continue;
     expect(row.peakBytes, what).toBeGreaterThan(0);
     expect(row.note === null, what).toBe(row.ratioToOurs !== null);
-    if (row.cpus > 1) expect(row.basis, what).toBe("gross");
+    // On a machine that does other things a heap may be less than a tenth of its time.
+    if (row.ratioToOurs === null) continue;
+    const isNet = row.cpus === 1 && row.load === "larson";
+    expect([row.basis, row.netNs === null], what).toEqual([
+      isNet ? "net" : "gross",
+      row.load !== "larson",
+    ]);
   }
 });
 

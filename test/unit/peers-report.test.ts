@@ -20,7 +20,7 @@ function timed(heap: string, cpus: number, more: Partial<PeerRow> = {}): PeerRow
   return {
     ...{ load: "malloc-multithreading", cpus, state: "aged", heap, calls: "js", rounds: 20 },
     ...{ nsPerOp: estimate(1234.5), netNs: estimate(999.9), mops: estimate(40) },
-    ...{ p99_9: 123_456, slowest: 654_321, peakBytes: 300 * 2 ** 20, note: null },
+    ...{ p50: 1111.1, p99_9: 123_456, slowest: 654_321, peakBytes: 300 * 2 ** 20, note: null },
     ...{ ratioToOurs: estimate(12.34), basis: "gross", ...more },
   };
 }
@@ -47,6 +47,18 @@ test("the text has every heap, what is missing and what is corrupt, in 100 colum
   expect(text).toContain("time of each heap over that of sheaf");
 });
 
+test("a load that runs on no heap is judged gross, which text and page say", () => {
+  const gross = { load: "rptest", netNs: null } as const;
+  const rows = [timed("sheaf", 1, gross), timed("tlsf", 1, gross), timed("tlsf", 2)];
+  const text = peersText({ ...RESULTS, rows }, "here");
+  expect(text.match(/this load reads what it wrote/g)?.length).toBe(1);
+  expect(text).toMatch(/^\* of gross times$/m);
+  expect(text).toMatch(/^rptest \* +1 aged js/m);
+  expect(text).toMatch(/^malloc-multithreading +2 aged js/m);
+  expect(peersHtml({ ...RESULTS, rows }, "here")).toContain("this load reads what it wrote");
+  expect(peersText({ ...RESULTS, rows: rows.slice(2) }, "here")).not.toContain("reads what");
+});
+
 test("the document is of the published shape and keeps every row", () => {
   const parameters = {
     ...{ suite: "larson", durationMs: 1, size: 64, cpus: [1, 2], scale: 1 },
@@ -60,16 +72,17 @@ test("the document is of the published shape and keeps every row", () => {
   expect(results).toMatchObject({ ours: "sheaf", missing: RESULTS.missing, rows: [] });
 });
 
-test("the page has a table and two plots of each load, in which what is not known is a gap", () => {
+test("the page has a table and plots of each load, in which what is not known is a gap", () => {
   const page = peersHtml(RESULTS, "here");
-  expect(page.match(/<figure id="malloc-multithreading-/g)?.length).toBe(2);
+  expect(page.match(/<figure id="malloc-multithreading-/g)?.length).toBe(3);
   const [, json = "[]"] = /id="plots">(.*?)<\/script>/s.exec(page) ?? [];
   const plots = JSON.parse(json) as { xNames: string[]; series: { name: string }[] }[];
   expect(plots.map(({ xNames }) => xNames)).toEqual([
     ["1 aged js", "2 aged js"],
     ["1 aged js", "2 aged js"],
+    ["1 aged js", "2 aged js"],
   ]);
-  expect(plots[1]?.series.map(({ name }) => name)).toEqual([
+  expect(plots[2]?.series.map(({ name }) => name)).toEqual([
     "slab",
     "mimalloc",
     "dlmalloc",

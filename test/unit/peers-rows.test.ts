@@ -53,10 +53,12 @@ test.each([
   ["of ours", 1001, 200],
 ])("no ratio where the part of the heap %s is below a tenth", (_, ours, other) => {
   expect(NET_SHARE_MIN).toBe(0.1);
-  const variants = [planted("slab", ours), planted("other", other), planted("null", 190)];
-  const row = rowOf(variants, "other");
-  expect(row).toMatchObject({ ratioToOurs: null, basis: null });
-  expect(row?.note).toContain("5 % of what was measured");
+  for (const cpus of [1, 2]) {
+    const of = (heap: string, ns: number) => planted(heap, ns, { cpus });
+    const row = rowOf([of("slab", ours), of("other", other), of("null", 190)], "other");
+    expect(row).toMatchObject({ ratioToOurs: null, basis: null });
+    expect(row?.note).toContain("5 % of what was measured");
+  }
 });
 
 test("a heap is held against ours in the same state, called in the same way", () => {

@@ -14,7 +14,7 @@ import { createProgress } from "../common/progress.js";
 import { printResult } from "../common/result.js";
 import { findPeer } from "./fetch-peers.js";
 
-/** What runs without a filter: with the default duration, within a minute. */
+/** What runs without a filter: with the default duration, a minute and a half. */
 const DEFAULTS = [
   ...["larson", "malloc-multithreading", "sh6bench", "sh8bench", "glibc-thread"],
   ...["alloc-test", "xmalloc-test"],
@@ -105,7 +105,7 @@ function announce(
 }
 
 /** What a heap under a load takes beside its windows: memory, stamps, ageing, warming up. */
-const SETUP_MS = 350;
+const SETUP_MS = 600;
 
 async function measure(
   loads: readonly LoadDefinition[],

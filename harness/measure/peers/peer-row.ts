@@ -33,6 +33,7 @@ export interface PeerRow extends PeerSite {
   /** Million operations per second, all CPUs together. */
   readonly mops: Estimate | null;
   /** ns per operation, of chunks; null: too few to tell. */
+  readonly p50: number | null;
   readonly p99_9: number | null;
   readonly slowest: number | null;
   /** Bytes of the 4 KiB pages that the heap wrote. */
@@ -49,7 +50,8 @@ export interface PeerRow extends PeerSite {
 export function untimed({ load, cpus, state, heap, calls }: PeerSite, note: string): PeerRow {
   return {
     ...{ load, cpus, state, heap, calls, note },
-    ...{ rounds: 0, nsPerOp: null, netNs: null, mops: null, p99_9: null, slowest: null },
+    ...{ rounds: 0, nsPerOp: null, netNs: null, mops: null },
+    ...{ p50: null, p99_9: null, slowest: null },
     ...{ peakBytes: null, ratioToOurs: null, basis: null },
   };
 }

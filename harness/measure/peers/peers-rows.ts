@@ -3,7 +3,8 @@
  *
  * On one CPU it is the net time that is compared, without what the load costs by itself, measured
  * in the same rounds; on many CPUs throughput, because heaps there wait for each other and loads
- * do not. Where the heap is less than a tenth of what was measured there is no ratio.
+ * do not, and it holds what the load costs. So does the time of a load that runs on no heap. Where
+ * a heap is less than a tenth of what was measured there is no ratio, neither net nor gross.
  */
 import { loadNamed } from "../../workload/loads/catalogue.js";
 import { entriesOfRecorders, histogramOf, percentilesOf } from "../common/histogram.js";
@@ -44,6 +45,7 @@ function peerRow(
   const beside = besideOf(variants, variant, options.ours);
   const entries = entriesOfRecorders(times.recorders);
   const chunks = windows.reduce((sum, window) => sum + sumOf(window, "chunks"), 0);
+  const { p50, p99_9 } = percentilesOf(histogramOf(entries), chunks);
   const net = netOf(variant, beside.none);
   const { seed } = options;
   return {
@@ -52,7 +54,7 @@ function peerRow(
     nsPerOp: estimateMedian(windows.map(nsOf), { seed }),
     netNs: net === null ? null : estimateMedian(net, { seed }),
     mops: estimateMedian(windows.map(mopsOf), { seed }),
-    p99_9: percentilesOf(histogramOf(entries), chunks).p99_9,
+    ...{ p50, p99_9 },
     slowest: entries.reduce((most, { ps }) => Math.max(most, ps / PS_PER_NS), 0),
     peakBytes: peakBytesOf(variant),
     ...ratioOf(variant, beside, options),
@@ -102,22 +104,27 @@ function ratioOf(variant: PeerVariant, { ours, none }: Beside, { seed }: RowsOpt
   if (variant.contender.kind === "null" || ours === undefined) return { ...nothing, note: null };
   if (loadNamed(variant.site.load).renewSteps > 0) return { ...nothing, note: LIVES };
   if (wrongWith(ours) !== null) return { ...nothing, note: `${ours.site.heap} has no time` };
-  const { cpus } = variant.site;
-  if (cpus > 1 || none === undefined) {
+  if (none !== undefined) {
+    const small = tooSmall([variant, ours], none, seed);
+    if (small !== null) return { ...nothing, note: small };
+  }
+  if (variant.site.cpus > 1 || none === undefined) {
     const pairs = together([variant, ours]);
     const rates = (side: 0 | 1) => pairs.map((windows) => mopsOf(windows[side] as Window));
     return { ...judged(rates(1), rates(0), "gross", seed), note: null };
   }
   const rounds = together([variant, ours, none]);
   const net = (side: 0 | 1) => rounds.map((windows) => netWithin(windows, side));
-  const shares = [variant, ours].map((each) => ({ each, share: netShare(each, none, seed) }));
-  const small = shares.find(({ share }) => share < NET_SHARE_MIN);
-  if (small !== undefined) {
-    const percent = Math.max(0, small.share * 100).toFixed(0);
-    const note = `${small.each.site.heap} is ${percent} % of what was measured`;
-    return { ...nothing, note };
-  }
   return { ...judged(net(0), net(1), "net", seed), note: null };
+}
+
+/** Which of these cannot be told from the load, in a sentence; null: none. */
+function tooSmall(heaps: readonly PeerVariant[], none: PeerVariant, seed: number): string | null {
+  const shares = heaps.map((each) => ({ each, share: netShare(each, none, seed) }));
+  const small = shares.find(({ share }) => share < NET_SHARE_MIN);
+  if (small === undefined) return null;
+  const percent = Math.max(0, small.share * 100).toFixed(0);
+  return `${small.each.site.heap} is ${percent} % of what was measured`;
 }
 
 function judged(

@@ -38,8 +38,8 @@ export interface PeersRequest {
   readonly onProgress?: (load: LoadDefinition, share: number) => void;
 }
 
-/** What an aged heap has served before: some 130 operations each, on each CPU. */
-const AGED_ROUNDS = 5000;
+/** What an aged heap has served before, for each slot of rptest: some 2 million visits a CPU. */
+const AGED_VISITS = 2000;
 
 /** Interrupted by `signal`, it returns what it has. */
 export async function runPeers(
@@ -115,9 +115,9 @@ async function openAll(
     if (contender === undefined) continue;
     const { cpus, state, calls } = site;
     const opened = await contender.open(cpus, heapBytesOf(load, cpus, scale));
-    const agedRounds = state === "aged" ? AGED_ROUNDS : 0;
+    const agedVisits = state === "aged" ? AGED_VISITS : 0;
     const through = calls === "js" ? "script" : "nothing";
-    const variant: LoadVariant = { ...opened.source, cpus, agedRounds, through };
+    const variant: LoadVariant = { ...opened.source, cpus, agedVisits, through };
     planned.push({ contender, site, opened, variant });
   }
   return planned;

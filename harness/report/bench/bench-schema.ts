@@ -126,9 +126,13 @@ const peerRow = v.object({
   calls: described(v.picklist(HEAP_CALLS), "js: each call goes through JavaScript"),
   rounds: count,
   nsPerOp: described(v.nullable(interval), "ns that a CPU spends per operation; null: not timed"),
-  netNs: described(v.nullable(interval), "without what the load costs by itself, where known"),
+  netNs: described(
+    v.nullable(interval),
+    "without what the load costs by itself; null: nothing to take off, times are gross",
+  ),
   mops: described(v.nullable(interval), "million operations per second, all CPUs together"),
-  p99_9: described(percentile, "ns per operation, of chunks"),
+  p50: described(v.optional(percentile, null), "ns per operation, of chunks: their median"),
+  p99_9: described(percentile, "the same, of the slowest thousandth of operations"),
   slowest: described(percentile, "ns per operation of the slowest chunk"),
   peakBytes: described(v.nullable(count), "bytes of the 4 KiB pages that the heap wrote"),
   ratioToOurs: described(

@@ -4,7 +4,7 @@ import type { Estimate } from "../../measure/common/statistics.js";
 import { escapeHtml, figures, htmlPage, list, table } from "./bench-page.js";
 import type { PagePlot } from "./bench-page-script.js";
 import { groupedWarnings } from "./bench-text.js";
-import { PEER_COLUMNS, peerCells, placeOf } from "./peers-text.js";
+import { GROSS, PEER_COLUMNS, isGrossAlone, peerCells, placeOf } from "./peers-text.js";
 
 /** @param head where it ran */
 export function peersHtml(results: PeersResults, head: string): string {
@@ -16,6 +16,7 @@ export function peersHtml(results: PeersResults, head: string): string {
     const notes = own.flatMap(({ heap, note, ...row }) =>
       note === null ? [] : [`${heap}, ${placeOf(row)}: ${note}`],
     );
+    if (own.some(isGrossAlone)) notes.push(GROSS);
     const places = plots.filter(({ id }) => id.startsWith(`${load}-`));
     const content = `${table(PEER_COLUMNS, own.map(peerCells))}${figures(places, load)}`;
     return `<section><h2>${escapeHtml(load)}</h2>${content}${list("", notes)}</section>`;
@@ -54,10 +55,16 @@ function loadPlots({ rows, heaps, ours }: PeersResults, load: string): PagePlot[
         return median === null ? null : Math.max(0.001, median);
       }),
     }));
+  const alone = (value: number | null) =>
+    value === null ? null : { median: value, low: value, high: value };
   return [
     {
       ...plot("times", "time of an operation", "ns per operation"),
       series: series(names, (row) => row.nsPerOp),
+    },
+    {
+      ...plot("tails", "p99.9 of chunks", "ns per operation"),
+      series: series(names, (row) => alone(row.p99_9)),
     },
     {
       ...plot("ratios", `time over that of ${ours}`, "ratio"),

@@ -12,7 +12,7 @@ const MIB = 2 ** 20;
 const HEAPS_ACROSS = 3;
 
 export const PEER_COLUMNS = [
-  ...["heap", "CPUs", "per operation", "net", "p99.9", "slowest", "MiB", "over ours"],
+  ...["heap", "CPUs", "per operation", "net", "p50", "p99.9", "slowest", "MiB", "over ours"],
 ] as const;
 
 /** @param head where it ran */
@@ -26,24 +26,37 @@ export function peersText(results: PeersResults, head: string): string {
     const own = rows.filter((row) => row.load === load);
     const table = renderTable({ head: PEER_COLUMNS, rows: own.map(peerCells) });
     parts.push(title(load), table, ...notes(own));
+    if (own.some(isGrossAlone)) parts.push(wrap(GROSS));
   }
   const others = heaps.map(({ name }) => name).filter((name) => name !== ours && name !== "null");
   if (others.length > 0) parts.push(title(`time of each heap over that of ${ours}`));
   for (let at = 0; at < others.length; at += HEAPS_ACROSS) {
     parts.push(...(at > 0 ? [""] : []), ratioTable(rows, others.slice(at, at + HEAPS_ACROSS)));
   }
+  if (rows.some(isGrossAlone)) parts.push(`${GROSS_MARK.trim()} of gross times`);
   parts.push(...warningParts(warnings));
   if (interrupted) parts.push("", "Interrupted: this is what was measured until then.");
   return `${parts.join("\n")}\n`;
+}
+
+/** Of a load that believes what it wrote. */
+export const GROSS =
+  "nothing is taken off: this load reads what it wrote, so it runs on no heap; times and ratios " +
+  "are gross, and a gross ratio is nearer to 1 than one of the heaps alone";
+const GROSS_MARK = " *";
+
+/** Whether a ratio of times on one CPU has in it what the load costs. */
+export function isGrossAlone({ cpus, basis }: PeerRow): boolean {
+  return cpus === 1 && basis === "gross";
 }
 
 /** The cells of PEER_COLUMNS. */
 export function peerCells(row: PeerRow): string[] {
   return [
     ...[row.heap, placeOf(row), formatNs(row.nsPerOp)],
-    ...[row.netNs?.median ?? null, row.p99_9, row.slowest].map(formatNumber),
+    ...[row.netNs?.median ?? null, row.p50, row.p99_9, row.slowest].map(formatNumber),
     formatNumber(row.peakBytes === null ? null : row.peakBytes / MIB),
-    formatRatio(row.ratioToOurs),
+    plainRatio(row),
   ];
 }
 
@@ -69,12 +82,18 @@ function ratioTable(rows: readonly PeerRow[], heaps: readonly string[]): string 
       const [load = "", place = ""] = JSON.parse(key) as string[];
       const same = rows.filter((row) => row.load === load && placeOf(row) === place);
       const cells = heaps.map((heap) => ratioCell(same.find((row) => row.heap === heap)));
-      return cells.every((cell) => cell === EMPTY_CELL) ? [] : [[load, place, ...cells]];
+      if (cells.every((cell) => cell === EMPTY_CELL)) return [];
+      return [[`${load}${same.some(isGrossAlone) ? GROSS_MARK : ""}`, place, ...cells]];
     }),
   });
 }
 
 function ratioCell(row: PeerRow | undefined): string {
   if (row?.note?.startsWith("corrupt") === true) return "corrupt";
+  return plainRatio(row);
+}
+
+/** `12.3 [11.2, 13.4]`: the times are said above. */
+function plainRatio(row: PeerRow | undefined): string {
   return formatRatio(row?.ratioToOurs ?? null).replace("x", "");
 }

@@ -90,8 +90,8 @@ async function setUp(
 ): Promise<Site | null> {
   const { index } = context;
   const heap = index < variant.cpus ? await openHeap(variant, index, args.module) : null;
-  const { agedRounds = 0 } = variant;
-  if (agedRounds > 0) age(context, args, variant, heap, table);
+  const { agedVisits = 0 } = variant;
+  if (agedVisits > 0) age(context, args, variant, heap, table);
   return furnish(context, args, variant, heap, loadNamed(args.load), table);
 }
 

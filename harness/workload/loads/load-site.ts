@@ -12,8 +12,11 @@ import { rptest } from "./rptest.js";
 export interface LoadVariant extends HeapSource {
   /** CPUs that run; the others stand by. */
   readonly cpus: number;
-  /** Rounds of rptest that each CPU runs on the heap before the load begins. @default 0 */
-  readonly agedRounds?: number;
+  /**
+   * How often each slot of rptest, which runs on the heap before the load begins, is visited: about
+   * half of the visits free or fill it. @default 0
+   */
+  readonly agedVisits?: number;
 }
 
 /** What all variants of a run have in common. */
@@ -42,8 +45,6 @@ export interface SiteEnd {
   readonly isOutOfMemory: boolean;
 }
 
-/** Of rptest at a time. */
-const AGED_ROUNDS_EACH = 1000;
 const STEPS_FIRST = 16;
 
 /** Make what a load needs on this CPU, if it takes part. */
@@ -105,10 +106,12 @@ export function age(
   heap: LoadHeap | null,
   table: Int32Array,
 ): void {
-  const { agedRounds = 0 } = variant;
+  const { agedVisits = 0 } = variant;
+  const [slots] = rptest.parameters(options.scale, variant.cpus);
   const site = furnish(context, options, variant, heap, rptest, table);
-  for (let round = 0; round < agedRounds; round += AGED_ROUNDS_EACH) {
-    site?.calls.phase(site.block, Math.min(AGED_ROUNDS_EACH, agedRounds - round));
+  // Each CPU by itself: whoever stops earlier waits for the others below.
+  for (let visit = 0; visit < agedVisits && !context.isStopped(); visit++) {
+    site?.calls.phase(site.block, slots?.value ?? 0);
   }
   remove(context, site);
   table.fill(0);

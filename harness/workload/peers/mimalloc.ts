@@ -48,7 +48,7 @@ interface Exports {
 
 export const mimalloc: Peer = {
   name: "mimalloc",
-  about: "mimalloc 3 as emscripten builds it, out of wasm-vips 0.0.19",
+  about: "mimalloc 3.4 as emscripten 6.0.10 builds it, out of wasm-vips 0.0.19",
   ownPages(module) {
     const memory = new WebAssembly.Memory(MEMORY);
     instantiate(module, memory);
