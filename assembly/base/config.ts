@@ -13,7 +13,7 @@
  */
 
 /** Changes with every change of the memory layout or of an export's meaning. */
-export const ABI_VERSION: u32 = 5;
+export const ABI_VERSION: u32 = 6;
 /** What the page right above the reserve is filled with: a program that outgrew it is seen. */
 export const RESERVE_GUARD: u32 = 0x5a;
 /** "SLABLAB" and a version byte, little endian: the first eight bytes of a heap header. */
@@ -123,6 +123,10 @@ export const HEAP_HARDENED: u32 = 0x8;
 export const HEAP_FAILSLAB: u32 = 0x10;
 /** Caches have sheaves (slab/sheaf.ts). */
 export const HEAP_SHEAVES: u32 = 0x20;
+/** Sheaves have the capacities of the kernel on 32 bits, not on 64. */
+export const HEAP_SHEAF_KERNEL32: u32 = 0x40;
+/** From this bit on: objects that every sheaf has room for at least; 0: by the objects' size. */
+export const HEAP_SHEAF_CAPACITY_SHIFT: u32 = 16;
 
 // HeapHeader.build: what of a build changes the meaning of words that other CPUs read. Encoded free
 // pointers are an option of the heap; trace points and the instructions of `model` are their CPU's.

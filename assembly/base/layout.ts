@@ -90,7 +90,7 @@ export class HeapHeader {
   mutexReserved5: u64;
 
   // --- line 3: options; constants after boot.
-  /** HEAP_*. */
+  /** HEAP_*, and the capacity of sheaves from HEAP_SHEAF_CAPACITY_SHIFT on. */
   options: u32;
   /** What the heap's generators start from. */
   seed: u32;

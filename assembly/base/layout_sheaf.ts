@@ -1,4 +1,5 @@
 /** The memory map, continued: what only heaps with sheaves have (slab/sheaf.ts). */
+import { KMALLOC_MAX_CACHE_SIZE } from "./config";
 
 /**
  * Full and empty sheaves of one cache on one node. Under `lock`; the counts are read early without
@@ -40,6 +41,10 @@ export class Sheaf {
 if (offsetof<Sheaf>() !== 16) ERROR("objects follow a sheaf's header");
 if (offsetof<Sheaf>("bottom") !== 12) ERROR("bottom must lie right below the objects");
 export const SHEAF_OBJECTS: usize = 16;
+/** Objects that the largest sheaf has room for: one that fills the largest kmalloc bucket. */
+export const MAX_SHEAF_CAPACITY: u32 = 2044;
+if (SHEAF_OBJECTS + ((<usize>MAX_SHEAF_CAPACITY) << 2) !== KMALLOC_MAX_CACHE_SIZE)
+  ERROR("the largest sheaf must fill its bucket");
 
 /** @returns bytes of the barns of heaps with sheaves; the page classes follow. */
 export function node_barns_bytes(max_caches: u32, nodes: u32): usize {

@@ -48,4 +48,4 @@ export {
   MAX_MEMCGS,
   MEMCG_SHIFT,
 } from "../base/layout_percpu";
-export { NODE_BARN_SIZE, SHEAF_OBJECTS } from "../base/layout_sheaf";
+export { MAX_SHEAF_CAPACITY, NODE_BARN_SIZE, SHEAF_OBJECTS } from "../base/layout_sheaf";

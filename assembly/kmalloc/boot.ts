@@ -197,7 +197,8 @@ function arguments_fit(cpus: u32, nodes: u32, max_caches: u32, options: u32): bo
  * @param cpus 1 .. 256, @param nodes 1 .. 8, @param max_caches 14 .. 65536
  * @param defer_place DEFER_TO_*: where deferred objects wait, @param defer_trigger DEFER_DRAIN_*
  * (sync/stat.ts): SLOW_FREE, DEACTIVATE, SWITCH, or IRQ_WORK, for the places of a CPU alone
- * @param options HEAP_*, @param seed where the heap's generators start
+ * @param options HEAP_*, the capacity of sheaves from HEAP_SHEAF_CAPACITY_SHIFT on
+ * @param seed where the heap's generators start
  * @returns heap_base; 0 if the tables do not fit or an argument is impossible. Context: any.
  */
 export function heap_init(

@@ -18,7 +18,7 @@ import {
 } from "../base/config";
 import { CACHE_TABLE, KMEM_CACHE_SHIFT, KmemCache, SIZE_INDEX } from "../base/layout";
 import { cpu_area, header, heap_base } from "../sync/percpu";
-import { cache_at, size_index } from "../slab/cache_table";
+import { bucket_size, cache_at, size_index } from "../slab/cache_table";
 import { clear_cache, init_cache, release_cache } from "../slab/kmem_cache";
 import { kmalloc_alignment } from "../slab/size";
 
@@ -28,13 +28,6 @@ function bucket_index(size: u32): u32 {
   if (size > 64 && size <= 96) return 1;
   if (size > 128 && size <= 192) return 2;
   return fls(size - 1);
-}
-
-/** @returns the object size of bucket `index`, 1 .. 13. */
-export function bucket_size(index: u32): u32 {
-  if (index === 1) return 96;
-  if (index === 2) return 192;
-  return 1 << index;
 }
 
 /**
@@ -97,7 +90,7 @@ export function create_kmalloc_caches(base: u32, flags: u32, mode: u32): bool {
     clear_cache(cache);
     put_name(changetype<usize>(cache) + offsetof<KmemCache>("name"), size, flags);
     const alignment = kmalloc_alignment(size);
-    if (init_cache(cache, base + index, size, alignment, flags, 0, mode) !== REFUSED_NONE) {
+    if (init_cache(cache, base + index, size, alignment, flags, 0, 0, mode) !== REFUSED_NONE) {
       while (--index > 0) release_cache(cache_at(base + index), mode);
       return false;
     }

@@ -23,6 +23,13 @@ export function live_cache(index: u32): usize {
   return cache_state(cache) === CACHE_LIVE ? changetype<usize>(cache) : 0;
 }
 
+/** @returns the object size of kmalloc bucket `index`, 1 .. 13. */
+export function bucket_size(index: u32): u32 {
+  if (index === 1) return 96;
+  if (index === 2) return 192;
+  return 1 << index;
+}
+
 /** @returns the index of the cache that serves `size`, at most KMALLOC_MAX_CACHE_SIZE; 0 for 0. */
 export function size_index(base: usize, size: usize): usize {
   return <usize>load<u8>(base + ((size + 7) >> 3), SIZE_INDEX);

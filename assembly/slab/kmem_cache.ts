@@ -132,8 +132,8 @@ function init_cpu_caches(cache: KmemCache): void {
 }
 
 /** No sheaf anywhere, and how large they will be. Context: the cache is not in use yet. */
-function init_sheaves(cache: KmemCache): void {
-  cache.sheaf_capacity = calculate_sheaf_capacity(cache, is_debug_cache(cache));
+function init_sheaves(cache: KmemCache, wish: u32): void {
+  cache.sheaf_capacity = calculate_sheaf_capacity(cache, is_debug_cache(cache), wish);
   cache.barn_full = calculate_barn_full(cache);
   const barns = changetype<usize>(get_barn(cache, 0));
   memory.fill(barns, 0, <usize>header().nr_nodes * NODE_BARN_SIZE);
@@ -151,6 +151,7 @@ export function init_cache(
   align: u32,
   flags: u32,
   ctor: u32,
+  sheaf_capacity: u32,
   mode: u32,
 ): u32 {
   cache.index = index;
@@ -173,7 +174,7 @@ export function init_cache(
   const nodes = header().nr_nodes;
   const first = changetype<usize>(get_node(cache, 0));
   memory.fill(first, 0, <usize>nodes * KMEM_CACHE_NODE_SIZE);
-  if (has_sheaves()) init_sheaves(cache);
+  if (has_sheaves()) init_sheaves(cache, sheaf_capacity);
   init_cpu_caches(cache);
   next_generation(cache);
   set_cache_state(cache, CACHE_LIVE);
@@ -188,6 +189,8 @@ export function init_cache(
  * @param align a power of two up to 4096, or 0
  * @param flags SLAB_* that a user may set, or 0
  * @param ctor nonzero if the host has a constructor for it
+ * @param sheaf_capacity objects that its sheaves should have room for at least; 0: by their size;
+ * more than MAX_SHEAF_CAPACITY is that. A heap or cache without sheaves does not look at it
  * @returns the cache, or 0; then CpuArea.bug_code says why: REFUSED_NAME and below.
  * Context: task.
  */
@@ -197,6 +200,7 @@ export function kmem_cache_create(
   align: u32,
   flags: u32,
   ctor: u32,
+  sheaf_capacity: u32,
 ): usize {
   const mode = lock_mode();
   let address: usize = 0;
@@ -207,7 +211,9 @@ export function kmem_cache_create(
     if (load<u64>(name) !== OWN_NAMES && find_cache(name) === 0) {
       address = find_free_entry();
       refused =
-        address === 0 ? REFUSED_TABLE : make_cache(address, name, size, align, flags, ctor, mode);
+        address === 0
+          ? REFUSED_TABLE
+          : make_cache(address, name, size, align, flags, ctor, sheaf_capacity, mode);
       if (refused !== REFUSED_NONE) address = 0;
     }
     unlock_slab_mutex();
@@ -224,13 +230,14 @@ function make_cache(
   align: u32,
   flags: u32,
   ctor: u32,
+  sheaf_capacity: u32,
   mode: u32,
 ): u32 {
   const cache = changetype<KmemCache>(address);
   const index = <u32>((address - heap_base - CACHE_TABLE) >> KMEM_CACHE_SHIFT);
   clear_cache(cache);
   copy_name(name_of(cache), name);
-  return init_cache(cache, index, size, align, flags, ctor, mode);
+  return init_cache(cache, index, size, align, flags, ctor, sheaf_capacity, mode);
 }
 
 function copy_name(to: usize, from: usize): void {

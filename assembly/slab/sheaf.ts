@@ -19,11 +19,20 @@
  * a size in the sheaf, which is one load less in a row; and what a flush or refill works on is the
  * slab layer of 6.18, cpu slabs included.
  */
-import { HEAP_FAILSLAB, HEAP_RT, HEAP_SHEAVES, SLAB_ACCOUNT } from "../base/config";
+import {
+  HEAP_FAILSLAB,
+  HEAP_RT,
+  HEAP_SHEAF_CAPACITY_SHIFT,
+  HEAP_SHEAF_KERNEL32,
+  HEAP_SHEAVES,
+  KMALLOC_MAX_CACHE_SIZE,
+  SLAB_ACCOUNT,
+} from "../base/config";
 import { HeapHeader, KmemCache, KmemCacheCpu } from "../base/layout";
-import { SHEAF_OBJECTS, Sheaf } from "../base/layout_sheaf";
+import { MAX_SHEAF_CAPACITY, SHEAF_OBJECTS, Sheaf } from "../base/layout_sheaf";
 import { local_trylock_irqsave, local_unlock_section } from "../sync/local_lock";
-import { header } from "../sync/percpu";
+import { header, heap_base } from "../sync/percpu";
+import { bucket_size, size_index } from "./cache_table";
 import { irq_work_check } from "./drain";
 
 /** Full sheaves of a cache that a barn keeps, as bytes of objects. */
@@ -40,27 +49,44 @@ export function has_sheaves(): bool {
   return false;
 }
 
+/** Bytes before the objects of the kernel's own sheaf on 32 bits, which HEAP_SHEAF_KERNEL32 has. */
+const KERNEL32_HEADER: u32 = 20;
+
+/** @returns objects that a sheaf of objects of `size` bytes has room for at least. */
+function capacity_for(size: u32): u32 {
+  if (size >= 4096) return 4;
+  if (size >= 1024) return 12;
+  return size >= 256 ? 26 : 60;
+}
+
 /**
- * @returns objects in a sheaf of `cache`; 0: it gets none. Those have slab_debug, whose objects
- * come one by one; or charge each object. Where sheaves are compiled in, no fast path asks for
- * failslab or RT, and a heap with either does without.
- * Kernel: calculate_sheaf_capacity(), 7.0, as it comes out on 64 bits.
+ * @param wish objects that it should have room for at least, or 0
+ * @returns objects in a sheaf of `cache`: as many as fill the kmalloc bucket that it comes from; 0:
+ * it gets none. Those have slab_debug, whose objects come one by one; or charge each object. Where
+ * sheaves are compiled in, no fast path asks for failslab or RT, and a heap with either does
+ * without. A sheaf's header and objects are half as large as the kernel's on 64 bits, so the
+ * results are the same: 4, 12, 28, 60. With HEAP_SHEAF_KERNEL32 they are those of 32 bits, whose
+ * header is the longer one: 11, 19, 27, 123. Context: the size table is there.
+ * Kernel: calculate_sheaf_capacity(), 7.0.
  */
-export function calculate_sheaf_capacity(cache: KmemCache, asks: bool): u32 {
+export function calculate_sheaf_capacity(cache: KmemCache, asks: bool, wish: u32): u32 {
   if (!has_sheaves() || asks || (cache.flags & SLAB_ACCOUNT) !== 0) return 0;
   if (isDefined(SLUB_SHEAVES)) {
     if ((header().options & (HEAP_RT | HEAP_FAILSLAB)) !== 0) return 0;
   }
-  const size = cache.size;
-  if (size >= 4096) return 4;
-  if (size >= 1024) return 12;
-  return size >= 256 ? 28 : 60;
+  const options = header().options;
+  const for_all = options >> HEAP_SHEAF_CAPACITY_SHIFT;
+  const least = for_all !== 0 ? for_all : capacity_for(cache.size);
+  const wanted = min(max(least, wish), MAX_SHEAF_CAPACITY);
+  const before = (options & HEAP_SHEAF_KERNEL32) !== 0 ? KERNEL32_HEADER : <u32>SHEAF_OBJECTS;
+  const bytes = min(before + (wanted << 2), <u32>KMALLOC_MAX_CACHE_SIZE);
+  return (bucket_size(<u32>size_index(heap_base, bytes)) - before) >> 2;
 }
 
 /** @returns full sheaves that a barn of `cache` keeps. */
 export function calculate_barn_full(cache: KmemCache): u32 {
-  const bytes = cache.sheaf_capacity * cache.size;
-  return bytes === 0 ? 0 : max(BARN_BYTES / bytes, BARN_MIN_FULL);
+  const capacity = cache.sheaf_capacity;
+  return capacity === 0 ? 0 : max(BARN_BYTES / cache.size / capacity, BARN_MIN_FULL);
 }
 
 /** @returns bytes of a sheaf of `capacity` objects. */

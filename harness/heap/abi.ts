@@ -94,7 +94,14 @@ export interface HeapCalls {
   check_object(object: number, cache: number): number;
 
   /** Returns the cache's address, 0 when refused: CpuArea.bug_code says why. */
-  kmem_cache_create(name: number, size: number, align: number, flags: number, ctor: number): number;
+  kmem_cache_create(
+    name: number,
+    size: number,
+    align: number,
+    flags: number,
+    ctor: number,
+    sheafCapacity: number,
+  ): number;
   kmem_cache_open(name: number): number;
   kmem_cache_alloc(cache: number, gfp: number): number;
   kmem_cache_alloc_nolock(cache: number, gfp: number, node: number): number;

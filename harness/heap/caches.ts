@@ -7,11 +7,12 @@
 import { checkFlags, checkKeys, checkUnsigned } from "./arguments.js";
 import type { Ctor } from "./constructors.js";
 import { type CpuState, checkTask } from "./cpu-state.js";
-import { REFUSED_NAME, REFUSED_SIZE, REFUSED_TABLE } from "./constants.js";
+import { MAX_SHEAF_CAPACITY, REFUSED_NAME, REFUSED_SIZE, REFUSED_TABLE } from "./constants.js";
 import { describe, hex, throwNotInteger } from "./errors.js";
 import { SLAB_ACCOUNT, SLAB_DEBUG_FLAGS, SLAB_MASK, SLAB_TYPESAFE_BY_RCU } from "./flags.js";
 import { KmemCache } from "./kmem-cache.js";
 import { checkCacheName, checkName, writeName } from "./names.js";
+import { isCapacity } from "./sheaf-option.js";
 import { checkSync } from "./synchronous.js";
 import type { CacheView } from "./view.js";
 
@@ -41,6 +42,13 @@ export interface KmemCacheOptions {
    * throws, the allocation that needed the slab throws the same.
    */
   readonly ctor?: Ctor;
+  /**
+   * How many objects its sheaves should have room for, 0..2044: the larger of this and the heap's
+   * `sheafCapacity`, rounded up so that a sheaf fills its kmalloc bucket (kernel:
+   * kmem_cache_args.sheaf_capacity). 0: the heap's. Without sheaves nobody looks at it.
+   * @default 0
+   */
+  readonly sheafCapacity?: number;
 }
 
 /** How a cache is opened: see `Cpu.kmemCacheOpen()`. */
@@ -51,14 +59,14 @@ export interface KmemCacheOpenOptions {
 
 const SIZE_MAX = 4 * 2 ** 20;
 const ALIGN_MAX = 4096;
-const OPTION_KEYS = ["name", "size", "align", "flags", "ctor"];
+const OPTION_KEYS = ["name", "size", "align", "flags", "ctor", "sheafCapacity"];
 
 /** See `Cpu.kmemCacheCreate()`. */
 export function createCache(state: CpuState, options: KmemCacheOptions): KmemCache {
   const call = "cpu.kmemCacheCreate";
   checkTask(state, call);
   checkKeys(`${call}: options`, options, OPTION_KEYS);
-  const { name, size, align = 0, flags = 0, ctor } = options;
+  const { name, size, align = 0, flags = 0, ctor, sheafCapacity = 0 } = options;
   const bytes = checkCacheName(state.view, call, name);
   checkUnsigned(`${call}: size`, size);
   if (size < 1 || size > SIZE_MAX) throwNotInteger(`${call}: size`, size, 1, SIZE_MAX);
@@ -76,6 +84,9 @@ export function createCache(state: CpuState, options: KmemCacheOptions): KmemCac
     );
   }
   if (ctor !== undefined) checkSync(`${call}: ctor`, ctor);
+  if (!Number.isInteger(sheafCapacity) || !isCapacity(sheafCapacity, 0)) {
+    throwNotInteger(`${call}: sheafCapacity`, sheafCapacity, 0, MAX_SHEAF_CAPACITY);
+  }
   if (findCache(state, name) !== null) {
     throw new RangeError(
       `${call}: expected a name that is not in use, got ${describe(name)}; ` +
@@ -84,7 +95,8 @@ export function createCache(state: CpuState, options: KmemCacheOptions): KmemCac
   }
   const { calls } = state;
   const hasCtor = ctor === undefined ? 0 : 1;
-  if (calls.kmem_cache_create(writeName(state, bytes), size, align, flags, hasCtor) === 0) {
+  const at = writeName(state, bytes);
+  if (calls.kmem_cache_create(at, size, align, flags, hasCtor, sheafCapacity) === 0) {
     throwNotCreated(state, call, options);
   }
   return wrap(state, call, name, ctor);

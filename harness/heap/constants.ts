@@ -80,6 +80,12 @@ export const HEAP_RANDOMIZE = 0x4;
 export const HEAP_HARDENED = 0x8;
 export const HEAP_FAILSLAB = 0x10;
 export const HEAP_SHEAVES = 0x20;
+/** Capacities of sheaves as in the kernel on 32 bits. */
+export const HEAP_SHEAF_KERNEL32 = 0x40;
+/** From this bit on: objects that each sheaf has room for at least; 0: by the objects' size. */
+export const HEAP_SHEAF_CAPACITY_SHIFT = 16;
+/** Objects that the largest sheaf has room for. */
+export const MAX_SHEAF_CAPACITY = 2044;
 
 // PERCPU_LAYERS of a module.
 export const PERCPU_SLAB = 0x1;

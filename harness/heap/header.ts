@@ -15,6 +15,8 @@ import {
   HEAP_NO_CMPXCHG,
   HEAP_RANDOMIZE,
   HEAP_RT,
+  HEAP_SHEAF_CAPACITY_SHIFT,
+  HEAP_SHEAF_KERNEL32,
   HEAP_SHEAVES,
   MAX_CPUS,
   MAX_NODES,
@@ -25,12 +27,20 @@ import {
 import { hex } from "./errors.js";
 import { headerAddress, MAGIC } from "./find.js";
 import { SLAB_DEBUG_FLAGS } from "./flags.js";
+import { sheafBitsFault } from "./sheaf-option.js";
 import type { HeapView } from "./view.js";
 
 const CACHES_MAX = 65536;
 const PAGES_MAX = 2 ** 20;
 const HEAP_OPTIONS =
-  HEAP_RT | HEAP_NO_CMPXCHG | HEAP_RANDOMIZE | HEAP_HARDENED | HEAP_FAILSLAB | HEAP_SHEAVES;
+  HEAP_RT |
+  HEAP_NO_CMPXCHG |
+  HEAP_RANDOMIZE |
+  HEAP_HARDENED |
+  HEAP_FAILSLAB |
+  HEAP_SHEAVES |
+  HEAP_SHEAF_KERNEL32 |
+  (-1 << HEAP_SHEAF_CAPACITY_SHIFT);
 /** Largest size with a kmalloc cache of its own; the size table has an entry per 8 bytes. */
 const KMALLOC_MAX = 8192;
 const SIZE_STEP = 8;
@@ -81,8 +91,10 @@ function boundFaults(view: HeapView): string[] {
     ["large_debug_flags", SLAB_DEBUG_FLAGS | SLAB_FAILSLAB | SLAB_KEEP_ORDER],
   ] as const) {
     const bits = header[name];
-    expect((bits & ~known) === 0, name, `bits of ${hex(known)}`, hex(bits));
+    expect((bits & ~known) === 0, name, `bits of ${hex(known >>> 0)}`, hex(bits));
   }
+  const capacity = sheafBitsFault(header.options);
+  expect(capacity === null, "options", "those of a heap with or without sheaves", `${capacity}`);
   return faults;
 }
 

@@ -47,6 +47,8 @@ export class KmemCache {
   readonly name: string;
   /** Bytes of an object. */
   readonly size: number;
+  /** How many objects one of its sheaves has room for; 0: it has none. */
+  readonly sheafCapacity: number;
   readonly #address: number;
   readonly #index: number;
   readonly #hasCtor: boolean;
@@ -64,6 +66,7 @@ export class KmemCache {
   constructor(state: CpuState, cache: CacheView) {
     this.name = cache.name;
     this.size = cache.object_size;
+    this.sheafCapacity = cache.sheaf_capacity;
     this.#state = state;
     this.#address = cache.address;
     this.#freeBulk = { call: "cache.freeBulk", cache: cache.address, name: cache.name };

@@ -20,6 +20,12 @@ import {
 import { describe, throwNotInteger } from "./errors.js";
 import { MODULE_NAMES } from "./load.js";
 import { availableParallelism } from "./runtime.js";
+import {
+  readSheafCapacity,
+  resolveSheafCapacity,
+  type SheafCapacity,
+  sheafCapacityBits,
+} from "./sheaf-option.js";
 import { parseSlabDebug } from "./slab-debug-option.js";
 import type { Bytes, ModuleSource, UrlLike, WasmModule } from "./wasm-types.js";
 
@@ -141,6 +147,14 @@ export interface HeapOptions {
    */
   readonly percpu?: PercpuLayer;
   /**
+   * How many objects a sheaf has room for: by the kernel's formula as it comes out on 64 bits, 4,
+   * 12, 28 or 60 (objects of 4 KiB and more, 1 KiB, 256 bytes, fewer), or on 32 bits, 11, 19, 27 or
+   * 123; or a number for all caches, 1..2044, rounded up so that a sheaf fills its kmalloc bucket.
+   * A larger one means fewer exchanges, and more memory that lies about. Only with sheaves.
+   * @default "kernel64"
+   */
+  readonly sheafCapacity?: SheafCapacity;
+  /**
    * Local locks as on PREEMPT_RT: owned by tasks, no lockless fast path, and nolock allocations
    * fail at once in every atomic context.
    * @default false
@@ -194,6 +208,8 @@ export interface ResolvedOptions {
   readonly defer: DeferArm;
   /** The per-CPU layer. */
   readonly percpu: PercpuLayer;
+  /** Objects in a sheaf; absent from a heap that has none. */
+  readonly sheafCapacity?: SheafCapacity;
   /** Local locks as on PREEMPT_RT. */
   readonly rt: boolean;
   /** Slabs updated under a lock each. */
@@ -217,7 +233,16 @@ export interface ResolvedOptions {
 /** Every option of a heap; docs/options.md has a row for each, which a test compares. */
 export const HEAP_OPTIONS = [
   ...(["cpus", "nodes", "maximumBytes", "initialBytes", "reserveBytes", "maxCaches"] as const),
-  ...(["defer", "build", "module", "wasmUrl", "percpu", "rt", "noCmpxchg"] as const),
+  ...([
+    "defer",
+    "build",
+    "module",
+    "wasmUrl",
+    "percpu",
+    "sheafCapacity",
+    "rt",
+    "noCmpxchg",
+  ] as const),
   ...(["modules", "hardened", "randomize", "failslab", "slabDebug", "seed"] as const),
 ] as const satisfies readonly (keyof HeapOptions)[];
 const KNOWN: readonly string[] = HEAP_OPTIONS;
@@ -241,6 +266,7 @@ export function resolveOptions(options: HeapOptions): ResolvedOptions {
   const reserveBytes = integer("reserveBytes", options.reserveBytes, 0, 0, maximumBytes - 1);
   const fallback = Math.min(roundUp(Math.max(MIB, reserveBytes)), maximumBytes);
   const initialBytes = integer("initialBytes", options.initialBytes, fallback, 0, maximumBytes);
+  const percpu = oneOf("percpu", options.percpu, "slab", PERCPU_LAYERS);
   return {
     cpus,
     nodes,
@@ -249,7 +275,8 @@ export function resolveOptions(options: HeapOptions): ResolvedOptions {
     initialBytes: roundUp(initialBytes),
     maxCaches: integer("maxCaches", options.maxCaches, 256, 16, CACHES_MAX),
     defer: oneOf("defer", options.defer, MERGED_ARM, DEFER_ARMS),
-    percpu: oneOf("percpu", options.percpu, "slab", PERCPU_LAYERS),
+    percpu,
+    ...resolveSheafCapacity(options.sheafCapacity, percpu === "sheaf"),
     rt: flag("rt", options.rt),
     noCmpxchg: flag("noCmpxchg", options.noCmpxchg),
     randomize: flag("randomize", options.randomize),
@@ -356,17 +383,22 @@ export function optionBits(options: ResolvedOptions): number {
     (options.randomize ? HEAP_RANDOMIZE : 0) |
     (options.hardened ? HEAP_HARDENED : 0) |
     (options.failslab === undefined ? 0 : HEAP_FAILSLAB) |
-    (options.percpu === "sheaf" ? HEAP_SHEAVES : 0)
+    (options.percpu === "sheaf" ? HEAP_SHEAVES : 0) |
+    sheafCapacityBits(options.sheafCapacity)
   );
 }
 
 /** The same read back from a header. */
 export function readFeatures(
   bits: number,
-): Pick<ResolvedOptions, "percpu" | "rt" | "noCmpxchg" | "randomize" | "hardened"> {
+): Pick<
+  ResolvedOptions,
+  "percpu" | "sheafCapacity" | "rt" | "noCmpxchg" | "randomize" | "hardened"
+> {
   const has = (bit: number) => (bits & bit) !== 0;
   return {
     percpu: has(HEAP_SHEAVES) ? "sheaf" : "slab",
+    ...readSheafCapacity(bits),
     rt: has(HEAP_RT),
     noCmpxchg: has(HEAP_NO_CMPXCHG),
     randomize: has(HEAP_RANDOMIZE),

@@ -5,7 +5,7 @@
  * which objects are live, takes these off. A sheaf itself is an object of a kmalloc cache that no
  * user has.
  */
-import { HEAP_SHEAVES } from "./constants.js";
+import { HEAP_SHEAVES, MAX_SHEAF_CAPACITY } from "./constants.js";
 import type { CacheView, HeapView } from "./view.js";
 import { type Walk, walk } from "./walk.js";
 
@@ -24,9 +24,6 @@ export interface SheafView {
   /** Objects in it: of a main what `top` says; may be absurd in a damaged heap. */
   readonly size: number;
 }
-
-/** More objects than this no sheaf has room for. */
-export const SHEAF_CAPACITY_MAX = 1024;
 
 /** @returns whether the per-CPU layer of the heap are sheaves */
 export function hasSheaves(view: HeapView): boolean {
@@ -93,7 +90,7 @@ export function walkBarn(
 
 /** The objects in a sheaf; none if its size cannot be. */
 export function sheafObjects(view: HeapView, { address, size }: SheafView): number[] {
-  if (!Number.isInteger(size) || size < 0 || size > SHEAF_CAPACITY_MAX) return [];
+  if (!Number.isInteger(size) || size < 0 || size > MAX_SHEAF_CAPACITY) return [];
   const first = address + view.table.constants.SHEAF_OBJECTS;
   return Array.from({ length: size }, (_, index) => view.u32(first + index * 4));
 }

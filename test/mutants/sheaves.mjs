@@ -66,4 +66,13 @@ export const MUTANTS = [
     replace: "if (!busy)",
     tests: ["sheaf-nolock"],
   },
+  {
+    name: "sheaf-leaves-its-bucket-half-empty",
+    origin: "ours",
+    what: "a capacity is not rounded up to what the bucket has room for",
+    file: "slab/sheaf.ts",
+    find: "  return (bucket_size(<u32>size_index(heap_base, bytes)) - before) >> 2;\n",
+    replace: "  return min(bucket_size(<u32>size_index(heap_base, bytes)), bytes - before) >> 2;\n",
+    tests: ["sheaf-capacity", "sheaf"],
+  },
 ];

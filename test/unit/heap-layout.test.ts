@@ -15,9 +15,10 @@ import { describe, expect, test } from "vitest";
 import { numbersIn, readSource } from "./support/counters.js";
 
 const SOURCE = new Map(
-  ["base/config", "base/layout", "base/layout_percpu", "base/bug", "sync/context"].flatMap(
-    (file) => [...numbersIn(readSource(`assembly/${file}.ts`))],
-  ),
+  ["config", "layout", "layout_percpu", "layout_sheaf", "bug"]
+    .map((name) => `base/${name}`)
+    .concat("sync/context")
+    .flatMap((file) => [...numbersIn(readSource(`assembly/${file}.ts`))]),
 );
 
 describe("constants", () => {

@@ -28,7 +28,7 @@ export function bulk_cache_bytes(): u32 {
 export function bulk_cache_create(l: Load, size: u32): void {
   const name = <usize>l.shared + NAME;
   store<u32>(name, BULK);
-  const cache = kmem_cache_create(name, size, 0, SLAB_HWCACHE_ALIGN, 0);
+  const cache = kmem_cache_create(name, size, 0, SLAB_HWCACHE_ALIGN, 0, 0);
   store<u32>(<usize>l.shared, <u32>cache);
 }
 

@@ -1,6 +1,7 @@
 /**
  * O40-sheaves, O41-barns, O42-classes: sheaves, what is in them, and how a free finds them.
  */
+import { MAX_SHEAF_CAPACITY } from "../constants.js";
 import { hex } from "../errors.js";
 import {
   barnOf,
@@ -34,6 +35,7 @@ export function checkSheaves(inspection: Inspection, caches: Map<number, CacheVi
         inspection.report("O40-sheaves", where, sheaf.address, message);
       }
     }
+    checkCapacity(inspection, cache);
     for (let node = 0; node < view.nodeCount; node++) checkBarn(inspection, cache, node);
     for (let cpu = 0; cpu < view.cpuCount; cpu++) checkCpu(inspection, cache, cpu);
   }
@@ -76,6 +78,13 @@ function checkSheaf(inspection: Inspection, sheaf: SheafView, where: string): vo
       inspection.mark(slab, object, "sheaf");
     }
   }
+}
+
+function checkCapacity(inspection: Inspection, cache: CacheView): void {
+  const { name, address, sheaf_capacity } = cache;
+  if (sheaf_capacity <= MAX_SHEAF_CAPACITY) return;
+  const message = `the capacity should be 0..${MAX_SHEAF_CAPACITY}, is ${sheaf_capacity}`;
+  inspection.report("O40-sheaves", `cache ${name}`, address, message);
 }
 
 function checkBarn(inspection: Inspection, cache: CacheView, node: number): void {

@@ -14,7 +14,8 @@ export function createCaches(stage: Stage, cpu: FuzzCpu): void {
   for (const { name, sizeBytes } of [PLAIN, CONSTRUCTED]) {
     const at = putName(stage, cpu, name);
     const hasCtor = name === CONSTRUCTED.name ? 1 : 0;
-    const made = cpu.exports.kmem_cache_create(at, sizeBytes, 0, 0, hasCtor) as unknown as number;
+    const all = [at, sizeBytes, 0, 0, hasCtor, 0] as const;
+    const made = cpu.exports.kmem_cache_create(...all) as unknown as number;
     if (made === 0) throw new Error(`expected a new heap to have room for the cache ${name}`);
   }
   useCaches(stage, cpu);

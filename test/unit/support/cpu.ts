@@ -16,6 +16,7 @@ export interface CacheOptions {
   readonly align?: number;
   readonly flags?: number;
   readonly ctor?: Constructor;
+  readonly sheafCapacity?: number;
 }
 
 export class TestCpu {
@@ -97,10 +98,11 @@ export class TestCpu {
 
   /** Create a cache. @returns its address; 0 if refused */
   tryCreateCache(name: string, size: number, options: CacheOptions = {}): number {
-    const { align = 0, flags = 0, ctor } = options;
+    const { align = 0, flags = 0, ctor, sheafCapacity = 0 } = options;
     const { calls } = { calls: this.exports };
     const hasCtor = ctor === undefined ? 0 : 1;
-    const address = calls.kmem_cache_create(this.#putName(name), size, align, flags, hasCtor) >>> 0;
+    const all = [this.#putName(name), size, align, flags, hasCtor, sheafCapacity] as const;
+    const address = calls.kmem_cache_create(...all) >>> 0;
     if (address === 0) return 0;
     const { index } = this.heap.cache(name);
     if (ctor === undefined) this.heap.constructors.delete(index);

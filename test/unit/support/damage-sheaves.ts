@@ -70,6 +70,10 @@ export const SHEAF_DAMAGE = {
         ),
     ],
     [
+      "a cache whose sheaves no bucket has room for",
+      (copy) => copy.patch("kmem_cache", cacheOf(copy).address, "sheaf_capacity", 2045),
+    ],
+    [
       "a sheaf of another capacity",
       (copy) => copy.patch("sheaf", sheafAt(copy, "full").address, "capacity", 30),
     ],

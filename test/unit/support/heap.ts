@@ -393,7 +393,14 @@ export interface Exports {
   calloc(count: number, size: number): number;
   realloc(object: number, size: number): number;
   malloc_usable_size(object: number): number;
-  kmem_cache_create(name: number, size: number, align: number, flags: number, ctor: number): number;
+  kmem_cache_create(
+    name: number,
+    size: number,
+    align: number,
+    flags: number,
+    ctor: number,
+    sheafCapacity: number,
+  ): number;
   kmem_cache_open(name: number): number;
   kmem_cache_alloc(cache: number, gfp: number): number;
   kmem_cache_alloc_nolock(cache: number, gfp: number, node: number): number;

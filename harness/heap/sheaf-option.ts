@@ -1,0 +1,70 @@
+/**
+ * `sheafCapacity`: how many objects sheaves have room for, of a heap and of one of its caches.
+ *
+ * The heap says it in the upper half of its options' word, so that every CPU reads the same.
+ */
+import { HEAP_SHEAF_CAPACITY_SHIFT, HEAP_SHEAF_KERNEL32, HEAP_SHEAVES } from "./constants.js";
+import { MAX_SHEAF_CAPACITY } from "./constants.js";
+import { describe } from "./errors.js";
+
+/** Rules by which sheaves of small objects get more of them. */
+export const SHEAF_RULES = ["kernel64", "kernel32"] as const;
+
+/**
+ * What `HeapOptions.sheafCapacity` takes: one of SHEAF_RULES, or a number for the sheaves of all
+ * caches, 1..2044.
+ */
+export type SheafCapacity = (typeof SHEAF_RULES)[number] | number;
+
+const EXPECTED = `${SHEAF_RULES.join(", ")} or an integer in 1..${MAX_SHEAF_CAPACITY}`;
+
+/** @throws TypeError, RangeError for what is none, and for any in a heap that has no sheaves */
+export function resolveSheafCapacity(
+  value: SheafCapacity | undefined,
+  hasSheaves: boolean,
+): { sheafCapacity?: SheafCapacity } {
+  if (value === undefined) return hasSheaves ? { sheafCapacity: SHEAF_RULES[0] } : {};
+  const isRule = (SHEAF_RULES as readonly unknown[]).includes(value);
+  if (!isRule && !(Number.isInteger(value) && isCapacity(value as number, 1))) {
+    const message =
+      `options.sheafCapacity: expected ${EXPECTED}, got ${describe(value)}; ` +
+      `leave it out for ${SHEAF_RULES[0]}`;
+    if (typeof value === "string" || typeof value === "number") throw new RangeError(message);
+    throw new TypeError(message);
+  }
+  if (hasSheaves) return { sheafCapacity: value };
+  throw new RangeError(
+    'options.sheafCapacity: expected percpu: "sheaf" with it, got a heap without sheaves; ' +
+      "leave one of the two out",
+  );
+}
+
+/** Whether `value` is a capacity that can be asked for, `least` included. */
+export function isCapacity(value: number, least: number): boolean {
+  return value >= least && value <= MAX_SHEAF_CAPACITY;
+}
+
+/** What of it stands in `HeapHeader.options`. */
+export function sheafCapacityBits(value: SheafCapacity | undefined): number {
+  if (typeof value === "number") return value << HEAP_SHEAF_CAPACITY_SHIFT;
+  return value === "kernel32" ? HEAP_SHEAF_KERNEL32 : 0;
+}
+
+/** The same read back. */
+export function readSheafCapacity(bits: number): { sheafCapacity?: SheafCapacity } {
+  if ((bits & HEAP_SHEAVES) === 0) return {};
+  const number = bits >>> HEAP_SHEAF_CAPACITY_SHIFT;
+  if (number !== 0) return { sheafCapacity: number };
+  return { sheafCapacity: (bits & HEAP_SHEAF_KERNEL32) === 0 ? "kernel64" : "kernel32" };
+}
+
+/** What is wrong with these bits, or null: a capacity that no option makes. */
+export function sheafBitsFault(bits: number): string | null {
+  const capacity = bits >>> HEAP_SHEAF_CAPACITY_SHIFT;
+  const is32 = (bits & HEAP_SHEAF_KERNEL32) !== 0;
+  const isAny = capacity !== 0 || is32;
+  if (!isAny) return null;
+  if ((bits & HEAP_SHEAVES) === 0) return "a capacity of sheaves in a heap without";
+  if (capacity !== 0 && is32) return "a capacity beside the rule of 32 bits";
+  return capacity <= MAX_SHEAF_CAPACITY ? null : `a capacity of ${capacity}`;
+}
