@@ -37,11 +37,6 @@ export function stampHeap(module: WasmModule, memory: WasmMemory, heap: PeerHeap
   return { malloc, free, broken } as unknown as StampedHeap;
 }
 
-/** The same heap, through a function of JavaScript for each call. */
-export function throughScript({ malloc, free }: PeerHeap): PeerHeap {
-  return { malloc: (size) => malloc(size), free: (p) => free(p) };
-}
-
 /**
  * The functions that are no heap, of an instance that is used for nothing else: every allocation is
  * the same block of this CPU.

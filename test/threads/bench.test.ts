@@ -10,7 +10,7 @@ import { runBench } from "slablab/internal/measure/bench/bench-run.js";
 import { systemClock } from "slablab/internal/measure/common/clock.js";
 import { type BenchReport, parseBenchReport } from "slablab/internal/report/bench/bench-schema.js";
 import { larson } from "slablab/internal/workload/loads/larson.js";
-import { afterAll, expect, test } from "vitest";
+import { afterAll, expect, test, vi } from "vitest";
 import { slablabHere } from "../unit/support/command.js";
 import { interruptInTime } from "../unit/support/interrupt.js";
 
@@ -188,6 +188,42 @@ test("bench --peers prints a document of the published shape, and writes a page"
   expect(readFileSync(page, "utf8")).toContain('<figure id="larson-ratios"');
 });
 
+test("bench --peers says what is missing and how to get it, and measures the rest", async () => {
+  // Nothing fetches here: there is no npm.
+  vi.stubEnv("PATH", FOLDER);
+  const before = process.cwd();
+  process.chdir(FOLDER);
+  try {
+    const args = ["larson", "--peers", "mimalloc,tlsf", "--duration", "1ms", "--scale", "0.1"];
+    const { status, stdout } = await slablabHere("bench", ...args, "--cpus", "1", "--quiet");
+    const said = stdout.replace(/\n/g, " ");
+    expect(said).toContain(
+      "mimalloc is not measured: wasm-vips 0.0.19 is missing and npm could not",
+    );
+    expect(said).toMatch(/try npm pack wasm-vips@0\.0\.19 --pack-destination \S+/);
+    expect(stdout).toMatch(/^tlsf +1 fresh +[\d.,]+ [nu]s/m);
+    expect(stdout).not.toMatch(/^mimalloc +1 fresh/m);
+    expect(status).toBe(0);
+  } finally {
+    process.chdir(before);
+    vi.unstubAllEnvs();
+  }
+});
+
+test("Ctrl-C ends bench --peers with what was measured so far", async () => {
+  const args = ["bench", "larson", "--peers", "tlsf", "--cpus", "1", "--scale", "0.1"];
+  const { status, stdout, stderr } = await interruptInTime(
+    (waitMs) => slablab([...args, "--duration", "10m", "--json"], waitMs),
+    ({ status: ended, stdout: text }) =>
+      ended !== null && parseBenchReport(text, "stdout").results.peers.length > 0,
+  );
+  expect(stderr).toContain("interrupted: writing what was measured so far");
+  expect(status).toBe(130);
+  const { results } = parseBenchReport(stdout, "stdout");
+  expect(results.interrupted).toBe(true);
+  expect(results.peers.map(({ heap }) => heap)).toEqual(["slab", "sheaf", "tlsf", "null"]);
+});
+
 test("bench refuses what cannot be, before it measures", async () => {
   mkdirSync(join(FOLDER, ".slablab", "bench"), { recursive: true });
   writeFileSync(saved("next"), '{"schema":"slablab/bench/v2"}');
@@ -215,6 +251,11 @@ test("bench refuses what cannot be, before it measures", async () => {
     [["--states", "aged"], "expected --peers with them, got none; try slablab bench --peers"],
     [["--peers", "tlsf", "--states", "old"], 'expected some of fresh,aged, got "old"'],
     [["fastpath", "--peers", "tlsf"], "a load that calls malloc and free alone, got fastpath"],
+    [["larsen", "--peers", "tlsf"], "malloc and free alone, got larsen; did you mean larson?"],
+    [["zebra", "--peers", "tlsf"], "got zebra; try slablab bench larson --peers"],
+    [["larson", "--peers", "tlsf,jemalloc"], 'got "jemalloc"; to choose loads write the filter'],
+    [["larson", "--peers", "tlsf", "--calls", "ffi"], 'expected some of wasm,js, got "ffi"; try'],
+    [["larson", "--peers", "tlsf", "--cpus", "0"], 'expected an integer in 1..256, got "0"'],
     [["larson", "--peers", "tlsf", "--scale", "100000"], "loads that fit in a heap of 4 GiB"],
     [["compare", "none.json", saved("a")], "expected a readable file none.json, got no such file"],
     [["compare", saved("a"), saved("text")], "expected a JSON document, got text that is none"],

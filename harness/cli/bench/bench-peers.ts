@@ -53,7 +53,9 @@ export async function benchPeers(
 }
 
 async function selectLoads(filter: string | undefined): Promise<LoadSuite[]> {
-  const { allSuites, matchSuites } = await import("../../measure/bench/bench-suites.js");
+  const { allSuites, closestName, matchSuites } = await import(
+    "../../measure/bench/bench-suites.js"
+  );
   const { isForPeers } = await import("../../measure/peers/peers-run.js");
   const suites = allSuites();
   const chosen = suites.filter(({ name }) => DEFAULTS.includes(name));
@@ -62,9 +64,14 @@ async function selectLoads(filter: string | undefined): Promise<LoadSuite[]> {
     suite.kind === "load" && isForPeers(suite.load) ? [suite] : [],
   );
   if (loads.length > 0) return loads;
+  const names = suites.flatMap((suite) =>
+    suite.kind === "load" && isForPeers(suite.load) ? [suite.name] : [],
+  );
+  const close = closestName(names, filter ?? "");
+  const advice = close === null ? "try slablab bench larson --peers" : `did you mean ${close}?`;
   throw new UsageError(
     "bench --peers: expected part of the name of a load that calls malloc and free alone, got " +
-      `${filter}; try slablab bench larson --peers`,
+      `${filter}; ${advice}`,
   );
 }
 

@@ -10,10 +10,10 @@ import {
   instantiateLoads,
   lendNull,
   stampHeap,
-  throughScript,
 } from "../../heap/peer.js";
 import { type LoadCalls, loadCalls } from "./exports.js";
 import type { LoadFlavour } from "./definition.js";
+import { throughScript } from "./through-script.js";
 import { peerNamed } from "../peers/peers-catalogue.js";
 import type { PeerHandle, PeerThread } from "../peers/other-heap.js";
 
