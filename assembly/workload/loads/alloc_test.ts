@@ -8,7 +8,7 @@
  * ```
  */
 import { read_content, write_content } from "./content";
-import { load_free, load_malloc } from "./heap";
+import { LoadHeap } from "./heap";
 import { Load, element, load_random } from "./load";
 import { scale_below } from "../random";
 
@@ -60,7 +60,7 @@ function skewed_size(l: Load): u32 {
 
 function fill_slot(l: Load, slot: usize): bool {
   const size = skewed_size(l);
-  const p = load_malloc(<usize>size);
+  const p = LoadHeap.malloc(<usize>size);
   if (p === 0) {
     l.failed = 1;
     return false;
@@ -87,7 +87,7 @@ export function alloc_test_phase(block: usize, steps: u32): u32 {
       if (!fill_slot(l, slot)) return i;
     } else {
       l.state0 += read_content(p, load<u32>(slot, 4));
-      load_free(p);
+      LoadHeap.free(p);
       store<u32>(slot, 0);
     }
   }
@@ -98,7 +98,7 @@ export function alloc_test_release(block: usize): void {
   const l = changetype<Load>(block);
   for (let i: u32 = 0; i < l.p0; i++) {
     const slot = slot_at(l, i);
-    load_free(<usize>load<u32>(slot));
+    LoadHeap.free(<usize>load<u32>(slot));
     store<u32>(slot, 0);
   }
 }

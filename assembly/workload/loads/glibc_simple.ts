@@ -3,7 +3,7 @@
  * in first out. Parameters p0 objects and p1 their size, a multiple of 8. See
  * harness/workload/loads/glibc-simple.ts.
  */
-import { load_free, load_malloc } from "./heap";
+import { LoadHeap } from "./heap";
 import { Load, element } from "./load";
 
 export function glibc_simple_bytes(block: usize): u32 {
@@ -15,7 +15,7 @@ export function glibc_simple_prepare(_block: usize): void {}
 /** @returns objects allocated and written. */
 function fill(l: Load, count: u32, size: usize): u32 {
   for (let i: u32 = 0; i < count; i++) {
-    const p = load_malloc(size);
+    const p = LoadHeap.malloc(size);
     if (p === 0) {
       l.failed = 1;
       return i;
@@ -34,8 +34,8 @@ export function glibc_simple_phase(block: usize, steps: u32): u32 {
   for (let turn: u32 = 0; turn < turns; turn++) {
     const got = fill(l, count, <usize>l.p1);
     const half = got >> 1;
-    for (let i: u32 = 0; i < half; i++) load_free(<usize>load<u32>(element(arrays, i)));
-    for (let i = got; i > half; i--) load_free(<usize>load<u32>(element(arrays, i - 1)));
+    for (let i: u32 = 0; i < half; i++) LoadHeap.free(<usize>load<u32>(element(arrays, i)));
+    for (let i = got; i > half; i--) LoadHeap.free(<usize>load<u32>(element(arrays, i - 1)));
     if (got < count) return turn * count;
   }
   return turns * count;

@@ -9,7 +9,7 @@
  *          u32[p4]   slot numbers
  * ```
  */
-import { load_free, load_malloc } from "./heap";
+import { LoadHeap } from "./heap";
 import { Load, element, load_below, load_random } from "./load";
 
 // state0: the next size. state1: the next slot number.
@@ -59,8 +59,8 @@ export function glibc_thread_phase(block: usize, steps: u32): u32 {
   while (done < steps) {
     const slot = element(arrays, load<u32>(element(numbers, next_number)));
     const size = load<u32>(element(sizes, next_size));
-    load_free(<usize>load<u32>(slot));
-    const p = load_malloc(<usize>size);
+    LoadHeap.free(<usize>load<u32>(slot));
+    const p = LoadHeap.malloc(<usize>size);
     store<u32>(slot, <u32>p);
     if (p === 0) {
       l.failed = 1;
@@ -80,7 +80,7 @@ export function glibc_thread_release(block: usize): void {
   const l = changetype<Load>(block);
   for (let i: u32 = 0; i < l.p0; i++) {
     const slot = element(<usize>l.arrays, i);
-    load_free(<usize>load<u32>(slot));
+    LoadHeap.free(<usize>load<u32>(slot));
     store<u32>(slot, 0);
   }
 }

@@ -2,11 +2,11 @@
  * larson: a server whose threads die and leave their objects to others. Parameters p0 slots of a
  * CPU, p1 smallest and p2 first too large size. See harness/workload/loads/larson.ts.
  */
-import { load_free, load_malloc } from "./heap";
+import { LoadHeap } from "./heap";
 import { Load, element, load_below } from "./load";
 
 function allocate(l: Load): usize {
-  const p = load_malloc(<usize>(l.p1 + load_below(l, l.p2 - l.p1)));
+  const p = LoadHeap.malloc(<usize>(l.p1 + load_below(l, l.p2 - l.p1)));
   if (p === 0) l.failed = 1;
   else store<u16>(p, 0x5aa5);
   return p;
@@ -29,7 +29,7 @@ export function larson_phase(block: usize, steps: u32): u32 {
   const arrays = <usize>l.arrays;
   for (let i: u32 = 0; i < steps; i++) {
     const slot = element(arrays, load_below(l, slots));
-    load_free(<usize>load<u32>(slot));
+    LoadHeap.free(<usize>load<u32>(slot));
     const p = allocate(l);
     store<u32>(slot, <u32>p);
     if (p === 0) return i;
@@ -41,7 +41,7 @@ export function larson_release(block: usize): void {
   const l = changetype<Load>(block);
   for (let i: u32 = 0; i < l.p0; i++) {
     const slot = element(l.arrays, i);
-    load_free(<usize>load<u32>(slot));
+    LoadHeap.free(<usize>load<u32>(slot));
     store<u32>(slot, 0);
   }
 }

@@ -3,7 +3,7 @@
  * and p2 first too large size. Only CPU 0 does anything: more would not fit. See
  * harness/workload/loads/malloc-large.ts.
  */
-import { load_free, load_malloc } from "./heap";
+import { LoadHeap } from "./heap";
 import { Load, element, load_below } from "./load";
 
 export function malloc_large_bytes(block: usize): u32 {
@@ -17,8 +17,8 @@ export function malloc_large_phase(block: usize, steps: u32): u32 {
   if (l.cpu !== 0) return 0;
   for (let i: u32 = 0; i < steps; i++) {
     const slot = element(<usize>l.arrays, load_below(l, l.p0));
-    load_free(<usize>load<u32>(slot));
-    const p = load_malloc(<usize>(l.p1 + load_below(l, l.p2 - l.p1)));
+    LoadHeap.free(<usize>load<u32>(slot));
+    const p = LoadHeap.malloc(<usize>(l.p1 + load_below(l, l.p2 - l.p1)));
     store<u32>(slot, <u32>p);
     if (p === 0) {
       l.failed = 1;
@@ -33,7 +33,7 @@ export function malloc_large_release(block: usize): void {
   const l = changetype<Load>(block);
   for (let i: u32 = 0; i < l.p0; i++) {
     const slot = element(<usize>l.arrays, i);
-    load_free(<usize>load<u32>(slot));
+    LoadHeap.free(<usize>load<u32>(slot));
     store<u32>(slot, 0);
   }
 }

@@ -2,7 +2,7 @@
  * malloc-multithreading: the load of emscripten's chart. Parameters p0 slots, p1 smallest size.
  * See harness/workload/loads/malloc-multithreading.ts. state0 counts steps, state1 is the slot.
  */
-import { load_free, load_malloc } from "./heap";
+import { LoadHeap } from "./heap";
 import { Load, element } from "./load";
 
 export function malloc_multithreading_bytes(block: usize): u32 {
@@ -16,8 +16,8 @@ export function malloc_multithreading_phase(block: usize, steps: u32): u32 {
   for (let i: u32 = 0; i < steps; i++) {
     const slot = element(<usize>l.arrays, l.state1);
     l.state1 = l.state1 + 1 < l.p0 ? l.state1 + 1 : 0;
-    load_free(<usize>load<u32>(slot));
-    const p = load_malloc(<usize>(l.p1 + (l.state0++ & 1023)));
+    LoadHeap.free(<usize>load<u32>(slot));
+    const p = LoadHeap.malloc(<usize>(l.p1 + (l.state0++ & 1023)));
     store<u32>(slot, <u32>p);
     if (p === 0) {
       l.failed = 1;
@@ -32,7 +32,7 @@ export function malloc_multithreading_release(block: usize): void {
   const l = changetype<Load>(block);
   for (let i: u32 = 0; i < l.p0; i++) {
     const slot = element(<usize>l.arrays, i);
-    load_free(<usize>load<u32>(slot));
+    LoadHeap.free(<usize>load<u32>(slot));
     store<u32>(slot, 0);
   }
 }

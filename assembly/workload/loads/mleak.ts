@@ -9,7 +9,7 @@
  */
 import { xchg } from "../../sync/atomic";
 import { write_content } from "./content";
-import { load_free, load_malloc } from "./heap";
+import { LoadHeap } from "./heap";
 import { Load, element, load_below } from "./load";
 
 export function mleak_bytes(_block: usize): u32 {
@@ -26,7 +26,7 @@ export function mleak_prepare(_block: usize): void {}
 function give_back(l: Load, p: usize): void {
   if (p === 0) return;
   if (load<u32>(p) !== l.cpu) l.remote++;
-  load_free(p);
+  LoadHeap.free(p);
 }
 
 /** The exchange publishes the object; a pointer has one holder before and after it. */
@@ -34,7 +34,7 @@ export function mleak_phase(block: usize, steps: u32): u32 {
   const l = changetype<Load>(block);
   const bytes = l.p1 << 2;
   for (let i: u32 = 0; i < steps; i++) {
-    const p = load_malloc(<usize>bytes);
+    const p = LoadHeap.malloc(<usize>bytes);
     if (p === 0) {
       l.failed = 1;
       return i;

@@ -12,7 +12,7 @@
  * ```
  */
 import { fetch_add, fetch_sub, xchg } from "../../sync/atomic";
-import { load_free, load_malloc } from "./heap";
+import { LoadHeap } from "./heap";
 import { Load, element, load_below, load_random } from "./load";
 
 const COOKIE: u32 = 0xbf58_476d;
@@ -69,7 +69,7 @@ function allocate(l: Load, classes: u32): usize {
     const large = words * large_factor(l);
     if (reserve_large(l, large)) words = large;
   }
-  const p = load_malloc(<usize>(words << 2));
+  const p = LoadHeap.malloc(<usize>(words << 2));
   if (p === 0) {
     l.failed = 1;
     if (words > SMALL_WORDS) fetch_sub(<usize>l.shared, words << 2);
@@ -96,7 +96,7 @@ function check_free(l: Load, p: usize): u32 {
   if (words - 1 >= SMALL_WORDS * 10_000 || owner >= l.cpus || !is_intact(p, words)) l.damaged++;
   else if (words > SMALL_WORDS) fetch_sub(<usize>l.shared, words << 2);
   if (owner !== l.cpu) l.remote++;
-  load_free(p);
+  LoadHeap.free(p);
   return 1;
 }
 

@@ -14,7 +14,7 @@
  */
 import { fetch_add, fetch_sub, read_once } from "../../sync/atomic";
 import { llist_add, llist_del_all, llist_next } from "../../sync/llist";
-import { load_free, load_malloc } from "./heap";
+import { LoadHeap } from "./heap";
 import { Load, element, load_below, load_random } from "./load";
 
 /** Slots visited in half a round: COUNT_MIN .. COUNT_MIN + COUNT_SPAN - 1. */
@@ -72,8 +72,9 @@ function empty_inbox(l: Load): u32 {
     // Read before the batch is freed, which may overwrite it.
     const next = llist_next(batch);
     const count = load<u32>(batch, 4);
-    for (let i: u32 = 0; i < count; i++) load_free(<usize>load<u32>(element(batch + POINTERS, i)));
-    load_free(batch);
+    for (let i: u32 = 0; i < count; i++)
+      LoadHeap.free(<usize>load<u32>(element(batch + POINTERS, i)));
+    LoadHeap.free(batch);
     l.remote += count;
     calls += count;
     taken++;
@@ -92,7 +93,7 @@ function next_round(l: Load): u32 {
   l.state3 = stride(l);
   if (++l.state5 >= l.p3 && l.cpus > 1) {
     l.state5 = 0;
-    const batch = load_malloc(BATCH_BYTES);
+    const batch = LoadHeap.malloc(BATCH_BYTES);
     if (batch === 0) l.failed = 1;
     else store<u32>(batch, 0, 4);
     l.state4 = <u32>batch;
@@ -103,8 +104,9 @@ function next_round(l: Load): u32 {
 /** Free the pointers of a batch that stayed here, and the batch. @returns frees. */
 function drop_batch(batch: usize): u32 {
   const count = load<u32>(batch, 4);
-  for (let i: u32 = 0; i < count; i++) load_free(<usize>load<u32>(element(batch + POINTERS, i)));
-  load_free(batch);
+  for (let i: u32 = 0; i < count; i++)
+    LoadHeap.free(<usize>load<u32>(element(batch + POINTERS, i)));
+  LoadHeap.free(batch);
   return count;
 }
 
@@ -136,7 +138,7 @@ function free_slot(l: Load, slot: usize): u32 {
   store<u32>(slot, 0);
   const batch = <usize>l.state4;
   if (batch === 0) {
-    load_free(<usize>p);
+    LoadHeap.free(<usize>p);
     return 1;
   }
   const count = load<u32>(batch, 4);
@@ -149,7 +151,7 @@ function free_slot(l: Load, slot: usize): u32 {
 function fill_slot(l: Load, slot: usize): u32 {
   if (load<u32>(slot) !== 0) return 0;
   const size = <usize>falling_size(l);
-  const p = load_malloc(size);
+  const p = LoadHeap.malloc(size);
   if (p === 0) {
     l.failed = 1;
     return 0;
@@ -181,7 +183,7 @@ export function rptest_release(block: usize): void {
   const l = changetype<Load>(block);
   for (let i: u32 = 0; i < l.p0; i++) {
     const slot = element(<usize>l.arrays, i);
-    load_free(<usize>load<u32>(slot));
+    LoadHeap.free(<usize>load<u32>(slot));
     store<u32>(slot, 0);
   }
   if (l.state4 !== 0) drop_batch(<usize>l.state4);

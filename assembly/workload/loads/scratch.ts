@@ -5,7 +5,7 @@
  *
  * Shared: u32 for each CPU, the object that is handed to it.
  */
-import { load_free, load_malloc } from "./heap";
+import { LoadHeap } from "./heap";
 import { Load, element } from "./load";
 
 // state0: this CPU's object, 0: none. state1: writes left to it.
@@ -22,7 +22,7 @@ export function scratch_share(block: usize): void {
   const l = changetype<Load>(block);
   if (l.p2 === 0) return;
   for (let cpu: u32 = 0; cpu < l.cpus; cpu++) {
-    const p = load_malloc(<usize>l.p1);
+    const p = LoadHeap.malloc(<usize>l.p1);
     if (p === 0) l.failed = 1;
     store<u32>(element(<usize>l.shared, cpu), <u32>p);
   }
@@ -34,7 +34,7 @@ export function scratch_prepare(block: usize): void {
   const handed = element(<usize>l.shared, l.cpu);
   const p = <usize>load<u32>(handed);
   if (p === 0) return;
-  load_free(p);
+  LoadHeap.free(p);
   store<u32>(handed, 0);
   if (l.cpu !== 0) l.remote += 1;
 }
@@ -44,8 +44,8 @@ export function scratch_phase(block: usize, steps: u32): u32 {
   let left = steps;
   while (left > 0) {
     if (l.state1 === 0) {
-      load_free(<usize>l.state0);
-      l.state0 = <u32>load_malloc(<usize>l.p1);
+      LoadHeap.free(<usize>l.state0);
+      l.state0 = <u32>LoadHeap.malloc(<usize>l.p1);
       l.state1 = l.p0;
       if (l.state0 === 0) {
         l.failed = 1;
@@ -64,7 +64,7 @@ export function scratch_phase(block: usize, steps: u32): u32 {
 
 export function scratch_release(block: usize): void {
   const l = changetype<Load>(block);
-  load_free(<usize>l.state0);
+  LoadHeap.free(<usize>l.state0);
   l.state0 = 0;
   l.state1 = 0;
 }

@@ -9,7 +9,7 @@
  * state4     size of this run
  * ```
  */
-import { load_free, load_malloc } from "./heap";
+import { LoadHeap } from "./heap";
 import { Load, element, load_below, load_random } from "./load";
 
 export const FILL: u32 = 0;
@@ -33,7 +33,7 @@ function small_size(l: Load): u32 {
 /** Allocate one more. @returns false: memory is out. */
 export function sh_fill(l: Load): bool {
   if ((l.state0 & (RUN - 1)) === 0 || l.state4 === 0) l.state4 = small_size(l);
-  const p = load_malloc(<usize>l.state4);
+  const p = LoadHeap.malloc(<usize>l.state4);
   if (p === 0) {
     l.failed = 1;
     return false;
@@ -54,7 +54,7 @@ export function sh_turn(l: Load): void {
 export function sh_drop(l: Load): void {
   const isLastFirst = l.state1 === LAST_FIRST;
   const slot = element(<usize>l.arrays, isLastFirst ? --l.state0 : l.state2++);
-  load_free(<usize>load<u32>(slot));
+  LoadHeap.free(<usize>load<u32>(slot));
   store<u32>(slot, 0);
   if (l.state0 !== l.state2) return;
   if (!isLastFirst) l.state0 = 0;
@@ -78,7 +78,7 @@ export function sh6bench_release(block: usize): void {
   const l = changetype<Load>(block);
   for (let i: u32 = 0; i < l.p0; i++) {
     const slot = element(<usize>l.arrays, i);
-    load_free(<usize>load<u32>(slot));
+    LoadHeap.free(<usize>load<u32>(slot));
     store<u32>(slot, 0);
   }
 }

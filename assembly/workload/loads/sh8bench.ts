@@ -8,7 +8,7 @@
  * state5     addresses of the batch in hand that are freed     state6   and all of them
  * ```
  */
-import { load_free } from "./heap";
+import { LoadHeap } from "./heap";
 import { Load, element } from "./load";
 import { ring_bytes, ring_publish, ring_read_at, ring_ready } from "./ring";
 import { ring_room, ring_take, ring_write_at } from "./ring";
@@ -54,7 +54,7 @@ function receive(l: Load): bool {
     l.state6 = ring_ready(ring);
     if (l.state6 === 0) return false;
   }
-  load_free(<usize>load<u32>(ring_read_at(ring, CAPACITY, l.state5++)));
+  LoadHeap.free(<usize>load<u32>(ring_read_at(ring, CAPACITY, l.state5++)));
   if (l.cpus > 1) l.remote++;
   return true;
 }

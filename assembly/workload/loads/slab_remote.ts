@@ -6,7 +6,7 @@
  * Shared: a ring between CPU 0 and each other CPU. Objects lie nowhere else between two phases,
  * so whoever consumes a ring frees what is left in it.
  */
-import { load_free, load_malloc } from "./heap";
+import { LoadHeap } from "./heap";
 import { Load } from "./load";
 import {
   ring_bytes,
@@ -41,7 +41,7 @@ function produce(l: Load, ring: usize): u32 {
   if (ring_room(ring, l.p0) < batch) return 0;
   let count: u32 = 0;
   while (count < batch) {
-    const p = load_malloc(size);
+    const p = LoadHeap.malloc(size);
     if (p === 0) {
       l.failed = 1;
       break;
@@ -57,7 +57,7 @@ function produce(l: Load, ring: usize): u32 {
 function consume(l: Load, ring: usize): u32 {
   const count = min(ring_ready(ring), l.p3);
   for (let i: u32 = 0; i < count; i++) {
-    load_free(<usize>load<u32>(ring_read_at(ring, l.p0, i)));
+    LoadHeap.free(<usize>load<u32>(ring_read_at(ring, l.p0, i)));
   }
   if (count !== 0) ring_take(ring, count);
   l.remote += count;

@@ -2,7 +2,7 @@
  * slab_test on each CPU by itself: many allocations and then as many frees, and pairs. Parameters
  * p0 objects and p1 their size. See harness/workload/loads/slab-test.ts.
  */
-import { load_free, load_malloc } from "./heap";
+import { LoadHeap } from "./heap";
 import { Load, element } from "./load";
 
 // state0: the next slot. state1: nonzero while slots are being freed. Live are the slots below
@@ -19,7 +19,7 @@ function fill(l: Load, first: u32, count: u32): u32 {
   const size = <usize>l.p1;
   const arrays = <usize>l.arrays;
   for (let i: u32 = 0; i < count; i++) {
-    const p = load_malloc(size);
+    const p = LoadHeap.malloc(size);
     if (p === 0) {
       l.failed = 1;
       return i;
@@ -32,7 +32,7 @@ function fill(l: Load, first: u32, count: u32): u32 {
 function empty(l: Load, first: u32, count: u32): void {
   const arrays = <usize>l.arrays;
   for (let i: u32 = 0; i < count; i++) {
-    load_free(<usize>load<u32>(element(arrays, first + i)));
+    LoadHeap.free(<usize>load<u32>(element(arrays, first + i)));
   }
 }
 
@@ -74,12 +74,12 @@ export function slab_pairs_phase(block: usize, steps: u32): u32 {
   const l = changetype<Load>(block);
   const size = <usize>l.p1;
   for (let i: u32 = 0; i < steps; i++) {
-    const p = load_malloc(size);
+    const p = LoadHeap.malloc(size);
     if (p === 0) {
       l.failed = 1;
       return i;
     }
-    load_free(p);
+    LoadHeap.free(p);
   }
   return steps;
 }

@@ -11,7 +11,7 @@
  */
 import { fetch_add, fetch_sub } from "../../sync/atomic";
 import { write_content } from "./content";
-import { load_free, load_malloc } from "./heap";
+import { LoadHeap } from "./heap";
 import { Load, element } from "./load";
 import { stack_pop, stack_push } from "./stack";
 
@@ -34,7 +34,7 @@ function new_batch(l: Load): usize {
   const batches = <usize>l.shared + BATCHES;
   // Counted first, so that several CPUs that find one place left do not all take it.
   if (fetch_add(batches, 1) < l.p1) {
-    const batch = load_malloc(POINTERS + ((<usize>l.p0) << 2));
+    const batch = LoadHeap.malloc(POINTERS + ((<usize>l.p0) << 2));
     if (batch !== 0) return batch;
     l.failed = 1;
   }
@@ -43,7 +43,7 @@ function new_batch(l: Load): usize {
 }
 
 function free_batch(l: Load, batch: usize): void {
-  load_free(batch);
+  LoadHeap.free(batch);
   fetch_sub(<usize>l.shared + BATCHES, 1);
 }
 
@@ -59,7 +59,7 @@ function produce(l: Load, steps: u32): u32 {
       if (batch === 0) break;
       count = 0;
     }
-    const p = load_malloc(<usize>size);
+    const p = LoadHeap.malloc(<usize>size);
     if (p === 0) {
       l.failed = 1;
       break;
@@ -88,7 +88,7 @@ function consume(l: Load, steps: u32): u32 {
       if (batch === 0) break;
       count = 0;
     }
-    load_free(<usize>load<u32>(element(batch + POINTERS, count)));
+    LoadHeap.free(<usize>load<u32>(element(batch + POINTERS, count)));
     count++;
     done++;
     if (count === l.p0) {
@@ -109,7 +109,7 @@ export function xmalloc_test_phase(block: usize, steps: u32): u32 {
 
 /** Free the pointers from..end-1 of a batch, and the batch. */
 function drop_batch(l: Load, batch: usize, from: u32, end: u32): void {
-  for (let i = from; i < end; i++) load_free(<usize>load<u32>(element(batch + POINTERS, i)));
+  for (let i = from; i < end; i++) LoadHeap.free(<usize>load<u32>(element(batch + POINTERS, i)));
   free_batch(l, batch);
 }
 

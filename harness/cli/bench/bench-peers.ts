@@ -106,13 +106,16 @@ function announce(
   { duration, states = ["fresh"], calls = ["wasm"] }: BenchOptions,
 ): void {
   const names = contenders.map(({ name }) => name).join(", ");
-  const sites = contenders.length * cpuCounts.length * states.length * calls.length;
-  const seconds = Math.ceil((loads.length * (duration + sites * SETUP_MS)) / 1000);
+  const heaps = contenders.length * cpuCounts.length * calls.length;
+  const setupMs = heaps * (states.length * SETUP_MS + (states.includes("aged") ? AGEING_MS : 0));
+  const seconds = Math.ceil((loads.length * (duration + setupMs)) / 1000);
   console.error(`measuring ${loads.length} loads on ${names}: about ${seconds} s`);
 }
 
-/** What a heap under a load takes beside its windows: memory, stamps, ageing, warming up. */
+/** What a heap under a load takes beside its windows: memory, stamps, warming up. */
 const SETUP_MS = 600;
+/** And one that is aged before. */
+const AGEING_MS = 400;
 
 async function measure(
   loads: readonly LoadDefinition[],
