@@ -8,7 +8,7 @@ import { KMALLOC_MAX_CACHE_SIZE, NUMA_NO_NODE } from "../base/config";
 import { KmemCache } from "../base/layout";
 import { slab_alloc } from "../slab/alloc";
 import { slab_alloc_bulk } from "../slab/bulk_alloc";
-import { free_bulk } from "../slab/bulk_free";
+import { free_many } from "../slab/pcs_bulk";
 import { nolock_refuses } from "../slab/nolock";
 import { slab_alloc_nolock } from "../slab/nolock_alloc";
 import { TRACE_KMEM_CACHE_ALLOC, TRACE_KMEM_CACHE_FREE, trace } from "../sync/trace";
@@ -54,7 +54,7 @@ export function kmem_cache_alloc_bulk(cache: usize, gfp: u32, count: u32, array:
 
 /** Free `count` slab objects; NULL and ZERO_SIZE_PTR are skipped. Context: any. */
 export function kmem_cache_free_bulk(_cache: usize, count: u32, array: usize): void {
-  free_bulk(count, array);
+  free_many(count, array);
 }
 
 /** Allocate `count` objects of `size` bytes, 1 .. 8192 (else 0), all or none. As above. */
@@ -71,5 +71,5 @@ export function kmalloc_bulk(size: usize, gfp: u32, count: u32, array: usize): u
 
 /** Free `count` slab objects of any caches. As above. */
 export function kfree_bulk(count: u32, array: usize): void {
-  free_bulk(count, array);
+  free_many(count, array);
 }

@@ -9,9 +9,11 @@ import { REFUSED_DOUBLE, REFUSED_NONE } from "../base/bug";
 import { KmemCache, KmemCacheCpu, Slab, pfn_of } from "../base/layout";
 import { BULK_WORDS, CpuArea } from "../base/layout_percpu";
 import { page_address, pfn_to_page } from "../page/page";
-import { free_bulk, free_group } from "../slab/bulk_free";
+import { free_group } from "../slab/bulk_free";
 import { check_free, refuse, zero_or_null } from "../slab/check";
 import { RECIPROCAL_SHIFT } from "../slab/object";
+import { free_many } from "../slab/pcs_bulk";
+import { has_sheaves } from "../slab/sheaf";
 import { slab_word, word_freelist, word_objects } from "../slab/slab";
 import { cpu_offset, header, this_cpu } from "../sync/percpu";
 
@@ -33,8 +35,8 @@ export function kfree_bulk_checked(wanted: usize, count: u32, array: usize): u32
   const refused = refuse_first_bad(wanted, count, array);
   if (refused !== REFUSED_NONE) return refused;
   const slab = <usize>load<u32>(slot(array, count));
-  if (slab !== 0) free_group(changetype<Slab>(slab), count, array);
-  else free_bulk(count, array);
+  if (slab !== 0 && !has_sheaves()) free_group(changetype<Slab>(slab), count, array);
+  else free_many(count, array);
   return REFUSED_NONE;
 }
 

@@ -11,7 +11,7 @@ import { slab_alloc } from "./alloc";
 import { has_post_alloc_hook, slab_post_alloc_hook, slab_pre_alloc_hook } from "./alloc_hooks";
 import { free_bulk } from "./bulk_free";
 import { slab_alloc_many } from "./do_alloc";
-import { alloc_many_from_pcs } from "./pcs";
+import { alloc_from_pcs_bulk } from "./pcs_bulk";
 import { has_sheaves } from "./sheaf";
 
 /**
@@ -26,7 +26,7 @@ export function slab_alloc_bulk(cache: KmemCache, gfp: u32, count: u32, array: u
   if (mode === LOCK_TRY) return alloc_one_by_one(cache, gfp, count, array);
   // Once a call, as the kernel's, however many objects it is for.
   if (slab_pre_alloc_hook(cache)) return 0;
-  let done: u32 = has_sheaves() ? alloc_many_from_pcs(cache, count, array) : 0;
+  let done: u32 = has_sheaves() ? alloc_from_pcs_bulk(cache, count, array, mode) : 0;
   done = slab_alloc_many(cache, count, done, array, mode);
   if (done < count) {
     free_bulk(make_ready(cache, 0, done, array), array);

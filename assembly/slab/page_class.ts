@@ -4,13 +4,14 @@
  * It is the index of the cache whose slab the page is part of, so that a free finds the CPU's sheaf
  * by one load from a dense map instead of two from the descriptor and the cache. 0: ask the
  * descriptor. That is what stands there for everything but slabs, for caches above index 255, for
- * those without sheaves, and in heaps of several nodes, where a free must know the object's node.
+ * those without sheaves, for those that charge, each free of which has to discharge its object, and
+ * in heaps of several nodes, where a free must know the object's node.
  *
  * Published as the slab's objects are: written by whoever makes the slab, before it can be found,
  * and by whoever gives it back, when nobody has an object of it. Each byte lies between bytes of
  * other slabs, whose owners write those at the same time: wasm has no smaller unit than a byte.
  */
-import { PERCPU_LAYERS, PERCPU_SHEAF } from "../base/config";
+import { PERCPU_LAYERS, PERCPU_SHEAF, SLAB_ACCOUNT } from "../base/config";
 import { KmemCache, Page } from "../base/layout";
 import { page_to_pfn, set_page_heads } from "../page/page";
 import { header, page_class } from "../sync/percpu";
@@ -20,8 +21,8 @@ const MAX_CLASS: u32 = 255;
 
 /** @returns the class of the pages of `cache`. */
 function class_of(cache: KmemCache): u32 {
-  const says = cache.sheaf_capacity !== 0 && cache.index <= MAX_CLASS && header().nr_nodes === 1;
-  return says ? cache.index : 0;
+  if (cache.sheaf_capacity === 0 || (cache.flags & SLAB_ACCOUNT) !== 0) return 0;
+  return cache.index <= MAX_CLASS && header().nr_nodes === 1 ? cache.index : 0;
 }
 
 function set_page_classes(first: Page, order: u32, index: u32): void {

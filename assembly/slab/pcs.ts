@@ -6,7 +6,6 @@
  * Kernel: mm/slub.c can_free_to_pcs(), the first halves of __pcs_replace_empty_main() and
  * __pcs_replace_full_main(); 7.0.
  */
-import { slot } from "../base/bits";
 import { LOCK_TRY, NUMA_NO_NODE } from "../base/config";
 import { KmemCache, KmemCacheCpu, Slab } from "../base/layout";
 import { Sheaf } from "../base/layout_sheaf";
@@ -158,29 +157,5 @@ export function try_free_to_pcs(cache: KmemCache, object: usize): bool {
   if (!done && exchange_full_main(cache, c, LOCK_TRY)) done = push_main(c, object);
   pcs_unlock(c);
   if (done) stat_fast(cache, FREE_PCS);
-  return done;
-}
-
-/**
- * Pop up to `count` objects into the array, as long as this CPU or the barn has any.
- *
- * @returns how many. Context: any.
- */
-export function alloc_many_from_pcs(cache: KmemCache, count: u32, array: usize): u32 {
-  if (cache.sheaf_capacity === 0) return 0;
-  const c = this_cpu_cache(cache);
-  if (!pcs_trylock(c)) return 0;
-  let done: u32 = 0;
-  while (done < count) {
-    const object = pop_main(c);
-    if (object !== 0) {
-      store<u32>(slot(array, done), <u32>object);
-      stat_fast(cache, ALLOC_PCS);
-      done++;
-    } else if (!exchange_empty_main(cache, c, LOCK_TRY)) {
-      break;
-    }
-  }
-  pcs_unlock(c);
   return done;
 }

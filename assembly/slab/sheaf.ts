@@ -26,7 +26,6 @@ import {
   HEAP_SHEAF_KERNEL32,
   HEAP_SHEAVES,
   KMALLOC_MAX_CACHE_SIZE,
-  SLAB_ACCOUNT,
 } from "../base/config";
 import { HeapHeader, KmemCache, KmemCacheCpu } from "../base/layout";
 import { MAX_SHEAF_CAPACITY, SHEAF_OBJECTS, Sheaf } from "../base/layout_sheaf";
@@ -62,15 +61,14 @@ function capacity_for(size: u32): u32 {
 /**
  * @param wish objects that it should have room for at least, or 0
  * @returns objects in a sheaf of `cache`: as many as fill the kmalloc bucket that it comes from; 0:
- * it gets none. Those have slab_debug, whose objects come one by one; or charge each object. Where
- * sheaves are compiled in, no fast path asks for failslab or RT, and a heap with either does
- * without. A sheaf's header and objects are half as large as the kernel's on 64 bits, so the
- * results are the same: 4, 12, 28, 60. With HEAP_SHEAF_KERNEL32 they are those of 32 bits, whose
- * header is the longer one: 11, 19, 27, 123. Context: the size table is there.
- * Kernel: calculate_sheaf_capacity(), 7.0.
+ * it gets none. Those have slab_debug, whose objects come one by one. Where sheaves are compiled
+ * in, no fast path asks for failslab or RT, and a heap with either does without. A sheaf's header
+ * and objects are half as large as the kernel's on 64 bits, so the results are the same: 4, 12, 28,
+ * 60. With HEAP_SHEAF_KERNEL32 they are those of 32 bits, whose header is the longer one: 11, 19,
+ * 27, 123. Context: the size table is there. Kernel: calculate_sheaf_capacity(), 7.0.
  */
 export function calculate_sheaf_capacity(cache: KmemCache, asks: bool, wish: u32): u32 {
-  if (!has_sheaves() || asks || (cache.flags & SLAB_ACCOUNT) !== 0) return 0;
+  if (!has_sheaves() || asks) return 0;
   if (isDefined(SLUB_SHEAVES)) {
     if ((header().options & (HEAP_RT | HEAP_FAILSLAB)) !== 0) return 0;
   }

@@ -75,4 +75,42 @@ export const MUTANTS = [
     replace: "  return min(bucket_size(<u32>size_index(heap_base, bytes)), bytes - before) >> 2;\n",
     tests: ["sheaf-capacity", "sheaf"],
   },
+  {
+    name: "bulk-free-passes-the-sheaves",
+    origin: "ours",
+    what: "many frees at once go straight to the slabs",
+    file: "slab/pcs_bulk.ts",
+    find: "  if (!has_sheaves()) {\n    free_bulk(count, array);",
+    replace: "  if (has_sheaves()) {\n    free_bulk(count, array);",
+    tests: ["sheaf-bulk"],
+  },
+  {
+    name: "bulk-block-overruns-its-sheaf",
+    origin: "ours",
+    what: "a block is pushed whole, whatever room there is",
+    file: "slab/pcs_bulk.ts",
+    find: "    const block = min((c.end - c.top) >> 2, count - done);\n",
+    replace: "    const block = c.end === c.top ? 0 : count - done;\n",
+    tests: ["sheaf-bulk"],
+  },
+  {
+    name: "charged-frees-take-the-fast-path",
+    origin: "ours",
+    what: "pages of a cache that charges have a class, and their objects go to sheaves charged",
+    file: "slab/page_class.ts",
+    find: "cache.sheaf_capacity === 0 || (cache.flags & SLAB_ACCOUNT) !== 0",
+    replace: "cache.sheaf_capacity === 0 || (cache.flags & SLAB_ACCOUNT) === 1",
+    tests: ["sheaf-charge"],
+  },
+  {
+    name: "bulk-free-keeps-the-charge",
+    origin: "ours",
+    what: "many frees at once push objects that are still charged",
+    file: "slab/pcs_bulk.ts",
+    find: "    slab_free_hook(cache, changetype<Slab>(page_slab(virt_to_page(object))), object);",
+    replace:
+      "    if (object === 0)\n" +
+      "      slab_free_hook(cache, changetype<Slab>(page_slab(virt_to_page(object))), object);",
+    tests: ["sheaf-charge"],
+  },
 ];

@@ -3,7 +3,7 @@
  * number gets a sentence. Method: all rules against the kernel's results; bad values by the
  * library.
  */
-import { attachHeap, createHeap, SLAB_ACCOUNT, type SheafCapacity } from "slablab";
+import { attachHeap, createHeap, type SheafCapacity } from "slablab";
 import { HEAP_SHEAVES } from "slablab/internal/heap/constants.js";
 import { describe, expect, test } from "vitest";
 import { TestHeap } from "./support/heap.js";
@@ -72,9 +72,9 @@ test.each([
 });
 
 test("a cache or a heap that gets no sheaves leaves the wish alone", async () => {
-  const { cpu } = await cpuOf();
-  const none = { name: "charged", size: 64, sheafCapacity: 100, flags: SLAB_ACCOUNT };
-  expect(cpu.kmemCacheCreate(none).sheafCapacity).toBe(0);
+  const debug = await createHeap({ cpus: 1, percpu: "sheaf", slabDebug: "FZ" });
+  const none = { name: "checked", size: 64, sheafCapacity: 100 };
+  expect(debug.cpu().kmemCacheCreate(none).sheafCapacity).toBe(0);
   const slabs = (await createHeap({ cpus: 1, percpu: "slab" })).cpu();
   expect(slabs.kmemCacheCreate({ name: "a", size: 64, sheafCapacity: 9 }).sheafCapacity).toBe(0);
 });

@@ -3,7 +3,7 @@
  * and hide no object from anybody. Method: as for slabs: each branch on purpose, in the build that
  * counts; what a build decides at compile time, in all of them.
  */
-import { createHeap, SLAB_ACCOUNT, type HeapOptions } from "slablab";
+import { createHeap, type HeapOptions } from "slablab";
 import { HEAP_SHEAVES } from "slablab/internal/heap/constants.js";
 import { objectsInSheaves, sheavesOf } from "slablab/internal/heap/sheaves.js";
 import { describe, expect, test } from "vitest";
@@ -183,10 +183,7 @@ test("a constructor that allocates and frees in a refill nests", () => {
   for (const object of [...objects, ...nested]) here.kfree(object);
 });
 
-test("caches that charge, and those with slab_debug, have none", () => {
-  const charged = scene();
-  const cache = charged.here.createCache("charged", 100, { flags: SLAB_ACCOUNT });
-  expect(cache.sheaf_capacity).toBe(0);
+test("caches with slab_debug have none", () => {
   const debug = scene({ build: "debug", slabDebug: "FZ,kmalloc-1k" });
   expect(debug.cache.sheaf_capacity).toBe(0);
   expect(debug.heap.cache("kmalloc-2k").sheaf_capacity).toBe(12);

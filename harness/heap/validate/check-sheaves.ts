@@ -3,6 +3,7 @@
  */
 import { MAX_SHEAF_CAPACITY } from "../constants.js";
 import { hex } from "../errors.js";
+import { SLAB_ACCOUNT } from "../flags.js";
 import {
   barnOf,
   hasSheaves,
@@ -126,8 +127,9 @@ function checkClasses(inspection: Inspection): void {
   const { page_class, first_pfn, nr_nodes } = view.header();
   const classes = new Map<number, number>();
   for (const { page, cache } of inspection.slabs.values()) {
+    const asks = (cache.flags & SLAB_ACCOUNT) !== 0;
     const says = cache.sheaf_capacity !== 0 && cache.index <= CLASS_MAX && nr_nodes === 1;
-    if (!says) continue;
+    if (!says || asks) continue;
     for (let i = 0; i < 2 ** page.order; i++) classes.set(page.pfn + i, cache.index);
   }
   for (let pfn = first_pfn; pfn < view.endPfn; pfn++) {

@@ -88,6 +88,12 @@ export const SHEAVES: readonly NamedScenario[] = [
     PAIR_ANYWHERE,
   ),
   scenario(
+    "sheaf-bulk",
+    "two CPUs free and allocate many at once, in blocks, through one barn",
+    `irq-work/sheaf2/barn1/setup:B0B3B6/setup1:B9/task:U0U3B0/task:U9B9U6`,
+    PAIR_ONCE,
+  ),
+  scenario(
     "sheaf-shrink",
     "one CPU shrinks the cache while another fills and empties its sheaves",
     "irq-work/sheaf1/barn1/setup:c0c1c2c3c4c5/task:x0x1x2c8/task:x4s",
@@ -97,6 +103,12 @@ export const SHEAVES: readonly NamedScenario[] = [
     "death-sheaf-frees",
     "dies anywhere in frees that exchange and flush, then in a refill",
     `irq-work/sheaf2/barn1/${EIGHT}/task:x0x1x2x3x4c8c9/task:D0`,
+    DEATH,
+  ),
+  scenario(
+    "death-sheaf-bulk",
+    "dies anywhere in bulk calls that exchange, and go on in the slabs",
+    "irq-work/sheaf2/barn1/setup:B0B3B6/task:U0U3B0B3U6/task:D0",
     DEATH,
   ),
   scenario(
