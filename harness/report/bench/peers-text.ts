@@ -5,7 +5,7 @@
 import type { PeerRow, PeersResults } from "../../measure/peers/peer-row.js";
 import { warningParts } from "./bench-text.js";
 import { title, wrap } from "../common/page.js";
-import { EMPTY_CELL, formatNs, formatNumber, formatRatio, renderTable } from "../common/table.js";
+import { EMPTY_CELL, formatNs, formatNumber, renderTable } from "../common/table.js";
 
 const MIB = 2 ** 20;
 /** Heaps side by side that fit into 100 columns. */
@@ -93,7 +93,10 @@ function ratioCell(row: PeerRow | undefined): string {
   return plainRatio(row);
 }
 
-/** `12.3 [11.2, 13.4]`: the times are said above. */
+/** `12.3 [11.2, 13.4]`, with three digits, so that no ratio is too wide. */
 function plainRatio(row: PeerRow | undefined): string {
-  return formatRatio(row?.ratioToOurs ?? null).replace("x", "");
+  const ratio = row?.ratioToOurs ?? null;
+  if (ratio === null) return EMPTY_CELL;
+  const [median, low, high] = [ratio.median, ratio.low, ratio.high].map(formatNumber);
+  return `${median} [${low}, ${high}]`;
 }
