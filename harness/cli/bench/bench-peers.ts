@@ -14,10 +14,10 @@ import { createProgress } from "../common/progress.js";
 import { printResult } from "../common/result.js";
 import { findPeer } from "./fetch-peers.js";
 
-/** What runs without a filter: with the default duration, a minute and a half. */
+/** What runs without a filter: with the default duration, two minutes. */
 const DEFAULTS = [
   ...["larson", "malloc-multithreading", "sh6bench", "sh8bench", "glibc-thread"],
-  ...["alloc-test", "xmalloc-test"],
+  ...["alloc-test", "xmalloc-test", "rptest", "mstress"],
 ];
 /** Without --cpus: more say little about a heap that the second does not. */
 const CPUS = 2;
