@@ -44,6 +44,13 @@ export { kfree_rcu } from "./kmalloc/rcu";
 export { defer_free_barrier } from "./slab/barrier";
 export { validate_slab_cache } from "./slab/debug_validate";
 export { kmem_cache_create, kmem_cache_destroy, kmem_cache_open } from "./slab/kmem_cache";
+export {
+  kmem_cache_alloc_from_sheaf,
+  kmem_cache_prefill_sheaf,
+  kmem_cache_refill_sheaf,
+  kmem_cache_return_sheaf,
+  kmem_cache_sheaf_size,
+} from "./slab/prefill";
 export { rcu_barrier } from "./slab/rcu_serve";
 export { kmem_cache_shrink } from "./slab/shrink";
 export { preempt_count } from "./sync/context";

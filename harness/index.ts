@@ -36,6 +36,7 @@ export {
 } from "./heap/heap.js";
 export type { DestroyResult, KmemCache } from "./heap/kmem-cache.js";
 export type { Memcg, MemcgOptions, MemcgStat } from "./heap/memcg.js";
+export type { PrefilledSheaf } from "./heap/prefilled-sheaf.js";
 export type { ReapReport } from "./heap/reap.js";
 export {
   BUILDS,

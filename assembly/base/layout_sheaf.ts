@@ -17,9 +17,15 @@ export class NodeBarn {
   nr_empty: u32;
   /** First of the empty ones, or 0. */
   empty: u32;
+  /** Length of `prefilled`. */
+  nr_prefilled: u32;
+  /** First of the sheaves that CPUs of this node have out (slab/prefill.ts), or 0. */
+  prefilled: u32;
 }
 if (offsetof<NodeBarn>("full") !== offsetof<NodeBarn>("nr_full") + 4) ERROR("a list is two words");
 if (offsetof<NodeBarn>("empty") !== offsetof<NodeBarn>("nr_empty") + 4)
+  ERROR("a list is two words");
+if (offsetof<NodeBarn>("prefilled") !== offsetof<NodeBarn>("nr_prefilled") + 4)
   ERROR("a list is two words");
 export const NODE_BARN_SIZE: usize = 64;
 
@@ -35,7 +41,7 @@ export class Sheaf {
   size: u32;
   /** Objects it has room for. */
   capacity: u32;
-  /** Always 0: what lies below the first object. */
+  /** 0: what lies below the first object. While it is out: CPU + 1 of who has it. */
   bottom: u32;
 }
 if (offsetof<Sheaf>() !== 16) ERROR("objects follow a sheaf's header");

@@ -11,7 +11,8 @@ import { NodeBarn, Sheaf } from "../base/layout_sheaf";
 import { CpuArea } from "../base/layout_percpu";
 import { ReapReport } from "../base/layout_reap";
 import { page_slab, virt_to_page } from "../page/page";
-import { empty_list, first_of, full_list, get_barn } from "../slab/barn";
+import { barn_take_back, empty_list, first_of, full_list, get_barn } from "../slab/barn";
+import { prefilled_list } from "../slab/barn";
 import { cache_at, cache_state } from "../slab/cache_table";
 import { defer_free } from "../slab/defer";
 import { free_to_slab } from "../slab/put";
@@ -48,6 +49,7 @@ function recount(list: usize): void {
 function recount_barn(barn: NodeBarn): void {
   recount(full_list(barn));
   recount(empty_list(barn));
+  recount(prefilled_list(barn));
 }
 
 function is_in(list: usize, sheaf: usize): bool {
@@ -58,7 +60,11 @@ function is_in(list: usize, sheaf: usize): bool {
 
 /** @returns true if the barn has that sheaf. Context: its lock. */
 function is_in_barn(barn: NodeBarn, sheaf: usize): bool {
-  return is_in(full_list(barn), sheaf) || is_in(empty_list(barn), sheaf);
+  return (
+    is_in(full_list(barn), sheaf) ||
+    is_in(empty_list(barn), sheaf) ||
+    is_in(prefilled_list(barn), sheaf)
+  );
 }
 
 /**
@@ -148,13 +154,13 @@ export function free_sheaves_of(area: CpuArea, report: usize, mode: u32): void {
   const count = header().nr_caches;
   for (let index: u32 = 1; index < count; index++) {
     const cache = cache_at(index);
-    if (cache_state(cache) === CACHE_FREE || cache.sheaf_capacity === 0) continue;
+    if (cache_state(cache) === CACHE_FREE) continue;
     const c = cpu_cache_of(area, cache);
     c.sheaf_lock = 0;
     const hand = <usize>c.sheaf_in_hand;
-    if (hand !== 0 && changetype<Sheaf>(hand).size === 0) {
-      note(report, offsetof<ReapReport>("lost"), changetype<Sheaf>(hand).capacity);
-    }
+    if (hand !== 0) note_lost(changetype<Sheaf>(hand), report);
+    // What is out and was being filled is in both, and goes by the hand.
+    if (hand !== 0) barn_take_back(get_barn(cache, area.node), c, hand, area.cpu + 1, mode);
     if (c.main !== 0) settle_main(c);
     drop_links(c);
     for (let place: u32 = 0; place < PLACES; place++) {
@@ -165,5 +171,30 @@ export function free_sheaves_of(area: CpuArea, report: usize, mode: u32): void {
       if (link !== 0) free_sheaf(c, link, report, mode);
       free_sheaf(c, sheaf, report, mode);
     }
+    free_prefilled(cache, c, area, report, mode);
+  }
+}
+
+/**
+ * What a sheaf in a dead CPU's hand may have cost: it says 0 objects while it is refilled or
+ * flushed, and what it had before while it is filled and out.
+ */
+function note_lost(sheaf: Sheaf, report: usize): void {
+  if (sheaf.size !== 0 && sheaf.bottom === 0) return;
+  note(report, offsetof<ReapReport>("lost"), sheaf.capacity - sheaf.size);
+}
+
+/** Free the sheaves that a dead CPU has out: each is in its hand before it leaves the list. */
+function free_prefilled(
+  cache: KmemCache,
+  c: KmemCacheCpu,
+  area: CpuArea,
+  report: usize,
+  mode: u32,
+): void {
+  while (true) {
+    const sheaf = barn_take_back(get_barn(cache, area.node), c, 0, area.cpu + 1, mode);
+    if (sheaf === 0) return;
+    free_sheaf(c, sheaf, report, mode);
   }
 }

@@ -39,11 +39,24 @@ export function slab_post_alloc_hook(
   nolock: bool,
 ): usize {
   if (object === 0) return 0;
-  debug_alloc(cache, object);
-  if ((gfp & GFP_ZERO) !== 0) memory.fill(object, 0, cache.object_size);
+  prepare_object(cache, object, gfp);
   // Such a cache charges every allocation: kmalloc() gets here with __GFP_ACCOUNT only, and a
   // user's cache asked for it when it was made.
   return (cache.flags & SLAB_ACCOUNT) === 0 ? object : charge_or_free(cache, object, nolock);
+}
+
+function prepare_object(cache: KmemCache, object: usize, gfp: u32): void {
+  debug_alloc(cache, object);
+  if ((gfp & GFP_ZERO) !== 0) memory.fill(object, 0, cache.object_size);
+}
+
+/**
+ * The same where nothing may fail: an object that does not fit into its group, whose failcnt says
+ * so, is charged to nobody. Kernel: __GFP_NOFAIL - differs: that charges beyond the limit.
+ */
+export function slab_post_alloc_hook_nofail(cache: KmemCache, object: usize, gfp: u32): void {
+  prepare_object(cache, object, gfp);
+  if ((cache.flags & SLAB_ACCOUNT) !== 0) memcg_charge_object(cache, object);
 }
 
 /** Charge an object to this CPU's group. @returns it, or 0 if that failed: then it is free. */

@@ -16,7 +16,7 @@ import { live_cache } from "./cache_table";
 import { drain_cache, drain_cache_here, drain_cpu, waits_for_irq_work } from "./drain";
 import { flush_this_cpu } from "./flush";
 import { has_sheaves } from "./sheaf";
-import { flush_pcs } from "./sheaf_flush";
+import { flush_pcs, flush_prefilled } from "./sheaf_flush";
 import { lock_slab_mutex, unlock_slab_mutex } from "./slab_mutex";
 
 /** Wait until the drain that `area`'s CPU is in the middle of, if any, is over. */
@@ -68,7 +68,7 @@ function flush_caches_here(mode: u32): void {
   // Against a destroy elsewhere, which flushes this CPU's part of its cache too.
   lock_slab_mutex(mode);
   // All sheaves before any slab: the memory of one cache's sheaves is an object of another's slabs.
-  if (has_sheaves()) flush_sheaves_here();
+  if (has_sheaves()) flush_sheaves_here(mode);
   const count = header().nr_caches;
   for (let index: u32 = 1; index < count; index++) {
     const address = live_cache(index);
@@ -80,12 +80,13 @@ function flush_caches_here(mode: u32): void {
   unlock_slab_mutex();
 }
 
-function flush_sheaves_here(): void {
+function flush_sheaves_here(mode: u32): void {
   const count = header().nr_caches;
   for (let index: u32 = 1; index < count; index++) {
     const address = live_cache(index);
     if (address === 0) continue;
     const cache = changetype<KmemCache>(address);
+    flush_prefilled(cache, this_cpu_cache(cache), mode);
     flush_pcs(cache, this_cpu_cache(cache));
   }
 }

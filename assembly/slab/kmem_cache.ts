@@ -57,7 +57,7 @@ import { free_cache_random_seq, init_cache_random_seq } from "./random_seq";
 import { rcu_barrier } from "./rcu_serve";
 import { list_lock_to_look, list_unlock } from "./section";
 import { calculate_barn_full, calculate_sheaf_capacity, forget_main, has_sheaves } from "./sheaf";
-import { flush_barns, flush_pcs } from "./sheaf_flush";
+import { flush_barns, flush_pcs, prefilled_of } from "./sheaf_flush";
 import { MAX_OBJECT_SIZE, calculate_alignment, calculate_sizes } from "./size";
 import { slab_word, word_inuse } from "./slab";
 import { lock_slab_mutex, unlock_slab_mutex } from "./slab_mutex";
@@ -281,7 +281,8 @@ function shutdown_cache(cache: KmemCache, mode: u32): u32 {
     flush_barns(cache, mode);
   }
   for (let cpu: u32 = 0; cpu < head.nr_cpu_ids; cpu++) flush_cpu_of(per_cpu(cpu), cache, mode);
-  let left: u32 = 0;
+  // A sheaf that is out keeps its cache, even without objects.
+  let left: u32 = has_sheaves() ? prefilled_of(cache) : 0;
   for (let i: u32 = 0; i < head.nr_nodes; i++) {
     const node = get_node(cache, i);
     free_partial(cache, node, mode);
@@ -313,8 +314,8 @@ export function release_cache(cache: KmemCache, mode: u32): void {
  * once more after its list was taken, so a cache that seems in use is looked at again.
  *
  * @param generation as it was when the caller opened the cache, or 0: whatever is there
- * @returns slabs that still hold objects: 0 = released, CACHE_GONE = somebody else did it before;
- * otherwise the cache stays as it is.
+ * @returns slabs that still hold objects, and sheaves that are out: 0 = released, CACHE_GONE =
+ * somebody else did it before; otherwise the cache stays as it is.
  * Context: task; no other CPU is in a call on this cache. A CPU that may not sleep spins.
  */
 export function kmem_cache_destroy(cache: KmemCache, generation: u32): u32 {

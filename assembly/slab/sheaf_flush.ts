@@ -12,7 +12,13 @@ import { read_once } from "../sync/atomic";
 import { cpu_area, cpu_cache_of, header, per_cpu, this_cpu_cache } from "../sync/percpu";
 import { spin_lock } from "../sync/spinlock";
 import { SHEAF_FLUSH, SHEAF_FREE, stat, stat_add } from "../sync/stat";
-import { barn_put_empty_sheaf, barn_put_full_sheaf, barn_take_any, get_barn } from "./barn";
+import {
+  barn_put_empty_sheaf,
+  barn_put_full_sheaf,
+  barn_take_any,
+  barn_take_back,
+  get_barn,
+} from "./barn";
 import { free_bulk } from "./bulk_free";
 import { cache_at, cache_state } from "./cache_table";
 import { do_slab_free } from "./do_free";
@@ -54,7 +60,7 @@ export function put_away(cache: KmemCache, sheaf: usize, mode: u32): void {
 }
 
 /** Flush and free a sheaf that is in the hand of `c`, if in any; 0 is none. */
-function drop_sheaf(cache: KmemCache, c: KmemCacheCpu, sheaf: usize): void {
+export function drop_sheaf(cache: KmemCache, c: KmemCacheCpu, sheaf: usize): void {
   if (sheaf === 0) return;
   sheaf_flush(cache, changetype<Sheaf>(sheaf));
   c.sheaf_in_hand = 0;
@@ -80,6 +86,28 @@ export function flush_pcs(cache: KmemCache, c: KmemCacheCpu): void {
     pcs_unlock(c);
     drop_sheaf(cache, c, sheaf);
   }
+}
+
+/**
+ * Give back what a CPU has out of `cache`. Context: ordinary; `c` is this CPU's, which is about to
+ * leave, and uses none any more.
+ */
+export function flush_prefilled(cache: KmemCache, c: KmemCacheCpu, mode: u32): void {
+  const barn = get_barn(cache, cpu_area().node);
+  while (true) {
+    const sheaf = barn_take_back(barn, c, 0, cpu_area().cpu + 1, mode);
+    if (sheaf === 0) return;
+    drop_sheaf(cache, c, sheaf);
+  }
+}
+
+/** @returns sheaves of `cache` that CPUs have out. Context: slab_mutex; nobody uses the cache. */
+export function prefilled_of(cache: KmemCache): u32 {
+  let out: u32 = 0;
+  for (let node: u32 = 0; node < header().nr_nodes; node++) {
+    out += get_barn(cache, node).nr_prefilled;
+  }
+  return out;
 }
 
 /** Flush the barns of all nodes. Context: ordinary, no lock held. */

@@ -105,6 +105,11 @@ export interface HeapCalls {
   kmem_cache_open(name: number): number;
   kmem_cache_alloc(cache: number, gfp: number): number;
   kmem_cache_alloc_nolock(cache: number, gfp: number, node: number): number;
+  kmem_cache_prefill_sheaf(cache: number, count: number): number;
+  kmem_cache_alloc_from_sheaf(cache: number, gfp: number, sheaf: number): number;
+  kmem_cache_refill_sheaf(cache: number, sheaf: number, count: number): number;
+  kmem_cache_return_sheaf(cache: number, sheaf: number): number;
+  kmem_cache_sheaf_size(sheaf: number): number;
   kmem_cache_free_checked(cache: number, object: number): number;
   kmem_cache_free_nolock_checked(cache: number, object: number): number;
   kmem_cache_alloc_bulk(cache: number, gfp: number, count: number, array: number): number;
@@ -252,6 +257,22 @@ function ignore(): void {}
 const NOT_OURS = "options.module: expected a build of slablab's allocator";
 const TRY = "try options.build, or the .wasm files of this very version of slablab";
 
+/** What prefilled sheaves need. */
+function pickSheafCalls(from: RawExports) {
+  return {
+    kmem_cache_prefill_sheaf: from.kmem_cache_prefill_sheaf,
+    kmem_cache_alloc_from_sheaf: from.kmem_cache_alloc_from_sheaf,
+    kmem_cache_refill_sheaf: from.kmem_cache_refill_sheaf,
+    kmem_cache_return_sheaf: from.kmem_cache_return_sheaf,
+  } as unknown as Pick<
+    HeapCalls,
+    | "kmem_cache_prefill_sheaf"
+    | "kmem_cache_alloc_from_sheaf"
+    | "kmem_cache_refill_sheaf"
+    | "kmem_cache_return_sheaf"
+  >;
+}
+
 function pickCalls(from: RawExports): HeapCalls {
   const calls: HeapCalls = {
     heap_init: from.heap_init,
@@ -279,7 +300,9 @@ function pickCalls(from: RawExports): HeapCalls {
     kmem_cache_free_checked: from.kmem_cache_free_checked,
     kmem_cache_free_nolock_checked: from.kmem_cache_free_nolock_checked,
     kmem_cache_alloc_bulk: from.kmem_cache_alloc_bulk,
+    kmem_cache_sheaf_size: from.kmem_cache_sheaf_size,
     // The bindings call a pointer to a struct an object; it is an address like all others.
+    ...pickSheafCalls(from),
     kmem_cache_shrink: from.kmem_cache_shrink as unknown as HeapCalls["kmem_cache_shrink"],
     kmem_cache_destroy: from.kmem_cache_destroy as unknown as HeapCalls["kmem_cache_destroy"],
     memcg_create: from.memcg_create,

@@ -45,7 +45,7 @@ const STRUCTS = {
     ...["freelist", "tid", "slab", "partial", "lock", "defer_free_objects"],
     ...["top", "end", "main", "spare", "rcu_free", "sheaf_lock", "sheaf_in_hand"],
   ],
-  node_barn: ["lock", "nr_full", "full", "nr_empty", "empty"],
+  node_barn: ["lock", "nr_full", "full", "nr_empty", "empty", "nr_prefilled", "prefilled"],
   sheaf: ["link", "size", "capacity", "bottom"],
   cpu_area: [
     ...["preempt_count", "cpu", "task_mode", "node", "current", "fail_seen", "fail_done"],

@@ -22,9 +22,10 @@ import {
   NUMA_NO_NODE,
   SLAB_ACCOUNT,
 } from "./flags.js";
+import { type PrefilledSheaf, prefillSheaf } from "./prefilled-sheaf.js";
 import { checkNoReader } from "./rcu.js";
 import type { CacheView, HeapView } from "./view.js";
-import { objectsInSheaves } from "./sheaves.js";
+import { objectsInSheaves, sheavesOf } from "./sheaves.js";
 import { walkFreelist } from "./walk.js";
 
 /** What `KmemCache.destroy()` did. */
@@ -35,6 +36,8 @@ export interface DestroyResult {
   readonly remaining: number;
   /** Their addresses. */
   readonly objects: readonly number[];
+  /** Prefilled sheaves that are out, which keep the cache, too: return them. */
+  readonly sheaves: number;
 }
 
 /**
@@ -172,6 +175,30 @@ export class KmemCache {
   }
 
   /**
+   * Get `count` objects that this CPU has for sure, for what must not fail in the middle: whatever
+   * sheaf is at hand, filled from slabs; a larger one than the cache's where they do not fit.
+   *
+   * Context: outside `nmi()`, constructors and handlers. Kernel: kmem_cache_prefill_sheaf().
+   *
+   * @param count 1..2044
+   * @returns null when out of memory
+   * @throws TypeError, RangeError for another count; Error inside nmi() or a constructor, and in a
+   * heap without sheaves; what the constructor threw
+   */
+  prefillSheaf(count: number): PrefilledSheaf | null {
+    if (!this.#exists()) this.#throwGone("cache.prefillSheaf");
+    const { constructors } = this.#state;
+    const owner = {
+      name: this.name,
+      address: this.#address,
+      check: (call: string, flags: number) => this.#checkUse(call, flags),
+      forget: () => this.#hasCtor && constructors.forget(),
+      rethrow: () => constructors.rethrow(),
+    };
+    return prefillSheaf(this.#state, owner, count);
+  }
+
+  /**
    * Give back empty slabs, also those a node would keep, and put the fullest partial ones first.
    * This CPU gives up what it holds of the cache; others do at their next slow path in it.
    *
@@ -228,10 +255,11 @@ export class KmemCache {
     if (left !== 0) {
       view.refresh();
       const objects = liveObjects(view, view.cache(this.#index));
-      return { released: false, remaining: objects.length, objects };
+      const sheaves = prefilledOf(view, view.cache(this.#index));
+      return { released: false, remaining: objects.length, objects, sheaves };
     }
     this.#state.constructors.unregister(this.#index);
-    return { released: true, remaining: 0, objects: [] };
+    return { released: true, remaining: 0, objects: [], sheaves: 0 };
   }
 
   /** Whether the entry still is the cache that this object was made for. */
@@ -246,6 +274,12 @@ export class KmemCache {
       `${call}: cache ${this.name}: expected a cache that exists, got one that was destroyed; ` +
         "create it again with cpu.kmemCacheCreate()",
     );
+  }
+
+  #checkUse(call: string, flags: number): void {
+    if (!this.#exists()) this.#throwGone(call);
+    if (!hasFlags(flags, this.#gfpMask)) this.#refuseFlags(call, flags);
+    if (this.#hasCtor) this.#prepareConstructed(call, flags);
   }
 
   #refuseFlags(call: string, flags: number): never {
@@ -264,6 +298,11 @@ export class KmemCache {
         "got it; clear what you need by yourself",
     );
   }
+}
+
+/** Sheaves that are out. Context: nobody uses the cache. */
+function prefilledOf(view: HeapView, cache: CacheView): number {
+  return sheavesOf(view, cache).filter(({ place }) => place === "prefilled").length;
 }
 
 /** Addresses of objects that are on no freelist. Context: nobody uses the cache. */

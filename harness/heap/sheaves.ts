@@ -10,7 +10,11 @@ import type { CacheView, HeapView } from "./view.js";
 import { type Walk, walk } from "./walk.js";
 
 /** Where a sheaf is. */
-export type SheafPlace = "main" | "spare" | "rcu_free" | "sheaf_in_hand" | "full" | "empty";
+export type SheafPlace = CpuPlace | BarnPlace;
+type CpuPlace = "main" | "spare" | "rcu_free" | "sheaf_in_hand";
+/** The lists of a barn: the last of those that a CPU has out. */
+export const BARN_PLACES = ["full", "empty", "prefilled"] as const;
+export type BarnPlace = (typeof BARN_PLACES)[number];
 
 /** A sheaf as it is found. */
 export interface SheafView {
@@ -36,7 +40,7 @@ export function sheavesOf(view: HeapView, cache: CacheView): SheafView[] {
   const found: SheafView[] = [];
   for (let cpu = 0; cpu < view.cpuCount; cpu++) found.push(...cpuSheaves(view, cache, cpu));
   for (let node = 0; node < view.nodeCount; node++) {
-    for (const place of ["full", "empty"] as const) {
+    for (const place of BARN_PLACES) {
       for (const address of walkBarn(view, cache, node, place).items) {
         const { size, capacity } = view.struct("sheaf", address);
         found.push({ address, cache, place, of: node, capacity, size });
@@ -75,12 +79,7 @@ export function barnOf(view: HeapView, cache: CacheView, node: number) {
 }
 
 /** One list of a barn. */
-export function walkBarn(
-  view: HeapView,
-  cache: CacheView,
-  node: number,
-  place: "full" | "empty",
-): Walk {
+export function walkBarn(view: HeapView, cache: CacheView, node: number, place: BarnPlace): Walk {
   const { link } = view.table.offsets.sheaf;
   return walk(barnOf(view, cache, node)[place], view.byteLength / 16, {
     check: (sheaf) => (view.pfnAt(sheaf) < 0 ? "the link is no address of the heap" : null),

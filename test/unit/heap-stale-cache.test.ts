@@ -34,6 +34,7 @@ const CALLS: Readonly<Record<string, (cache: KmemCache, object: number) => unkno
   freeNolock: (cache, object) => cache.freeNolock(object),
   freeBulk: (cache, object) => cache.freeBulk([object]),
   "freeBulk()": (cache) => cache.freeBulk([]),
+  prefillSheaf: (cache) => cache.prefillSheaf(3),
   shrink: (cache) => cache.shrink(),
   validate: (cache) => cache.validate(),
   destroy: (cache) => cache.destroy(),

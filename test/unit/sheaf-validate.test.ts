@@ -12,6 +12,7 @@ let snapshot: () => Snapshot;
 beforeAll(async () => {
   const heap = await createHeap({ cpus: 2, maximumBytes: 2 ** 25, maxCaches: 32, percpu: "sheaf" });
   const [zero, one] = [heap.cpu(), heap.cpu()];
+  zero.kmemCacheOpen("kmalloc-64").prefillSheaf(5);
   const objects = Array.from({ length: 600 }, () => zero.kmalloc(64));
   for (const object of objects.slice(0, 400)) one.kfree(object);
   for (const object of objects.slice(400, 500)) zero.kfree(object);

@@ -1,10 +1,12 @@
 /**
  * O40-sheaves, O41-barns, O42-classes: sheaves, what is in them, and how a free finds them.
  */
-import { MAX_SHEAF_CAPACITY } from "../constants.js";
+import { CPU_FREE, MAX_SHEAF_CAPACITY } from "../constants.js";
 import { hex } from "../errors.js";
 import { SLAB_ACCOUNT } from "../flags.js";
 import {
+  BARN_PLACES,
+  type BarnPlace,
   barnOf,
   hasSheaves,
   type SheafView,
@@ -12,7 +14,7 @@ import {
   sheavesOf,
   walkBarn,
 } from "../sheaves.js";
-import type { CacheView } from "../view.js";
+import type { CacheView, HeapView } from "../view.js";
 import { slabAt } from "../walk.js";
 import type { Inspection } from "./inspection.js";
 
@@ -44,8 +46,12 @@ export function checkSheaves(inspection: Inspection, caches: Map<number, CacheVi
 }
 
 function placeOf({ place, of, cache }: SheafView): string {
-  const owner = place === "full" || place === "empty" ? `barn of node ${of}` : `cpu ${of}`;
+  const owner = isInBarn(place) ? `barn of node ${of}` : `cpu ${of}`;
   return `${place}, ${owner} of ${cache.name}`;
+}
+
+function isInBarn(place: SheafView["place"]): place is BarnPlace {
+  return (BARN_PLACES as readonly string[]).includes(place);
 }
 
 function checkSheaf(inspection: Inspection, sheaf: SheafView, where: string): void {
@@ -58,11 +64,17 @@ function checkSheaf(inspection: Inspection, sheaf: SheafView, where: string): vo
     report(`sheaf ${hex(address)} is no address of the heap`);
     return;
   }
-  if (capacity !== cache.sheaf_capacity && place !== "sheaf_in_hand") {
+  const isOut = place === "prefilled";
+  if (isOut ? capacity < 1 || capacity > MAX_SHEAF_CAPACITY : isOther(sheaf)) {
     report(`the capacity should be ${cache.sheaf_capacity}, is ${capacity}`);
   }
-  if (bottom !== 0) report(`the word below the objects should be 0, is ${hex(bottom)}`);
-  if (place !== "full" && place !== "empty" && link !== 0) report("a sheaf in no barn has a link");
+  if (!isOut && bottom !== 0) {
+    report(`the word below the objects should be 0, is ${hex(bottom)}`);
+  }
+  if (isOut && !isCpuOf(view, bottom - 1, sheaf.of)) {
+    report(`a sheaf that is out should be of a CPU of node ${sheaf.of}, is of ${bottom - 1}`);
+  }
+  if (!isInBarn(place) && link !== 0) report("a sheaf in no barn has a link");
   if (!Number.isInteger(size) || size < 0 || size > capacity) {
     report(`the size should be 0..${capacity}, is ${size}`);
     return;
@@ -81,6 +93,18 @@ function checkSheaf(inspection: Inspection, sheaf: SheafView, where: string): vo
   }
 }
 
+/** Whether a sheaf at rest has another capacity than its cache's. */
+function isOther({ place, capacity, cache }: SheafView): boolean {
+  return capacity !== cache.sheaf_capacity && place !== "sheaf_in_hand";
+}
+
+/** Whether it is the number of a CPU that is taken, and of that node. */
+function isCpuOf(view: HeapView, cpu: number, node: number): boolean {
+  if (cpu < 0 || cpu >= view.cpuCount) return false;
+  const found = view.cpu(cpu);
+  return found.state !== CPU_FREE && found.node === node;
+}
+
 function checkCapacity(inspection: Inspection, cache: CacheView): void {
   const { name, address, sheaf_capacity } = cache;
   if (sheaf_capacity <= MAX_SHEAF_CAPACITY) return;
@@ -93,9 +117,9 @@ function checkBarn(inspection: Inspection, cache: CacheView, node: number): void
   const barn = barnOf(view, cache, node);
   const where = `barn of node ${node} of ${cache.name}`;
   const report = (message: string) => inspection.report("O41-barns", where, barn.address, message);
-  for (const place of ["full", "empty"] as const) {
+  for (const place of BARN_PLACES) {
     const list = walkBarn(view, cache, node, place);
-    const count = place === "full" ? barn.nr_full : barn.nr_empty;
+    const count = barn[`nr_${place}`];
     if (list.fault !== null) report(`${place}, at ${hex(list.at)}: ${list.fault}`);
     else if (count !== list.items.length) {
       report(`nr_${place} is ${count}, the list holds ${list.items.length}`);

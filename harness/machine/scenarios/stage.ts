@@ -269,8 +269,9 @@ function sheafLosses(view: HeapView, cpu: number, { sheafCapacity }: Scenario): 
   for (const cache of view.caches()) {
     const hand = view.cpuCache(cpu, cache.index).sheaf_in_hand;
     if (hand === 0) continue;
-    const { size, capacity } = view.struct("sheaf", hand);
-    if (size === 0) most += capacity;
+    const { size, capacity, bottom } = view.struct("sheaf", hand);
+    // One that is out says what it had before it is filled.
+    if (size === 0 || bottom !== 0) most += capacity - size;
   }
   return most;
 }

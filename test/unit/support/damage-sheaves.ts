@@ -74,6 +74,19 @@ export const SHEAF_DAMAGE = {
       (copy) => copy.patch("kmem_cache", cacheOf(copy).address, "sheaf_capacity", 2045),
     ],
     [
+      "a prefilled sheaf of no CPU",
+      (copy) => copy.patch("sheaf", sheafAt(copy, "prefilled").address, "bottom", 3),
+    ],
+    [
+      "one that no bucket has room for",
+      (copy) => copy.patch("sheaf", sheafAt(copy, "prefilled").address, "capacity", 2045),
+    ],
+    [
+      "a prefilled sheaf that is a spare, too",
+      (copy) =>
+        copy.patch("kmem_cache_cpu", cpuCacheOf(copy), "spare", sheafAt(copy, "prefilled").address),
+    ],
+    [
       "a sheaf of another capacity",
       (copy) => copy.patch("sheaf", sheafAt(copy, "full").address, "capacity", 30),
     ],
@@ -83,6 +96,11 @@ export const SHEAF_DAMAGE = {
     ],
   ],
   "O41-barns": [
+    [
+      "nr_prefilled",
+      (copy) =>
+        copy.patch("node_barn", barnOf(copy.view, cacheOf(copy), 0).address, "nr_prefilled", 2),
+    ],
     [
       "nr_full",
       (copy) =>
@@ -115,6 +133,10 @@ export const SHEAF_DAMAGE = {
     ],
   ],
   "Q1-census": [
+    [
+      "an object in a prefilled sheaf and in another",
+      (copy) => copy.set(firstObject(copy, "prefilled"), copy.view.u32(firstObject(copy, "main"))),
+    ],
     [
       "an object twice in a sheaf",
       (copy) => copy.set(firstObject(copy, "main") + 4, copy.view.u32(firstObject(copy, "main"))),

@@ -406,6 +406,11 @@ export interface Exports {
   kmem_cache_alloc_nolock(cache: number, gfp: number, node: number): number;
   kmem_cache_free(cache: number, object: number): void;
   kmem_cache_free_nolock(cache: number, object: number): void;
+  kmem_cache_prefill_sheaf(cache: number, count: number): number;
+  kmem_cache_alloc_from_sheaf(cache: number, gfp: number, sheaf: number): number;
+  kmem_cache_refill_sheaf(cache: number, sheaf: number, count: number): number;
+  kmem_cache_return_sheaf(cache: number, sheaf: number): number;
+  kmem_cache_sheaf_size(sheaf: number): number;
   kmem_cache_free_checked(cache: number, object: number): number;
   kmem_cache_free_nolock_checked(cache: number, object: number): number;
   kmem_cache_alloc_bulk(cache: number, gfp: number, count: number, array: number): number;

@@ -4,6 +4,14 @@ import { NMI_ONCE, type NamedScenario, PAIR_ANYWHERE, PAIR_ONCE, scenario } from
 const DEATH = { bound: 1, deaths: 1, learns: false } as const;
 const EIGHT = "setup:c0c1c2c3c4c5c6c7";
 
+/** A prefilled sheaf in slot 9, which has room for two. */
+const PREFILL = ".kmem_cache_prefill_sheaf:cache:2.9";
+/** The same made to have three objects: another one. */
+const REFILL = ".kmem_cache_refill_sheaf:cache:s9:3.9";
+const RETURN = ".kmem_cache_return_sheaf:cache:s9.";
+/** An object of it, through slot 10. */
+const FROM_SHEAF = ".kmem_cache_alloc_from_sheaf:cache:0:s9.10.kmem_cache_free:cache:s10.";
+
 export const SHEAVES: readonly NamedScenario[] = [
   scenario(
     "sheaf-nmi",
@@ -70,6 +78,20 @@ export const SHEAVES: readonly NamedScenario[] = [
     64,
   ),
   scenario(
+    "sheaf-nmi-prefill",
+    "an NMI while a sheaf is prefilled, allocated from, changed for a larger one, returned",
+    `irq-work/sheaf2/barn1/task:${PREFILL}${FROM_SHEAF}${PREFILL}${REFILL}${FROM_SHEAF}${RETURN}` +
+      `${PREFILL}hHc8/nmi:C5X5`,
+    NMI_ONCE,
+  ),
+  scenario(
+    "sheaf-prefill",
+    "two CPUs prefill and return sheaves through one barn",
+    `irq-work/sheaf2/barn1/setup:c0c1c2c3/setup1:x0x1x2x3/task:${PREFILL}${RETURN}c0` +
+      "/task:.kmem_cache_prefill_sheaf:cache:1.5.kmem_cache_return_sheaf:cache:s5.",
+    PAIR_ONCE,
+  ),
+  scenario(
     "sheaf-barn",
     "two CPUs give full sheaves to one barn, which has room for one",
     "irq-work/sheaf1/barn1/setup:c0c1c2c3c4c5/task:x0x1x2/task:x3x4x5",
@@ -109,6 +131,13 @@ export const SHEAVES: readonly NamedScenario[] = [
     "death-sheaf-bulk",
     "dies anywhere in bulk calls that exchange, and go on in the slabs",
     "irq-work/sheaf2/barn1/setup:B0B3B6/task:U0U3B0B3U6/task:D0",
+    DEATH,
+  ),
+  scenario(
+    "death-sheaf-prefill",
+    "dies anywhere with a prefilled sheaf out, or on its way",
+    `irq-work/sheaf2/barn1/setup:c0c1c2c3x0x1x2x3/task:${PREFILL}${REFILL}${RETURN}${PREFILL}h` +
+      "/task:D0",
     DEATH,
   ),
   scenario(
