@@ -28,14 +28,26 @@ const SHEAF_STATE =
   "memory that comes back by the flush of sheaves alone, or what kfree_rcu() will fill " +
   "(test/unit/sheaf.test.ts has the first two)";
 
+const PREFILLED =
+  "needs a call that no scenario makes of prefilled sheaves: of their size, of two that are out, " +
+  "or when memory is out (test/unit/sheaf-prefill.test.ts has them)";
+const BY_DESCRIPTOR =
+  "needs many frees at once in a heap whose pages have no class, of several nodes or charged " +
+  "(test/unit/sheaf-bulk.test.ts, sheaf-charge.test.ts)";
+
 export const REASONS: readonly Reason[] = [
-  { function: "assembly/kmalloc/checked_bulk/kfree_bulk_checked", sites: 6, because: MANY },
+  { function: "assembly/kmalloc/checked_bulk/kfree_bulk_checked", sites: 7, because: MANY },
   { function: "assembly/kmalloc/checked_bulk/refuse_first_bad", sites: 5, because: MANY },
   { function: "assembly/slab/alloc/slab_alloc", sites: 2, because: SHEAF_STATE },
   { function: "assembly/slab/kmem_cache/kmem_cache_destroy", sites: 1, because: SHEAF_STATE },
   { function: "assembly/slab/nolock_alloc/slab_take_nolock", sites: 1, because: SHEAF_STATE },
   { function: "assembly/slab/pcs/exchange_full_main", sites: 2, because: SHEAF_STATE },
   { function: "assembly/slab/sheaf_flush/flush_pcs", sites: 2, because: SHEAF_STATE },
+  { function: "assembly/slab/pcs_bulk/pcs_cache_of", sites: 2, because: BY_DESCRIPTOR },
+  { function: "assembly/slab/prefill/kmem_cache_prefill_sheaf", sites: 1, because: PREFILLED },
+  { function: "assembly/slab/prefill/kmem_cache_return_sheaf", sites: 4, because: PREFILLED },
+  { function: "assembly/slab/prefill/kmem_cache_sheaf_size", sites: 2, because: PREFILLED },
+  { function: "assembly/slab/prefill/top_up", sites: 2, because: PREFILLED },
   { function: "assembly/slab/section/lock_cpu_slab", sites: 4, because: OTHER_TASK },
   { function: "assembly/slab/nolock_alloc/slab_take_nolock", sites: 2, because: OTHER_TASK },
   { function: "assembly/slab/nolock_free/slab_free_nolock", sites: 2, because: OTHER_TASK },

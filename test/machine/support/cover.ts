@@ -22,6 +22,7 @@ export const COVER: readonly string[] = [
   ...["out-of-memory-bounded", "random", "rcu-barrier-nmi", "rcu-nmi", "rcu-offline-nmi"],
   ...["sheaf-nmi", "sheaf-nmi-exchange", "sheaf-nmi-calls", "sheaf-nmi-offline"],
   ...["sheaf-nmi-empties", "sheaf-nmi-last-page", "sheaf-nmi-nodes", "sheaf-nmi-create"],
+  ...["sheaf-nmi-kmalloc", "sheaf-nmi-prefill", "sheaf-prefill", "sheaf-bulk"],
   ...["sheaf-nmi-memory", "sheaf-barn", "sheaf-handover", "sheaf-anywhere", "sheaf-shrink"],
   ...["rcu-synchronize-sleeps", "realloc", "runs-freed-late", "sleepers-three", "typesafe"],
 ];
