@@ -41,7 +41,11 @@ export class CpuArea {
   /** failslab: allocations that could have failed, and those that did. */
   fail_seen: u32;
   fail_done: u32;
-  line0a: u32;
+  /**
+   * Sheaves whose memory is on its way between its slab and a place: for whoever recovers this
+   * CPU.
+   */
+  sheaf_moves: u32;
   line0c: u64;
   line0d: u64;
 

@@ -174,6 +174,11 @@ function arm_fits(place: u32, trigger: u32): bool {
   );
 }
 
+/** @returns the options of a heap, HEAP_SHEAVES among them where this build has nothing else. */
+function layer_of(options: u32): u32 {
+  return PERCPU_LAYERS === PERCPU_SHEAF ? options | HEAP_SHEAVES : options;
+}
+
 /** @returns false for arguments that no heap of this build can have. */
 function arguments_fit(cpus: u32, nodes: u32, max_caches: u32, options: u32): bool {
   const layer = (options & HEAP_SHEAVES) !== 0 ? PERCPU_SHEAF : PERCPU_SLAB;
@@ -197,7 +202,8 @@ function arguments_fit(cpus: u32, nodes: u32, max_caches: u32, options: u32): bo
  * @param cpus 1 .. 256, @param nodes 1 .. 8, @param max_caches 14 .. 65536
  * @param defer_place DEFER_TO_*: where deferred objects wait, @param defer_trigger DEFER_DRAIN_*
  * (sync/stat.ts): SLOW_FREE, DEACTIVATE, SWITCH, or IRQ_WORK, for the places of a CPU alone
- * @param options HEAP_*, the capacity of sheaves from HEAP_SHEAF_CAPACITY_SHIFT on
+ * @param options HEAP_*, the capacity of sheaves from HEAP_SHEAF_CAPACITY_SHIFT on; HEAP_SHEAVES
+ * may be left out where the build has sheaves alone
  * @param seed where the heap's generators start
  * @returns heap_base; 0 if the tables do not fit or an argument is impossible. Context: any.
  */
@@ -212,7 +218,8 @@ export function heap_init(
   options: u32,
   seed: u32,
 ): usize {
-  if (!arguments_fit(cpus, nodes, max_caches, options) || !arm_fits(defer_place, defer_trigger))
+  const bits = layer_of(options);
+  if (!arguments_fit(cpus, nodes, max_caches, bits) || !arm_fits(defer_place, defer_trigger))
     return 0;
   const base = heap_base_for(reserve_bytes);
   // Rounded up past the end of 32 bits, it would lie in the bytes of others.
@@ -230,7 +237,7 @@ export function heap_init(
       max_caches,
       defer_place,
       defer_trigger,
-      options,
+      bits,
       seed,
     );
     set_registers(0, 0, 0);

@@ -19,9 +19,16 @@ import { alloc_large_run, alloc_pages, free_pages } from "../page/page_alloc";
 import { large_alloc, large_room } from "../slab/debug_large";
 import { memcg_charge_large, memcg_uncharge_large } from "../slab/memcg";
 import { rcu_serve } from "../slab/rcu_serve";
+import { has_sheaves } from "../slab/sheaf";
+import { flush_all_sheaves } from "../slab/sheaf_flush";
 
 /** No request above this can ever be met: it would overflow when rounded up to blocks. */
 const LARGEST: usize = 0xffc0_0000;
+
+/** @returns the descriptor of a block or run of `pages`, or 0: there is none. */
+function alloc_run(pages: u32, order: u32, node: i32, mode: u32): usize {
+  return order <= MAX_PAGE_ORDER ? alloc_pages(order, node, mode) : alloc_large_run(pages, mode);
+}
 
 /**
  * @param size bytes, more than 0
@@ -35,8 +42,12 @@ export function kmalloc_large(size: usize, gfp: u32, node: i32, mode: u32): usiz
   const room = isDefined(SLUB_DEBUG) ? large_room(size) : size;
   const order = get_order(room);
   const pages = <u32>((room + PAGE_SIZE - 1) >> PAGE_SHIFT);
-  const address =
-    order <= MAX_PAGE_ORDER ? alloc_pages(order, node, mode) : alloc_large_run(pages, mode);
+  let address = alloc_run(pages, order, node, mode);
+  // What sheaves hold is never the reason for "out of memory".
+  if (has_sheaves() && address === 0 && mode !== LOCK_TRY) {
+    flush_all_sheaves(mode);
+    address = alloc_run(pages, order, node, mode);
+  }
   if (address === 0) return 0;
   const page = changetype<Page>(address);
   page.flags = 0;

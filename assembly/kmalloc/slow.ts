@@ -9,8 +9,6 @@ import { slab_alloc } from "../slab/alloc";
 import { zero_or_null } from "../slab/check";
 import { large_free } from "../slab/debug_large";
 import { slab_free } from "../slab/free";
-import { has_sheaves } from "../slab/sheaf";
-import { flush_all_sheaves } from "../slab/sheaf_flush";
 import { lock_mode, preempt_count } from "../sync/context";
 import { TRACE_KFREE, TRACE_KMALLOC, trace } from "../sync/trace";
 import { set_request } from "./debug";
@@ -18,21 +16,13 @@ import { free_large, kmalloc_large } from "./large";
 import { kmalloc_nolock } from "./nolock";
 import { kmalloc_slab } from "./size_class";
 
-/** More than a cache gives. What sheaves hold is never the reason for "out of memory". */
-function kmalloc_more(size: usize, gfp: u32, node: i32, mode: u32): usize {
-  const p = kmalloc_large(size, gfp, node, mode);
-  if (p !== 0 || !has_sheaves()) return p;
-  flush_all_sheaves(mode);
-  return kmalloc_large(size, gfp, node, mode);
-}
-
 /** kmalloc() of anything on `node`, or NUMA_NO_NODE. @returns 0: out of memory. Context: any. */
 export function kmalloc_slow(size: usize, gfp: u32, node: i32): usize {
   if (size === 0) return ZERO_SIZE_PTR;
   if (preempt_count() !== 0) return kmalloc_nolock(size, gfp, node);
   const p =
     size > KMALLOC_MAX_CACHE_SIZE
-      ? kmalloc_more(size, gfp, node, lock_mode())
+      ? kmalloc_large(size, gfp, node, lock_mode())
       : slab_alloc(kmalloc_slab(size, gfp), node, gfp);
   if (isDefined(SLUB_DEBUG)) set_request(p, size, gfp);
   trace(TRACE_KMALLOC, p, size, <usize>gfp);

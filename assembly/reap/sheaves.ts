@@ -149,8 +149,8 @@ function free_sheaf(c: KmemCacheCpu, address: usize, report: usize, mode: u32): 
 /** Free everything that lies in the sheaves of a dead CPU. Context: slab_mutex; all hands empty. */
 export function free_sheaves_of(area: CpuArea, report: usize, mode: u32): void {
   if (!has_sheaves()) return;
-  // The memory of one, between its slab and the CPU's hand.
-  note(report, offsetof<ReapReport>("lost"), 1);
+  note(report, offsetof<ReapReport>("lost"), area.sheaf_moves);
+  area.sheaf_moves = 0;
   const count = header().nr_caches;
   for (let index: u32 = 1; index < count; index++) {
     const cache = cache_at(index);

@@ -10,7 +10,7 @@ import { free_pages } from "../page/page_alloc";
 import { lock_mode } from "../sync/context";
 import { zero_or_null } from "./check";
 import { large_free } from "./debug_large";
-import { slab_free_chain } from "./do_free";
+import { do_slab_free, slab_free_chain } from "./do_free";
 import { slab_free_hook } from "./free_hooks";
 import { memcg_uncharge_large } from "./memcg";
 import { set_freepointer } from "./object";
@@ -38,9 +38,12 @@ export function free_group(slab: Slab, count: u32, array: usize): void {
  * From the array's end, collect objects of one slab into a chain and free it.
  *
  * Objects of other slabs are skipped, at most `lookahead` of them, and moved to the front of what
- * remains. @returns how many entries remain.
+ * remains.
+ *
+ * @param freed true: by their users; false: they were in a sheaf, and free already
+ * @returns how many entries remain
  */
-function free_one_group(count: u32, array: usize, lookahead: u32): u32 {
+function free_one_group(count: u32, array: usize, lookahead: u32, freed: bool): u32 {
   const last = <usize>load<u32>(slot(array, count - 1));
   const address = page_slab(virt_to_page(last));
   const slab = changetype<Slab>(address);
@@ -48,7 +51,7 @@ function free_one_group(count: u32, array: usize, lookahead: u32): u32 {
   let head = last;
   let taken: u32 = 1;
   let skipped: u32 = 0;
-  slab_free_hook(cache, slab, last);
+  if (freed) slab_free_hook(cache, slab, last);
   set_freepointer(cache, last, 0);
   // `end` moves down; skipped entries gather right below the count that remains.
   let end = count - 1;
@@ -57,7 +60,7 @@ function free_one_group(count: u32, array: usize, lookahead: u32): u32 {
     end--;
     const object = <usize>load<u32>(slot(array, end));
     if (!zero_or_null(object) && page_slab(virt_to_page(object)) === address) {
-      slab_free_hook(cache, slab, object);
+      if (freed) slab_free_hook(cache, slab, object);
       set_freepointer(cache, object, head);
       head = object;
       taken++;
@@ -67,7 +70,8 @@ function free_one_group(count: u32, array: usize, lookahead: u32): u32 {
       skipped++;
     }
   }
-  slab_free_chain(cache, slab, head, last, taken);
+  if (freed) slab_free_chain(cache, slab, head, last, taken);
+  else do_slab_free(cache, slab, head, last, taken);
   // Entries 0 .. end-1 were not looked at; the skipped ones follow them.
   for (let i: u32 = 0; i < skipped; i++) {
     store<u32>(slot(array, end + i), load<u32>(slot(array, keep + i)));
@@ -101,8 +105,19 @@ export function free_bulk(count: u32, array: usize): void {
       left--;
     } else {
       const before = left;
-      left = free_one_group(left, array, fruitless < FRUITLESS ? LOOKAHEAD : 1);
+      left = free_one_group(left, array, fruitless < FRUITLESS ? LOOKAHEAD : 1, true);
       fruitless = left === before - 1 ? fruitless + 1 : 0;
     }
   }
+}
+
+/**
+ * Give the `count` objects of a sheaf to their slabs. The array's content is undefined afterwards.
+ *
+ * Context: ordinary; slab_mutex may be held, which free_bulk() would take for a place where nobody
+ * may wait: what it deferred for another node's CPUs, none of them need ever look at again.
+ */
+export function free_to_slabs(count: u32, array: usize): void {
+  let left = count;
+  while (left > 0) left = free_one_group(left, array, LOOKAHEAD, false);
 }

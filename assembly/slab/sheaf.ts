@@ -30,7 +30,7 @@ import {
 import { HeapHeader, KmemCache, KmemCacheCpu } from "../base/layout";
 import { MAX_SHEAF_CAPACITY, SHEAF_OBJECTS, Sheaf } from "../base/layout_sheaf";
 import { local_trylock_irqsave, local_unlock_section } from "../sync/local_lock";
-import { header, heap_base } from "../sync/percpu";
+import { cpu_area, header, heap_base } from "../sync/percpu";
 import { bucket_size, size_index } from "./cache_table";
 import { irq_work_check } from "./drain";
 
@@ -95,6 +95,14 @@ export function sheaf_bytes(capacity: u32): usize {
 /** @returns the address of the first object of a sheaf. */
 export function sheaf_objects(sheaf: Sheaf): usize {
   return changetype<usize>(sheaf) + SHEAF_OBJECTS;
+}
+
+/**
+ * Note that the memory of a sheaf is on its way: `by` 1; or where it belongs again: -1. Who dies
+ * in between has lost it. Context: any; what comes in between leaves the count as it was.
+ */
+export function note_sheaf_move(by: u32): void {
+  cpu_area().sheaf_moves += by;
 }
 
 function no_sheaf(): u32 {

@@ -19,12 +19,12 @@ import {
   barn_take_back,
   get_barn,
 } from "./barn";
-import { free_bulk } from "./bulk_free";
+import { free_to_slabs } from "./bulk_free";
 import { cache_at, cache_state } from "./cache_table";
 import { do_slab_free } from "./do_free";
 import { ask_to_flush, asked_for_sheaves } from "./flush";
 import { take_main_in_hand } from "./pcs";
-import { is_full_sheaf, pcs_trylock, pcs_unlock, sheaf_objects } from "./sheaf";
+import { is_full_sheaf, note_sheaf_move, pcs_trylock, pcs_unlock, sheaf_objects } from "./sheaf";
 import { slab_mutex_address, unlock_slab_mutex } from "./slab_mutex";
 
 /**
@@ -36,14 +36,17 @@ export function sheaf_flush(cache: KmemCache, sheaf: Sheaf): void {
   if (size === 0) return;
   sheaf.size = 0;
   stat_add(cache, SHEAF_FLUSH, size);
-  free_bulk(size, sheaf_objects(sheaf));
+  free_to_slabs(size, sheaf_objects(sheaf));
 }
 
-/** Give an empty sheaf back. Context: ordinary, no lock held. */
-function free_empty_sheaf(cache: KmemCache, sheaf: usize): void {
+/** Free an empty sheaf that is in the hand of `c`, if in any. Context: ordinary, no lock held. */
+function free_empty_sheaf(cache: KmemCache, c: KmemCacheCpu, sheaf: usize): void {
   const slab = changetype<Slab>(page_slab(virt_to_page(sheaf)));
   stat(cache, SHEAF_FREE);
+  note_sheaf_move(1);
+  c.sheaf_in_hand = 0;
   do_slab_free(changetype<KmemCache>(<usize>slab.slab_cache), slab, sheaf, sheaf, 1);
+  note_sheaf_move(-1);
 }
 
 /**
@@ -63,8 +66,7 @@ export function put_away(cache: KmemCache, sheaf: usize, mode: u32): void {
 export function drop_sheaf(cache: KmemCache, c: KmemCacheCpu, sheaf: usize): void {
   if (sheaf === 0) return;
   sheaf_flush(cache, changetype<Sheaf>(sheaf));
-  c.sheaf_in_hand = 0;
-  free_empty_sheaf(cache, sheaf);
+  free_empty_sheaf(cache, c, sheaf);
 }
 
 /**

@@ -18,6 +18,7 @@ import {
   PERCPU_SLAB,
 } from "./constants.js";
 import type { FieldTable } from "./fields.js";
+import type { PercpuLayer } from "./options.js";
 import type { HeapView } from "./view.js";
 
 /** BUILD_* of assembly/base/config.ts, and what a build that has it does. */
@@ -25,6 +26,12 @@ const BUILD_BITS = [
   [BUILD_STATS, "that counts everything (stats, debug, trace)"],
   [BUILD_DEBUG, "with slab_debug and stamps (debug, trace)"],
 ] as const;
+
+/** @returns true if heaps of this layer can run on the module. */
+export function hasLayer(table: FieldTable, layer: PercpuLayer): boolean {
+  const bit = layer === "sheaf" ? PERCPU_SHEAF : PERCPU_SLAB;
+  return (table.constants.PERCPU_LAYERS & bit) !== 0;
+}
 
 /** @throws TypeError unless the module of `view`'s table may work on the heap it reads */
 export function checkAgreement(view: HeapView): void {
@@ -35,12 +42,10 @@ export function checkAgreement(view: HeapView): void {
     if (heap === mine) continue;
     throwOther(`${heap === 0 ? "no" : "a"} module ${what}`, mine === 0 ? "another" : "one");
   }
-  const hasSheaves = (options & HEAP_SHEAVES) !== 0;
-  if ((table.constants.PERCPU_LAYERS & (hasSheaves ? PERCPU_SHEAF : PERCPU_SLAB)) === 0) {
-    throwOther(
-      `a module whose per-CPU layer ${hasSheaves ? "are sheaves" : "is slabs"}`,
-      "another",
-    );
+  const layer = (options & HEAP_SHEAVES) !== 0 ? "sheaf" : "slab";
+  if (!hasLayer(table, layer)) {
+    const what = layer === "sheaf" ? "are sheaves" : "is slabs";
+    throwOther(`a module whose per-CPU layer ${what}`, "another");
   }
   if ((options & HEAP_HARDENED) !== 0 && !table.build.hardens) {
     throwOther("a module that encodes free pointers (hardened, debug, trace)", "another");

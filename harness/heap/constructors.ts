@@ -4,7 +4,9 @@
  * A cache lives in the shared memory, its constructor in one thread's JavaScript; each CPU brings
  * its own. The wasm calls `construct()` for each object of a new slab. What a constructor throws
  * cannot cross the wasm, whose locks and intents must unwind in order: it is kept here, the slab
- * is given back, and the call that needed it throws it again when it returns.
+ * is given back, and the call that needed it throws it again when it returns. Until then none
+ * runs: a refill of a sheaf that failed would be tried once more, and the throw be lost. Where only
+ * objects failed that nobody had asked for yet, the call has what it wanted, and throws nothing.
  */
 import { checkDone } from "./synchronous.js";
 
@@ -27,6 +29,7 @@ export class Constructors {
 
   /** Run the constructor of a cache. Never throws. @returns 0, or 1 if it threw or is missing */
   construct(cacheIndex: number, object: number): number {
+    if (this.#thrown !== null) return 1;
     try {
       checkDone("ctor", this.#find(cacheIndex)(object));
       return 0;

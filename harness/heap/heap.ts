@@ -21,7 +21,7 @@ import { headerAddress } from "./find.js";
 import { checkHandle, findBase, type HeapHandle, refuseDamage } from "./handle.js";
 import { handledCpu } from "./handled.js";
 import { createMemcg, type Memcg, type MemcgOptions, openMemcg, type RunOnCpu } from "./memcg.js";
-import { loadModules, loadReap } from "./modules.js";
+import { layerOf, loadModules, loadReap } from "./modules.js";
 import {
   type FailslabOptions,
   type HeapOptions,
@@ -30,6 +30,7 @@ import {
   optionBits,
   readFeatures,
   resolveOptions,
+  withLayer,
 } from "./options.js";
 import { canWait, requireSharedMemory } from "./runtime.js";
 import { type ReapPlace, type ReapReport, isTaken, reapCpus, reaperDied } from "./reap.js";
@@ -302,11 +303,11 @@ export class Heap {
 export async function createHeap(options: HeapOptions = {}): Promise<Heap> {
   requireSharedMemory();
   await signThread();
-  const resolved = resolveOptions(options);
-  const { module, reap } = await loadModules(options, resolved);
+  const asked = resolveOptions(options);
+  const { module, table, reap } = await loadModules(options, asked);
+  const resolved = withLayer(options, asked, layerOf(table, options, asked));
   const memory = makeMemory(resolved);
   const { calls } = instantiateHeap(module, memory, { callCtor: refuseConstructor });
-  const table = readFieldTable(module);
   if (resolved.hardened) checkHardens(table);
   if (resolved.slabDebug !== undefined) {
     if (!table.build.debugs) throwNoDebug();

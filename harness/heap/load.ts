@@ -2,7 +2,7 @@
  * Compiles the wasm: files of this package, or what the caller brings.
  *
  * Each file is compiled once per thread; threads that get a handle use the modules in it. The URLs
- * of `release` and `reap` are written out, because that is the form in which bundlers see an asset:
+ * of `sheaf` and `reap` are written out, because that is the form in which bundlers see an asset:
  * a bundle gets those two. The others lie beside them in the package, and a program that bundles
  * names theirs (`HeapOptions.modules`).
  */
@@ -11,7 +11,7 @@ import { nodeModule } from "./runtime.js";
 import type { Bytes, ModuleSource, UrlLike, WasmModule } from "./wasm-types.js";
 
 const BUNDLED_URLS = {
-  release: () => new URL("../wasm/release.wasm", import.meta.url),
+  sheaf: () => new URL("../wasm/sheaf.wasm", import.meta.url),
   reap: () => new URL("../wasm/reap.wasm", import.meta.url),
 } as const;
 
@@ -51,7 +51,7 @@ export function provideBuild(name: WasmFile, module: WasmModule): void {
 /** Where a build lies, there or not. @throws Error in a bundle that does not know where it lies */
 function urlOf(name: WasmFile): URL {
   try {
-    if (name === "release" || name === "reap") return BUNDLED_URLS[name]();
+    if (name === "sheaf" || name === "reap") return BUNDLED_URLS[name]();
     // Not the form that bundlers look for: they would take every file of the folder.
     const here = import.meta.url;
     return new URL(`../wasm/${name}.wasm`, here);
@@ -73,10 +73,10 @@ export function buildHref(name: WasmFile): string {
 /** What a program does that a file of the package cannot be found from. */
 function tryFor(name: WasmFile): string {
   const more = '"slablab/slablab.wasm" and "slablab/reap.wasm"';
-  if (name === "release") {
+  if (name === "sheaf") {
     return (
       'try createHeap({ wasmUrl: "file:///srv/slablab.wasm" }) with reap.wasm beside it, or ' +
-      `createHeap({ modules: { release, reap } }) with URLs, bytes or modules of ${more}`
+      `createHeap({ modules: { sheaf, reap } }) with URLs, bytes or modules of ${more}`
     );
   }
   return (

@@ -5,7 +5,8 @@
  * file was never deployed.
  */
 import { hasReap, isReap } from "./abi.js";
-import { readFieldTable } from "./fields.js";
+import { hasLayer } from "./agreement.js";
+import { type FieldTable, readFieldTable } from "./fields.js";
 import {
   type ModuleName,
   besideUrl,
@@ -21,6 +22,8 @@ import type { ModuleSource, UrlLike, WasmModule } from "./wasm-types.js";
 /** The compiled modules of a heap. */
 export interface LoadedModules {
   readonly module: WasmModule;
+  /** The layout that `module` says it has. */
+  readonly table: FieldTable;
   /** null: the module can reap by itself, or this heap is never reaped. */
   readonly reap: WasmModule | null;
 }
@@ -36,25 +39,55 @@ export async function loadModules(
 ): Promise<LoadedModules> {
   const { modules = {}, wasmUrl } = options;
   const module = await loadOwn(options, resolved);
-  return { module, reap: await loadReap(module, modules.reap, wasmUrl) };
+  const table = readFieldTable(module);
+  return { module, table, reap: await loadReap(module, modules.reap, wasmUrl) };
 }
 
 function loadOwn(
-  { modules = {}, module, wasmUrl }: HeapOptions,
+  options: HeapOptions,
   { build = "release", hardened, percpu }: ResolvedOptions,
 ): Promise<WasmModule> {
+  const { modules = {}, module, wasmUrl } = options;
   if (module !== undefined) return compileGiven("options.module", module);
   if (wasmUrl !== undefined) return compileUrl("options.wasmUrl", wasmUrl);
-  const name = build === "release" ? releaseOf(hardened, percpu) : build;
+  const name = build === "release" ? releaseOf(hardened, percpu, options) : build;
   const given = modules[name];
   if (given !== undefined) return compileSource(`options.modules.${name}`, given);
   return compileBuild(name);
 }
 
-/** The build `release` is a module for each per-CPU layer, which no fast path has to ask for. */
-function releaseOf(hardened: boolean, percpu: PercpuLayer): Exclude<ModuleName, "reap"> {
+/**
+ * The build `release` is a module for each per-CPU layer, which no fast path has to ask for. Of a
+ * program that brings one of the two and names no layer it is that one.
+ */
+function releaseOf(
+  hardened: boolean,
+  percpu: PercpuLayer,
+  { percpu: asked, modules = {} }: HeapOptions,
+): Exclude<ModuleName, "reap"> {
   if (hardened) return "hardened";
-  return percpu === "sheaf" ? "sheaf" : "release";
+  const brought =
+    asked === undefined && modules.sheaf === undefined && modules.release !== undefined;
+  return percpu === "slab" || brought ? "release" : "sheaf";
+}
+
+/**
+ * The layer of a heap on this module: what was asked for, or what the module has.
+ *
+ * @throws RangeError if the program asks for a layer that the module has not
+ */
+export function layerOf(
+  table: FieldTable,
+  { percpu: asked }: HeapOptions,
+  { percpu }: ResolvedOptions,
+): PercpuLayer {
+  if (hasLayer(table, percpu)) return percpu;
+  const other = percpu === "sheaf" ? "slab" : "sheaf";
+  if (asked === undefined) return other;
+  throw new RangeError(
+    `options.percpu: expected a layer that the module has, ${other} alone, got ${percpu}; ` +
+      "leave options.module and options.wasmUrl out, or give those of the other layer",
+  );
 }
 
 /**

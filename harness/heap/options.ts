@@ -44,6 +44,8 @@ export type BuildName = (typeof BUILDS)[number];
 export const PERCPU_LAYERS = ["slab", "sheaf"] as const;
 /** One of PERCPU_LAYERS. */
 export type PercpuLayer = (typeof PERCPU_LAYERS)[number];
+/** That of a heap which says nothing, where its module has it: layerOf(). */
+const DEFAULT_LAYER: PercpuLayer = "sheaf";
 
 /** Which allocations fail on purpose: objects and pages of ordinary calls, never nolock ones. */
 export interface FailslabOptions {
@@ -143,7 +145,7 @@ export interface HeapOptions {
   /**
    * What a CPU allocates from and frees to: `sheaf`, arrays of free objects (Linux 7.0), or `slab`,
    * cpu slabs and percpu partial lists (Linux 6.18).
-   * @default "slab"
+   * @default "sheaf", but what the program's own `module`, `wasmUrl` or `modules` has, if not both
    */
   readonly percpu?: PercpuLayer;
   /**
@@ -266,7 +268,7 @@ export function resolveOptions(options: HeapOptions): ResolvedOptions {
   const reserveBytes = integer("reserveBytes", options.reserveBytes, 0, 0, maximumBytes - 1);
   const fallback = Math.min(roundUp(Math.max(MIB, reserveBytes)), maximumBytes);
   const initialBytes = integer("initialBytes", options.initialBytes, fallback, 0, maximumBytes);
-  const percpu = oneOf("percpu", options.percpu, "slab", PERCPU_LAYERS);
+  const percpu = oneOf("percpu", options.percpu, DEFAULT_LAYER, PERCPU_LAYERS);
   return {
     cpus,
     nodes,
@@ -287,6 +289,20 @@ export function resolveOptions(options: HeapOptions): ResolvedOptions {
       ? {}
       : { seed: integer("seed", options.seed, 0, 0, 2 ** 32 - 1) }),
   };
+}
+
+/**
+ * The same on a module that has another layer.
+ *
+ * @throws RangeError if an option needs the layer that it has not
+ */
+export function withLayer(
+  options: HeapOptions,
+  { sheafCapacity: _, ...resolved }: ResolvedOptions,
+  percpu: PercpuLayer,
+): ResolvedOptions {
+  const capacity = resolveSheafCapacity(options.sheafCapacity, percpu === "sheaf");
+  return { ...resolved, percpu, ...capacity };
 }
 
 /** @returns `bytes` rounded up to a whole number of wasm pages, at least one. */

@@ -90,7 +90,14 @@ async function episodes(pool: Pool, { budgetMs, seed, signal }: HuntOptions) {
 /** @returns how many objects were freed */
 async function run(pool: Pool, { arm, sizeBytes, nolock }: Episode, seed: number): Promise<number> {
   const sizes = { maximumBytes: MAXIMUM_BYTES, maxCaches: 32 };
-  const heap = await createHeap({ build: "stats", cpus: 2, defer: arm, seed, ...sizes });
+  const heap = await createHeap({
+    build: "stats",
+    percpu: "slab",
+    cpus: 2,
+    defer: arm,
+    seed,
+    ...sizes,
+  });
   const args: RaceArgs = {
     ...{ heap: heap.handle, sizeBytes, nolock, rounds: ROUNDS },
     shared: new SharedArrayBuffer(4096),

@@ -39,7 +39,13 @@ export async function createOptionTasks(sizeBytes: number): Promise<OptionTask[]
   const tasks: OptionTask[] = [];
   for (const option of Object.keys(OPTION_HEAPS) as OptionName[]) {
     const options: HeapOptions = OPTION_HEAPS[option];
-    const heap = await createHeap({ cpus: 2, maximumBytes: 2 ** 24, seed: 1, ...options });
+    const heap = await createHeap({
+      percpu: "slab",
+      cpus: 2,
+      maximumBytes: 2 ** 24,
+      seed: 1,
+      ...options,
+    });
     const [here, there] = [heap.cpu(), heap.cpu()];
     tasks.push(
       { name: `${option} pair`, load: "pair", run: pairs(here, sizeBytes) },

@@ -6,7 +6,7 @@
  */
 import { createPool } from "slablab/internal/cpu/pool.js";
 import { describe, expect, test } from "vitest";
-import { SOME_ARMS } from "../support/arms.js";
+import { SOME_HEAPS } from "../support/arms.js";
 import type { MixedReport } from "../threads/jobs/mixed.js";
 import { makeArena } from "../threads/support/arena.js";
 import { nextSeed } from "../support/tier.js";
@@ -19,9 +19,9 @@ test("the page is cross-origin isolated", () => {
   expect(crossOriginIsolated).toBe(true);
 });
 
-test.each(SOME_ARMS)("three Web Workers mix all calls in the arm %s", async (defer) => {
+test.each(SOME_HEAPS)("three Web Workers mix all calls on $percpu, arm $defer", async (options) => {
   const seed = nextSeed();
-  const { cpu, run, rest } = await makeArena(3, { maximumBytes, defer });
+  const { cpu, run, rest } = await makeArena(3, { maximumBytes, ...options });
   const { args, caches } = makeMix(cpu, seed, 2000);
   const reports = await run<MixedReport>(jobOf("mixed", "mixed"), seed, { args });
   for (const { operations } of reports) expect(operations).toBeGreaterThan(2000);

@@ -40,7 +40,7 @@ test("Vite builds it without a warning, and keeps the wasm two files", () => {
   expect(warnings).toEqual([]);
   const assets = readdirSync(join(root, "dist", "assets"));
   const wasm = assets.filter((name) => name.endsWith(".wasm")).map((name) => name.split("-")[0]);
-  expect(wasm.sort()).toEqual(["reap", "release"]);
+  expect(wasm.sort()).toEqual(["reap", "sheaf"]);
 });
 
 test.each([

@@ -8,3 +8,9 @@ import { rows } from "./tier.js";
  * where a list is and who drains it, which unit tests and the machine hold for each.
  */
 export const SOME_ARMS = rows(DEFER_ARMS, (arm) => arm === MERGED_ARM || arm === VERSION_1_ARM);
+
+/** Heaps: those arms on slabs, where most of what they defer comes from, and one on sheaves. */
+export const SOME_HEAPS = [
+  ...SOME_ARMS.map((defer) => ({ defer, percpu: "slab" }) as const),
+  { defer: MERGED_ARM, percpu: "sheaf" } as const,
+];

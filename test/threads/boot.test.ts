@@ -27,7 +27,7 @@ test.each([
   { what: "a memory that must grow first", initial: 1, reserveBytes: 300_000, heaps: 30 },
 ])("six threads boot $what at once and share one sound heap", async (shape) => {
   const { initial, reserveBytes } = shape;
-  const { handle } = await createHeap({ cpus: 1 });
+  const { handle } = await createHeap({ cpus: 1, percpu: "slab" });
   const { module } = handle;
   const memories = Array.from(
     { length: effort(shape.heaps) },

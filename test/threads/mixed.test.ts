@@ -8,7 +8,7 @@
 import type { HeapOptions } from "slablab";
 import { MERGED_ARM, VERSION_1_ARM } from "slablab/internal/heap/arms.js";
 import { describe, expect, test } from "vitest";
-import { SOME_ARMS } from "../support/arms.js";
+import { SOME_HEAPS } from "../support/arms.js";
 import { Mixer, type MixedReport } from "./jobs/mixed.js";
 import { makeArena } from "./support/arena.js";
 import { effort, nextSeed, rows, seedCount } from "../support/tier.js";
@@ -29,11 +29,11 @@ async function mix(cpus: number, turns: number, options: HeapOptions): Promise<v
   await rest();
 }
 
-describe.each(SOME_ARMS)("in the arm %s", (defer) => {
+describe.each(SOME_HEAPS)("on a heap of $percpu, arm $defer", (options) => {
   test.each(rows([2, 4], (cpus) => cpus === 4))(
     "%i Workers that mix all calls leave a sound, empty heap",
     async (cpus) => {
-      for (let round = 0; round < seedCount; round++) await mix(cpus, effort(8000), { defer });
+      for (let round = 0; round < seedCount; round++) await mix(cpus, effort(8000), options);
     },
   );
 });

@@ -6,7 +6,7 @@
  * arm with slabs of few large and of many small objects.
  */
 import { describe, expect, test } from "vitest";
-import { SOME_ARMS } from "../support/arms.js";
+import { SOME_HEAPS } from "../support/arms.js";
 import type { RawArgs, RawReport } from "./jobs/raw.js";
 import { makeArena } from "./support/arena.js";
 import { effort, nextSeed } from "../support/tier.js";
@@ -22,11 +22,11 @@ const SHAPES = [
 /** Of 4000 turns each: some hundred milliseconds. */
 const CHUNKS = 12;
 
-describe.each(SOME_ARMS)("in the arm %s", (defer) => {
+describe.each(SOME_HEAPS)("on a heap of $percpu, arm $defer", (options) => {
   test.each(SHAPES)("$name objects survive races of $cpus Workers", async (shape) => {
     const { sizes, nolock, cpus } = shape;
     const seed = nextSeed();
-    const { run, rest } = await makeArena(cpus, { defer, maximumBytes: 32 * 2 ** 20 });
+    const { run, rest } = await makeArena(cpus, { ...options, maximumBytes: 32 * 2 ** 20 });
     const slots = new SharedArrayBuffer(shape.slots * Int32Array.BYTES_PER_ELEMENT);
     const args: RawArgs = { seed, chunks: effort(CHUNKS), sizes, slots, nolock };
     const reports = await run<RawReport>(jobOf("raw", "race"), seed, { args });

@@ -64,7 +64,7 @@ test.each([
   expect(finding?.kind).toMatch(kind);
   expect(finding?.operation).toBeGreaterThan(0);
   expect(finding?.reproduce).toMatch(
-    /^npx slablab stress --seed 0x51ab1ab --arm irq-work --cpus 2 --duration \d+ms$/,
+    /^npx slablab stress --seed 0x51ab1ab --arm irq-work --cpus 2 --percpu slab --duration \d+ms$/,
   );
   expect(finding?.log).toContain(`reproduce: ${finding?.reproduce}\n`);
   for (const cpu of [0, 1]) {

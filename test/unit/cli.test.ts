@@ -94,7 +94,7 @@ test("fuzz refuses what cannot be", async () => {
 
 test("stress runs for a second, and says what it verified", async () => {
   const { status, stdout, stderr } = await slablab("stress", "--duration", "1s", "--cpus", "2");
-  expect(stderr).toBe("stressing 9 arms on 2 CPUs: about 1 s\n");
+  expect(stderr).toBe("stressing 10 setups on 2 CPUs: about 1 s\n");
   expect(stdout).toMatch(/2 Workers[\s\S]*operations by kind[\s\S]*Findings:\s0\./);
   expect(status).toBe(0);
 });
@@ -103,7 +103,7 @@ test("stress refuses what cannot be", async () => {
   for (const [args, message] of [
     [["--cpus", "65"], "--cpus: expected 1..64 CPUs, got 65; try 4"],
     [["--arm", "sheaf"], "Allowed choices are all, none, global"],
-    [["--percpu", "page"], "Allowed choices are slab, sheaf"],
+    [["--percpu", "page"], "Allowed choices are all, slab, sheaf"],
     [["--build", "fast"], "Allowed choices are release, stats, debug, trace"],
     [["--duration", "0s"], "expected a duration above zero"],
     [

@@ -23,7 +23,7 @@ const limitsOf = (operations: number) => ({ operations, deadlineMs: null });
 const MATRIX = makeMatrix({ arm: null, features: null, depth: 3, cpus: 1 });
 
 test("the default matrix has every arm with both locks and each feature", () => {
-  expect(MATRIX).toHaveLength(8 * DEFER_ARMS.length);
+  expect(MATRIX).toHaveLength(10 * DEFER_ARMS.length);
   expect(new Set(MATRIX.map(nameOf)).size).toBe(MATRIX.length);
 });
 

@@ -37,8 +37,14 @@ beforeAll(async () => {
 
 function documentOf(results: CampaignResults) {
   const environment = readEnvironment();
-  const parameters = { cpus: [1], arm: "all", depth: 3, durationMs: null, operations: 100 };
-  const parts = { command: "fuzz", environment, seed: 1, parameters } as const;
+  const parameters = { cpus: [1], arm: "all", percpu: "slab", depth: 3 };
+  const limits = { durationMs: null, operations: 100 };
+  const parts = {
+    command: "fuzz",
+    environment,
+    seed: 1,
+    parameters: { ...parameters, ...limits },
+  } as const;
   return JSON.parse(serializeReport(createReport({ ...parts, results: fuzzResults(results) })));
 }
 
@@ -64,7 +70,7 @@ test("no line is wider than 100 columns, and the text says what was verified", (
   expect(text.split("\n").filter((line) => line.length > 100)).toEqual([]);
   expect(text).not.toContain("\u001b");
   expect(text).toMatch(/^irq-work +rt\+h\+r +100 /m);
-  expect(text.replaceAll("\n", " ")).toContain("7,200 operations in 72 setups, re-entered");
+  expect(text.replaceAll("\n", " ")).toContain("9,000 operations in 90 setups, re-entered");
   expect(text).toContain("No finding.");
 });
 

@@ -12,7 +12,7 @@ let heap: Heap;
 let cpu: Cpu;
 
 beforeEach(async () => {
-  heap = await createHeap({ cpus: 2, maximumBytes: 32 * MIB, build: "stats" });
+  heap = await createHeap({ cpus: 2, maximumBytes: 32 * MIB, build: "stats", percpu: "slab" });
   cpu = heap.cpu();
 });
 

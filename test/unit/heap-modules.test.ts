@@ -184,6 +184,6 @@ describe("createHeap({ modules })", () => {
   test("every name is a file that the package exports", () => {
     const { resolve: find } = createRequire(join(ROOT, "package.json"));
     for (const name of NAMES) expect(find(`slablab/${name}.wasm`)).toBe(join(WASM, `${name}.wasm`));
-    expect(find("slablab/slablab.wasm")).toBe(join(WASM, "release.wasm"));
+    expect(find("slablab/slablab.wasm")).toBe(join(WASM, "sheaf.wasm"));
   });
 });

@@ -21,7 +21,8 @@ const live: number[] = [];
 
 beforeAll(async () => {
   const reserveBytes = RESERVE_BYTES;
-  heap = await createHeap({ cpus: 3, maximumBytes: 2 ** 25, maxCaches: 32, reserveBytes });
+  const sizes = { cpus: 3, maximumBytes: 2 ** 25, maxCaches: 32, reserveBytes };
+  heap = await createHeap({ ...sizes, percpu: "slab" });
   const [zero, one, two] = [heap.cpu(), heap.cpu(), heap.cpu()];
   live.push(...zero.kmallocBulk(64, 64 * 20), ...zero.kmallocBulk(300, 50), zero.kmalloc(50_000));
   live.push(...one.kmallocBulk(64, 10), ...one.kmallocBulk(8, 700), one.kmalloc(2 ** 23));

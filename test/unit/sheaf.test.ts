@@ -6,6 +6,7 @@
 import { createHeap, type HeapOptions } from "slablab";
 import { HEAP_SHEAVES } from "slablab/internal/heap/constants.js";
 import { objectsInSheaves, sheavesOf } from "slablab/internal/heap/sheaves.js";
+import { DEFER_ARMS } from "slablab/internal/heap/arms.js";
 import { describe, expect, test } from "vitest";
 import type { TestCpu } from "./support/cpu.js";
 import { MIB, TestHeap, type TestHeapOptions } from "./support/heap.js";
@@ -309,3 +310,19 @@ test("a module of the other layer is refused", async () => {
   const foreign = { ...heap.handle, module: slab.handle.module };
   await expect(attachHeap(foreign)).rejects.toThrow(/per-CPU layer/);
 });
+
+test.each(DEFER_ARMS)(
+  "CPUs that go leave nothing to wait on other nodes' lists, in the arm %s",
+  async (defer) => {
+    const heap = await createHeap({ cpus: 4, nodes: 3, defer, build: "stats" });
+    const cpus = [0, 1, 2, 3].map(() => heap.cpu());
+    const objects = cpus.flatMap((cpu) =>
+      Array.from({ length: 500 }, (_, index) => cpu.kmalloc(8 + (index % 300))),
+    );
+    for (const [index, object] of objects.entries()) cpus[(index * 7) % 4]?.kfree(object);
+    for (const cpu of cpus) cpu.offline();
+    const added = Object.values(heap.stats()).flatMap(({ DEFER_ADD = [] }) => DEFER_ADD);
+    expect(Math.max(...added)).toBe(0);
+    expect(heap.validate()).toEqual([]);
+  },
+);

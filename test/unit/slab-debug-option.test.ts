@@ -137,7 +137,7 @@ describe("the build", () => {
   });
 
   test("failslab goes on with slabDebug that does not name caches for it", async () => {
-    const cpu = (await make({ failslab: { nth: 2 } })).cpu();
+    const cpu = (await make({ percpu: "slab", failslab: { nth: 2 } })).cpu();
     const found = [1, 2, 3].map(() => cpu.kmalloc(64) !== 0);
     expect(found.filter((isThere) => !isThere).length).toBe(1);
   });

@@ -20,7 +20,7 @@ let seen: TraceEvent[];
 let handler: OnTrace;
 
 beforeEach(async () => {
-  heap = await createHeap({ cpus: 2, maximumBytes: 2 ** 24, build: "trace" });
+  heap = await createHeap({ cpus: 2, maximumBytes: 2 ** 24, build: "trace", percpu: "slab" });
   seen = [];
   handler = (event) => void seen.push(event);
   cpu = heap.cpu(0, { onTrace: (event) => handler(event) });

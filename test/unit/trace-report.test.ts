@@ -112,7 +112,14 @@ const outcome = {
 const files = { file: "slablab-trace.json", events: 30, snapshot: "heap.snapshot" };
 
 function documentOf() {
-  const parameters = { load: "storm", cpus: 2, arm: "irq-work", durationMs: 500, events: 3 };
+  const parameters = {
+    load: "storm",
+    cpus: 2,
+    arm: "irq-work",
+    durationMs: 500,
+    events: 3,
+    percpu: "slab",
+  };
   const parts = { command: "trace", environment: readEnvironment(), seed: 1, parameters } as const;
   const results = traceResults(outcome, files);
   return JSON.parse(serializeReport(createReport({ ...parts, results })));

@@ -7,6 +7,7 @@
  */
 import { availableParallelism } from "node:os";
 import { InvalidArgumentError, Option } from "commander";
+import { PERCPU_LAYERS } from "../../heap/options.js";
 import { SEED_MAX } from "../../workload/random.js";
 
 /** The seed of a run that names none: every run is reproducible without being asked. */
@@ -38,6 +39,13 @@ export function seedOption(): Option {
   return new Option("--seed <n>", "decimal, 0x... or the word random")
     .argParser(parseSeed)
     .default(DEFAULT_SEED, `0x${DEFAULT_SEED.toString(16)}`);
+}
+
+/** `--percpu <layer>`: what a CPU allocates from and frees to. @param more what else it may say */
+export function percpuOption(fallback: string, more: readonly string[] = []): Option {
+  return new Option("--percpu <layer>", "what a CPU allocates from and frees to")
+    .choices([...more, ...PERCPU_LAYERS])
+    .default(fallback);
 }
 
 /** `--json`: exactly one JSON document on standard output. */

@@ -2,6 +2,7 @@
  * Which heap the tools that look at one show: that of a load they run, or of a snapshot.
  */
 import { InvalidArgumentError, Option } from "commander";
+import type { PercpuLayer } from "../../heap/options.js";
 import { parseInteger } from "./common-options.js";
 
 /** The loads by name. */
@@ -16,6 +17,7 @@ export interface SourceOptions {
   readonly load: LoadName | undefined;
   readonly ops: number | undefined;
   readonly snapshot: string | undefined;
+  readonly percpu: PercpuLayer;
   readonly seed: number;
 }
 

@@ -16,7 +16,13 @@ import {
   setupsOf,
   slabDebugOption,
 } from "./fuzz-options.js";
-import { cpusListOption, jsonOption, quietOption, seedOption } from "../common/common-options.js";
+import {
+  cpusListOption,
+  jsonOption,
+  percpuOption,
+  quietOption,
+  seedOption,
+} from "../common/common-options.js";
 import { statusWith } from "../common/output-file.js";
 import { createProgress } from "../common/progress.js";
 import { checkSnapshot, saveKept, snapshotOption } from "../common/snapshot-option.js";
@@ -35,6 +41,7 @@ export function register(program: Command): void {
     .option("--hardened", "encoded free pointers", false)
     .option("--randomize", "new slabs are linked in a shuffled order", false)
     .addOption(slabDebugOption())
+    .addOption(percpuOption("slab"))
     .option("--memcg", "charge objects to a memory control group", false)
     .addOption(depthOption())
     .addOption(seedOption())
@@ -48,9 +55,9 @@ export function register(program: Command): void {
 }
 
 const HELP = `
-Without --arm and without features: every arm, with both kinds of local locks, plain and with
-hardened, shuffled freelists. --cpus 1 runs in this thread, and the same seed does the same;
-more are Workers on one heap.
+Without --arm and without features: every arm, with both kinds of local locks: plain, with
+hardened, shuffled freelists, with debug caches, on sheaves, and charged to a control group.
+--cpus 1 runs in this thread, and the same seed does the same; more are Workers on one heap.
 A snapshot is of the last setup, or of the last with a finding.
 
 Example:
@@ -113,11 +120,11 @@ async function print(
     "../../measure/common/environment.js"
   );
   const environment = readEnvironment();
-  const { cpus, arm, depth, seed } = options;
+  const { cpus, arm, percpu, depth, seed } = options;
   if (options.json) {
     const { createReport, serializeReport } = await import("../../report/common/json.js");
     const { fuzzResults } = await import("../../report/fuzz/fuzz-schema.js");
-    const parameters = { cpus: [...cpus], arm, depth, durationMs, operations };
+    const parameters = { cpus: [...cpus], arm, percpu, depth, durationMs, operations };
     const parts = { command: "fuzz", environment, seed, parameters } as const;
     printResult(serializeReport(createReport({ ...parts, results: fuzzResults(results) })));
     return;

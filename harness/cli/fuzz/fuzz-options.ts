@@ -1,6 +1,7 @@
 /** The options of `slablab fuzz` that no other command has, and what they mean together. */
 import { InvalidArgumentError, Option } from "commander";
 import { DEFER_ARMS, type DeferArm } from "../../heap/arms.js";
+import type { PercpuLayer } from "../../heap/options.js";
 import {
   DEPTH_MAX,
   type FuzzFeatures,
@@ -23,6 +24,7 @@ export interface FuzzOptions {
   readonly hardened: boolean;
   readonly randomize: boolean;
   readonly slabDebug: string | undefined;
+  readonly percpu: PercpuLayer;
   readonly memcg: boolean;
   readonly depth: number;
   readonly snapshot: string | undefined;
@@ -92,7 +94,8 @@ export function setupsOf(options: FuzzOptions): FuzzSetup[] {
 
 /** null: none was named, so that all arms mean the whole matrix. */
 function featuresOf(options: FuzzOptions): FuzzFeatures | null {
-  const { rt, cmpxchg, hardened, randomize, slabDebug = "", memcg } = options;
+  const { rt, cmpxchg, hardened, randomize, slabDebug = "", percpu, memcg } = options;
   const features = { rt, noCmpxchg: !cmpxchg, hardened, randomize, slabDebug, memcg };
-  return Object.values(features).some((value) => value !== false && value !== "") ? features : null;
+  const isPlain = Object.values(features).every((value) => value === false || value === "");
+  return isPlain && percpu === "slab" ? null : { ...features, percpu };
 }

@@ -17,7 +17,7 @@ import {
   readSnapshotOption,
   saveSnapshotOption,
 } from "../common/heap-source-options.js";
-import { jsonOption, parseInteger, seedOption } from "../common/common-options.js";
+import { jsonOption, parseInteger, percpuOption, seedOption } from "../common/common-options.js";
 import { checkWritable, statusWith } from "../common/output-file.js";
 import { printResult } from "../common/result.js";
 
@@ -62,6 +62,7 @@ export function register(program: Command): void {
     .addOption(loadOpsOption())
     .addOption(readSnapshotOption())
     .addOption(saveSnapshotOption())
+    .addOption(percpuOption("sheaf").conflicts("snapshot"))
     .addOption(seedOption())
     .addOption(jsonOption())
     .addHelpText("after", HELP)
@@ -208,6 +209,7 @@ async function printJson(outcome: SlabinfoOutcome, options: SlabinfoOptions): Pr
     parameters: {
       load: isRun ? (options.load ?? DEFAULT_LOAD) : null,
       operations: isRun ? (options.ops ?? DEFAULT_OPS) : null,
+      percpu: isRun ? options.percpu : null,
       snapshot: options.snapshot ?? null,
     },
     results: slabinfoResults(outcome),

@@ -12,7 +12,7 @@ import {
   loadOpsOption,
   readSnapshotOption,
 } from "../common/heap-source-options.js";
-import { seedOption } from "../common/common-options.js";
+import { percpuOption, seedOption } from "../common/common-options.js";
 import { printResult } from "../common/result.js";
 
 interface SlabtopOptions extends SourceOptions {
@@ -38,6 +38,7 @@ export function register(program: Command): void {
     .addOption(loadOption())
     .addOption(loadOpsOption())
     .addOption(readSnapshotOption())
+    .addOption(percpuOption("sheaf").conflicts("snapshot"))
     .addOption(seedOption())
     .addHelpText("after", HELP)
     .action(async (options: SlabtopOptions) => {

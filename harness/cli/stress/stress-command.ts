@@ -4,11 +4,12 @@
  */
 import { type Command, Option } from "commander";
 import type { DeferArm } from "../../heap/arms.js";
+import type { PercpuLayer } from "../../heap/options.js";
 import {
   STRESS_BUILDS,
-  STRESS_PERCPU,
   type StressBuild,
-  type StressPercpu,
+  type StressSetup,
+  nameOf,
   setupsOf,
 } from "../../workload/stress/stress-setup.js";
 import type { StressResults } from "../../workload/stress/stress-run.js";
@@ -18,6 +19,7 @@ import {
   cpusOption,
   durationOption,
   jsonOption,
+  percpuOption,
   quietOption,
   seedOption,
 } from "../common/common-options.js";
@@ -31,7 +33,7 @@ interface StressCliOptions {
   readonly duration: number;
   readonly seed: number;
   readonly arm: DeferArm | "all";
-  readonly percpu: StressPercpu;
+  readonly percpu: PercpuLayer | "all";
   readonly build: StressBuild;
   readonly kill: boolean;
   readonly log: string | undefined;
@@ -52,11 +54,7 @@ export function register(program: Command): void {
     .addOption(durationOption("10s"))
     .addOption(seedOption())
     .addOption(armOption())
-    .addOption(
-      new Option("--percpu <kind>", "what a CPU allocates from")
-        .choices(STRESS_PERCPU)
-        .default("slab"),
-    )
+    .addOption(percpuOption("all", ["all"]))
     .addOption(
       new Option("--build <name>", "which build of the allocator")
         .choices(STRESS_BUILDS)
@@ -74,9 +72,10 @@ export function register(program: Command): void {
 }
 
 const HELP = `
-The time is for all arms together. A seed names what each CPU does, not how their calls meet: a
-finding of several CPUs need not repeat; its log says what each did last.
-A snapshot is of the last arm, or of the last with a finding, before everything is freed.
+The time is for all setups together: every arm of deferral on slabs, and one on sheaves. A seed
+names what each CPU does, not how their calls meet: a finding of several CPUs need not repeat;
+its log says what each did last.
+A snapshot is of the last setup, or of the last with a finding, before everything is freed.
 
 With --kill there is neither log nor snapshot: each death is followed by a walk over the heap.
 
@@ -95,7 +94,7 @@ async function stress(options: StressCliOptions, signal: AbortSignal): Promise<E
   const setups = setupsOf(arm === "all" ? null : arm, { build, percpu, cpus });
   const { runStress } = await import("../../workload/stress/stress-run.js");
   if (!options.json && !options.quiet) {
-    const arms = setups.length === 1 ? `the arm ${arm}` : `${setups.length} arms`;
+    const arms = setups.length === 1 ? nameOf(setups[0] as StressSetup) : `${setups.length} setups`;
     const workers = cpus === 1 ? "1 CPU" : `${cpus} CPUs`;
     console.error(`stressing ${arms} on ${workers}: about ${durationMs / 1000} s`);
   }
@@ -109,7 +108,7 @@ async function stress(options: StressCliOptions, signal: AbortSignal): Promise<E
   try {
     results = await runStress({
       ...{ setups, seed, durationMs, signal, keepHeap: options.snapshot !== undefined },
-      onProgress: (share, setup) => bar.update(Math.round(share * PROGRESS_STEPS), setup.arm),
+      onProgress: (share, setup) => bar.update(Math.round(share * PROGRESS_STEPS), nameOf(setup)),
     });
   } finally {
     progress.stop();
@@ -117,7 +116,7 @@ async function stress(options: StressCliOptions, signal: AbortSignal): Promise<E
   const log = await writeLog(options, results);
   await print(options, results, log);
   const { heap = null } = results;
-  const failure = await saveKept(options, heap && { heap, of: `the arm ${heap.setup.arm}` });
+  const failure = await saveKept(options, heap && { heap, of: nameOf(heap.setup) });
   const hasFinding = results.rows.some(({ finding }) => finding !== null);
   return statusWith(hasFinding ? EXIT.finding : EXIT.fine, [failure]);
 }

@@ -4,6 +4,7 @@
  */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { DEFER_ARMS, type DeferArm, MERGED_ARM } from "../../heap/arms.js";
+import type { PercpuLayer } from "../../heap/options.js";
 import type { TraceFiles } from "../../report/trace/trace-schema.js";
 import { TRACE_LOADS, type TraceLoad } from "../../workload/trace/trace-loads.js";
 import type { TraceOutcome } from "../../workload/trace/trace-run.js";
@@ -13,6 +14,7 @@ import {
   durationOption,
   jsonOption,
   parseInteger,
+  percpuOption,
   quietOption,
   seedOption,
 } from "../common/common-options.js";
@@ -24,6 +26,7 @@ interface TraceCliOptions {
   readonly load: TraceLoad;
   readonly cpus: number;
   readonly arm: DeferArm;
+  readonly percpu: PercpuLayer;
   readonly duration: number;
   readonly seed: number;
   readonly events: number;
@@ -50,6 +53,7 @@ export function register(program: Command): void {
     .addOption(
       new Option("--arm <name>", "the arm of deferral").choices(DEFER_ARMS).default(MERGED_ARM),
     )
+    .addOption(percpuOption("sheaf"))
     .addOption(durationOption("500ms"))
     .addOption(seedOption())
     .addOption(
@@ -82,7 +86,7 @@ Example:
   slablab trace --load storm --arm irq-work --cpus 2 --output storm.json`;
 
 async function trace(options: TraceCliOptions, signal: AbortSignal): Promise<ExitStatus> {
-  const { cpus, duration: durationMs, output, arm, events, load, seed } = options;
+  const { cpus, duration: durationMs, output, arm, percpu, events, load, seed } = options;
   checkBounds(options);
   await checkWritable("--output", output, DEFAULT_OUTPUT);
   await checkSnapshot(options.snapshot);
@@ -91,7 +95,7 @@ async function trace(options: TraceCliOptions, signal: AbortSignal): Promise<Exi
     const workers = cpus === 1 ? "1 CPU" : `${cpus} CPUs`;
     console.error(`tracing the load ${load} in the arm ${arm} on ${workers}: ${durationMs} ms`);
   }
-  const outcome = await runTrace({ load, arm, cpus, seed, durationMs, events, signal });
+  const outcome = await runTrace({ load, arm, percpu, cpus, seed, durationMs, events, signal });
   // The result says where these are, so they come before it, and a failure after it.
   const trace = await writeTrace(options, outcome);
   const heap = await writeHeap(options.snapshot, outcome);
@@ -149,11 +153,11 @@ async function print(
   );
   const { traceResults } = await import("../../report/trace/trace-schema.js");
   const environment = readEnvironment();
-  const { load, cpus, arm, duration: durationMs, events, seed } = options;
+  const { load, cpus, arm, percpu, duration: durationMs, events, seed } = options;
   const results = traceResults(outcome, files);
   if (options.json) {
     const { createReport, serializeReport } = await import("../../report/common/json.js");
-    const parameters = { load, cpus, arm, durationMs, events };
+    const parameters = { load, cpus, arm, percpu, durationMs, events };
     const parts = { command: "trace", environment, seed, parameters } as const;
     printResult(serializeReport(createReport({ ...parts, results })));
     return;

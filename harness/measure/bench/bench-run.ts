@@ -85,7 +85,7 @@ async function runSuite(suite: Suite, request: BenchRequest): Promise<SuiteResul
 
 async function runFastpath(suite: Suite, request: BenchRequest): Promise<SuiteResults> {
   const module = await compileBuild("bench");
-  const heap = await createHeap({ module, cpus: 1, maximumBytes: FASTPATH_BYTES });
+  const heap = await createHeap({ module, percpu: "slab", cpus: 1, maximumBytes: FASTPATH_BYTES });
   const sheaves = await createHeap({
     ...{ module: await compileBuild("bench-sheaf"), percpu: "sheaf" },
     ...{ cpus: 1, maximumBytes: SHEAF_BYTES },

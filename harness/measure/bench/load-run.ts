@@ -98,7 +98,7 @@ async function makeHeap(
   if (flavour === "null") return null;
   const maximumBytes = heapBytesOf(load, cpus, scale);
   const module = await compileBuild(flavour === "fused" ? "bench" : "release");
-  return createHeap({ module, cpus, maximumBytes, initialBytes: maximumBytes });
+  return createHeap({ module, percpu: "slab", cpus, maximumBytes, initialBytes: maximumBytes });
 }
 
 /** What a heap would have: the blocks of a large load need it without one, too. */

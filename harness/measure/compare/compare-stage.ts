@@ -95,7 +95,7 @@ export class Stage {
     const maximumBytes = heapBytes(traffic);
     for (const defer of arms) {
       const size = { maximumBytes, initialBytes: maximumBytes, maxCaches: CACHES };
-      const heap = await makeHeap({ cpus: traffic.cpus, module, defer, ...size });
+      const heap = await makeHeap({ cpus: traffic.cpus, module, percpu: "slab", defer, ...size });
       stage.#heaps.set(defer, { heap, id: await pool.attach(heap) });
     }
     return stage;

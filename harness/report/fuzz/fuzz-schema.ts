@@ -68,6 +68,7 @@ const results = v.object({
 const parameters = v.object({
   cpus: v.array(count),
   arm: v.string(),
+  percpu: v.string(),
   depth: count,
   durationMs: v.nullable(positive),
   operations: v.nullable(count),

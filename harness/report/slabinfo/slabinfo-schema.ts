@@ -68,6 +68,7 @@ const results = v.object({
 const parameters = v.object({
   load: v.nullable(v.string()),
   operations: v.nullable(count),
+  percpu: v.nullable(v.string()),
   snapshot: v.nullable(v.string()),
 });
 

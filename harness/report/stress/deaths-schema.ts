@@ -40,6 +40,7 @@ const finding = v.object({
 
 const row = v.object({
   arm: v.string(),
+  percpu: v.string(),
   elapsedMs: positive,
   ...counts.entries,
   finding: v.nullable(finding),
@@ -75,7 +76,7 @@ export type DeathsReport = v.InferOutput<typeof deathsReportSchema>;
 /** Results as the document has them. */
 export function deathsResults(found: DeathResults): DeathsReport["results"] {
   const arms = found.rows.map(({ setup, counts: counted, finding: what, elapsedMs }) => ({
-    ...{ arm: setup.arm, elapsedMs, ...counted },
+    ...{ arm: setup.arm, percpu: setup.percpu, elapsedMs, ...counted },
     finding: what && documented(what),
   }));
   const findings = arms.filter(({ finding: what }) => what !== null).length;

@@ -1,5 +1,6 @@
 /** What `slablab stress --kill` prints for people. No line is wider than 100 columns. */
 import type { DeathResults, DeathRow } from "../../workload/deaths/deaths-run.js";
+import { nameOf } from "../../workload/stress/stress-setup.js";
 import { totalOf } from "./deaths-schema.js";
 import { full, title, wrap } from "../common/page.js";
 import { shortCount } from "./stress-text.js";
@@ -15,7 +16,7 @@ export function deathsText(results: DeathResults, head: string): string {
     if (finding === null) continue;
     const { kind, message, cpu, operation, reproduce } = finding;
     parts.push(
-      title(`finding: ${kind} in ${setup.arm}, at the death of CPU ${cpu} after ${operation}`),
+      title(`finding: ${kind} in ${nameOf(setup)}, at the death of CPU ${cpu} after ${operation}`),
       wrap(message),
       `reproduce: ${reproduce}`,
     );
@@ -37,7 +38,7 @@ function cells({ setup, counts, finding }: DeathRow): string[] {
     ...[counts.inHand, counts.locks, counts.slabs, counts.pages, counts.objects],
     ...[counts.validations, Number(finding !== null)],
   ];
-  return [setup.arm, ...numbers.map(shortCount)];
+  return [nameOf(setup), ...numbers.map(shortCount)];
 }
 
 const LEGEND = wrap(

@@ -53,6 +53,7 @@ const finding = v.object({
 
 const row = v.object({
   arm: v.string(),
+  percpu: v.string(),
   elapsedMs: positive,
   operations,
   ...counts.entries,
@@ -92,7 +93,8 @@ export function stressResults(found: StressResults, log: string | null): StressR
   const arms = found.rows.map(
     ({ setup, operations: of, counts: counted, finding: what, ...rest }) => {
       const { elapsedMs } = rest;
-      return { arm: setup.arm, elapsedMs, operations: of, ...counted, finding: documented(what) };
+      const { arm, percpu } = setup;
+      return { arm, percpu, elapsedMs, operations: of, ...counted, finding: documented(what) };
     },
   );
   const total = totalsOf(found);

@@ -4,6 +4,7 @@
  */
 import { OPERATIONS } from "../../workload/stress/kinds.js";
 import type { StressResults, StressRow } from "../../workload/stress/stress-run.js";
+import { nameOf } from "../../workload/stress/stress-setup.js";
 import { countOf, totalsOf } from "./stress-totals.js";
 import { full, title, wrap } from "../common/page.js";
 import { renderTable } from "../common/table.js";
@@ -38,7 +39,7 @@ function cells({ setup, operations, counts, finding }: StressRow): string[] {
     ...[counts.nolockNull, counts.busyFirst, counts.inNmi, operations.cacheDestroy],
     ...[operations.offline, counts.pressures, counts.readsChecked, counts.validations],
   ];
-  return [setup.arm, ...numbers.map(shortCount), finding === null ? "0" : "1"];
+  return [nameOf(setup), ...numbers.map(shortCount), finding === null ? "0" : "1"];
 }
 
 /** `950`, `12k`, `1.2M`: three digits are enough for a table of counts. */
@@ -97,7 +98,9 @@ function findingLines({ rows }: StressResults, log: string | null): string[] {
     if (finding === null) return [];
     const { kind, cpu, operation, message, reproduce } = finding;
     return [
-      title(`finding: ${kind} in ${setup.arm}, on CPU ${cpu} after ${full(operation)} operations`),
+      title(
+        `finding: ${kind} in ${nameOf(setup)}, on CPU ${cpu} after ${full(operation)} operations`,
+      ),
       wrap(message),
       `reproduce: ${reproduce}`,
     ];

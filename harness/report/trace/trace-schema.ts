@@ -47,6 +47,7 @@ const parameters = v.object({
   load: v.string(),
   cpus: count,
   arm: v.string(),
+  percpu: v.string(),
   durationMs: positive,
   events: described(count, "records that each CPU keeps"),
 });

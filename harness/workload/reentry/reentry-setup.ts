@@ -6,7 +6,7 @@
  * heap learns to do is added to `FuzzSetup`, to it, and to `flagsOf()`.
  */
 import { DEFER_ARMS, type DeferArm } from "../../heap/arms.js";
-import type { HeapOptions } from "../../heap/options.js";
+import type { HeapOptions, PercpuLayer } from "../../heap/options.js";
 
 export interface FuzzSetup {
   readonly arm: DeferArm;
@@ -16,6 +16,7 @@ export interface FuzzSetup {
   readonly randomize: boolean;
   /** As the heap's option of that name; empty: no checks. */
   readonly slabDebug: string;
+  readonly percpu: PercpuLayer;
   /** Whether every other allocation is charged to a memory control group. */
   readonly memcg: boolean;
   /** How deep hooks re-enter, 0..3. */
@@ -28,17 +29,18 @@ export const DEPTH_MAX = 3;
 
 /** The features a setup may have beside its arm; all absent: the plain one. */
 export type FuzzFeatures = Partial<
-  Pick<FuzzSetup, "rt" | "noCmpxchg" | "hardened" | "randomize" | "slabDebug" | "memcg">
+  Pick<FuzzSetup, "rt" | "noCmpxchg" | "hardened" | "randomize" | "slabDebug" | "percpu" | "memcg">
 >;
 
 /**
  * Every arm with both kinds of local locks, plain and with all that changes freelists, with
- * debug caches, and with a memory control group.
+ * debug caches, with sheaves, and with a memory control group.
  */
 const MATRIX_FEATURES: readonly FuzzFeatures[] = [false, true].flatMap((rt) => [
   { rt },
   { rt, hardened: true, randomize: true },
   { rt, slabDebug: "FZPU" },
+  { rt, percpu: "sheaf" },
   { rt, memcg: true },
 ]);
 
@@ -63,7 +65,15 @@ export function makeSetup(
   setup: Pick<FuzzSetup, "arm"> & FuzzFeatures & Partial<Pick<FuzzSetup, "depth" | "cpus">>,
 ): FuzzSetup {
   const plain = { rt: false, noCmpxchg: false, hardened: false, randomize: false };
-  return { ...plain, slabDebug: "", memcg: false, depth: DEPTH_MAX, cpus: 1, ...setup };
+  return {
+    ...plain,
+    slabDebug: "",
+    percpu: "slab",
+    memcg: false,
+    depth: DEPTH_MAX,
+    cpus: 1,
+    ...setup,
+  };
 }
 
 /** `irq-work rt hardened randomize`: what tells a setup from the others of its matrix. */
@@ -77,7 +87,8 @@ export function featureNames(setup: FuzzSetup): string[] {
     (name) => setup[name],
   );
   const debug = setup.slabDebug === "" ? [] : [`slab_debug=${setup.slabDebug}`];
-  return [...names, ...debug, ...(setup.memcg ? ["memcg"] : [])];
+  const layer = setup.percpu === "slab" ? [] : [setup.percpu];
+  return [...names, ...debug, ...layer, ...(setup.memcg ? ["memcg"] : [])];
 }
 
 /** The arguments of `slablab fuzz` that run this setup and no other. */
@@ -89,6 +100,7 @@ export function flagsOf(setup: FuzzSetup): string[] {
     ...(setup.hardened ? ["--hardened"] : []),
     ...(setup.randomize ? ["--randomize"] : []),
     ...(setup.slabDebug === "" ? [] : ["--slab-debug", setup.slabDebug]),
+    ...(setup.percpu === "slab" ? [] : ["--percpu", setup.percpu]),
     ...(setup.memcg ? ["--memcg"] : []),
     ...(setup.depth === DEPTH_MAX ? [] : ["--depth", `${setup.depth}`]),
   ];
@@ -101,8 +113,8 @@ export const MAXIMUM_BYTES = 8 * 2 ** 20;
 
 /** The heap of a setup. @param seed starts the heap's own generators */
 export function heapOptionsOf(setup: FuzzSetup, seed: number): HeapOptions {
-  const { arm, cpus, rt, noCmpxchg, hardened, randomize } = setup;
-  const features = { rt, noCmpxchg, hardened, randomize };
+  const { arm, cpus, rt, noCmpxchg, hardened, randomize, percpu } = setup;
+  const features = { rt, noCmpxchg, hardened, randomize, percpu };
   const sizes = { reserveBytes: RESERVE_BYTES, maximumBytes: MAXIMUM_BYTES, maxCaches: 48 };
   const more = setup.slabDebug === "" ? {} : { slabDebug: setup.slabDebug };
   return { build: "trace", defer: arm, cpus, seed, ...sizes, ...features, ...more };

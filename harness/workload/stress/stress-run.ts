@@ -20,6 +20,7 @@ import {
   flagsOf,
   heapOptionsOf,
   memoryBytesOf,
+  nameOf,
   streamOf,
 } from "./stress-setup.js";
 
@@ -179,7 +180,7 @@ function describe(
   const reproduce = `npx slablab stress --seed 0x${seed.toString(16)} ${flags.join(" ")}`;
   const { cpu, kind, message, operation } = found;
   const head = [
-    `slablab stress: ${kind} on CPU ${cpu} after ${operation} operations, arm ${setup.arm}`,
+    `slablab stress: ${kind} on CPU ${cpu} after ${operation} operations, ${nameOf(setup)}`,
     message,
     `reproduce: ${reproduce}`,
   ];

@@ -1,29 +1,43 @@
 /** What a stress runs on: one heap for each setup, and the flags that name one again. */
-import { DEFER_ARMS, type DeferArm } from "../../heap/arms.js";
-import type { HeapOptions } from "../../heap/options.js";
+import { DEFER_ARMS, MERGED_ARM, type DeferArm } from "../../heap/arms.js";
+import type { HeapOptions, PercpuLayer } from "../../heap/options.js";
 
 /** The builds a stress runs on. */
 export const STRESS_BUILDS = ["release", "stats", "debug", "trace"] as const;
 export type StressBuild = (typeof STRESS_BUILDS)[number];
 
-/** What a CPU keeps objects in; slab alone in this version. */
-export const STRESS_PERCPU = ["slab", "sheaf"] as const;
-export type StressPercpu = (typeof STRESS_PERCPU)[number];
-
 export interface StressSetup {
   readonly arm: DeferArm;
   readonly build: StressBuild;
-  readonly percpu: StressPercpu;
+  readonly percpu: PercpuLayer;
   readonly cpus: number;
 }
 
-/** The setups that a command line asks for: one for each arm. @param arm null: all */
+/**
+ * The setups that a command line asks for.
+ *
+ * @param arm null: all
+ * @param layer "all": every arm on slabs, where most of its frees wait, and one on sheaves
+ */
 export function setupsOf(
   arm: DeferArm | null,
-  setup: Omit<StressSetup, "arm">,
+  {
+    percpu: layer,
+    ...setup
+  }: Omit<StressSetup, "arm" | "percpu"> & {
+    readonly percpu: PercpuLayer | "all";
+  },
 ): readonly StressSetup[] {
   const arms = arm === null ? DEFER_ARMS : [arm];
-  return arms.map((each) => ({ ...setup, arm: each }));
+  const percpu = layer === "all" ? "slab" : layer;
+  const setups = arms.map((each) => ({ ...setup, percpu, arm: each }));
+  if (layer !== "all") return setups;
+  return [...setups, { ...setup, percpu: "sheaf", arm: arm ?? MERGED_ARM }];
+}
+
+/** What tells a setup from the others of its run: `irq-work`, or `irq-work sheaf`. */
+export function nameOf({ arm, percpu }: Pick<StressSetup, "arm" | "percpu">): string {
+  return percpu === "slab" ? arm : `${arm} ${percpu}`;
 }
 
 /** The arguments of `slablab stress` that run this setup and no other. */
@@ -31,7 +45,7 @@ export function flagsOf({ arm, build, percpu, cpus }: StressSetup): string[] {
   return [
     ...["--arm", arm, "--cpus", `${cpus}`],
     ...(build === "release" ? [] : ["--build", build]),
-    ...(percpu === "slab" ? [] : ["--percpu", percpu]),
+    ...["--percpu", percpu],
   ];
 }
 

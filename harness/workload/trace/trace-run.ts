@@ -5,6 +5,7 @@ import type { DeferArm } from "../../heap/arms.js";
 import { readFieldTable } from "../../heap/fields.js";
 import { findHeap } from "../../heap/find.js";
 import { type Heap, createHeap } from "../../heap/heap.js";
+import type { PercpuLayer } from "../../heap/options.js";
 import type { Finding } from "../../heap/validate/invariants.js";
 import { HeapView } from "../../heap/view.js";
 import type { TraceArgs } from "./trace-job.js";
@@ -20,6 +21,7 @@ const BYTES_PER_CPU = 4 * 2 ** 20;
 export interface TraceOptions {
   readonly load: TraceLoad;
   readonly arm: DeferArm;
+  readonly percpu: PercpuLayer;
   readonly cpus: number;
   readonly seed: number;
   readonly durationMs: number;
@@ -48,9 +50,16 @@ const JOB = { module: new URL("./trace-job.js", import.meta.url).href, name: "tr
 
 /** Run the load. What a CPU that fails has recorded is returned, too. */
 export async function runTrace(options: TraceOptions): Promise<TraceOutcome> {
-  const { load, arm, cpus, seed, durationMs, events, signal } = options;
+  const { load, arm, percpu, cpus, seed, durationMs, events, signal } = options;
   const maximumBytes = Math.max(MAXIMUM_BYTES_MIN, cpus * BYTES_PER_CPU);
-  const heap = await createHeap({ build: "trace", defer: arm, cpus, seed, maximumBytes });
+  const heap = await createHeap({
+    build: "trace",
+    percpu,
+    defer: arm,
+    cpus,
+    seed,
+    maximumBytes,
+  });
   const rings = Array.from({ length: cpus }, () => new TraceRing(events));
   const pool = await createPool([], { cpus });
   const originMs = sharedNowMs();
