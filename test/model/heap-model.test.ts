@@ -58,6 +58,7 @@ function tearDown(world: World): void {
       released: true,
       remaining: 0,
       objects: [],
+      sheaves: 0,
     });
   }
   cpu.exports.defer_free_barrier();

@@ -35,7 +35,7 @@ describe.each(SOME_HEAPS)("on a heap of $percpu, arm $defer", ({ defer, percpu }
     expect(refused).toMatchObject({ released: false, remaining: 6 });
     expect([...refused.objects].sort()).toEqual([...live].sort());
     for (const object of live) cpu.kfree(object);
-    expect(cache.destroy()).toEqual({ released: true, remaining: 0, objects: [] });
+    expect(cache.destroy()).toEqual({ released: true, remaining: 0, objects: [], sheaves: 0 });
     expect(deferredLists(view())).toEqual([]);
     // The idle CPUs wake up and find nothing of it.
     const again = cpu.kmemCacheCreate({ name: "victim", size: 52 });

@@ -248,7 +248,7 @@ describe("caches and their objects", () => {
 
   test("kfree takes objects of every cache", () => {
     cpu.kfree(cache.alloc());
-    expect(cache.destroy()).toEqual({ released: true, remaining: 0, objects: [] });
+    expect(cache.destroy()).toEqual({ released: true, remaining: 0, objects: [], sheaves: 0 });
   });
 
   test("bad arguments of a cache's calls throw", () => {
