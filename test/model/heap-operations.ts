@@ -289,6 +289,7 @@ const caches: Record<string, Operation> = {
         released: left.length === 0,
         remaining: left.length,
         objects,
+        sheaves: 0,
       });
       if (result.released) world.caches.delete(cache.name);
     },
