@@ -128,6 +128,8 @@ export class HeapHeader {
   rcu_wait: u32;
   rcu_wait_gp: u32;
   takingReserved: u32;
+  sheavesReserved: u32;
+  waitingReserved: u32;
   /** Reports and repairs of slab_debug so far, a line each (SLUB_DEBUG builds). */
   slab_errors: u32;
 }
@@ -333,7 +335,7 @@ export class KmemCacheCpu {
   main: u32;
   /** Another, of any size, or 0. */
   spare: u32;
-  /** What kfree_rcu() fills, or 0. */
+  /** What kfree_rcu() fills, or 0. Under the lock of the CPU's RcuQueue, by any CPU. */
   rcu_free: u32;
   /** Local lock of these fields. */
   sheaf_lock: u32;

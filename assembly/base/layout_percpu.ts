@@ -233,9 +233,18 @@ export class RcuData {
   wait: u32;
   wait_gp: u32;
   takingReserved: u32;
+  sheavesReserved: u32;
+  waitingReserved: u32;
+  /** Nonzero where a cache of this CPU may have a `rcu_free`. Under `lock`, read early without. */
+  has_rcu_free: u32;
+  /** A sheaf that this CPU took off a queue, or moves to another, or 0. Written by itself. */
+  sheaf_in_hand: u32;
 }
 
-/** Pages that wait for a grace period, by Page.llnode: in RcuData and in HeapHeader. Any CPU. */
+/**
+ * What waits for a grace period: pages by Page.llnode, sheaves by Sheaf.link. In RcuData and in
+ * HeapHeader. Any CPU. A CPU's `lock` guards KmemCacheCpu.rcu_free of all its caches, too.
+ */
 @unmanaged
 export class RcuQueue {
   /** Owner CPU + 1, or 0. Guards everything but adding to `next`. */
@@ -246,10 +255,14 @@ export class RcuQueue {
   next: u32;
   /** The list that waits for `wait_gp`, or 0. */
   wait: u32;
-  /** The period that `wait` waits for. */
+  /** The period that `wait` and `sheaves_wait` wait for. */
   wait_gp: u32;
   /** The list that is on its way from `next` to `wait`, or 0. */
   taking: u32;
+  /** First of the sheaves that no period has begun for, or 0. */
+  sheaves: u32;
+  /** First of those that wait for `wait_gp`, or 0. */
+  sheaves_wait: u32;
 }
 
 /** lockdep: the locks this CPU holds, in order (SLUB_DEBUG builds). */

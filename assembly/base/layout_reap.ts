@@ -13,7 +13,7 @@ export class ReapReport {
   objects: u32;
   /** Free objects of its slabs that no list had, put back. */
   freelists: u32;
-  /** Pages that wait for a grace period, handed over. */
+  /** Pages and sheaves that wait for a grace period, handed over. */
   rcu_pages: u32;
   /** Bytes charged to memory control groups for nothing, given back. */
   charges: u32;

@@ -35,7 +35,7 @@ export const NODE_BARN_SIZE: usize = 64;
  */
 @unmanaged
 export class Sheaf {
-  /** The next in a barn, or 0. */
+  /** The next in a barn or in an RcuQueue, or 0. */
   link: u32;
   /** Objects in it, while it is nobody's main. */
   size: u32;

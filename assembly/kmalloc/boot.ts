@@ -50,6 +50,7 @@ import { flush_everything_here } from "../slab/barrier";
 import { drain_stock } from "../slab/memcg_stock";
 import { rcu_hand_over } from "../slab/rcu_queue";
 import { rcu_serve } from "../slab/rcu_serve";
+import { rcu_sheaves_hand_over } from "../slab/rcu_sheaf";
 import { cmpxchg, cpu_relax, read_once, write_once, write_once64 } from "../sync/atomic";
 import { HOOKED, preempt_count } from "../sync/context";
 import { lockdep_reset } from "../sync/lockdep";
@@ -60,7 +61,7 @@ import {
   DEFER_DRAIN_SWITCH,
 } from "../sync/stat";
 import { cache_at } from "../slab/cache_table";
-import { forget_main } from "../slab/sheaf";
+import { forget_main, has_sheaves } from "../slab/sheaf";
 import { cpu_area, cpu_cache_of, header, per_cpu, set_registers, this_cpu } from "../sync/percpu";
 import { rcu_read_lock_held } from "../sync/rcu";
 import { create_kmalloc_caches, init_size_index } from "./size_class";
@@ -321,6 +322,7 @@ export function cpu_offline(): void {
   rcu_serve();
   flush_everything_here();
   rcu_hand_over();
+  if (has_sheaves()) rcu_sheaves_hand_over();
   drain_stock();
   drain_pages(cpu_area(), cpu_area().task_mode);
   const state = this_cpu + offsetof<CpuArea>("state");

@@ -9,6 +9,8 @@ import { CpuArea } from "../base/layout_percpu";
 import { serve_growth } from "../page/grow";
 import { irq_work_check } from "../slab/drain";
 import { rcu_serve } from "../slab/rcu_serve";
+import { flush_rcu_sheaves } from "../slab/rcu_sheaf";
+import { has_sheaves } from "../slab/sheaf";
 import {
   HARDIRQ,
   HOOKED,
@@ -69,6 +71,7 @@ export function poll(): void {
   const mode = lock_mode();
   if (mode === LOCK_TRY) return;
   serve_growth(mode);
+  if (has_sheaves()) flush_rcu_sheaves(cpu_area(), mode);
   rcu_serve();
 }
 

@@ -20,7 +20,7 @@ import { large_alloc, large_room } from "../slab/debug_large";
 import { memcg_charge_large, memcg_uncharge_large } from "../slab/memcg";
 import { rcu_serve } from "../slab/rcu_serve";
 import { has_sheaves } from "../slab/sheaf";
-import { flush_all_sheaves } from "../slab/sheaf_flush";
+import { reclaim_sheaves } from "../slab/reclaim";
 
 /** No request above this can ever be met: it would overflow when rounded up to blocks. */
 const LARGEST: usize = 0xffc0_0000;
@@ -45,7 +45,7 @@ export function kmalloc_large(size: usize, gfp: u32, node: i32, mode: u32): usiz
   let address = alloc_run(pages, order, node, mode);
   // What sheaves hold is never the reason for "out of memory".
   if (has_sheaves() && address === 0 && mode !== LOCK_TRY) {
-    flush_all_sheaves(mode);
+    reclaim_sheaves(mode);
     address = alloc_run(pages, order, node, mode);
   }
   if (address === 0) return 0;

@@ -46,6 +46,7 @@ import { start_grace_period } from "../sync/rcu";
 import { spin_owner, spin_take_over, spin_unlock } from "../sync/spinlock";
 import { DEACTIVATE_TO_TAIL } from "../sync/stat";
 import { is_dead, is_victim, note } from "./dead";
+import { repair_rcu_sheaves } from "./rcu_sheaves";
 import { repair_barn } from "./sheaves";
 import { rebuild_zone } from "./zones";
 
@@ -197,6 +198,7 @@ function repair_queue(queue: RcuQueue, token: u32): void {
 function break_queue(queue: RcuQueue, token: u32, report: usize): void {
   if (!break_lock(changetype<usize>(queue), report)) return;
   repair_queue(queue, token);
+  if (has_sheaves()) repair_rcu_sheaves(queue, token === 0 ? header().nr_cpu_ids : token - 1);
   spin_unlock(changetype<usize>(queue));
 }
 

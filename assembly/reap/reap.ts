@@ -47,6 +47,7 @@ import {
   take_slabs_in_hand,
   wait_for_claims,
 } from "./slabs";
+import { hand_over_rcu_sheaves } from "./rcu_sheaves";
 import { free_sheaves_of } from "./sheaves";
 import { tracked_objects } from "./tracked";
 
@@ -172,6 +173,7 @@ function take_back(report: usize, mode: u32): bool {
 /** @returns false: a lock is missed. Context: slab_mutex */
 function recover_holding(report: usize, mode: u32): bool {
   if (!take_back(report, mode)) return false;
+  if (!hand_over_rcu_sheaves(report, mode)) return false;
   const cpus = header().nr_cpu_ids;
   for (let cpu: u32 = 0; cpu < cpus; cpu++) {
     if (!is_victim(cpu)) continue;

@@ -1,9 +1,10 @@
 /**
  * The sheaves of dead CPUs: their objects go to their slabs, their memory goes back.
  *
- * A CPU that dies leaves each of its sheaves in one of its four places or in two of them, or in a
- * barn and in a place, and then with the barn's lock held (slab/pcs.ts, slab/barn.ts). What it was
- * refilling or flushing is lost with it: the sheaf says 0 objects meanwhile.
+ * A CPU that dies leaves each of its sheaves in one of its places or in two of them, or in a barn
+ * and in a place, and then with the barn's lock held (slab/pcs.ts, slab/barn.ts). What it was
+ * refilling or flushing is lost with it: the sheaf says 0 objects meanwhile. What waits for a grace
+ * period has left these places before (reap/rcu_sheaves.ts), but for sheaves that are empty.
  */
 import { slot } from "../base/bits";
 import { CACHE_FREE, KmemCache, KmemCacheCpu, Slab } from "../base/layout";
@@ -16,7 +17,8 @@ import { prefilled_list } from "../slab/barn";
 import { cache_at, cache_state } from "../slab/cache_table";
 import { defer_free } from "../slab/defer";
 import { free_to_slab } from "../slab/put";
-import { forget_main, has_sheaves, main_size, sheaf_objects } from "../slab/sheaf";
+import { rcu_hand_of } from "../slab/rcu_sheaf";
+import { forget_main, has_sheaves, hide_main, main_size, sheaf_objects } from "../slab/sheaf";
 import { write_once } from "../sync/atomic";
 import { cpu_cache_of, header, per_cpu } from "../sync/percpu";
 import { is_victim, note } from "./dead";
@@ -43,6 +45,14 @@ function recount(list: usize): void {
   let count: u32 = 0;
   for (let at = first_of(list); at !== 0; at = <usize>changetype<Sheaf>(at).link) count++;
   write_once(list, count);
+}
+
+/**
+ * A sheaf that had left the barn's lists leads to one on them: until the last store of its way out.
+ */
+function cut_link(barn: NodeBarn, sheaf: Sheaf): void {
+  const link = <usize>sheaf.link;
+  if (link !== 0 && is_in_barn(barn, link)) sheaf.link = 0;
 }
 
 /** Make a barn's counts what its lists say. Context: its lock. */
@@ -82,14 +92,18 @@ export function repair_barn(cache: KmemCache, node: u32): void {
       const sheaf = <usize>load<u32>(place_at(c, place));
       if (sheaf === 0) continue;
       if (is_in_barn(barn, sheaf)) clear_place(c, place);
-      // It had left its list, whose next it leads to.
-      else changetype<Sheaf>(sheaf).link = 0;
+      else cut_link(barn, changetype<Sheaf>(sheaf));
     }
+    const hand = rcu_hand_of(per_cpu(cpu));
+    const waited = <usize>load<u32>(hand);
+    if (waited === 0) continue;
+    if (is_in_barn(barn, waited)) store<u32>(hand, 0);
+    else cut_link(barn, changetype<Sheaf>(waited));
   }
 }
 
 /** Free an object, or leave it to this CPU's deferred ones where a lock is missed. */
-function free_object(p: usize, mode: u32): void {
+export function free_object(p: usize, mode: u32): void {
   const slab = changetype<Slab>(page_slab(virt_to_page(p)));
   const cache = changetype<KmemCache>(<usize>slab.slab_cache);
   if (!free_to_slab(cache, slab, p, p, 1, mode)) defer_free(cache, slab, p);
@@ -100,13 +114,12 @@ function free_object(p: usize, mode: u32): void {
  * the sheaf was on its way in or out: then it lies elsewhere, and the sheaf itself says it.
  */
 function settle_main(c: KmemCacheCpu): void {
-  const main = c.main;
-  const sheaf = changetype<Sheaf>(<usize>main);
+  const sheaf = changetype<Sheaf>(<usize>c.main);
   const below = <u32>sheaf_objects(sheaf) - 4;
   const top = c.top;
   if (top >= below && top <= below + (sheaf.capacity << 2)) sheaf.size = main_size(c);
-  forget_main(c);
-  c.main = main;
+  // The place stays: who dies here leaves it to the next.
+  hide_main(c);
 }
 
 /** @returns true if a place of `c` leads to it. */
@@ -146,7 +159,10 @@ function free_sheaf(c: KmemCacheCpu, address: usize, report: usize, mode: u32): 
   free_object(address, mode);
 }
 
-/** Free everything that lies in the sheaves of a dead CPU. Context: slab_mutex; all hands empty. */
+/**
+ * Free everything that lies in the sheaves of a dead CPU. Context: slab_mutex; all hands empty;
+ * what waits for a grace period is the heap's.
+ */
 export function free_sheaves_of(area: CpuArea, report: usize, mode: u32): void {
   if (!has_sheaves()) return;
   note(report, offsetof<ReapReport>("lost"), area.sheaf_moves);

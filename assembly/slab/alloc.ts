@@ -11,8 +11,8 @@ import { nolock_refuses } from "./nolock";
 import { slab_alloc_nolock } from "./nolock_alloc";
 import { is_local } from "./pcs";
 import { alloc_from_pcs } from "./pcs_alloc";
+import { reclaim_sheaves } from "./reclaim";
 import { has_sheaves } from "./sheaf";
-import { flush_all_sheaves } from "./sheaf_flush";
 
 /**
  * Allocate one object.
@@ -32,7 +32,7 @@ export function slab_alloc(cache: KmemCache, node: i32, gfp: u32): usize {
   if (object === 0) object = slab_alloc_node(cache, node);
   // What sheaves hold is never the reason for "out of memory".
   if (has_sheaves() && object === 0) {
-    flush_all_sheaves(lock_mode());
+    reclaim_sheaves(lock_mode());
     object = slab_alloc_node(cache, node);
   }
   if (!has_post_alloc_hook(cache, gfp)) return object;

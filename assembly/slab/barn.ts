@@ -45,6 +45,11 @@ export function prefilled_list(barn: NodeBarn): usize {
 /** Where the first sheaf stands in a list. */
 const FIRST: usize = 4;
 
+/** @returns the address of what `c` has on its way between two places. */
+export function hand_of(c: KmemCacheCpu): usize {
+  return changetype<usize>(c) + offsetof<KmemCacheCpu>("sheaf_in_hand");
+}
+
 /** @returns how many sheaves a list has: a hint without the barn's lock. */
 function count_of(list: usize): u32 {
   return read_once(list);
@@ -135,14 +140,15 @@ export function barn_replace_full_sheaf(
 }
 
 /**
- * Take an empty sheaf into the hand of `c`. @returns it, or 0: the barn has none. Context: `c` is
- * this CPU's and has nothing in hand; no lock of a barn.
+ * Take an empty sheaf to `place`, the address of a word of this CPU's in which there is none.
+ *
+ * @returns it, or 0: the barn has none. Context: the lock of that place; no lock of a barn.
  */
-export function barn_get_empty_sheaf(barn: NodeBarn, c: KmemCacheCpu, mode: u32): usize {
+export function barn_get_empty_sheaf(barn: NodeBarn, place: usize, mode: u32): usize {
   if (count_of(empty_list(barn)) === 0 || !spin_lock(changetype<usize>(barn), mode)) return 0;
   const empty = <usize>barn.empty;
   if (empty !== 0) {
-    c.sheaf_in_hand = <u32>empty;
+    store<u32>(place, <u32>empty);
     unlink_first(empty_list(barn));
   }
   spin_unlock(changetype<usize>(barn));
@@ -150,14 +156,14 @@ export function barn_get_empty_sheaf(barn: NodeBarn, c: KmemCacheCpu, mode: u32)
 }
 
 /**
- * Give the barn a full sheaf, which is in the hand of `c`, if in any.
+ * Give the barn a full sheaf, which `hand` leads to, or nothing: the address of a word.
  *
  * @returns false, with nothing changed: the barn has room for no more. Context: no barn lock.
  */
 export function barn_put_full_sheaf(
   cache: KmemCache,
   barn: NodeBarn,
-  c: KmemCacheCpu,
+  hand: usize,
   full: usize,
   mode: u32,
 ): bool {
@@ -165,7 +171,7 @@ export function barn_put_full_sheaf(
     const done = barn.nr_full < cache.barn_full;
     if (done) {
       push_first(full_list(barn), full);
-      c.sheaf_in_hand = 0;
+      store<u32>(hand, 0);
     }
     spin_unlock(changetype<usize>(barn));
     if (done) {
@@ -178,31 +184,26 @@ export function barn_put_full_sheaf(
 }
 
 /** The same with an empty one. @returns false, with nothing changed: the barn has enough. */
-export function barn_put_empty_sheaf(
-  barn: NodeBarn,
-  c: KmemCacheCpu,
-  empty: usize,
-  mode: u32,
-): bool {
+export function barn_put_empty_sheaf(barn: NodeBarn, hand: usize, empty: usize, mode: u32): bool {
   if (count_of(empty_list(barn)) >= MAX_EMPTY_SHEAVES) return false;
   if (!spin_lock(changetype<usize>(barn), mode)) return false;
   push_first(empty_list(barn), empty);
-  c.sheaf_in_hand = 0;
+  store<u32>(hand, 0);
   spin_unlock(changetype<usize>(barn));
   return true;
 }
 
 /**
- * Take any sheaf into the hand of `c`, the full ones first. @returns it, or 0: none is left.
- * Context: as barn_get_empty_sheaf().
+ * Take any sheaf to `place`, the full ones first. @returns it, or 0: none is left. Context: as
+ * barn_get_empty_sheaf().
  */
-export function barn_take_any(barn: NodeBarn, c: KmemCacheCpu, mode: u32): usize {
+export function barn_take_any(barn: NodeBarn, place: usize, mode: u32): usize {
   if ((count_of(full_list(barn)) | count_of(empty_list(barn))) === 0) return 0;
   if (!spin_lock(changetype<usize>(barn), mode)) return 0;
   const list = barn.full !== 0 ? full_list(barn) : empty_list(barn);
   const sheaf = first_of(list);
   if (sheaf !== 0) {
-    c.sheaf_in_hand = <u32>sheaf;
+    store<u32>(place, <u32>sheaf);
     unlink_first(list);
   }
   spin_unlock(changetype<usize>(barn));

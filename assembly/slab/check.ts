@@ -27,6 +27,7 @@ import { is_deferred_last } from "./defer";
 import { cpu_slab } from "./kmem_cache_cpu";
 import { index_to_obj, obj_to_index } from "./object";
 import { rcu_queued_last } from "./rcu_queue";
+import { rcu_freed_last } from "./rcu_sheaf";
 import { has_sheaves } from "./sheaf";
 import { slab_word, word_freelist, word_objects } from "./slab";
 
@@ -62,7 +63,9 @@ function check_large(page: Page, p: usize, nolock: bool): u32 {
 function is_free(cache: KmemCache, slab: Slab, object: usize): bool {
   const c = this_cpu_cache(cache);
   if (cpu_slab(c) === changetype<usize>(slab) && <usize>c.freelist === object) return true;
-  if (has_sheaves() && <usize>load<u32>(<usize>c.top) === object) return true;
+  if (has_sheaves()) {
+    if (<usize>load<u32>(<usize>c.top) === object || rcu_freed_last(cache, object)) return true;
+  }
   if (word_freelist(slab_word(slab)) === object) return true;
   if (is_deferred_last(cache, slab, object) || debug_is_free(cache, object)) return true;
   if (isDefined(SLUB_DEBUG)) {

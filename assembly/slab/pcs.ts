@@ -16,6 +16,7 @@ import {
   barn_replace_empty_sheaf,
   barn_replace_full_sheaf,
   get_barn,
+  hand_of,
 } from "./barn";
 import {
   is_full_sheaf,
@@ -81,7 +82,7 @@ function put_main_back(c: KmemCacheCpu): void {
 
 /** An empty sheaf of the barn as `main`; what was becomes `spare`. @returns false: it has none. */
 function take_empty(cache: KmemCache, c: KmemCacheCpu, mode: u32): bool {
-  const empty = barn_get_empty_sheaf(get_barn(cache, cpu_area().node), c, mode);
+  const empty = barn_get_empty_sheaf(get_barn(cache, cpu_area().node), hand_of(c), mode);
   if (empty === 0) return false;
   if (c.main !== 0) {
     changetype<Sheaf>(<usize>c.main).size = main_size(c);
@@ -95,13 +96,14 @@ function take_empty(cache: KmemCache, c: KmemCacheCpu, mode: u32): bool {
  * Make something with objects `main`, in place of what is empty.
  *
  * A sheaf is in its new place before it leaves the old one, or in `sheaf_in_hand` meanwhile: at
- * each store in between, what a CPU that dies leaves is in one of its places, or in two. What was
- * in hand before is of a flush or refill that this call came into, and is there again afterwards.
+ * each store in between, what a CPU that dies leaves is in one of its places, or in two. The hand
+ * is taken already where this call came into a flush or a refill of the same cache: then nothing
+ * is exchanged, since a sheaf that no place has would be lost with the CPU.
  *
  * @returns false: neither the spare nor the barn has any. Context: the section of `c`.
  */
 export function exchange_empty_main(cache: KmemCache, c: KmemCacheCpu, mode: u32): bool {
-  const held = c.sheaf_in_hand;
+  if (c.sheaf_in_hand !== 0) return false;
   const spare = <usize>c.spare;
   let done: bool = true;
   if (spare !== 0 && changetype<Sheaf>(spare).size !== 0) {
@@ -111,7 +113,7 @@ export function exchange_empty_main(cache: KmemCache, c: KmemCacheCpu, mode: u32
     done = barn_replace_empty_sheaf(cache, get_barn(cache, cpu_area().node), c, mode);
     if (!done) put_main_back(c);
   }
-  c.sheaf_in_hand = held;
+  c.sheaf_in_hand = 0;
   return done;
 }
 
@@ -121,7 +123,7 @@ export function exchange_empty_main(cache: KmemCache, c: KmemCacheCpu, mode: u32
  * @returns false: it would take memory, or a flush. Context: the section of `c`.
  */
 export function exchange_full_main(cache: KmemCache, c: KmemCacheCpu, mode: u32): bool {
-  const held = c.sheaf_in_hand;
+  if (c.sheaf_in_hand !== 0) return false;
   const spare = <usize>c.spare;
   let done: bool = true;
   if (spare !== 0 && !is_full_sheaf(changetype<Sheaf>(spare))) {
@@ -133,7 +135,7 @@ export function exchange_full_main(cache: KmemCache, c: KmemCacheCpu, mode: u32)
     done = barn_replace_full_sheaf(cache, get_barn(cache, cpu_area().node), c, mode);
     if (!done) put_main_back(c);
   }
-  c.sheaf_in_hand = held;
+  c.sheaf_in_hand = 0;
   return done;
 }
 

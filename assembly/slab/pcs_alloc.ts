@@ -12,7 +12,7 @@ import { KmemCache } from "../base/layout";
 import { Sheaf } from "../base/layout_sheaf";
 import { cpu_area, this_cpu_cache } from "../sync/percpu";
 import { ALLOC_PCS, SHEAF_REFILL, stat_add, stat_fast } from "../sync/stat";
-import { barn_get_empty_sheaf, get_barn } from "./barn";
+import { barn_get_empty_sheaf, get_barn, hand_of } from "./barn";
 import { slab_alloc_many } from "./do_alloc";
 import { exchange_empty_main, replace_main } from "./pcs";
 import { pcs_trylock, pcs_unlock, pop_main, sheaf_objects } from "./sheaf";
@@ -35,6 +35,11 @@ export function alloc_from_pcs(cache: KmemCache, mode: u32): usize {
     pcs_unlock(c);
     stat_fast(cache, ALLOC_PCS);
     return object;
+  }
+  // A constructor's, in a refill of this cache: one is on its way.
+  if (c.sheaf_in_hand !== 0) {
+    pcs_unlock(c);
+    return 0;
   }
   // An empty spare is what is refilled: it would be in the way of the empty main afterwards.
   const spare = <usize>c.spare;
@@ -68,7 +73,7 @@ function refill_main(cache: KmemCache, empty: usize, mode: u32): usize {
   let sheaf = empty;
   if (sheaf === 0) {
     const barn = get_barn(cache, cpu_area().node);
-    sheaf = barn_get_empty_sheaf(barn, this_cpu_cache(cache), mode);
+    sheaf = barn_get_empty_sheaf(barn, hand_of(this_cpu_cache(cache)), mode);
   }
   if (sheaf === 0) sheaf = alloc_empty_sheaf(cache, cache.sheaf_capacity);
   if (sheaf === 0) return 0;

@@ -29,6 +29,11 @@ export function free_to_pcs(cache: KmemCache, object: usize, mode: u32): bool {
     stat_fast(cache, FREE_PCS);
     return true;
   }
+  // A constructor's, in a refill of this cache, or a flush's.
+  if (c.sheaf_in_hand !== 0) {
+    pcs_unlock(c);
+    return false;
+  }
   // The barn wants no more: a full spare is flushed, and becomes what is empty.
   const full = c.spare !== 0 && !barn_has_room(cache, get_barn(cache, cpu_area().node));
   const spare = full ? <usize>c.spare : 0;

@@ -41,10 +41,12 @@ import {
   barn_take_any,
   barn_take_back,
   get_barn,
+  hand_of,
 } from "./barn";
 import { slab_alloc_many } from "./do_alloc";
 import { has_sheaves, pcs_trylock, pcs_unlock, sheaf_objects } from "./sheaf";
-import { drop_sheaf, flush_all_sheaves } from "./sheaf_flush";
+import { reclaim_sheaves } from "./reclaim";
+import { drop_sheaf } from "./sheaf_flush";
 import { alloc_empty_sheaf } from "./sheaf_memory";
 
 /** @returns this CPU's spare in its hand, or 0. Kernel: the section of the prefill. */
@@ -63,7 +65,7 @@ function take_sheaf(cache: KmemCache, mode: u32): usize {
   let sheaf = take_spare(cache);
   stat(cache, sheaf !== 0 ? SHEAF_PREFILL_FAST : SHEAF_PREFILL_SLOW);
   if (sheaf !== 0) return sheaf;
-  sheaf = barn_take_any(get_barn(cache, cpu_area().node), this_cpu_cache(cache), mode);
+  sheaf = barn_take_any(get_barn(cache, cpu_area().node), hand_of(this_cpu_cache(cache)), mode);
   const has = sheaf !== 0 && changetype<Sheaf>(sheaf).size !== 0;
   stat(cache, has ? BARN_GET : BARN_GET_FAIL);
   return sheaf !== 0 ? sheaf : alloc_empty_sheaf(cache, cache.sheaf_capacity);
@@ -89,7 +91,7 @@ function top_up(cache: KmemCache, sheaf: Sheaf, count: u32, mode: u32): bool {
   this_cpu_cache(cache).sheaf_in_hand = 0;
   if (sheaf.size >= count) return true;
   // What other sheaves hold is never the reason for "out of memory".
-  flush_all_sheaves(mode);
+  reclaim_sheaves(mode);
   fill(cache, sheaf, mode);
   this_cpu_cache(cache).sheaf_in_hand = 0;
   return sheaf.size >= count;
@@ -113,7 +115,7 @@ export function kmem_cache_prefill_sheaf(cache: KmemCache, count: u32): usize {
   c.sheaf_in_hand = <u32>address;
   barn_give_out(get_barn(cache, cpu_area().node), c, changetype<Sheaf>(address), mode);
   if (top_up(cache, changetype<Sheaf>(address), count, mode)) return address;
-  if (take_back(cache, address, mode)) drop_sheaf(cache, this_cpu_cache(cache), address);
+  if (take_back(cache, address, mode)) drop_sheaf(cache, hand_of(this_cpu_cache(cache)), address);
   return 0;
 }
 
@@ -187,7 +189,7 @@ function fill_barn(cache: KmemCache, sheaf: Sheaf, mode: u32): bool {
   if (sheaf.size !== sheaf.capacity) return false;
   sheaf.bottom = 0;
   const c = this_cpu_cache(cache);
-  return barn_put_full_sheaf(cache, barn, c, changetype<usize>(sheaf), mode);
+  return barn_put_full_sheaf(cache, barn, hand_of(c), changetype<usize>(sheaf), mode);
 }
 
 /**
@@ -210,6 +212,6 @@ export function kmem_cache_return_sheaf(cache: KmemCache, sheaf: usize): bool {
     stat(cache, SHEAF_RETURN_SLOW);
     if (fill_barn(cache, s, mode)) return true;
   }
-  drop_sheaf(cache, this_cpu_cache(cache), sheaf);
+  drop_sheaf(cache, hand_of(this_cpu_cache(cache)), sheaf);
   return true;
 }

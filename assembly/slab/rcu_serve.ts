@@ -20,6 +20,7 @@ import { start_grace_period, wait_for_grace_period } from "../sync/rcu";
 import { defer_free_barrier } from "./barrier";
 import { free_bulk } from "./bulk_free";
 import { drain_begin, drain_end } from "./drain";
+import { rcu_free_sheaf } from "./rcu_free_sheaf";
 import {
   heap_queue,
   lock_queue,
@@ -31,6 +32,14 @@ import {
   wait_gp,
   wait_list,
 } from "./rcu_queue";
+import {
+  flush_rcu_sheaves,
+  has_waiting_sheaves,
+  let_sheaves_wait,
+  sheaves_wait_list,
+  take_waited_sheaf,
+} from "./rcu_sheaf";
+import { has_sheaves } from "./sheaf";
 
 /** Addresses of a page that are freed at once: as many as a death can lose. */
 export const RCU_CHUNK: u32 = 16;
@@ -49,6 +58,23 @@ function free_waited(node: usize): void {
     page.llnode = 0;
     free_pages(page, mode);
   }
+}
+
+/**
+ * Free the sheaves that wait for `period`, which is over: one by one, so that each is on the list
+ * or in this CPU's hand. Ends: none is added to what waits for that period.
+ */
+function free_waited_sheaves(queue: RcuQueue, period: u32, mode: u32): void {
+  while (true) {
+    const sheaf = take_waited_sheaf(queue, period, mode);
+    if (sheaf === 0) return;
+    rcu_free_sheaf(sheaf, lock_mode());
+  }
+}
+
+/** @returns the first sheaf that waits for the queue's period, or 0. A look without the lock. */
+function waiting_sheaves(queue: RcuQueue): u32 {
+  return has_sheaves() ? read_once(sheaves_wait_list(queue)) : 0;
 }
 
 /**
@@ -75,19 +101,22 @@ function take_next(queue: RcuQueue): u32 {
  */
 function advance(queue: RcuQueue, over: u32, mode: u32): bool {
   if (!lock_queue(queue, mode)) return false;
-  if (queue.wait === 0) {
+  if ((queue.wait | waiting_sheaves(queue)) === 0) {
     replace_open(queue, 0);
     const list = take_next(queue);
-    if (list !== 0) {
-      // The list is complete before its period begins, and whoever sees it sees its period.
+    const sheaves = has_sheaves() ? queue.sheaves : 0;
+    if ((list | sheaves) !== 0) {
+      // The lists are complete before their period begins, and whoever sees them sees it.
       write_once(wait_gp(queue), start_grace_period());
       write_once(wait_list(queue), list);
+      if (sheaves !== 0) let_sheaves_wait(queue);
     }
     queue.taking = 0;
   }
   const period = queue.wait_gp;
   const list = <usize>queue.wait;
-  const done = list !== 0 && (period === over || wait_for_grace_period(period, LOCK_TRY));
+  const waits = (<u32>list | waiting_sheaves(queue)) !== 0;
+  const done = waits && (period === over || wait_for_grace_period(period, LOCK_TRY));
   // From the queue to this CPU's drain without a gap, for a barrier that waits for drains.
   if (done) {
     const drain = drain_begin();
@@ -97,6 +126,7 @@ function advance(queue: RcuQueue, over: u32, mode: u32): bool {
     write_once(wait_list(queue), 0);
     unlock_queue(queue);
     free_waited(list);
+    if (has_sheaves()) free_waited_sheaves(queue, period, mode);
     drain_end(drain);
   } else {
     unlock_queue(queue);
@@ -107,7 +137,8 @@ function advance(queue: RcuQueue, over: u32, mode: u32): bool {
 /** @returns true if anything waits in `queue`. A look without the lock. */
 function is_busy(queue: RcuQueue): bool {
   const any = read_once(open_page(queue)) | read_once(next_list(queue));
-  return (any | read_once(wait_list(queue))) !== 0;
+  if ((any | read_once(wait_list(queue))) !== 0) return true;
+  return has_sheaves() && has_waiting_sheaves(queue);
 }
 
 /**
@@ -127,6 +158,23 @@ export function rcu_serve(): void {
   }
 }
 
+/**
+ * Free what has waited on any CPU, before memory is said to be out. What readers may still see is
+ * not waited for: they may wait for this CPU.
+ *
+ * Context: task, no lock held.
+ */
+export function rcu_serve_all(): void {
+  if ((cpu_area().drains & DRAIN_DEPTH) !== 0) return;
+  const cpus = header().nr_cpu_ids;
+  for (let cpu: u32 = 0; cpu <= cpus; cpu++) {
+    const queue = cpu === cpus ? heap_queue() : queue_of(per_cpu(cpu));
+    if (cpu !== cpus) flush_rcu_sheaves(per_cpu(cpu), LOCK_TRY);
+    // What waits, and what no period had begun for.
+    if (is_busy(queue) && advance(queue, 0, LOCK_TRY)) advance(queue, 0, LOCK_TRY);
+  }
+}
+
 /** Wait for everything in a queue. @returns false if this CPU may not wait as long. */
 function finish(queue: RcuQueue, mode: u32): bool {
   let over: u32 = 0;
@@ -134,7 +182,7 @@ function finish(queue: RcuQueue, mode: u32): bool {
   for (let turn: u32 = 0; turn < 4; turn++) {
     advance(queue, over, mode);
     over = 0;
-    if (read_once(wait_list(queue)) === 0) continue;
+    if ((read_once(wait_list(queue)) | waiting_sheaves(queue)) === 0) continue;
     over = read_once(wait_gp(queue));
     if (!wait_for_grace_period(over, mode)) return false;
   }
@@ -156,6 +204,7 @@ export function rcu_barrier(): bool {
   const cpus = header().nr_cpu_ids;
   let done: bool = true;
   for (let cpu: u32 = 0; cpu <= cpus && done; cpu++) {
+    if (has_sheaves() && cpu !== cpus) flush_rcu_sheaves(per_cpu(cpu), mode);
     done = finish(cpu === cpus ? heap_queue() : queue_of(per_cpu(cpu)), mode);
   }
   // What a missed lock deferred; and drains of what others took off their queues.

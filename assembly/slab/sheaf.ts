@@ -114,10 +114,15 @@ export function is_full_sheaf(sheaf: Sheaf): bool {
   return sheaf.size >= sheaf.capacity;
 }
 
-/** Nobody has a sheaf here. Context: creation of the cache, or the section of `c`. */
-export function forget_main(c: KmemCacheCpu): void {
+/** Let the fast paths find no sheaf. Context: as forget_main(). */
+export function hide_main(c: KmemCacheCpu): void {
   c.top = no_sheaf();
   c.end = no_sheaf();
+}
+
+/** Nobody has a sheaf here. Context: creation of the cache, or the section of `c`. */
+export function forget_main(c: KmemCacheCpu): void {
+  hide_main(c);
   c.main = 0;
 }
 

@@ -18,6 +18,7 @@ import {
   barn_take_any,
   barn_take_back,
   get_barn,
+  hand_of,
 } from "./barn";
 import { free_to_slabs } from "./bulk_free";
 import { cache_at, cache_state } from "./cache_table";
@@ -39,12 +40,12 @@ export function sheaf_flush(cache: KmemCache, sheaf: Sheaf): void {
   free_to_slabs(size, sheaf_objects(sheaf));
 }
 
-/** Free an empty sheaf that is in the hand of `c`, if in any. Context: ordinary, no lock held. */
-function free_empty_sheaf(cache: KmemCache, c: KmemCacheCpu, sheaf: usize): void {
+/** Free an empty sheaf, and empty the word at `hand`. Context: ordinary, no lock held. */
+export function free_empty_sheaf(cache: KmemCache, hand: usize, sheaf: usize): void {
   const slab = changetype<Slab>(page_slab(virt_to_page(sheaf)));
   stat(cache, SHEAF_FREE);
   note_sheaf_move(1);
-  c.sheaf_in_hand = 0;
+  store<u32>(hand, 0);
   do_slab_free(changetype<KmemCache>(<usize>slab.slab_cache), slab, sheaf, sheaf, 1);
   note_sheaf_move(-1);
 }
@@ -54,39 +55,49 @@ function free_empty_sheaf(cache: KmemCache, c: KmemCacheCpu, sheaf: usize): void
  * objects go to their slabs, and its memory back. Context: ordinary, no lock held.
  */
 export function put_away(cache: KmemCache, sheaf: usize, mode: u32): void {
-  const s = changetype<Sheaf>(sheaf);
-  const c = this_cpu_cache(cache);
-  const barn = get_barn(cache, cpu_area().node);
-  if (is_full_sheaf(s) && barn_put_full_sheaf(cache, barn, c, sheaf, mode)) return;
-  sheaf_flush(cache, s);
-  if (!barn_put_empty_sheaf(barn, c, sheaf, mode)) drop_sheaf(cache, c, sheaf);
+  put_into_barn(cache, cpu_area().node, hand_of(this_cpu_cache(cache)), sheaf, mode);
 }
 
-/** Flush and free a sheaf that is in the hand of `c`, if in any; 0 is none. */
-export function drop_sheaf(cache: KmemCache, c: KmemCacheCpu, sheaf: usize): void {
+/** put_away() to the barn of `node`, of a sheaf that the word at `hand` leads to, if any does. */
+export function put_into_barn(
+  cache: KmemCache,
+  node: u32,
+  hand: usize,
+  sheaf: usize,
+  mode: u32,
+): void {
+  const s = changetype<Sheaf>(sheaf);
+  const barn = get_barn(cache, node);
+  if (is_full_sheaf(s) && barn_put_full_sheaf(cache, barn, hand, sheaf, mode)) return;
+  sheaf_flush(cache, s);
+  if (!barn_put_empty_sheaf(barn, hand, sheaf, mode)) drop_sheaf(cache, hand, sheaf);
+}
+
+/** Flush and free a sheaf that the word at `hand` leads to, if any does; 0 is none. */
+export function drop_sheaf(cache: KmemCache, hand: usize, sheaf: usize): void {
   if (sheaf === 0) return;
   sheaf_flush(cache, changetype<Sheaf>(sheaf));
-  free_empty_sheaf(cache, c, sheaf);
+  free_empty_sheaf(cache, hand, sheaf);
 }
 
 /**
- * Give up every sheaf that a CPU has of `cache`.
+ * Give up every sheaf that a CPU has of `cache`, but what waits for a grace period: that has other
+ * ways (slab/rcu_sheaf.ts).
  *
  * Context: ordinary, no lock held; `c` is this CPU's, or that of one in no call on this cache.
  */
 export function flush_pcs(cache: KmemCache, c: KmemCacheCpu): void {
   // Ends: each turn takes what the one before left behind, which is what a nested call freed.
-  while ((c.main | c.spare | c.rcu_free) !== 0) {
+  while ((c.main | c.spare) !== 0) {
     if (!pcs_trylock(c)) return;
     let sheaf = take_main_in_hand(c);
     if (sheaf === 0) {
-      sheaf = <usize>(c.spare !== 0 ? c.spare : c.rcu_free);
+      sheaf = <usize>c.spare;
       c.sheaf_in_hand = <u32>sheaf;
-      if (c.spare !== 0) c.spare = 0;
-      else c.rcu_free = 0;
+      c.spare = 0;
     }
     pcs_unlock(c);
-    drop_sheaf(cache, c, sheaf);
+    drop_sheaf(cache, hand_of(c), sheaf);
   }
 }
 
@@ -99,7 +110,7 @@ export function flush_prefilled(cache: KmemCache, c: KmemCacheCpu, mode: u32): v
   while (true) {
     const sheaf = barn_take_back(barn, c, 0, cpu_area().cpu + 1, mode);
     if (sheaf === 0) return;
-    drop_sheaf(cache, c, sheaf);
+    drop_sheaf(cache, hand_of(c), sheaf);
   }
 }
 
@@ -118,10 +129,10 @@ export function flush_barns(cache: KmemCache, mode: u32): void {
   for (let node: u32 = 0; node < nodes; node++) {
     const barn = get_barn(cache, node);
     while (true) {
-      const c = this_cpu_cache(cache);
-      const sheaf = barn_take_any(barn, c, mode);
+      const hand = hand_of(this_cpu_cache(cache));
+      const sheaf = barn_take_any(barn, hand, mode);
       if (sheaf === 0) break;
-      drop_sheaf(cache, c, sheaf);
+      drop_sheaf(cache, hand, sheaf);
     }
   }
 }

@@ -14,6 +14,7 @@ import { DEACTIVATE_TO_HEAD, FREE_SLAB, stat } from "../sync/stat";
 import { flush_this_cpu } from "./flush";
 import { get_node, link_partial, remove_partial, unlink_partial } from "./kmem_cache_node";
 import { discard_slab } from "./new_slab";
+import { rcu_serve_all } from "./rcu_serve";
 import { list_lock_to_look, list_unlock } from "./section";
 import { has_sheaves } from "./sheaf";
 import { ask_others, flush_sheaves } from "./sheaf_flush";
@@ -87,7 +88,11 @@ export function kmem_cache_shrink(cache: KmemCache): u32 {
   const mode = lock_mode();
   const head = header();
   ask_others(cache);
-  if (has_sheaves()) flush_sheaves(cache, mode);
+  if (has_sheaves()) {
+    // Of all caches: what waited for readers goes to the barns first.
+    rcu_serve_all();
+    flush_sheaves(cache, mode);
+  }
   flush_this_cpu(cache, mode);
   let given: u32 = 0;
   for (let i: u32 = 0; i < head.nr_nodes; i++) {

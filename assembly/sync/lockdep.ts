@@ -100,8 +100,11 @@ function check_wait(lock: usize): void {
     const held = <usize>load<u32>(slot(i));
     const found = class_of(held);
     if (found > wanted) call_lockdep(LOCKDEP_CIRCULAR, lock, held);
-    // Zones are the one class of which several are held, in the order of their nodes.
-    const ordered = wanted === LOCK_CLASS_ZONE && held < lock;
+    // Of two classes several are held: zones in the order of their nodes, and the heap's queue of
+    // what waits for a grace period inside a CPU's.
+    const zones = wanted === LOCK_CLASS_ZONE && held < lock;
+    const queues = lock === heap_base + offsetof<HeapHeader>("rcu_lock");
+    const ordered = zones || (queues && held !== lock);
     if (found === wanted && !ordered) call_lockdep(LOCKDEP_RECURSIVE, lock, held);
   }
 }

@@ -58,8 +58,8 @@ const STRUCTS = {
     ...["state", "limit_pages", "usage_pages", "max_usage_pages", "nr_charged_bytes", "failcnt"],
     ...["generation", "name"],
   ],
-  rcu_data: ["reader", "nesting", "lock"],
-  rcu_queue: ["lock", "open", "next", "wait", "wait_gp", "taking"],
+  rcu_data: ["reader", "nesting", "lock", "has_rcu_free", "sheaf_in_hand"],
+  rcu_queue: [...["lock", "open", "next", "wait", "wait_gp", "taking", "sheaves", "sheaves_wait"]],
   page: [
     ...["freelist", "counters", "slab_cache", "kind", "head", "next", "prev", "slabs", "llnode"],
     ...["flush_freelist", "in_hand", "order", "nr_pages", "node", "flags", "lock"],

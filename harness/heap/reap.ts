@@ -36,7 +36,7 @@ export interface ReapReport {
   readonly objects: number;
   /** Free objects of its slabs that were on their way from one list to another. */
   readonly freeObjects: number;
-  /** Pages of objects that wait for a grace period, which another CPU has now. */
+  /** Pages and sheaves of objects that wait for a grace period, which the heap has now. */
   readonly rcuPages: number;
   /** Bytes that memory control groups were charged for nothing. */
   readonly chargedBytes: number;

@@ -2,32 +2,44 @@
  * The sheaves of a heap: what each CPU and each barn has, and which objects lie in them.
  *
  * An object in a sheaf counts as in use for its slab and is free for everybody else: whoever asks
- * which objects are live, takes these off. A sheaf itself is an object of a kmalloc cache that no
- * user has.
+ * which objects are live, takes these off; those that wait for a grace period become free only
+ * then. A sheaf itself is an object of a kmalloc cache that no user has.
  */
 import { HEAP_SHEAVES, MAX_SHEAF_CAPACITY } from "./constants.js";
-import type { CacheView, HeapView } from "./view.js";
-import { type Walk, walk } from "./walk.js";
+import type { CacheView, HeapView, RcuQueueView } from "./view.js";
+import { slabAt, type Walk, walk } from "./walk.js";
 
 /** Where a sheaf is. */
-export type SheafPlace = CpuPlace | BarnPlace;
-type CpuPlace = "main" | "spare" | "rcu_free" | "sheaf_in_hand";
+export type SheafPlace = CpuPlace | RcuPlace | BarnPlace;
+type CpuPlace = "main" | "spare" | "sheaf_in_hand";
+/** Where one is whose objects wait for a grace period. */
+type RcuPlace = "rcu_free" | "sheaves" | "sheaves_wait" | "rcu hand";
 /** The lists of a barn: the last of those that a CPU has out. */
 export const BARN_PLACES = ["full", "empty", "prefilled"] as const;
 export type BarnPlace = (typeof BARN_PLACES)[number];
+
+const RCU_PLACES: readonly SheafPlace[] = ["rcu_free", "sheaves", "sheaves_wait", "rcu hand"];
+
+/** @returns whether the objects of a sheaf wait for a grace period, and are not free yet. */
+export function waitsForReaders({ place }: SheafView): boolean {
+  return RCU_PLACES.includes(place);
+}
 
 /** A sheaf as it is found. */
 export interface SheafView {
   readonly address: number;
   readonly cache: CacheView;
   readonly place: SheafPlace;
-  /** The CPU that has it, or the node of the barn. */
+  /** The CPU that has it, -1 for the heap's queue; or the node of the barn. */
   readonly of: number;
   /** Objects it has room for, as it says itself. */
   readonly capacity: number;
   /** Objects in it: of a main what `top` says; may be absurd in a damaged heap. */
   readonly size: number;
 }
+
+/** A sheaf on a queue, whose cache is known as long as it is sound. */
+export type WaitingSheaf = Omit<SheafView, "cache"> & { readonly cache: CacheView | undefined };
 
 /** @returns whether the per-CPU layer of the heap are sheaves */
 export function hasSheaves(view: HeapView): boolean {
@@ -39,6 +51,9 @@ export function sheavesOf(view: HeapView, cache: CacheView): SheafView[] {
   if (!hasSheaves(view)) return [];
   const found: SheafView[] = [];
   for (let cpu = 0; cpu < view.cpuCount; cpu++) found.push(...cpuSheaves(view, cache, cpu));
+  for (const sheaf of waitingSheaves(view)) {
+    if (sheaf.cache?.address === cache.address) found.push({ ...sheaf, cache });
+  }
   for (let node = 0; node < view.nodeCount; node++) {
     for (const place of BARN_PLACES) {
       for (const address of walkBarn(view, cache, node, place).items) {
@@ -46,6 +61,39 @@ export function sheavesOf(view: HeapView, cache: CacheView): SheafView[] {
         found.push({ address, cache, place, of: node, capacity, size });
       }
     }
+  }
+  return found;
+}
+
+/** One list of a queue of what waits for a grace period. */
+export function walkQueue(
+  view: HeapView,
+  queue: RcuQueueView,
+  place: "sheaves" | "sheaves_wait",
+): Walk {
+  return walkLinks(view, queue[place]);
+}
+
+/**
+ * The sheaves that wait for a grace period, but for those that kfree_rcu() still fills. Whose one
+ * is its first object says: undefined where that is no object.
+ */
+export function waitingSheaves(view: HeapView): WaitingSheaf[] {
+  const found: WaitingSheaf[] = [];
+  if (!hasSheaves(view)) return found;
+  const add = (address: number, place: RcuPlace, of: number) => {
+    const { size, capacity } = view.struct("sheaf", address);
+    const first = view.u32(address + view.table.constants.SHEAF_OBJECTS);
+    found.push({ address, cache: slabAt(view, first)?.cache, place, of, capacity, size });
+  };
+  for (const queue of view.rcuQueues()) {
+    for (const place of ["sheaves", "sheaves_wait"] as const) {
+      for (const address of walkQueue(view, queue, place).items) add(address, place, queue.of);
+    }
+  }
+  for (let cpu = 0; cpu < view.cpuCount; cpu++) {
+    const { sheaf_in_hand } = view.rcu(cpu);
+    if (sheaf_in_hand !== 0) add(sheaf_in_hand, "rcu hand", cpu);
   }
   return found;
 }
@@ -80,8 +128,12 @@ export function barnOf(view: HeapView, cache: CacheView, node: number) {
 
 /** One list of a barn. */
 export function walkBarn(view: HeapView, cache: CacheView, node: number, place: BarnPlace): Walk {
+  return walkLinks(view, barnOf(view, cache, node)[place]);
+}
+
+function walkLinks(view: HeapView, first: number): Walk {
   const { link } = view.table.offsets.sheaf;
-  return walk(barnOf(view, cache, node)[place], view.byteLength / 16, {
+  return walk(first, view.byteLength / 16, {
     check: (sheaf) => (view.pfnAt(sheaf) < 0 ? "the link is no address of the heap" : null),
     next: (sheaf) => view.u32(sheaf + link),
   });
@@ -94,7 +146,8 @@ export function sheafObjects(view: HeapView, { address, size }: SheafView): numb
   return Array.from({ length: size }, (_, index) => view.u32(first + index * 4));
 }
 
-/** Every object of a cache that lies in a sheaf. */
+/** Every free object of a cache that lies in a sheaf. */
 export function objectsInSheaves(view: HeapView, cache: CacheView): Set<number> {
-  return new Set(sheavesOf(view, cache).flatMap((sheaf) => sheafObjects(view, sheaf)));
+  const free = sheavesOf(view, cache).filter((sheaf) => !waitsForReaders(sheaf));
+  return new Set(free.flatMap((sheaf) => sheafObjects(view, sheaf)));
 }

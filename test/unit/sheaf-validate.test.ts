@@ -16,6 +16,9 @@ beforeAll(async () => {
   const objects = Array.from({ length: 600 }, () => zero.kmalloc(64));
   for (const object of objects.slice(0, 400)) one.kfree(object);
   for (const object of objects.slice(400, 500)) zero.kfree(object);
+  // Sheaves that wait for a reader, that wait for a period, and one that is not full.
+  one.rcuReadLock();
+  for (let i = 0; i < 140; i++) zero.kfreeRcu(zero.kmalloc(64));
   expect(heap.validate()).toEqual([]);
   snapshot = snapshots(heap);
 });

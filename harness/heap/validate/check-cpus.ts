@@ -84,8 +84,10 @@ function checkCaches(
   const { reader, nesting } = view.rcu(number);
   if (reader !== 0 || nesting !== 0) holds.push("a read-side section");
   const queue = view.rcuQueues()[number];
-  if (queue !== undefined && (queue.open | queue.next | queue.wait) !== 0) {
-    holds.push("what waits for a grace period");
+  if (queue !== undefined) {
+    const { open, next, wait, sheaves, sheaves_wait } = queue;
+    const waits = (open | next | wait | sheaves | sheaves_wait) !== 0;
+    if (waits) holds.push("what waits for a grace period");
   }
   for (const cache of view.caches()) {
     const c = view.cpuCache(number, cache.index);

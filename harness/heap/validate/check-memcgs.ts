@@ -10,10 +10,10 @@ import { hex } from "../errors.js";
 import { SLAB_ACCOUNT } from "../flags.js";
 import type { MemcgView } from "../view.js";
 import {
-  MARK_RCU,
   describePage,
   describeSlab,
   type Inspection,
+  isMarkedForReaders,
   type SlabRecord,
 } from "./inspection.js";
 
@@ -58,7 +58,7 @@ function addSlab(
     const group = view.u32(entry);
     if (group === 0) continue;
     const mark = slab.marks[index];
-    if (mark !== 0 && mark !== MARK_RCU) {
+    if (mark !== 0 && !isMarkedForReaders(mark)) {
       const message = `object ${index} is free, but charged to ${nameOf(inspection, group)}`;
       inspection.report("Q38-charges", describeSlab(slab), entry, message);
     }

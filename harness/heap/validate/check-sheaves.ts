@@ -1,5 +1,6 @@
 /**
- * O40-sheaves, O41-barns, O42-classes: sheaves, what is in them, and how a free finds them.
+ * O40-sheaves, O41-barns, O42-classes, O43-rcu-sheaves: sheaves, what is in them, and how a free
+ * finds them.
  */
 import { CPU_FREE, MAX_SHEAF_CAPACITY } from "../constants.js";
 import { hex } from "../errors.js";
@@ -12,7 +13,10 @@ import {
   type SheafView,
   sheafObjects,
   sheavesOf,
+  waitingSheaves,
+  waitsForReaders,
   walkBarn,
+  walkQueue,
 } from "../sheaves.js";
 import type { CacheView, HeapView } from "../view.js";
 import { slabAt } from "../walk.js";
@@ -35,18 +39,20 @@ export function checkSheaves(inspection: Inspection, caches: Map<number, CacheVi
         checkSheaf(inspection, sheaf, where);
       } else {
         const message = `sheaf ${hex(sheaf.address)} is also the ${other}`;
-        inspection.report("O40-sheaves", where, sheaf.address, message);
+        inspection.report(lawOf(sheaf), where, sheaf.address, message);
       }
     }
     checkCapacity(inspection, cache);
     for (let node = 0; node < view.nodeCount; node++) checkBarn(inspection, cache, node);
     for (let cpu = 0; cpu < view.cpuCount; cpu++) checkCpu(inspection, cache, cpu);
   }
+  checkQueues(inspection);
   checkClasses(inspection);
 }
 
 function placeOf({ place, of, cache }: SheafView): string {
-  const owner = isInBarn(place) ? `barn of node ${of}` : `cpu ${of}`;
+  const cpu = of < 0 ? "the heap" : `cpu ${of}`;
+  const owner = isInBarn(place) ? `barn of node ${of}` : cpu;
   return `${place}, ${owner} of ${cache.name}`;
 }
 
@@ -54,11 +60,15 @@ function isInBarn(place: SheafView["place"]): place is BarnPlace {
   return (BARN_PLACES as readonly string[]).includes(place);
 }
 
+function lawOf(sheaf: SheafView): "O40-sheaves" | "O43-rcu-sheaves" {
+  return waitsForReaders(sheaf) ? "O43-rcu-sheaves" : "O40-sheaves";
+}
+
 function checkSheaf(inspection: Inspection, sheaf: SheafView, where: string): void {
   const { view } = inspection;
   const { address, cache, place, size, capacity } = sheaf;
   const report = (message: string, at = address) =>
-    inspection.report("O40-sheaves", where, at, message);
+    inspection.report(lawOf(sheaf), where, at, message);
   const { bottom, link } = view.struct("sheaf", address);
   if (view.pfnAt(address) < 0) {
     report(`sheaf ${hex(address)} is no address of the heap`);
@@ -74,21 +84,25 @@ function checkSheaf(inspection: Inspection, sheaf: SheafView, where: string): vo
   if (isOut && !isCpuOf(view, bottom - 1, sheaf.of)) {
     report(`a sheaf that is out should be of a CPU of node ${sheaf.of}, is of ${bottom - 1}`);
   }
-  if (!isInBarn(place) && link !== 0) report("a sheaf in no barn has a link");
+  const isListed = isInBarn(place) || place === "sheaves" || place === "sheaves_wait";
+  if (!isListed && link !== 0) report("a sheaf on no list has a link");
   if (!Number.isInteger(size) || size < 0 || size > capacity) {
     report(`the size should be 0..${capacity}, is ${size}`);
     return;
   }
   if (place === "full" && size !== capacity) report(`a full sheaf has ${size} of ${capacity}`);
   if (place === "empty" && size !== 0) report(`an empty sheaf has ${size} objects`);
-  if (place === "sheaf_in_hand") report("a CPU at rest has a sheaf in its hand");
+  if (waitsForReaders(sheaf) && size === 0) report("a sheaf without objects waits");
+  if (place === "rcu_free" && size === capacity) report("a full sheaf does not wait yet");
+  if (place === "sheaf_in_hand" || place === "rcu hand")
+    report("a CPU at rest has a sheaf in its hand");
   for (const object of sheafObjects(view, sheaf)) {
     const found = slabAt(view, object);
     const slab = found === null ? undefined : inspection.slabs.get(found.slab.address);
     if (slab === undefined || slab.cache.address !== cache.address) {
       report(`it holds ${hex(object)}, which is no object of ${cache.name}`, object);
     } else {
-      inspection.mark(slab, object, "sheaf");
+      inspection.mark(slab, object, waitsForReaders(sheaf) ? "rcu sheaf" : "sheaf");
     }
   }
 }
@@ -141,8 +155,37 @@ function checkCpu(inspection: Inspection, cache: CacheView, cpu: number): void {
   const report = (message: string) => inspection.report("O40-sheaves", where, c.address, message);
   if (c.end !== end) report(`end should be ${hex(end)}, is ${hex(c.end)}`);
   if (c.main === 0 && c.top !== none) report(`top should be ${hex(none)}, is ${hex(c.top)}`);
+  if (c.rcu_free !== 0 && view.rcu(cpu).has_rcu_free === 0) {
+    const message = "no barrier looks for its rcu_free: has_rcu_free is 0";
+    inspection.report("O43-rcu-sheaves", where, c.address, message);
+  }
   const has = c.main !== 0 || c.spare !== 0 || c.rcu_free !== 0;
   if (has && cache.sheaf_capacity === 0) report("it has sheaves of a cache that gets none");
+}
+
+/** The lists of sheaves that wait for a grace period; what they hold is checked with its cache. */
+function checkQueues(inspection: Inspection): void {
+  const { view } = inspection;
+  const report = (where: string, address: number, message: string) =>
+    inspection.report("O43-rcu-sheaves", where, address, message);
+  for (const queue of view.rcuQueues()) {
+    const where = queue.of < 0 ? "rcu queue of the heap" : `rcu queue of cpu ${queue.of}`;
+    for (const place of ["sheaves", "sheaves_wait"] as const) {
+      const list = walkQueue(view, queue, place);
+      if (list.fault !== null)
+        report(where, list.at, `${place}, at ${hex(list.at)}: ${list.fault}`);
+    }
+    if (queue.sheaves_wait === 0 || queue.wait_gp % 2 === 1) continue;
+    report(where, queue.address, `the sheaves that wait have the period ${queue.wait_gp}`);
+  }
+  for (const { cache, address, place, of } of waitingSheaves(view)) {
+    if (cache !== undefined) continue;
+    report(
+      `${place}, cpu ${of}`,
+      address,
+      `the sheaf ${hex(address)} holds no object of any cache`,
+    );
+  }
 }
 
 /** Each page's class is its slab's cache's index, or 0. */

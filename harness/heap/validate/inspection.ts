@@ -20,6 +20,7 @@ export type Place =
   | "detached freelist"
   | "deferred list"
   | "rcu queue"
+  | "rcu sheaf"
   | "sheaf";
 const PLACES: readonly Place[] = [
   "slab freelist",
@@ -27,17 +28,23 @@ const PLACES: readonly Place[] = [
   "detached freelist",
   "deferred list",
   "rcu queue",
+  "rcu sheaf",
   "sheaf",
 ];
 
 /** The law that says what a place may hold; for freelists O5. */
 const LAWS_OF_PLACES: Partial<Record<Place, InvariantId>> = {
   "deferred list": "A23-deferred",
+  "rcu sheaf": "O43-rcu-sheaves",
   sheaf: "O40-sheaves",
 };
 
-/** The mark of an object that waits for a grace period: it is charged until that is over. */
-export const MARK_RCU = 1 + PLACES.indexOf("rcu queue");
+const WAITING = [1 + PLACES.indexOf("rcu queue"), 1 + PLACES.indexOf("rcu sheaf")];
+
+/** @returns whether a mark says that an object waits for a grace period: charged until then */
+export function isMarkedForReaders(mark: number | undefined): boolean {
+  return mark !== undefined && WAITING.includes(mark);
+}
 
 /** Where a slab was met. */
 export interface Home {
@@ -128,7 +135,7 @@ export class Inspection {
 
 function invariantOfPair(a: Place, b: Place): InvariantId {
   const pair = [a, b];
-  if (a === b && a === "sheaf") return "Q1-census";
+  if (a === b && (a === "sheaf" || a === "rcu sheaf")) return "Q1-census";
   if (a === b) return a === "deferred list" ? "A23-deferred" : "O5-freelist";
   if (pair.includes("slab freelist") && pair.includes("cpu freelist")) return "O6-disjoint";
   return "Q1-census";

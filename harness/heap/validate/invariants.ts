@@ -49,6 +49,8 @@ export const INVARIANTS = {
     "a sheaf is in one place, its size fits it, and it holds free objects of its cache",
   "O41-barns": "a barn's counts are the lengths of its lists, and it keeps what it may",
   "O42-classes": "a page's class is the index of the cache whose slab it is part of, or 0",
+  "O43-rcu-sheaves":
+    "a sheaf that waits for a grace period is in one place, and has objects that nothing else has",
   "A0-context": "no CPU is inside a call, a handler or a section",
   "Q0-offline": "a CPU number that is free holds nothing",
   "Q0-checker": "the walk itself came to its end",

@@ -15,7 +15,8 @@ import type { Machine } from "../core/machine.js";
 import type { Operation } from "../core/program.js";
 import { SITE_KINDS } from "../instrument/sites.js";
 import { FieldJudge, type Touch } from "./field-watch.js";
-import { type HeapWords, LOCKS, LOCAL_LOCK, STOCK_LOCK, ZONE_LOCK } from "./heap-words.js";
+import { type HeapWords, LOCKS, LOCAL_LOCK, RCU_LOCK } from "./heap-words.js";
+import { STOCK_LOCK, ZONE_LOCK } from "./heap-words.js";
 import { isReaping, worksOnOthers } from "./others.js";
 
 const CONTEXT_CALLS = /^(preempt|irq|nmi)_|^set_preempt_count$/;
@@ -126,8 +127,11 @@ export class LockJudge extends FieldJudge {
     for (let at = 0; at < held.count; at++) {
       if (held.depth[at] !== depth) continue;
       const other = held.kind[at] as number;
-      // Zones in the order of their nodes.
-      const isFine = other < what || (what === ZONE_LOCK && (held.address[at] as number) < address);
+      // Zones in the order of their nodes; the heap's queue inside a CPU's.
+      const isFine =
+        other < what ||
+        (what === ZONE_LOCK && (held.address[at] as number) < address) ||
+        (what === RCU_LOCK && other === what && this.heap.cpuOf(address) < 0);
       if (!isFine && !isReaping(touch.fibre))
         this.report("lock", `takes ${nameOf(what)} inside ${nameOf(other)}`, touch);
     }

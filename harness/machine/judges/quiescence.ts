@@ -10,7 +10,7 @@
 import { CPU_FREE, CPU_REAPER_SHIFT, CPU_REAPING, PG_LARGE } from "../../heap/constants.js";
 import { validate } from "../../heap/validate.js";
 import type { HeapView } from "../../heap/view.js";
-import { sheafObjects, sheavesOf } from "../../heap/sheaves.js";
+import { sheafObjects, sheavesOf, waitsForReaders } from "../../heap/sheaves.js";
 import { walkFreelist } from "../../heap/walk.js";
 import type { Machine } from "../core/machine.js";
 import type { Losses } from "./losses.js";
@@ -130,7 +130,9 @@ export class Quiescence {
     // The memory of sheaves is nobody's, too.
     const sheaves = [...view.caches()].flatMap((cache) => sheavesOf(view, cache));
     const own = new Set(sheaves.map(({ address }) => address));
-    for (const sheaf of sheaves) for (const object of sheafObjects(view, sheaf)) own.add(object);
+    // What waits for a grace period is not free: after a barrier nothing does.
+    const free = sheaves.filter((sheaf) => !waitsForReaders(sheaf));
+    for (const sheaf of free) for (const object of sheafObjects(view, sheaf)) own.add(object);
     for (const cache of view.caches()) {
       const all = { cpus: Array.from({ length: view.cpuCount }, (_, cpu) => cpu) };
       for (const slab of view.slabs(cache.address)) {

@@ -266,8 +266,8 @@ function makeCache(
 function sheafLosses(view: HeapView, cpu: number, { sheafCapacity }: Scenario): number {
   if (sheafCapacity === 0) return 0;
   let most = 1;
-  for (const cache of view.caches()) {
-    const hand = view.cpuCache(cpu, cache.index).sheaf_in_hand;
+  const hands = [...view.caches()].map(({ index }) => view.cpuCache(cpu, index).sheaf_in_hand);
+  for (const hand of [...hands, view.rcu(cpu).sheaf_in_hand]) {
     if (hand === 0) continue;
     const { size, capacity, bottom } = view.struct("sheaf", hand);
     // One that is out says what it had before it is filled.

@@ -31,6 +31,10 @@ function cpuCacheOf(copy: Snapshot): number {
   return copy.view.cpuCache(0, cacheOf(copy).index).address;
 }
 
+function queueOf(copy: Snapshot, cpu: number): number {
+  return copy.view.rcuQueues()[cpu]?.address ?? 0;
+}
+
 export const SHEAF_DAMAGE = {
   "O40-sheaves": [
     [
@@ -121,6 +125,57 @@ export const SHEAF_DAMAGE = {
         copy.patch("sheaf", sheafAt(copy, "full").address, "link", sheafAt(copy, "full").address),
     ],
   ],
+  "O43-rcu-sheaves": [
+    [
+      "one that waits for no period",
+      (copy) => copy.patch("rcu_queue", queueOf(copy, 0), "wait_gp", (n) => n + 1),
+    ],
+    ["no objects", (copy) => copy.patch("sheaf", sheafAt(copy, "sheaves_wait").address, "size", 0)],
+    [
+      "more than there is room for",
+      (copy) => copy.patch("sheaf", sheafAt(copy, "sheaves").address, "size", 61),
+    ],
+    [
+      "a full one that does not wait",
+      (copy) => copy.patch("sheaf", sheafAt(copy, "rcu_free").address, "size", 60),
+    ],
+    [
+      "one that no barrier looks for",
+      (copy) => copy.patch("rcu_data", copy.view.rcu(0).address, "has_rcu_free", 0),
+    ],
+    ["no object", (copy) => copy.set(firstObject(copy, "sheaves_wait"), 0x1000)],
+    [
+      "one sheaf in two places",
+      (copy) =>
+        copy.patch(
+          "kmem_cache_cpu",
+          cpuCacheOf(copy),
+          "rcu_free",
+          sheafAt(copy, "sheaves_wait").address,
+        ),
+    ],
+    [
+      "one in a CPU's hand",
+      (copy) =>
+        copy.patch(
+          "rcu_data",
+          copy.view.rcu(0).address,
+          "sheaf_in_hand",
+          sheafAt(copy, "spare").address,
+        ),
+    ],
+    [
+      "a list that leaves the heap",
+      (copy) => copy.patch("rcu_queue", queueOf(copy, 0), "sheaves", 16),
+    ],
+    [
+      "a circle",
+      (copy) => {
+        const { address } = sheafAt(copy, "sheaves_wait");
+        copy.patch("sheaf", address, "link", address);
+      },
+    ],
+  ],
   "O42-classes": [
     [
       "a page of a slab without one",
@@ -136,6 +191,15 @@ export const SHEAF_DAMAGE = {
     [
       "an object in a prefilled sheaf and in another",
       (copy) => copy.set(firstObject(copy, "prefilled"), copy.view.u32(firstObject(copy, "main"))),
+    ],
+    [
+      "a free object that waits",
+      (copy) => copy.set(firstObject(copy, "rcu_free"), copy.view.u32(firstObject(copy, "main"))),
+    ],
+    [
+      "an object that waits twice",
+      (copy) =>
+        copy.set(firstObject(copy, "sheaves"), copy.view.u32(firstObject(copy, "sheaves_wait"))),
     ],
     [
       "an object twice in a sheaf",
