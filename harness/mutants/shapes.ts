@@ -270,7 +270,7 @@ export const SHAPES: readonly Shape[] = [
   ...["death-others-pages", "death-two-slabs", "death-reader", "death-two-reapers"].map(known),
   ...["death-reaper", "death-beside-frees", "death-beside-thaw"].map(known),
   ...["death-two", "death-all", "death-all-reaper", "death-while-reaping-offline"].map(known),
-  ...["death-all-reaper-anywhere"].map(known),
+  ...["death-all-reaper-anywhere", "death-sheaf-rcu", "death-sheaf-rcu-offline"].map(known),
   {
     name: "two-dead-thaw",
     about: "a CPU dies in the thaw of a slab that another one freed to and died",

@@ -179,10 +179,10 @@ export const MUTANTS = [
   {
     name: "rcu-free-is-not-noted",
     origin: "ours",
-    what: "no barrier looks for the first sheaf that kfree_rcu() fills",
+    what: "no barrier looks for an empty sheaf of the barn that kfree_rcu() fills",
     file: "slab/pcs_rcu.ts",
-    find: "  lock_queue(queue_of(area), mode);\n  note_rcu_free(area);\n",
-    replace: "  lock_queue(queue_of(area), mode);\n",
+    find: "    note_rcu_free(area);\n    any = ",
+    replace: "    any = ",
     tests: ["sheaf-rcu"],
   },
   {
@@ -201,6 +201,7 @@ export const MUTANTS = [
     file: "reap/reap.ts",
     find: "  if (!hand_over_rcu_sheaves(report, mode)) return false;\n",
     replace: "",
+    shapes: ["death-sheaf-rcu-offline"],
   },
   {
     name: "rcu-sheaf-is-in-a-hand-and-on-a-list",
@@ -209,5 +210,6 @@ export const MUTANTS = [
     file: "reap/rcu_sheaves.ts",
     find: "  if (is_queued(queue, sheaf)) {\n    store<u32>(place, 0);\n",
     replace: "  if (is_queued(queue, sheaf)) {\n",
+    shapes: ["death-sheaf-rcu"],
   },
 ];
