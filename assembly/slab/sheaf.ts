@@ -22,6 +22,7 @@
 import {
   HEAP_FAILSLAB,
   HEAP_RT,
+  HEAP_SHEAF_BYTES,
   HEAP_SHEAF_CAPACITY_SHIFT,
   HEAP_SHEAF_KERNEL32,
   HEAP_SHEAVES,
@@ -51,11 +52,19 @@ export function has_sheaves(): bool {
 /** Bytes before the objects of the kernel's own sheaf on 32 bits, which HEAP_SHEAF_KERNEL32 has. */
 const KERNEL32_HEADER: u32 = 20;
 
+/** HEAP_SHEAF_BYTES: a sheaf of objects below 1 KiB holds at most so many bytes of them. */
+const SHEAF_BYTES: u32 = 24 * 1024;
+
 /** @returns objects that a sheaf of objects of `size` bytes has room for at least. */
-function capacity_for(size: u32): u32 {
+function capacity_for(size: u32, options: u32): u32 {
   if (size >= 4096) return 4;
   if (size >= 1024) return 12;
-  return size >= 256 ? 26 : 60;
+  const kernel: u32 = size >= 256 ? 26 : 60;
+  if ((options & HEAP_SHEAF_BYTES) === 0) return kernel;
+  // What fills a bucket of 1 KiB, 512 or 256 bytes.
+  const most = SHEAF_BYTES / size;
+  if (most >= 252) return 252;
+  return max(kernel, most >= 124 ? <u32>124 : most >= 60 ? <u32>60 : <u32>0);
 }
 
 /**
@@ -65,7 +74,8 @@ function capacity_for(size: u32): u32 {
  * in, no fast path asks for failslab or RT, and a heap with either does without. A sheaf's header
  * and objects are half as large as the kernel's on 64 bits, so the results are the same: 4, 12, 28,
  * 60. With HEAP_SHEAF_KERNEL32 they are those of 32 bits, whose header is the longer one: 11, 19,
- * 27, 123. Context: the size table is there. Kernel: calculate_sheaf_capacity(), 7.0.
+ * 27, 123; with HEAP_SHEAF_BYTES more of small objects: 252 up to 96 bytes, 124 to 192, 60 to 408.
+ * Context: the size table is there. Kernel: calculate_sheaf_capacity(), 7.0.
  */
 export function calculate_sheaf_capacity(cache: KmemCache, asks: bool, wish: u32): u32 {
   if (!has_sheaves() || asks) return 0;
@@ -74,7 +84,7 @@ export function calculate_sheaf_capacity(cache: KmemCache, asks: bool, wish: u32
   }
   const options = header().options;
   const for_all = options >> HEAP_SHEAF_CAPACITY_SHIFT;
-  const least = for_all !== 0 ? for_all : capacity_for(cache.size);
+  const least = for_all !== 0 ? for_all : capacity_for(cache.size, options);
   const wanted = min(max(least, wish), MAX_SHEAF_CAPACITY);
   const before = (options & HEAP_SHEAF_KERNEL32) !== 0 ? KERNEL32_HEADER : <u32>SHEAF_OBJECTS;
   const bytes = min(before + (wanted << 2), <u32>KMALLOC_MAX_CACHE_SIZE);

@@ -151,9 +151,10 @@ export interface HeapOptions {
   /**
    * How many objects a sheaf has room for: by the kernel's formula as it comes out on 64 bits, 4,
    * 12, 28 or 60 (objects of 4 KiB and more, 1 KiB, 256 bytes, fewer), or on 32 bits, 11, 19, 27 or
-   * 123; or a number for all caches, 1..2044, rounded up so that a sheaf fills its kmalloc bucket.
-   * A larger one means fewer exchanges, and more memory that lies about. Only with sheaves.
-   * @default "kernel64"
+   * 123; by `bytes`, which is the first, but up to 24 KiB of objects below 1 KiB, 252 at most; or a
+   * number for all caches, 1..2044, rounded up so that a sheaf fills its kmalloc bucket. A larger
+   * one means fewer exchanges, and more memory that lies about. Only with sheaves.
+   * @default "bytes"
    */
   readonly sheafCapacity?: SheafCapacity;
   /**

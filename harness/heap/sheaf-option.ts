@@ -3,12 +3,17 @@
  *
  * The heap says it in the upper half of its options' word, so that every CPU reads the same.
  */
-import { HEAP_SHEAF_CAPACITY_SHIFT, HEAP_SHEAF_KERNEL32, HEAP_SHEAVES } from "./constants.js";
-import { MAX_SHEAF_CAPACITY } from "./constants.js";
+import {
+  HEAP_SHEAF_BYTES,
+  HEAP_SHEAF_CAPACITY_SHIFT,
+  HEAP_SHEAF_KERNEL32,
+  HEAP_SHEAVES,
+  MAX_SHEAF_CAPACITY,
+} from "./constants.js";
 import { describe } from "./errors.js";
 
 /** Rules by which sheaves of small objects get more of them. */
-export const SHEAF_RULES = ["kernel64", "kernel32"] as const;
+export const SHEAF_RULES = ["bytes", "kernel64", "kernel32"] as const;
 
 /**
  * What `HeapOptions.sheafCapacity` takes: one of SHEAF_RULES, or a number for the sheaves of all
@@ -47,6 +52,7 @@ export function isCapacity(value: number, least: number): boolean {
 /** What of it stands in `HeapHeader.options`. */
 export function sheafCapacityBits(value: SheafCapacity | undefined): number {
   if (typeof value === "number") return value << HEAP_SHEAF_CAPACITY_SHIFT;
+  if (value === "bytes") return HEAP_SHEAF_BYTES;
   return value === "kernel32" ? HEAP_SHEAF_KERNEL32 : 0;
 }
 
@@ -55,16 +61,17 @@ export function readSheafCapacity(bits: number): { sheafCapacity?: SheafCapacity
   if ((bits & HEAP_SHEAVES) === 0) return {};
   const number = bits >>> HEAP_SHEAF_CAPACITY_SHIFT;
   if (number !== 0) return { sheafCapacity: number };
+  if ((bits & HEAP_SHEAF_BYTES) !== 0) return { sheafCapacity: "bytes" };
   return { sheafCapacity: (bits & HEAP_SHEAF_KERNEL32) === 0 ? "kernel64" : "kernel32" };
 }
 
 /** What is wrong with these bits, or null: a capacity that no option makes. */
 export function sheafBitsFault(bits: number): string | null {
   const capacity = bits >>> HEAP_SHEAF_CAPACITY_SHIFT;
-  const is32 = (bits & HEAP_SHEAF_KERNEL32) !== 0;
-  const isAny = capacity !== 0 || is32;
-  if (!isAny) return null;
+  const rule = bits & (HEAP_SHEAF_KERNEL32 | HEAP_SHEAF_BYTES);
+  if (capacity === 0 && rule === 0) return null;
   if ((bits & HEAP_SHEAVES) === 0) return "a capacity of sheaves in a heap without";
-  if (capacity !== 0 && is32) return "a capacity beside the rule of 32 bits";
+  if (capacity !== 0 && rule !== 0) return "a capacity beside a rule for it";
+  if (rule === (HEAP_SHEAF_KERNEL32 | HEAP_SHEAF_BYTES)) return "two rules for the capacity";
   return capacity <= MAX_SHEAF_CAPACITY ? null : `a capacity of ${capacity}`;
 }

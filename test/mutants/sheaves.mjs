@@ -204,7 +204,7 @@ export const MUTANTS = [
     shapes: ["death-sheaf-rcu-offline"],
   },
   {
-    name: "rcu-sheaf-is-in-a-hand-and-on-a-list",
+    name: "rcu-sheaf-is-in-hand-and-listed",
     origin: "ours",
     what: "what a dead CPU was taking off a queue stays there, and comes to the heap's as well",
     file: "reap/rcu_sheaves.ts",

@@ -10,6 +10,7 @@ import { TestHeap } from "./support/heap.js";
 
 const SIZES = [8, 248, 256, 1016, 1024, 4088, 4096, 8192, 100_000];
 const EXPECTED = {
+  bytes: [252, 60, 60, 28, 12, 12, 4, 4, 4],
   kernel64: [60, 60, 28, 28, 12, 12, 4, 4, 4],
   kernel32: [123, 123, 27, 27, 19, 19, 11, 11, 11],
 } as const;
@@ -22,7 +23,7 @@ async function cpuOf(sheafCapacity?: SheafCapacity) {
   return { heap, cpu: heap.cpu() };
 }
 
-test.each(["kernel64", "kernel32"] as const)("%s: the formula's results", async (rule) => {
+test.each(["bytes", "kernel64", "kernel32"] as const)("%s: the formula's results", async (rule) => {
   const { heap, cpu } = await cpuOf(rule);
   const found = SIZES.map(
     (size) => cpu.kmemCacheCreate({ name: `of-${size}`, size }).sheafCapacity,
@@ -93,9 +94,9 @@ describe("a bad capacity gets a sentence", () => {
     [
       0,
       RangeError,
-      /sheafCapacity: expected kernel64, kernel32 or an integer in 1\.\.2044, got 0;/,
+      /sheafCapacity: expected bytes, kernel64, kernel32 or an integer in 1\.\.2044, got 0;/,
     ],
-    [2045, RangeError, /got 2045; leave it out for kernel64/],
+    [2045, RangeError, /got 2045; leave it out for bytes/],
     [1.5, RangeError, /got 1\.5/],
     ["kernel", RangeError, /got "kernel"/],
     [null, TypeError, /got null/],

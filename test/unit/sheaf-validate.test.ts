@@ -10,7 +10,8 @@ import { type Snapshot, snapshots } from "./support/snapshot.js";
 let snapshot: () => Snapshot;
 
 beforeAll(async () => {
-  const heap = await createHeap({ cpus: 2, maximumBytes: 2 ** 25, maxCaches: 32, percpu: "sheaf" });
+  const sizes = { cpus: 2, maximumBytes: 2 ** 25, maxCaches: 32 };
+  const heap = await createHeap({ ...sizes, percpu: "sheaf", sheafCapacity: "kernel64" });
   const [zero, one] = [heap.cpu(), heap.cpu()];
   zero.kmemCacheOpen("kmalloc-64").prefillSheaf(5);
   const objects = Array.from({ length: 600 }, () => zero.kmalloc(64));
