@@ -91,7 +91,7 @@ test("an arm with a known place and trigger is a row of arms.ts", () => {
       compared: ["none", "node-switch"],
       schema: JSON.parse(readFileSync(join(ROOT, "docs/schema/compare-v1.schema.json"), "utf8")),
       isExplored: true,
-      fuzzed: 8,
+      fuzzed: 10,
       scenario: "node-switch",
       program: findProgram(PROGRAM)?.text,
     });
