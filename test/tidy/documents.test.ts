@@ -83,8 +83,3 @@ test("SECURITY.md sends nobody to an address that package.json has not", () => {
   const has = [author, bugs, contributors, maintainers, repository].some(Boolean);
   expect(has || !/listed in `?package\.json/.test(read("docs/SECURITY.md"))).toBe(true);
 });
-
-test("what the README says is not in this version has an option that is refused", () => {
-  const [, absent = ""] = /^Not in this version: ([a-z ,]+)\./m.exec(read("README.md")) ?? [];
-  expect(absent.split(", ")).toEqual(["sheaves"]);
-});
