@@ -8,7 +8,7 @@
  */
 import { JobError } from "../cpu/job-error.js";
 import { type Pool, createPool } from "../cpu/pool.js";
-import { DEFER_ARMS, type DeferArm, FLOOR_ARM, KIND_ARMS, MERGED_ARM } from "../heap/arms.js";
+import { ARMS, DEFER_ARMS, type DeferArm, FLOOR_ARM, KIND_ARMS, MERGED_ARM } from "../heap/arms.js";
 import { createHeap } from "../heap/heap.js";
 import { provideBuild } from "../heap/load.js";
 import { type HuntOptions, type Hunter, timed } from "./hunter.js";
@@ -37,9 +37,16 @@ const OTHER_SHAPES: readonly Shape[] = [
   { sizeBytes: 256, nolock: false },
   { sizeBytes: 512, nolock: true },
 ];
+/**
+ * Arms whose lists somebody empties while two CPUs work on a few slabs. What waits for a cpu slab
+ * to be given up waits until memory is out there, and the original would be killed for it.
+ */
+const DRAINED: readonly DeferArm[] = ARMS.filter(
+  ({ trigger }) => trigger === "slow free" || trigger === "irq work",
+).map(({ name }) => name);
 /** Those of a kind of their own come first. */
 const OTHERS = [...new Set([...KIND_ARMS, ...DEFER_ARMS])].filter(
-  (arm) => arm !== MERGED_ARM && arm !== FLOOR_ARM,
+  (arm) => DRAINED.includes(arm) && arm !== MERGED_ARM && arm !== FLOOR_ARM,
 );
 
 function episodeOf(turn: number): Episode {
