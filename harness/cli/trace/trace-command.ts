@@ -53,7 +53,7 @@ export function register(program: Command): void {
     .addOption(
       new Option("--arm <name>", "the arm of deferral").choices(DEFER_ARMS).default(MERGED_ARM),
     )
-    .addOption(percpuOption("sheaf"))
+    .addOption(percpuOption("slab"))
     .addOption(durationOption("500ms"))
     .addOption(seedOption())
     .addOption(
@@ -80,7 +80,8 @@ export function register(program: Command): void {
 
 const HELP = `
 Loads: mixed is a bit of everything; storm frees in NMIs what other CPUs allocated, so that nearly
-all of it is deferred. Open the file in https://ui.perfetto.dev or chrome://tracing.
+all of it is deferred, on slabs: sheaves take most of it. Open the file in
+https://ui.perfetto.dev or chrome://tracing.
 
 Example:
   slablab trace --load storm --arm irq-work --cpus 2 --output storm.json`;
