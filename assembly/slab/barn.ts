@@ -50,11 +50,7 @@ export function hand_of(c: KmemCacheCpu): usize {
   return changetype<usize>(c) + offsetof<KmemCacheCpu>("sheaf_in_hand");
 }
 
-/**
- * @returns how many sheaves a list has: a hint without the barn's lock, where a value may be old,
- * and is none in between, since an aligned word is stored whole. So it is written by plain stores:
- * an atomic one is an xchg on x86, and there are two in each exchange.
- */
+/** @returns how many sheaves a list has: a hint without the barn's lock. */
 function count_of(list: usize): u32 {
   return read_once(list);
 }
@@ -68,14 +64,14 @@ export function first_of(list: usize): usize {
 function unlink_first(list: usize): void {
   const sheaf = changetype<Sheaf>(first_of(list));
   store<u32>(list, sheaf.link, FIRST);
-  store<u32>(list, load<u32>(list) - 1);
+  write_once(list, load<u32>(list) - 1);
   sheaf.link = 0;
 }
 
 function push_first(list: usize, sheaf: usize): void {
   changetype<Sheaf>(sheaf).link = <u32>first_of(list);
   store<u32>(list, <u32>sheaf, FIRST);
-  store<u32>(list, load<u32>(list) + 1);
+  write_once(list, load<u32>(list) + 1);
 }
 
 /**

@@ -25,12 +25,14 @@ const MANY =
   "(test/unit/heap-bulk.test.ts)";
 const SHEAF_STATE =
   "needs a state of sheaves that no scenario comes to: a spare with room beside a full main, " +
-  "memory that comes back by the flush of sheaves alone, or what kfree_rcu() will fill " +
-  "(test/unit/sheaf.test.ts has the first two)";
+  "or memory that comes back by the flush of sheaves alone (test/unit/sheaf.test.ts has both)";
 
 const PREFILLED =
   "needs a call that no scenario makes of prefilled sheaves: of their size, of two that are out, " +
   "or when memory is out (test/unit/sheaf-prefill.test.ts has them)";
+const WAITING =
+  "needs a checked free of what kfree_rcu() was given last, or a charged object in a sheaf that " +
+  "waits for readers (test/unit/sheaf-rcu.test.ts has both)";
 const BY_DESCRIPTOR =
   "needs many frees at once in a heap whose pages have no class, of several nodes or charged " +
   "(test/unit/sheaf-bulk.test.ts, sheaf-charge.test.ts)";
@@ -42,7 +44,8 @@ export const REASONS: readonly Reason[] = [
   { function: "assembly/slab/kmem_cache/kmem_cache_destroy", sites: 1, because: SHEAF_STATE },
   { function: "assembly/slab/nolock_alloc/slab_take_nolock", sites: 1, because: SHEAF_STATE },
   { function: "assembly/slab/pcs/exchange_full_main", sites: 2, because: SHEAF_STATE },
-  { function: "assembly/slab/sheaf_flush/flush_pcs", sites: 2, because: SHEAF_STATE },
+  { function: "assembly/slab/check/check_free", sites: 3, because: WAITING },
+  { function: "assembly/slab/rcu_serve/advance", sites: 4, because: WAITING },
   { function: "assembly/slab/pcs_bulk/pcs_cache_of", sites: 2, because: BY_DESCRIPTOR },
   { function: "assembly/slab/prefill/kmem_cache_prefill_sheaf", sites: 1, because: PREFILLED },
   { function: "assembly/slab/prefill/kmem_cache_return_sheaf", sites: 4, because: PREFILLED },

@@ -162,8 +162,8 @@ export const MUTANTS = [
     origin: "ours",
     what: "__GFP_ZERO does nothing in nolock allocations",
     file: "slab/alloc_hooks.ts",
-    find: "  if ((gfp & GFP_ZERO) !== 0) memory.fill",
-    replace: "  if ((gfp & GFP_ZERO) !== 0 && !nolock) memory.fill",
+    find: "  prepare_object(cache, object, gfp);\n  // Such",
+    replace: "  prepare_object(cache, object, nolock ? gfp & ~GFP_ZERO : gfp);\n  // Such",
     expected: "smoke",
   },
   {

@@ -17,7 +17,7 @@ export const MUTANTS = [
     origin: "ours",
     what: "a sheaf comes into the barn, and its count does not know",
     file: "slab/barn.ts",
-    find: "  store<u32>(list, load<u32>(list) + 1);\n",
+    find: "  write_once(list, load<u32>(list) + 1);\n",
     replace: "",
     tests: ["sheaf"],
   },

@@ -83,7 +83,7 @@ test("Ctrl-C writes the trace until then, and the status is 130", async () => {
 });
 
 const SAVING: readonly (readonly [readonly string[], string])[] = [
-  [["stress", "--cpus", "2", "--duration", "500ms", "--arm", "irq-work"], "the arm irq-work"],
+  [["stress", "--cpus", "2", "--duration", "500ms", "--arm", "irq-work"], "irq-work sheaf"],
   [["fuzz", "--cpus", "1", "--ops", "3000", "--arm", "global"], "global"],
   [["fuzz", "--cpus", "2", "--ops", "3000", "--arm", "irq-work"], "irq-work"],
   [["compare", "--arms", "irq-work", "--load", "slow-free", "--rounds", "1"], "the arm irq-work"],

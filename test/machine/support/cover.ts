@@ -24,12 +24,13 @@ export const COVER: readonly string[] = [
   ...["sheaf-nmi-empties", "sheaf-nmi-last-page", "sheaf-nmi-nodes", "sheaf-nmi-create"],
   ...["sheaf-nmi-kmalloc", "sheaf-nmi-prefill", "sheaf-prefill", "sheaf-bulk"],
   ...["sheaf-nmi-memory", "sheaf-barn", "sheaf-handover", "sheaf-anywhere", "sheaf-shrink"],
+  ...["sheaf-rcu-nmi", "sheaf-rcu-nmi-offline", "sheaf-rcu-reader", "sheaf-rcu-memory"],
   ...["rcu-synchronize-sleeps", "realloc", "runs-freed-late", "sleepers-three", "typesafe"],
 ];
 
 /** Those that take too long for each commit, and how much only they inject at. */
 export const LONG = [
-  { scenario: "cold-start", function: "assembly/kmalloc/boot/boot", sites: 51 },
+  { scenario: "cold-start", function: "assembly/kmalloc/boot/boot", sites: 52 },
   { scenario: "cold-start", function: "assembly/kmalloc/boot/heap_init", sites: 1 },
   { scenario: "cold-start", function: "assembly/kmalloc/boot/cpu_attach", sites: 1 },
   { scenario: "busy-buckets", function: "assembly/kmalloc/nolock/kmalloc_nolock", sites: 4 },
