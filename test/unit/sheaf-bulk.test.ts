@@ -3,25 +3,14 @@
  * and lose or double no object. Method: each way on purpose, with its counters; then a random mix.
  */
 import { createHeap, SLAB_ACCOUNT } from "slablab";
-import { HEAP_SHEAVES } from "slablab/internal/heap/constants.js";
 import { objectsInSheaves, sheavesOf } from "slablab/internal/heap/sheaves.js";
 import { describe, expect, test } from "vitest";
-import type { TestCpu } from "./support/cpu.js";
-import { type Build, BUILDS, TestHeap, type TestHeapOptions } from "./support/heap.js";
-
-/** kmalloc-1k: sheaves of 12. */
-const SIZE = 1024;
-const CAPACITY = 12;
+import { type Build, BUILDS, type TestHeapOptions } from "./support/heap.js";
+import { CAPACITY, SIZE, sheafScene } from "./support/sheaves.js";
 
 function scene(options: TestHeapOptions = {}) {
-  const heap = new TestHeap({ cpus: 2, options: HEAP_SHEAVES, ...options });
-  const [here, elsewhere] = heap.cpus() as [TestCpu, TestCpu];
-  const cache = heap.cache("kmalloc-1k");
-  const places = () =>
-    sheavesOf(heap.view, cache)
-      .map(({ place, of, size }) => `${place} ${of}: ${size}`)
-      .sort();
-  return { heap, here, elsewhere, cache, places };
+  const found = sheafScene(options);
+  return { ...found, places: () => found.places().sort() };
 }
 
 test("many frees fill main and spare by blocks; what has no room goes to the slabs", () => {

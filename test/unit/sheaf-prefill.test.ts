@@ -9,6 +9,7 @@ import { sheavesOf } from "slablab/internal/heap/sheaves.js";
 import { describe, expect, test } from "vitest";
 import type { TestCpu } from "./support/cpu.js";
 import { BUILDS, type Build, MIB, TestHeap, type TestHeapOptions } from "./support/heap.js";
+import { textsOf } from "./support/sheaves.js";
 
 /** Sheaves of 12. */
 const SIZE = 1000 + 24;
@@ -19,10 +20,7 @@ function scene(options: TestHeapOptions = {}) {
   const [here, elsewhere] = heap.cpus() as [TestCpu, TestCpu];
   const cache = here.createCache("task", SIZE);
   const { address } = cache;
-  const places = () =>
-    sheavesOf(heap.view, cache)
-      .map(({ place, of, size }) => `${place} ${of}: ${size}`)
-      .sort();
+  const places = () => textsOf(sheavesOf(heap.view, cache)).sort();
   const prefill = (count: number, cpu = here) =>
     cpu.exports.kmem_cache_prefill_sheaf(address, count) >>> 0;
   const take = (sheaf: number, gfp = 0, cpu = here) =>

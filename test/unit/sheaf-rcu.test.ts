@@ -10,6 +10,7 @@ import { sheavesOf, waitsForReaders } from "slablab/internal/heap/sheaves.js";
 import { describe, expect, test } from "vitest";
 import type { TestCpu } from "./support/cpu.js";
 import { BUILDS, MIB, TestHeap, type TestHeapOptions } from "./support/heap.js";
+import { textsOf } from "./support/sheaves.js";
 
 /** kmalloc-1k: sheaves of 12. */
 const SIZE = 1024;
@@ -24,11 +25,7 @@ function scene(options: TestHeapOptions = {}) {
 
 function around(heap: TestHeap) {
   const cache = heap.cache("kmalloc-1k");
-  const places = () =>
-    sheavesOf(heap.view, cache)
-      .filter(waitsForReaders)
-      .map(({ place, of, size }) => `${place} ${of}: ${size}`)
-      .sort();
+  const places = () => textsOf(sheavesOf(heap.view, cache).filter(waitsForReaders)).sort();
   const give = (cpu: TestCpu, objects: readonly number[]) => {
     for (const object of objects) expect(cpu.kfreeRcu(object)).toBe(true);
   };

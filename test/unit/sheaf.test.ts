@@ -4,25 +4,11 @@
  * counts; what a build decides at compile time, in all of them.
  */
 import { createHeap, type HeapOptions } from "slablab";
-import { HEAP_SHEAVES } from "slablab/internal/heap/constants.js";
 import { objectsInSheaves, sheavesOf } from "slablab/internal/heap/sheaves.js";
 import { DEFER_ARMS } from "slablab/internal/heap/arms.js";
 import { describe, expect, test } from "vitest";
-import type { TestCpu } from "./support/cpu.js";
-import { MIB, TestHeap, type TestHeapOptions } from "./support/heap.js";
-
-/** kmalloc-1k: sheaves of 12. */
-const SIZE = 1024;
-const CAPACITY = 12;
-
-function scene(options: TestHeapOptions = {}) {
-  const heap = new TestHeap({ cpus: 2, options: HEAP_SHEAVES, ...options });
-  const [here, elsewhere] = heap.cpus() as [TestCpu, TestCpu];
-  const cache = heap.cache("kmalloc-1k");
-  const places = () =>
-    sheavesOf(heap.view, cache).map(({ place, of, size }) => `${place} ${of}: ${size}`);
-  return { heap, here, elsewhere, cache, places };
-}
+import { MIB } from "./support/heap.js";
+import { CAPACITY, SIZE, sheafScene } from "./support/sheaves.js";
 
 describe("capacities are those of the kernel on 64 bits", () => {
   test.each([
@@ -39,13 +25,13 @@ describe("capacities are those of the kernel on 64 bits", () => {
       ["kmalloc-8k", 4],
     ],
   ] as const)("%s: %d", (name, capacity) => {
-    const { heap } = scene();
+    const { heap } = sheafScene();
     expect(heap.cache(name).sheaf_capacity).toBe(capacity);
   });
 });
 
 test("the first allocation refills a sheaf; the next come from it, last in first out", () => {
-  const { heap, here, cache, places } = scene();
+  const { heap, here, cache, places } = sheafScene();
   const first = heap.countsOf(cache, () => here.take(SIZE, 1));
   expect(first).toMatchObject({ ALLOC_PCS: 1, SHEAF_REFILL: CAPACITY, SHEAF_ALLOC: 1 });
   expect(places()).toEqual([`main 0: ${CAPACITY - 1}`]);
@@ -56,7 +42,7 @@ test("the first allocation refills a sheaf; the next come from it, last in first
 });
 
 test("a free to a CPU without sheaves makes it an empty one", () => {
-  const { heap, here, elsewhere, cache, places } = scene();
+  const { heap, here, elsewhere, cache, places } = sheafScene();
   const [object = 0] = here.take(SIZE, 1);
   expect(heap.countsOf(cache, () => elsewhere.kfree(object))).toEqual({
     FREE_PCS: 1,
@@ -66,7 +52,7 @@ test("a free to a CPU without sheaves makes it an empty one", () => {
 });
 
 test("main and spare change places, both ways, without the barn", () => {
-  const { heap, here, cache, places } = scene();
+  const { heap, here, cache, places } = sheafScene();
   const objects = here.take(SIZE, 2 * CAPACITY);
   for (const object of objects) here.kfree(object);
   expect(places().sort()).toEqual([`main 0: ${CAPACITY}`, `spare 0: ${CAPACITY}`]);
@@ -76,7 +62,7 @@ test("main and spare change places, both ways, without the barn", () => {
 });
 
 test("what one CPU frees another allocates, a sheaf at a time: BARN_PUT and BARN_GET", () => {
-  const { heap, here, elsewhere, cache, places } = scene();
+  const { heap, here, elsewhere, cache, places } = sheafScene();
   const objects = here.take(SIZE, 4 * CAPACITY);
   const freed = heap.countsOf(cache, () => {
     for (const object of objects) elsewhere.kfree(object);
@@ -94,7 +80,7 @@ test("what one CPU frees another allocates, a sheaf at a time: BARN_PUT and BARN
 });
 
 test("a barn keeps no more than its bound in bytes; the rest is flushed to its slabs", () => {
-  const { heap, here, cache } = scene();
+  const { heap, here, cache } = sheafScene();
   const { barn_full } = cache;
   expect(barn_full * CAPACITY * SIZE).toBeLessThanOrEqual(MIB / 2);
   const objects = here.take(SIZE, (barn_full + 6) * CAPACITY);
@@ -108,7 +94,7 @@ test("a barn keeps no more than its bound in bytes; the rest is flushed to its s
 });
 
 test("shrink takes this CPU's sheaves and the barns, and asks the others", () => {
-  const { here, elsewhere, cache, places } = scene();
+  const { here, elsewhere, cache, places } = sheafScene();
   const objects = here.take(SIZE, 5 * CAPACITY);
   for (const object of objects) here.kfree(object);
   const [kept = 0] = elsewhere.take(SIZE, 1);
@@ -121,7 +107,7 @@ test("shrink takes this CPU's sheaves and the barns, and asks the others", () =>
 });
 
 test("a CPU that leaves takes nothing with it", () => {
-  const { heap, here, elsewhere, cache } = scene();
+  const { heap, here, elsewhere, cache } = sheafScene();
   for (const size of [8, 64, 300, 1024, 5000]) {
     for (const object of elsewhere.take(size, 100)) here.kfree(object);
   }
@@ -133,7 +119,7 @@ test("a CPU that leaves takes nothing with it", () => {
 });
 
 test("what lies in sheaves is never the reason for 'out of memory'", () => {
-  const { heap, here } = scene({ maximumBytes: 4 * MIB });
+  const { heap, here } = sheafScene({ maximumBytes: 4 * MIB });
   const large = here.takeAll(8192);
   const most = large.length;
   for (const object of large) here.kfree(object);
@@ -147,7 +133,7 @@ test("what lies in sheaves is never the reason for 'out of memory'", () => {
 });
 
 test("objects that are constructed stay so, and come from sheaves", () => {
-  const { heap, here } = scene();
+  const { heap, here } = sheafScene();
   const made: number[] = [];
   const cache = here.createCache("ctor", 512, {
     ctor: (object) => {
@@ -167,7 +153,7 @@ test("objects that are constructed stay so, and come from sheaves", () => {
 });
 
 test("a constructor that allocates and frees in a refill nests", () => {
-  const { here } = scene();
+  const { here } = sheafScene();
   const nested: number[] = [];
   const cache = here.createCache("nests", 512, {
     ctor: () => {
@@ -185,7 +171,7 @@ test("a constructor that allocates and frees in a refill nests", () => {
 });
 
 test("caches with slab_debug have none", () => {
-  const debug = scene({ build: "debug", slabDebug: "FZ,kmalloc-1k" });
+  const debug = sheafScene({ build: "debug", slabDebug: "FZ,kmalloc-1k" });
   expect(debug.cache.sheaf_capacity).toBe(0);
   expect(debug.heap.cache("kmalloc-2k").sheaf_capacity).toBe(12);
   for (const object of debug.here.take(SIZE, 40)) debug.here.kfree(object);
@@ -193,7 +179,7 @@ test("caches with slab_debug have none", () => {
 });
 
 test("an object of another node goes to its slab, not into a sheaf", () => {
-  const { heap, here, elsewhere, cache } = scene({ nodes: 2, initialBytes: 16 * MIB });
+  const { heap, here, elsewhere, cache } = sheafScene({ nodes: 2, initialBytes: 16 * MIB });
   const [object = 0] = elsewhere.take(SIZE, 1);
   expect(heap.slabOf(object).node).toBe(1);
   const counts = heap.countsOf(cache, () => here.kfree(object));
@@ -204,7 +190,7 @@ test("an object of another node goes to its slab, not into a sheaf", () => {
 });
 
 test("caches beyond the 255th have sheaves, which a free finds by the descriptor", () => {
-  const { heap, here } = scene({ maxCaches: 300 });
+  const { heap, here } = sheafScene({ maxCaches: 300 });
   let last = 0;
   for (let index = 14; index < 262; index++) {
     last = here.createCache(`cache-${index}`, 64).address;
@@ -219,7 +205,7 @@ test("caches beyond the 255th have sheaves, which a free finds by the descriptor
 });
 
 test("a nolock call takes from and gives to a sheaf, and refills none", () => {
-  const { heap, here, cache } = scene();
+  const { heap, here, cache } = sheafScene();
   const objects = here.take(SIZE, 3);
   const counts = heap.countsOf(cache, () => {
     const object = here.kmallocNolock(SIZE);
@@ -233,7 +219,7 @@ test("a nolock call takes from and gives to a sheaf, and refills none", () => {
 });
 
 test("bulk calls use what sheaves have, and nothing is handed out twice", () => {
-  const { heap, here, cache } = scene();
+  const { heap, here, cache } = sheafScene();
   const first = here.kmallocBulk(SIZE, 100);
   here.kfreeBulk(first);
   const single = here.take(SIZE, 20);
