@@ -113,12 +113,35 @@ export interface FieldTable {
   readonly build: Readonly<Record<"counts" | "debugs" | "hardens" | "models" | "traces", boolean>>;
 }
 
+const tables = new WeakMap<WasmModule, FieldTable>();
+
 /**
- * Read the table of a module.
+ * Read the table of a module, once: it cannot change.
  *
  * @throws TypeError if it has none, or lacks a field or constant that the library reads
  */
 export function readFieldTable(module: WasmModule): FieldTable {
+  const known = tables.get(module) ?? parseFieldTable(module);
+  tables.set(module, known);
+  return known;
+}
+
+/** Name and offset of each field, to walk over: structs are read by the thousand. */
+export type FieldPlaces = Readonly<Record<StructName, readonly (readonly [string, number])[]>>;
+
+const places = new WeakMap<FieldTable, FieldPlaces>();
+
+/** `offsets` of a table, as lists. */
+export function placesOf(table: FieldTable): FieldPlaces {
+  const known = places.get(table);
+  if (known !== undefined) return known;
+  const listed = Object.entries(table.offsets).map(([struct, of]) => [struct, Object.entries(of)]);
+  const made = Object.fromEntries(listed) as FieldPlaces;
+  places.set(table, made);
+  return made;
+}
+
+function parseFieldTable(module: WasmModule): FieldTable {
   const [section] = WebAssembly.Module.customSections(module, SECTION);
   const text = section === undefined ? "" : new TextDecoder().decode(section);
   const fields: Field[] = [];

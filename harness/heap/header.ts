@@ -141,11 +141,13 @@ function placeFaults(view: HeapView): string[] {
 function sizeTableFaults(view: HeapView): string[] {
   const { NR_KMALLOC_CACHES, SIZE_INDEX } = view.table.constants;
   const sizes = Array.from({ length: NR_KMALLOC_CACHES }, (_, index) => bucketSize(index));
-  const byAll = [...sizes.keys()].slice(1).sort((a, b) => bucketSize(a) - bucketSize(b));
+  const rising = [...sizes.keys()].slice(1).sort((a, b) => bucketSize(a) - bucketSize(b));
+  let least = 0;
   for (let size = 0; size <= KMALLOC_MAX; size += SIZE_STEP) {
+    while (least < rising.length && bucketSize(rising[least] ?? 0) < size) least++;
     const at = view.base + SIZE_INDEX + size / SIZE_STEP;
     const found = view.u8(at);
-    const should = size === 0 ? 0 : (byAll.find((index) => bucketSize(index) >= size) ?? 0);
+    const should = size === 0 ? 0 : (rising[least] ?? 0);
     if (found !== should) return [`size_index of ${size} bytes should be ${should}, is ${found}`];
   }
   return [];

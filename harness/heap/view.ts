@@ -16,7 +16,13 @@ import {
   PAGE_DESC_SHIFT,
   PG_SLAB,
 } from "./constants.js";
-import type { FieldName, FieldTable, StructName } from "./fields.js";
+import {
+  type FieldName,
+  type FieldPlaces,
+  type FieldTable,
+  placesOf,
+  type StructName,
+} from "./fields.js";
 import type { WasmMemory } from "./wasm-types.js";
 
 /** The 32-bit fields of a struct by name. */
@@ -69,6 +75,8 @@ export interface MemcgView extends Omit<StructView<"memcg">, "name"> {
   readonly name: string;
 }
 
+const UTF_8 = new TextDecoder();
+
 /** A memory, or the bytes of one. */
 export type HeapSource = WasmMemory | ArrayBuffer | SharedArrayBuffer;
 
@@ -77,6 +85,7 @@ export class HeapView {
   /** Address of the heap's header. */
   readonly base: number;
   readonly #source: HeapSource;
+  readonly #places: FieldPlaces;
   #words: Uint32Array<ArrayBufferLike> = new Uint32Array(0);
   #header!: StructView<"heap_header">;
 
@@ -84,6 +93,7 @@ export class HeapView {
   constructor(source: HeapSource, table: FieldTable, base: number) {
     this.#source = source;
     this.table = table;
+    this.#places = placesOf(table);
     this.base = base;
     this.refresh();
   }
@@ -118,16 +128,19 @@ export class HeapView {
 
   /** The UTF-8 text at `address` up to its NUL, at most `bytes` bytes. */
   text(address: number, bytes: number): string {
-    const all = Array.from({ length: bytes }, (_, i) => this.u8(address + i));
-    const end = all.indexOf(0);
-    return new TextDecoder().decode(new Uint8Array(end < 0 ? all : all.slice(0, end)));
+    const found: number[] = [];
+    for (let at = address; at < address + bytes; at++) {
+      const byte = this.u8(at);
+      if (byte === 0) break;
+      found.push(byte);
+    }
+    return UTF_8.decode(Uint8Array.from(found));
   }
 
   /** All fields of the struct at `address`. */
   struct<S extends StructName>(struct: S, address: number): StructView<S> {
-    const offsets: Readonly<Record<string, number>> = this.table.offsets[struct];
     const fields: Record<string, number> = {};
-    for (const name in offsets) fields[name] = this.u32(address + (offsets[name] ?? 0));
+    for (const [name, offset] of this.#places[struct]) fields[name] = this.u32(address + offset);
     return fields as StructView<S>;
   }
 
@@ -177,8 +190,8 @@ export class HeapView {
     const { CACHE_TABLE, KMEM_CACHE_SIZE, NAME_BYTES } = this.table.constants;
     const address = this.base + CACHE_TABLE + index * KMEM_CACHE_SIZE;
     const fields = this.struct("kmem_cache", address);
-    return {
-      ...fields,
+    // Written into the struct just read: a validation reads every cache some twenty times.
+    return Object.assign(fields, {
       address,
       index,
       name: this.text(address + this.table.offsets.kmem_cache.name, NAME_BYTES),
@@ -186,7 +199,7 @@ export class HeapView {
       order: fields.oo >>> 16,
       minObjects: fields.min & 0xffff,
       minOrder: fields.min >>> 16,
-    };
+    });
   }
 
   /** Caches that exist, in the order of the table. */

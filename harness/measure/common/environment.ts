@@ -77,8 +77,18 @@ export function packageVersion(): string | null {
   return typeof version === "string" ? version : null;
 }
 
-/** The commit of a checkout, with `+` if files differ from it; null for an installed package. */
+let commitHere: string | null | undefined;
+
+/**
+ * The commit of a checkout, with `+` if files differ from it; null for an installed package. Asked
+ * once: this process runs what it has loaded, whatever becomes of the files meanwhile.
+ */
 function gitCommit(): string | null {
+  if (commitHere === undefined) commitHere = askGit();
+  return commitHere;
+}
+
+function askGit(): string | null {
   const fs = nodeModule("node:fs");
   const path = nodeModule("node:path");
   const childProcess = nodeModule("node:child_process");
