@@ -7,13 +7,13 @@
  * SC and of the same range; so plain accesses, mixed widths and tearing all are findings. A
  * handler is the same agent as what it interrupted: its bugs are for the other judges.
  *
- * Vector clocks by fibre; shadow by 4-byte granule: the last write, and the last read of each
- * fibre. Kept by number of schedule, so that nothing is cleared in between.
+ * Vector clocks by fibre; what is remembered of a granule: race-shadow.ts.
  */
 import { SITE_KINDS, type Site, describePlace, isAtomic } from "../instrument/sites.js";
 import type { Fibre } from "../core/fibre.js";
 import type { Machine } from "../core/machine.js";
 import { Watcher } from "../core/watcher.js";
+import { nextSchedule, type RaceShadow, shadowFor } from "./race-shadow.js";
 
 /** More fibres than this are not watched for races. */
 export const RACE_FIBRES_MAX = 8;
@@ -42,18 +42,9 @@ export class RaceDetector extends Watcher {
   readonly #accepts: (race: Race) => boolean;
   /** Clock of fibre g as fibre f knows it: [f * N + g]. */
   readonly #clock = new Int32Array(N * N);
-  readonly #round: Int32Array;
-  /** Last write of a granule: fibre, its clock, site, range (address and width; 0 = plain). */
-  readonly #writer: Uint8Array;
-  readonly #writeClock: Int32Array;
-  readonly #writeSite: Int32Array;
-  readonly #writeRange: Int32Array;
-  /** The last read of each fibre, a row a granule. */
-  readonly #readClock: Int32Array;
-  readonly #readSite: Int32Array;
-  readonly #readRange: Int32Array;
-  /** What the last SC write of a granule released: place in `#release`, or -1. */
-  readonly #released: Int32Array;
+  readonly #granules: number;
+  /** Of the schedule that runs: #schedule is its number there. */
+  #shadow: RaceShadow = shadowFor(0, 0);
   #release = new Int32Array(RELEASES * N);
   #releases = 0;
   readonly #slotClock: Int32Array;
@@ -66,21 +57,13 @@ export class RaceDetector extends Watcher {
     this.#fibres = machine.fibres.length;
     this.#sites = machine.module.table.sites;
     this.#accepts = accepts;
-    const granules = machine.words.length;
+    this.#granules = machine.words.length;
     this.#slotClock = new Int32Array(machine.slots.length * N);
-    this.#round = new Int32Array(granules);
-    this.#writer = new Uint8Array(granules);
-    this.#writeClock = new Int32Array(granules);
-    this.#writeSite = new Int32Array(granules);
-    this.#writeRange = new Int32Array(granules);
-    this.#readClock = new Int32Array(granules * this.#fibres);
-    this.#readSite = new Int32Array(granules * this.#fibres);
-    this.#readRange = new Int32Array(granules * this.#fibres);
-    this.#released = new Int32Array(granules);
   }
 
   override begin(): void {
-    this.#schedule++;
+    this.#shadow = shadowFor(this.#granules, this.#fibres);
+    this.#schedule = nextSchedule();
     this.#releases = 0;
     this.#clock.fill(0);
     this.#slotClock.fill(0);
@@ -182,52 +165,58 @@ export class RaceDetector extends Watcher {
   }
 
   #freshen(granule: number): void {
-    if (this.#round[granule] === this.#schedule) return;
-    this.#round[granule] = this.#schedule;
-    this.#writeClock[granule] = 0;
-    this.#released[granule] = -1;
+    const { round, writeClock, released, readClock } = this.#shadow;
+    if (round[granule] === this.#schedule) return;
+    round[granule] = this.#schedule;
+    writeClock[granule] = 0;
+    released[granule] = -1;
     const first = granule * this.#fibres;
-    for (let at = first; at < first + this.#fibres; at++) this.#readClock[at] = 0;
+    for (let at = first; at < first + this.#fibres; at++) readClock[at] = 0;
   }
 
   #againstWrite(id: number, site: number, granule: number, range: number): void {
-    const clock = this.#writeClock[granule] as number;
+    const { writer, writeClock, writeRange, writeSite } = this.#shadow;
+    const clock = writeClock[granule] as number;
     if (clock === 0) return;
-    const writer = this.#writer[granule] as number;
-    if (clock <= (this.#clock[id * N + writer] as number)) return;
-    if (range !== 0 && this.#writeRange[granule] === range) return;
-    this.#report(id, site, writer, this.#writeSite[granule] as number, granule);
+    const by = writer[granule] as number;
+    if (clock <= (this.#clock[id * N + by] as number)) return;
+    if (range !== 0 && writeRange[granule] === range) return;
+    this.#report(id, site, by, writeSite[granule] as number, granule);
   }
 
   #write(id: number, site: number, granule: number, range: number): void {
     this.#againstReads(id, site, granule, range);
-    this.#writer[granule] = id;
-    this.#writeClock[granule] = this.#clock[id * N + id] as number;
-    this.#writeSite[granule] = site;
-    this.#writeRange[granule] = range;
-    this.#released[granule] = -1;
+    const { writer, writeClock, writeSite, writeRange, released } = this.#shadow;
+    writer[granule] = id;
+    writeClock[granule] = this.#clock[id * N + id] as number;
+    writeSite[granule] = site;
+    writeRange[granule] = range;
+    released[granule] = -1;
   }
 
   #againstReads(id: number, site: number, granule: number, range: number): void {
+    const { readClock, readRange, readSite } = this.#shadow;
     for (let reader = 0, at = granule * this.#fibres; reader < this.#fibres; reader++, at++) {
-      const clock = this.#readClock[at] as number;
+      const clock = readClock[at] as number;
       if (clock === 0 || clock <= (this.#clock[id * N + reader] as number)) continue;
-      if (range !== 0 && this.#readRange[at] === range) continue;
-      this.#report(id, site, reader, this.#readSite[at] as number, granule);
+      if (range !== 0 && readRange[at] === range) continue;
+      this.#report(id, site, reader, readSite[at] as number, granule);
     }
   }
 
   #read(id: number, site: number, granule: number, range: number): void {
+    const { readClock, readSite, readRange } = this.#shadow;
     const at = granule * this.#fibres + id;
-    this.#readClock[at] = this.#clock[id * N + id] as number;
-    this.#readSite[at] = site;
-    this.#readRange[at] = range;
+    readClock[at] = this.#clock[id * N + id] as number;
+    readSite[at] = site;
+    readRange[at] = range;
   }
 
   #acquire(id: number, granule: number, range: number): void {
-    if (this.#round[granule] !== this.#schedule) return;
-    const place = this.#released[granule] as number;
-    if (place < 0 || this.#writeRange[granule] !== range) return;
+    const { round, released, writeRange } = this.#shadow;
+    if (round[granule] !== this.#schedule) return;
+    const place = released[granule] as number;
+    if (place < 0 || writeRange[granule] !== range) return;
     this.#join(id, (of) => this.#release[place * N + of] as number);
   }
 
@@ -248,7 +237,7 @@ export class RaceDetector extends Watcher {
     for (let of = 0; of < this.#fibres; of++) {
       this.#release[place * N + of] = this.#clock[id * N + of] as number;
     }
-    this.#released[granule] = place;
+    this.#shadow.released[granule] = place;
     this.#tick(id);
   }
 
