@@ -30,6 +30,12 @@ export interface CampaignOptions {
    * @default 20000
    */
   readonly graceMs?: number;
+  /**
+   * A process that has built before builds five times as fast. It is asked for one build at a time,
+   * so `jobs` must be 1, and whoever started it ends it.
+   * @default a process of its own for each job
+   */
+  readonly builder?: Child;
   readonly signal?: AbortSignal;
   /** Told when a mutant's turn comes and when it is over. */
   readonly onProgress?: (done: number, name: string) => void;
@@ -60,7 +66,7 @@ export async function runMutants(options: CampaignOptions): Promise<MutantsResul
   const survived: Survivals = new Map();
   const queue = [...mutants];
   const work = async () => {
-    const builder = new Child(options.root);
+    const builder = options.builder ?? new Child(options.root);
     try {
       for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
         if (signal?.aborted === true) return;
@@ -71,7 +77,7 @@ export async function runMutants(options: CampaignOptions): Promise<MutantsResul
     } catch (error) {
       if (signal?.aborted !== true) throw error;
     } finally {
-      builder.end();
+      if (builder !== options.builder) builder.end();
     }
   };
   await Promise.all(Array.from({ length: Math.min(jobs, mutants.length) }, work));

@@ -5,10 +5,16 @@
  */
 import { spawn } from "node:child_process";
 import { resolve } from "node:path";
-import { type Fate, original, runMutants } from "slablab/internal/mutants/mutants-campaign.js";
+import { Child } from "slablab/internal/mutants/child.js";
+import {
+  type CampaignOptions,
+  type Fate,
+  original,
+  runMutants,
+} from "slablab/internal/mutants/mutants-campaign.js";
 import { HUNTERS, orderFor } from "slablab/internal/mutants/hunters.js";
 import { loadMutants } from "slablab/internal/mutants/mutant.js";
-import { expect, test } from "vitest";
+import { afterAll, expect, test } from "vitest";
 import { isWhole, rows } from "../support/tier.js";
 import { interruptInTime } from "../unit/support/interrupt.js";
 
@@ -18,6 +24,8 @@ const BUDGET_MS = 4000;
 const hunters = HUNTERS.filter(({ name }) => ["smoke", "unit", "fuzz"].includes(name));
 const TESTS = ["nolock-alloc"];
 const machine = HUNTERS.filter(({ name }) => name === "machine");
+/** One for all hunts: its first build takes as long as the next four together. */
+const builder = new Child(ROOT);
 /**
  * A drain says that it has objects in its hands a few instructions too late. Whoever destroys their
  * cache right then finds objects in use. Only the machine meets that: docs/mutants.md has what the
@@ -32,16 +40,21 @@ const PREY = [
   ["irq-work-in-section", "fuzz"],
 ] as const;
 
+afterAll(() => builder.end());
+
+type Hunt = Pick<CampaignOptions, "mutants" | "hunters" | "budgetMs" | "graceMs">;
+
+function hunt(options: Hunt) {
+  return runMutants({ root: ROOT, jobs: 1, seed: SEED, builder, ...options });
+}
+
 test("mutants die, each by its hunter, and the original survives them all", async () => {
   const prey = Object.fromEntries(rows(PREY, ([, by]) => by !== "smoke"));
   const all = await loadMutants(ROOT);
   const chosen = all.filter(({ name }) => name in prey);
   expect(new Set(chosen.map(({ group }) => group)).size).toBe(Object.keys(prey).length);
   const hunted = isWhole ? [...chosen, original(TESTS)] : chosen;
-  const { fates, interrupted } = await runMutants({
-    ...{ root: ROOT, mutants: hunted, hunters },
-    ...{ jobs: isWhole ? 2 : 1, budgetMs: BUDGET_MS, seed: SEED },
-  });
+  const { fates, interrupted } = await hunt({ mutants: hunted, hunters, budgetMs: BUDGET_MS });
   expect(interrupted).toBe(false);
   const killers = Object.fromEntries(fates.map(({ mutant, by }) => [mutant.name, by]));
   expect(killers).toEqual(isWhole ? { ...prey, original: null } : prey);
@@ -52,10 +65,7 @@ test("mutants die, each by its hunter, and the original survives them all", asyn
 
 test("what only the explorer can find, it finds, and says why", async () => {
   const mutants = (await loadMutants(ROOT)).filter(({ name }) => name === CANARY);
-  const { fates } = await runMutants({
-    ...{ root: ROOT, mutants, hunters: machine },
-    ...{ jobs: 1, budgetMs: 10_000, seed: SEED },
-  });
+  const { fates } = await hunt({ mutants, hunters: machine, budgetMs: 10_000 });
   const what = expect.stringMatching(/kmem_cache_destroy must return 0/);
   expect(fates).toMatchObject([{ by: "machine", what }]);
   const [{ schedules }] = fates as [Fate];
@@ -63,10 +73,7 @@ test("what only the explorer can find, it finds, and says why", async () => {
 });
 
 test.runIf(isWhole)("the explorer leaves the original alone", async () => {
-  const { fates } = await runMutants({
-    ...{ root: ROOT, mutants: [original()], hunters: machine },
-    ...{ jobs: 1, budgetMs: 8000, seed: SEED },
-  });
+  const { fates } = await hunt({ mutants: [original()], hunters: machine, budgetMs: 8000 });
   expect(fates).toMatchObject([{ by: null }]);
   expect((fates[0] as Fate).schedules, "it was hunted in earnest").toBeGreaterThan(500);
 });
@@ -85,9 +92,9 @@ test("a mutant without an end is ended, and counts as killed", async () => {
     find: "  stat_add(cache, item, 1);\n",
     replace: "  while (true) stat_add(cache, item, 1);\n",
   };
-  const { fates } = await runMutants({
-    ...{ root: ROOT, mutants: [endless], hunters: hunters.slice(0, 1) },
-    ...{ jobs: 1, budgetMs: 500, graceMs: 1000, seed: SEED },
+  const { fates } = await hunt({
+    ...{ mutants: [endless], hunters: hunters.slice(0, 1) },
+    ...{ budgetMs: 500, graceMs: 1000 },
   });
   expect(fates).toMatchObject([{ by: "smoke", what: expect.stringContaining("no end") }]);
 });
@@ -95,20 +102,17 @@ test("a mutant without an end is ended, and counts as killed", async () => {
 test("a mutant that does not compile is an error, not a survivor", async () => {
   const edit = { file: "sync/stat.ts", find: "export function tick(): void {" };
   const broken = { ...original(), ...edit, name: "broken", replace: "export function tick( {" };
-  const hunt = runMutants({
-    ...{ root: ROOT, mutants: [broken], hunters: hunters.slice(0, 1) },
-    ...{ jobs: 1, budgetMs: 500, seed: SEED },
-  });
-  await expect(hunt).rejects.toThrow(/broken/);
+  const hunted = hunt({ mutants: [broken], hunters: hunters.slice(0, 1), budgetMs: 500 });
+  await expect(hunted).rejects.toThrow(/broken/);
 });
 
 test("a unit test that the original fails, too, is an error, and no kill", async () => {
   const mutant = { ...original(["fixtures/hunted"]), name: "innocent" };
-  const hunt = runMutants({
-    ...{ root: ROOT, mutants: [mutant], hunters: hunters.filter(({ name }) => name === "unit") },
-    ...{ jobs: 1, budgetMs: BUDGET_MS, seed: SEED },
-  });
-  await expect(hunt).rejects.toThrow(/unit: expected the allocator as it is .*"nobody hunts here"/);
+  const unit = hunters.filter(({ name }) => name === "unit");
+  const hunted = hunt({ mutants: [mutant], hunters: unit, budgetMs: BUDGET_MS });
+  await expect(hunted).rejects.toThrow(
+    /unit: expected the allocator as it is .*"nobody hunts here"/,
+  );
 });
 
 test("Ctrl-C ends a hunt with what is known so far, and status 130", async () => {
