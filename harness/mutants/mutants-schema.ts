@@ -7,14 +7,8 @@
 import * as v from "valibot";
 import type { MutantsResults } from "./mutants-campaign.js";
 import { ORIGINS } from "./mutant.js";
-
-/** A value with what its schema says about it. */
-function described<T extends v.GenericSchema>(schema: T, text: string) {
-  return v.pipe(schema, v.description(text));
-}
-
-const count = v.pipe(v.number(), v.integer(), v.minValue(0));
-const positive = v.pipe(v.number(), v.minValue(0));
+import { count, described, documentOf, positive } from "../report/common/schema.js";
+import { merged, shard } from "../report/common/shard-schema.js";
 
 const mutant = v.object({
   name: v.string(),
@@ -31,15 +25,7 @@ const mutant = v.object({
 const campaign = v.object({
   sources: described(v.string(), "hash of the allocator's sources and of the mutants"),
   planned: described(v.array(v.string()), "names of its mutants, in all shards"),
-  merged: described(
-    v.nullable(
-      v.object({
-        shards: count,
-        partial: described(v.array(count), "shards that were interrupted"),
-      }),
-    ),
-    "null: of one process",
-  ),
+  merged,
 });
 
 const results = v.object({
@@ -56,18 +42,11 @@ const parameters = v.object({
   filter: v.nullable(v.string()),
   jobs: count,
   budgetMs: described(positive, "that each hunter gets for each mutant"),
-  shard: v.nullable(v.object({ index: described(count, "from 0"), count })),
+  shard,
 });
 
 /** The whole document. */
-export const mutantsReportSchema = v.object({
-  schema: v.literal("slablab/mutants/v1"),
-  command: v.literal("mutants"),
-  environment: v.looseObject({}),
-  seed: count,
-  parameters,
-  results,
-});
+export const mutantsReportSchema = documentOf("mutants", parameters, results);
 
 export type MutantsReport = v.InferOutput<typeof mutantsReportSchema>;
 

@@ -15,15 +15,8 @@ import {
   RATIO_BASES,
 } from "../../measure/peers/peer-row.js";
 import type { Percentiles } from "../../measure/common/histogram.js";
+import { count, described, documentOf, positive, share } from "../common/schema.js";
 
-/** A value with what its schema says about it. */
-function described<T extends v.GenericSchema>(schema: T, text: string) {
-  return v.pipe(schema, v.description(text));
-}
-
-const count = v.pipe(v.number(), v.integer(), v.minValue(0));
-const positive = v.pipe(v.number(), v.minValue(0));
-const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1));
 const text = v.nullable(v.string());
 
 const interval = v.object({ median: v.number(), low: v.number(), high: v.number() });
@@ -190,26 +183,16 @@ const parameters = v.object({
 });
 
 /** The whole document. */
-export const benchReportSchema = v.object({
-  schema: v.literal("slablab/bench/v1"),
-  command: v.literal("bench"),
-  environment: v.looseObject({}),
-  seed: count,
-  parameters,
-  results,
-});
+export const benchReportSchema = documentOf("bench", parameters, results);
 
 export type BenchReport = v.InferOutput<typeof benchReportSchema>;
 
 /** What `slablab bench compare --json` prints. */
-export const benchCompareSchema = v.object({
-  schema: v.literal("slablab/bench-compare/v1"),
-  command: v.literal("bench-compare"),
-  environment: v.looseObject({}),
-  seed: count,
-  parameters: v.object({ a: v.string(), b: v.string(), failOn: v.array(v.string()) }),
-  results: comparison,
-});
+export const benchCompareSchema = documentOf(
+  "bench-compare",
+  v.object({ a: v.string(), b: v.string(), failOn: v.array(v.string()) }),
+  comparison,
+);
 
 /** Results as the document has them. */
 export function benchDocument(

@@ -1,12 +1,6 @@
 /** The document that `--list --json` prints: what a command can be asked for, by name. */
 import * as v from "valibot";
-
-/** A value with what its schema says about it. */
-function described<T extends v.GenericSchema>(schema: T, text: string) {
-  return v.pipe(schema, v.description(text));
-}
-
-const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+import { count, described, documentOf } from "./schema.js";
 
 const entry = v.object({
   name: described(v.string(), "what the command takes; of a family: what --generated takes"),
@@ -19,14 +13,11 @@ const entry = v.object({
 });
 
 /** The whole document. */
-export const listReportSchema = v.object({
-  schema: v.literal("slablab/list/v1"),
-  command: v.literal("list"),
-  environment: v.looseObject({}),
-  seed: count,
-  parameters: v.object({ of: v.picklist(["bench", "explore", "mutants"]) }),
-  results: v.object({ entries: v.array(entry) }),
-});
+export const listReportSchema = documentOf(
+  "list",
+  v.object({ of: v.picklist(["bench", "explore", "mutants"]) }),
+  v.object({ entries: v.array(entry) }),
+);
 
 export type ListReport = v.InferOutput<typeof listReportSchema>;
 export type ListEntry = v.InferOutput<typeof entry>;

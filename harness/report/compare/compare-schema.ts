@@ -11,15 +11,8 @@ import {
   type CompareParameters,
   type Plan,
 } from "../../measure/compare/compare-plan.js";
+import { count, described, documentOf, positive, share } from "../common/schema.js";
 
-/** A value with what its schema says about it. */
-function described<T extends v.GenericSchema>(schema: T, text: string) {
-  return v.pipe(schema, v.description(text));
-}
-
-const count = v.pipe(v.number(), v.integer(), v.minValue(0));
-const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1));
-const positive = v.pipe(v.number(), v.minValue(0));
 /** No list of names: an arm that comes makes no new version of the document. */
 const arm = described(v.string(), "an arm of deferral: one of `parameters.arms`");
 
@@ -141,14 +134,7 @@ const parameters = v.object({
 });
 
 /** The whole document. */
-export const compareReportSchema = v.object({
-  schema: v.literal("slablab/compare/v1"),
-  command: v.literal("compare"),
-  environment: v.looseObject({}),
-  seed: count,
-  parameters,
-  results,
-});
+export const compareReportSchema = documentOf("compare", parameters, results);
 
 export type CompareReport = v.InferOutput<typeof compareReportSchema>;
 

@@ -10,14 +10,8 @@ import type { CampaignResults } from "../../machine/campaign.js";
 import type { ExploreFinding } from "../../machine/explore.js";
 import { TIERS } from "../../machine/plan.js";
 import { FAMILIES } from "../../machine/scenarios/generated.js";
-
-/** A value with what its schema says about it. */
-function described<T extends v.GenericSchema>(schema: T, text: string) {
-  return v.pipe(schema, v.description(text));
-}
-
-const count = v.pipe(v.number(), v.integer(), v.minValue(0));
-const positive = v.pipe(v.number(), v.minValue(0));
+import { count, described, documentOf, positive } from "../common/schema.js";
+import { merged, shard } from "../common/shard-schema.js";
 
 const scenario = v.object({
   name: v.string(),
@@ -102,15 +96,7 @@ const campaign = v.object({
   build: described(v.string(), "hash of the instrumented model build"),
   plan: described(v.string(), "hash of what was to be explored, in all shards"),
   planned: described(v.array(v.string()), "names of its scenarios, in all shards"),
-  merged: described(
-    v.nullable(
-      v.object({
-        shards: count,
-        partial: described(v.array(count), "shards that were interrupted"),
-      }),
-    ),
-    "null: of one process",
-  ),
+  merged,
 });
 
 const results = v.object({
@@ -140,12 +126,9 @@ const results = v.object({
 });
 
 /** The whole document. */
-export const exploreReportSchema = v.object({
-  schema: v.literal("slablab/explore/v1"),
-  command: v.literal("explore"),
-  environment: v.looseObject({}),
-  seed: count,
-  parameters: v.object({
+export const exploreReportSchema = documentOf(
+  "explore",
+  v.object({
     scenario: v.nullable(v.string()),
     policy: v.nullable(v.string()),
     bound: v.nullable(count),
@@ -157,10 +140,10 @@ export const exploreReportSchema = v.object({
       "of generated programs; null: by the tier",
     ),
     budgetMs: described(v.nullable(positive), "for all together"),
-    shard: v.nullable(v.object({ index: described(count, "from 0"), count })),
+    shard,
   }),
   results,
-});
+);
 
 export type ExploreReport = v.InferOutput<typeof exploreReportSchema>;
 

@@ -8,14 +8,7 @@ import * as v from "valibot";
 import type { CampaignResults } from "../../workload/reentry/reentry-campaign.js";
 import { FINDING_KINDS } from "../../workload/verify/finding.js";
 import { featureNames } from "../../workload/reentry/reentry-setup.js";
-
-/** A value with what its schema says about it. */
-function described<T extends v.GenericSchema>(schema: T, text: string) {
-  return v.pipe(schema, v.description(text));
-}
-
-const count = v.pipe(v.number(), v.integer(), v.minValue(0));
-const positive = v.pipe(v.number(), v.minValue(0));
+import { count, described, documentOf, positive } from "../common/schema.js";
 
 const finding = v.object({
   kind: v.picklist(FINDING_KINDS),
@@ -75,14 +68,7 @@ const parameters = v.object({
 });
 
 /** The whole document. */
-export const fuzzReportSchema = v.object({
-  schema: v.literal("slablab/fuzz/v1"),
-  command: v.literal("fuzz"),
-  environment: v.looseObject({}),
-  seed: count,
-  parameters,
-  results,
-});
+export const fuzzReportSchema = documentOf("fuzz", parameters, results);
 
 export type FuzzReport = v.InferOutput<typeof fuzzReportSchema>;
 

@@ -8,13 +8,7 @@ import * as v from "valibot";
 import type { Finding } from "../../heap/validate/invariants.js";
 import { STAT_ITEMS, type StatItem } from "../../heap/stat-items.js";
 import { lossOf, type SlabCache, sizeOf } from "./slabinfo-caches.js";
-
-/** A value with what its schema says about it. */
-function described<T extends v.GenericSchema>(schema: T, text: string) {
-  return v.pipe(schema, v.description(text));
-}
-
-const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+import { count, described, documentOf } from "../common/schema.js";
 
 const counters = Object.fromEntries(STAT_ITEMS.map((item) => [item, count])) as Record<
   StatItem,
@@ -73,14 +67,7 @@ const parameters = v.object({
 });
 
 /** The whole document. */
-export const slabinfoReportSchema = v.object({
-  schema: v.literal("slablab/slabinfo/v1"),
-  command: v.literal("slabinfo"),
-  environment: v.looseObject({}),
-  seed: count,
-  parameters,
-  results,
-});
+export const slabinfoReportSchema = documentOf("slabinfo", parameters, results);
 
 export type SlabinfoReport = v.InferOutput<typeof slabinfoReportSchema>;
 

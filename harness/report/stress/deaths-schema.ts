@@ -5,16 +5,9 @@
  * A key that others rely on keeps its name and meaning within a version.
  */
 import * as v from "valibot";
-import { FINDING_KINDS } from "../../workload/verify/finding.js";
 import type { DeathCounts, DeathResults } from "../../workload/deaths/deaths-run.js";
-
-/** A value with what its schema says about it. */
-function described<T extends v.GenericSchema>(schema: T, text: string) {
-  return v.pipe(schema, v.description(text));
-}
-
-const count = v.pipe(v.number(), v.integer(), v.minValue(0));
-const positive = v.pipe(v.number(), v.minValue(0));
+import { count, described, documentOf } from "../common/schema.js";
+import { findingCount, kind, reproduce, setupEntries, stressParameters } from "./setup-schema.js";
 
 const counts = v.object({
   deaths: described(count, "Workers that were terminated in the middle of their work"),
@@ -31,17 +24,15 @@ const counts = v.object({
 });
 
 const finding = v.object({
-  kind: v.picklist(FINDING_KINDS),
+  kind,
   message: v.string(),
   cpu: described(count, "the CPU that died last"),
   deaths: described(count, "deaths before it"),
-  reproduce: described(v.string(), "the command that does the same; it need not meet the same"),
+  reproduce,
 });
 
 const row = v.object({
-  arm: v.string(),
-  percpu: v.string(),
-  elapsedMs: positive,
+  ...setupEntries,
   ...counts.entries,
   finding: v.nullable(finding),
 });
@@ -49,27 +40,12 @@ const row = v.object({
 const results = v.object({
   arms: v.array(row),
   total: counts,
-  findings: described(count, "findings of all arms"),
+  findings: findingCount,
   interrupted: v.boolean(),
 });
 
-const parameters = v.object({
-  cpus: count,
-  arm: v.string(),
-  percpu: v.string(),
-  build: v.string(),
-  durationMs: positive,
-});
-
 /** The whole document. */
-export const deathsReportSchema = v.object({
-  schema: v.literal("slablab/stress-kill/v1"),
-  command: v.literal("stress-kill"),
-  environment: v.looseObject({}),
-  seed: count,
-  parameters,
-  results,
-});
+export const deathsReportSchema = documentOf("stress-kill", stressParameters, results);
 
 export type DeathsReport = v.InferOutput<typeof deathsReportSchema>;
 

@@ -5,18 +5,11 @@
  * A key that others rely on keeps its name and meaning within a version.
  */
 import * as v from "valibot";
-import { FINDING_KINDS } from "../../workload/verify/finding.js";
 import { OPERATIONS, type OperationName } from "../../workload/stress/kinds.js";
 import type { StressResults } from "../../workload/stress/stress-run.js";
 import { totalsOf } from "./stress-totals.js";
-
-/** A value with what its schema says about it. */
-function described<T extends v.GenericSchema>(schema: T, text: string) {
-  return v.pipe(schema, v.description(text));
-}
-
-const count = v.pipe(v.number(), v.integer(), v.minValue(0));
-const positive = v.pipe(v.number(), v.minValue(0));
+import { count, described, documentOf } from "../common/schema.js";
+import { findingCount, kind, reproduce, setupEntries, stressParameters } from "./setup-schema.js";
 
 const operations = v.object(
   Object.fromEntries(OPERATIONS.map((name) => [name, count])) as Record<
@@ -44,17 +37,15 @@ const counts = v.object({
 });
 
 const finding = v.object({
-  kind: v.picklist(FINDING_KINDS),
+  kind,
   message: v.string(),
   cpu: count,
   operation: described(count, "operations that the CPU had begun"),
-  reproduce: described(v.string(), "the command that does the same; it need not meet the same"),
+  reproduce,
 });
 
 const row = v.object({
-  arm: v.string(),
-  percpu: v.string(),
-  elapsedMs: positive,
+  ...setupEntries,
   operations,
   ...counts.entries,
   finding: v.nullable(finding),
@@ -63,28 +54,13 @@ const row = v.object({
 const results = v.object({
   arms: v.array(row),
   total: v.object({ operations, ...counts.entries }),
-  findings: described(count, "findings of all arms"),
+  findings: findingCount,
   log: described(v.nullable(v.string()), "the file with the last operations of every CPU"),
   interrupted: v.boolean(),
 });
 
-const parameters = v.object({
-  cpus: count,
-  arm: v.string(),
-  percpu: v.string(),
-  build: v.string(),
-  durationMs: positive,
-});
-
 /** The whole document. */
-export const stressReportSchema = v.object({
-  schema: v.literal("slablab/stress/v1"),
-  command: v.literal("stress"),
-  environment: v.looseObject({}),
-  seed: count,
-  parameters,
-  results,
-});
+export const stressReportSchema = documentOf("stress", stressParameters, results);
 
 export type StressReport = v.InferOutput<typeof stressReportSchema>;
 

@@ -3,14 +3,7 @@ import * as v from "valibot";
 import { RECORD_KINDS, type RecordKind } from "../../workload/trace/ring.js";
 import type { TraceOutcome } from "../../workload/trace/trace-run.js";
 import { lockWaits } from "./chrome-events.js";
-
-/** A value with what its schema says about it. */
-function described<T extends v.GenericSchema>(schema: T, text: string) {
-  return v.pipe(schema, v.description(text));
-}
-
-const count = v.pipe(v.number(), v.integer(), v.minValue(0));
-const positive = v.pipe(v.number(), v.minValue(0));
+import { count, described, documentOf, positive } from "../common/schema.js";
 
 const passed = v.object(
   Object.fromEntries(RECORD_KINDS.map((name) => [name, count])) as Record<RecordKind, typeof count>,
@@ -53,14 +46,7 @@ const parameters = v.object({
 });
 
 /** The whole document. */
-export const traceReportSchema = v.object({
-  schema: v.literal("slablab/trace/v1"),
-  command: v.literal("trace"),
-  environment: v.looseObject({}),
-  seed: count,
-  parameters,
-  results,
-});
+export const traceReportSchema = documentOf("trace", parameters, results);
 
 export type TraceReport = v.InferOutput<typeof traceReportSchema>;
 export type TraceResults = TraceReport["results"];
