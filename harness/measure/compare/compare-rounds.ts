@@ -48,6 +48,8 @@ const PHASES_MIN = 4;
 export interface RoundsContext {
   /** What the machine runs at once. */
   readonly cores: number;
+  /** Phases of a piece of a slot. @default as many as fit its time, by the calibration */
+  readonly phases?: number | undefined;
   /** Whether to stop between two pieces. */
   readonly isOver: () => boolean;
   /** Called for each slot. */
@@ -176,6 +178,7 @@ export class Rounds {
   }
 
   #phasesOf({ slotMs }: Plan, { load, weight }: Condition, pieces: number): number {
+    if (this.#context.phases !== undefined) return this.#context.phases;
     const eachMs = this.#cycleMs.get(load) ?? slotMs;
     return Math.max(PHASES_MIN, Math.ceil((slotMs * weight) / pieces / eachMs));
   }

@@ -55,6 +55,8 @@ export interface CompareEnvironment {
   /** What the machine runs at once. */
   readonly cores: number;
   readonly signal: AbortSignal;
+  /** Phases of a piece of a slot, for who counts work. @default as many as fit its time */
+  readonly phases?: number;
   /** Keep a copy of the last arm's heap, of the build that counts, before its load ends. */
   readonly keepHeap?: boolean;
   /** Called after each slot. @param share how much of the run is done, 0..1 */
@@ -122,7 +124,8 @@ async function measureAll(
     isCut: !signal.aborted && isLate(),
   });
   const onFirst = () => environment.onFirst?.(measured(null));
-  const rounds = new Rounds(parameters, { cores: environment.cores, isOver, step, onFirst });
+  const { cores, phases } = environment;
+  const rounds = new Rounds(parameters, { cores, phases, isOver, step, onFirst });
   const inStage = async (build: "bench" | "bench-stats", work: (stage: Stage) => Promise<void>) => {
     if (isOver()) return;
     const kept = build === "bench-stats" ? rested : null;

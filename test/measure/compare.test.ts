@@ -40,16 +40,21 @@ const PARAMETERS: CompareParameters = {
   load: "slow-free",
 };
 
-async function compare(changes: Partial<CompareParameters>) {
+/** Of each slot: work is counted here, not timed. */
+const PHASES = 4;
+
+async function compare(changes: Partial<CompareParameters>, phases = PHASES) {
   const parameters = { ...PARAMETERS, ...changes };
   const { signal } = new AbortController();
   // A clock that stands still never runs out of time, however busy the machine is.
-  const world = { clock: { nowNs: () => 0 }, cores: 1, signal, onProgress: () => {} };
+  const world = { clock: { nowNs: () => 0 }, cores: 1, phases, signal, onProgress: () => {} };
   return compareResults(parameters, await runCompare(parameters, world), 1);
 }
 
 const PER_CACHE_AND_CPU = DEFER_ARMS.filter((arm) => armRow(arm).place === "cpu and cache");
 const DEACTIVATE = "percpu-deactivate";
+/** Each defers some 256 KiB, and the heap has 16 MiB to spare: three times that. */
+const ENOUGH_PHASES = 200;
 
 /** In the ordinary run two loads, on what is usual. */
 const RUNS: readonly Partial<CompareParameters>[] = [
@@ -94,8 +99,9 @@ test("each arm's drain is done by whom it should be", async () => {
 
 test("an arm that nobody drains runs out of memory, and has no times", async () => {
   const arms = ["none", "percpu-deactivate"] as const;
-  // Everything this CPU frees is deferred, and no list is emptied: 16 MiB are soon used up.
-  const results = await compare({ arms, load: "random", nolockCpus: 1, durationMs: 2000 });
+  // Everything this CPU frees is deferred, and no list is emptied: that uses up any heap. As many
+  // phases as fit a time are few on a busy machine, and the heap of this arm held them once.
+  const results = await compare({ arms, load: "random", nolockCpus: 1 }, ENOUGH_PHASES);
   const [none, arm] = results.arms;
   expect(none?.bounded).toBe(true);
   expect(arm).toMatchObject({ bounded: false, ordinaryFreeNs: null, systemNs: null });
