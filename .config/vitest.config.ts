@@ -4,7 +4,9 @@
  * unit     test/unit, test/model: fast, in parallel
  * tidy     test/tidy: rules over the sources and over the emitted wasm
  * machine  test/machine, test/mutants: the instrumented binary, one thread
- * threads  test/threads: real Workers, one file at a time, so that tests do not fight for cores
+ * threads  test/threads: real Workers, apart from what computes in one thread
+ * measure  test/measure: what measures, a file at a time: where CPUs do not run together, it
+ *          measures again, which takes longer
  * browser  test/browser: Chromium, cross-origin isolated
  * runtimes test/runtimes: the packed tarball on every runtime, and in a build of Vite
  *
@@ -60,7 +62,7 @@ function nodeProject(
 
 async function browserProject(): Promise<TestProjectInlineConfiguration> {
   const name = "browser";
-  const group = { sequence: { groupOrder: 2 } };
+  const group = { sequence: { groupOrder: 3 } };
   try {
     const launchOptions = await findChromium();
     return {
@@ -103,14 +105,11 @@ export default defineConfig({
       nodeProject("unit", ["unit", "model"], { sequence: { groupOrder: 0 } }),
       nodeProject("tidy", ["tidy"], { sequence: { groupOrder: 0 } }),
       nodeProject("machine", ["machine", "mutants"], { sequence: { groupOrder: 0 } }),
-      nodeProject("threads", ["threads"], {
-        sequence: { groupOrder: 1 },
-        maxWorkers: 1,
-        fileParallelism: false,
-      }),
+      nodeProject("threads", ["threads"], { sequence: { groupOrder: 1 } }),
+      nodeProject("measure", ["measure"], { sequence: { groupOrder: 2 }, maxWorkers: 1 }),
       await browserProject(),
       nodeProject("runtimes", ["runtimes"], {
-        sequence: { groupOrder: 2 },
+        sequence: { groupOrder: 3 },
         globalSetup: ["test/runtimes/support/setup.ts"],
       }),
     ],

@@ -67,7 +67,7 @@ describe.each(here)("$name", (runtime) => {
   });
 
   test("runs slablab stress on two Workers", async () => {
-    const args = ["--duration", "300ms", "--cpus", "2", "--arm", "irq-work", "--json", "--quiet"];
+    const args = ["--duration", "100ms", "--cpus", "2", "--arm", "irq-work", "--json", "--quiet"];
     const { status, stdout, stderr } = await run(MAIN, "stress", ...args);
     expect(stderr).toBe("");
     expect(JSON.parse(stdout).results).toMatchObject({ findings: 0, interrupted: false });

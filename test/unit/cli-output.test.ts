@@ -51,7 +51,7 @@ const slablab = (command: string, options?: Parameters<typeof run>[1]) =>
     options,
   );
 
-const BENCH = "bench fastpath --duration 100ms";
+const BENCH = "bench nolock-pair --duration 1ms";
 const EXPLORE = "explore remote-free-irq-work --bound 1 --schedules 20";
 const STRESS = "stress --cpus 2 --duration 200ms --arm irq-work";
 const FUZZ = "fuzz --cpus 1 --ops 50 --arm irq-work";

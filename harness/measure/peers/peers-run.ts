@@ -33,12 +33,16 @@ export interface PeersRequest {
   readonly durationMs: number;
   readonly scale: number;
   readonly seed: number;
+  /** Milliseconds. @default 25 */
+  readonly windowMs?: number;
+  /** What an aged heap has served before, for each slot of rptest. @default 2000 */
+  readonly agedVisits?: number;
   readonly signal: AbortSignal;
   /** @param share of this load that is done, 0..1 */
   readonly onProgress?: (load: LoadDefinition, share: number) => void;
 }
 
-/** What an aged heap has served before, for each slot of rptest: some 2 million visits a CPU. */
+/** Some 2 million visits a CPU. */
 const AGED_VISITS = 2000;
 
 /** Interrupted by `signal`, it returns what it has. */
@@ -61,7 +65,7 @@ interface Planned {
 }
 
 async function runPeersLoad(load: LoadDefinition, request: PeersRequest): Promise<PeerRow[]> {
-  const { scale, seed, durationMs, signal, onProgress } = request;
+  const { scale, seed, durationMs, windowMs, signal, onProgress } = request;
   const sites = sitesOf(load, request);
   const broken = await checkStamps(load, sites, request);
   const sound = sites.filter(({ heap, cpus }) => broken(heap, cpus) === null);
@@ -75,6 +79,7 @@ async function runPeersLoad(load: LoadDefinition, request: PeersRequest): Promis
     const variants = planned.map(({ variant }) => variant);
     const run = await runVariants({
       ...{ load, variants, scale, seed, durationMs, signal },
+      ...(windowMs !== undefined && { windowMs }),
       onProgress: (share) => onProgress?.(load, share),
     });
     const measured = planned.flatMap(({ contender, site, opened }, index): PeerVariant[] => {
@@ -107,7 +112,7 @@ function sitesOf(load: LoadDefinition, request: PeersRequest): PeerSite[] {
 async function openAll(
   load: LoadDefinition,
   sites: readonly PeerSite[],
-  { contenders, scale }: PeersRequest,
+  { contenders, scale, agedVisits: visits = AGED_VISITS }: PeersRequest,
 ): Promise<Planned[]> {
   const planned: Planned[] = [];
   for (const site of sites) {
@@ -115,7 +120,7 @@ async function openAll(
     if (contender === undefined) continue;
     const { cpus, state, calls } = site;
     const opened = await contender.open(cpus, heapBytesOf(load, cpus, scale));
-    const agedVisits = state === "aged" ? AGED_VISITS : 0;
+    const agedVisits = state === "aged" ? visits : 0;
     const through = calls === "js" ? "script" : "nothing";
     const variant: LoadVariant = { ...opened.source, cpus, agedVisits, through };
     planned.push({ contender, site, opened, variant });

@@ -98,11 +98,11 @@ test("a baseline that was much faster fails its limit, one much slower does not"
 });
 
 test("compare says what changed between two files, and fails as it was told to", async () => {
-  const same = await slablab(["bench", "compare", saved("a"), saved("a"), "--fail-on", "p50:0%"]);
+  const same = await slablabHere("bench", "compare", saved("a"), saved("a"), "--fail-on", "p50:0%");
   expect(same.stdout.match(/no difference shown:/g)?.length).toBe(6);
   expect(same.status).toBe(0);
   const files = ["bench", "compare", saved("a"), saved("slow")];
-  const worse = await slablab([...files, "--fail-on", "mops:5%", "--json"]);
+  const worse = await slablabHere(...files, "--fail-on", "mops:5%", "--json");
   expect(worse.status).toBe(1);
   const document = JSON.parse(worse.stdout);
   expect(document).toMatchObject({
@@ -110,7 +110,7 @@ test("compare says what changed between two files, and fails as it was told to",
     command: "bench-compare",
   });
   expect(document.results.failed.length).toBe(6);
-  expect((await slablab(files)).status).toBe(0);
+  expect((await slablabHere(...files)).status).toBe(0);
   rewrite("a", "others", 1, " of others");
   const others = ["bench", "compare", saved("a"), saved("others"), "--fail-on", "mops:5%"];
   const none = await slablab(others);
@@ -164,14 +164,14 @@ test("a load that cannot run is a finding, and what comes after it is measured s
 });
 
 test("rows, lists and tables for programs", async () => {
-  const list = await slablab(["bench", "--list"]);
+  const list = await slablabHere("bench", "--list");
   expect(list.stdout).toMatch(/^\* larson +a server/m);
   const args = ["bench", "nolock-pair", "--duration", "1ms"];
-  const csv = await slablab([...args, "--csv"]);
+  const csv = await slablabHere(...args, "--csv");
   expect(csv.stdout.trimEnd().split("\r\n").slice(1)).toEqual([
     expect.stringMatching(/^fastpath,nolock-pair,/),
   ]);
-  const { stdout } = await slablab([...args, "--markdown", "--quiet"]);
+  const { stdout } = await slablabHere(...args, "--markdown", "--quiet");
   expect(stdout).toMatch(/^\| fastpath \| nolock-pair \| /m);
 });
 
