@@ -13,7 +13,7 @@
  */
 
 /** Changes with every change of the memory layout or of an export's meaning. */
-export const ABI_VERSION: u32 = 6;
+export const ABI_VERSION: u32 = 7;
 /** What the page right above the reserve is filled with: a program that outgrew it is seen. */
 export const RESERVE_GUARD: u32 = 0x5a;
 /** "SLABLAB" and a version byte, little endian: the first eight bytes of a heap header. */

@@ -250,6 +250,8 @@ export class KmemCache {
   random_seq: u32;
   /** Full sheaves that a barn keeps. */
   barn_full: u32;
+  /** Those that a CPU keeps below `main`. */
+  pcs_full: u32;
 }
 if (offsetof<KmemCache>("random_seq") !== 192) ERROR("random_seq must start a line");
 if (offsetof<KmemCache>("oo") !== 36) ERROR("oo moved");
@@ -331,9 +333,9 @@ export class KmemCacheCpu {
   top: u32;
   /** Address of the last slot of `main`. Equal to `top`: the sheaf is full; without one, too. */
   end: u32;
-  /** The sheaf of the fast paths, or 0: none yet. Its size is what `top` says. */
+  /** The sheaf of the fast paths, or 0: none yet. Its `link` leads down to more with objects. */
   main: u32;
-  /** Another, of any size, or 0. */
+  /** First of the empty sheaves, or 0. */
   spare: u32;
   /** What kfree_rcu() fills, or 0. Under the lock of the CPU's RcuQueue, by any CPU. */
   rcu_free: u32;

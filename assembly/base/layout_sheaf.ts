@@ -35,12 +35,14 @@ export const NODE_BARN_SIZE: usize = 64;
  */
 @unmanaged
 export class Sheaf {
-  /** The next in a barn or in an RcuQueue, or 0. */
+  /** The next in a barn, in an RcuQueue, or below in a CPU's stack, or 0. */
   link: u32;
   /** Objects in it, while it is nobody's main. */
   size: u32;
   /** Objects it has room for. */
-  capacity: u32;
+  capacity: u16;
+  /** Sheaves below it, while it is some CPU's main, or below one; 0 elsewhere. */
+  depth: u16;
   /** 0: what lies below the first object. While it is out: CPU + 1 of who has it. */
   bottom: u32;
 }

@@ -1,10 +1,12 @@
 /**
  * The sheaves of dead CPUs: their objects go to their slabs, their memory goes back.
  *
- * A CPU that dies leaves each of its sheaves in one of its places or in two of them, or in a barn
- * and in a place, and then with the barn's lock held (slab/pcs.ts, slab/barn.ts). What it was
- * refilling or flushing is lost with it: the sheaf says 0 objects meanwhile. What waits for a grace
- * period has left these places before (reap/rcu_sheaves.ts), but for sheaves that are empty.
+ * A CPU that dies leaves each of its sheaves in one of its places, in the hand and in one of them,
+ * or in a barn and in a place, and then with the barn's lock held (slab/pcs_stack.ts,
+ * slab/barn.ts). `main` and `spare` lead to more, by links; that of a sheaf in hand leads anywhere.
+ * What it was refilling or flushing is lost with it: the sheaf says 0 objects meanwhile. What waits
+ * for a grace period has left these places before (reap/rcu_sheaves.ts), but for sheaves that are
+ * empty.
  */
 import { slot } from "../base/bits";
 import { CACHE_FREE, KmemCache, KmemCacheCpu, Slab } from "../base/layout";
@@ -23,16 +25,18 @@ import { write_once } from "../sync/atomic";
 import { cpu_cache_of, header, per_cpu } from "../sync/percpu";
 import { is_victim, note } from "./dead";
 
-/** The place that is `main`, of PLACES. */
+/** The places for sheaves, and how many there are with the hand. */
 const MAIN: u32 = 0;
+const SPARE: u32 = 1;
+const RCU_FREE: u32 = 2;
 const PLACES: u32 = 4;
 
 /** @returns the address of a place of `c` for a sheaf. */
 function place_at(c: KmemCacheCpu, place: u32): usize {
   const address = changetype<usize>(c);
   if (place === MAIN) return address + offsetof<KmemCacheCpu>("main");
-  if (place === 1) return address + offsetof<KmemCacheCpu>("spare");
-  if (place === 2) return address + offsetof<KmemCacheCpu>("rcu_free");
+  if (place === SPARE) return address + offsetof<KmemCacheCpu>("spare");
+  if (place === RCU_FREE) return address + offsetof<KmemCacheCpu>("rcu_free");
   return address + offsetof<KmemCacheCpu>("sheaf_in_hand");
 }
 
@@ -122,30 +126,15 @@ function settle_main(c: KmemCacheCpu): void {
   hide_main(c);
 }
 
-/** @returns true if a place of `c` leads to it. */
-function has_place(c: KmemCacheCpu, address: usize): bool {
-  for (let place: u32 = 0; place < PLACES; place++) {
-    if (<usize>load<u32>(place_at(c, place)) === address) return true;
-  }
-  return false;
+/** @returns true if the sheaves that start at `first` have that one among them. */
+function is_among(first: u32, sheaf: usize): bool {
+  let at = <usize>first;
+  while (at !== 0 && at !== sheaf) at = <usize>changetype<Sheaf>(at).link;
+  return at !== 0;
 }
 
-/**
- * What was leaving when another sheaf came is known by that (slab/pcs.ts replace_main()), unless a
- * place still has it: then that knows it. Before any of them is freed.
- */
-function drop_links(c: KmemCacheCpu): void {
-  for (let place: u32 = 0; place < PLACES; place++) {
-    const address = <usize>load<u32>(place_at(c, place));
-    if (address === 0) continue;
-    const sheaf = changetype<Sheaf>(address);
-    if (sheaf.link !== 0 && has_place(c, <usize>sheaf.link)) sheaf.link = 0;
-  }
-}
-
-/** Free one sheaf with all it holds. The places lead to it until it is empty. */
-function free_sheaf(c: KmemCacheCpu, address: usize, report: usize, mode: u32): void {
-  const sheaf = changetype<Sheaf>(address);
+/** Free the objects of a sheaf. Something leads to it until it is empty. */
+function free_objects(sheaf: Sheaf, report: usize, mode: u32): void {
   while (sheaf.size !== 0) {
     const last = sheaf.size - 1;
     // Before it is freed: whoever dies here loses this one, and frees none twice.
@@ -153,10 +142,49 @@ function free_sheaf(c: KmemCacheCpu, address: usize, report: usize, mode: u32): 
     free_object(<usize>load<u32>(slot(sheaf_objects(sheaf), last)), mode);
     note(report, offsetof<ReapReport>("objects"), 1);
   }
+}
+
+/** Free one sheaf with all it holds. The places lead to it until it is empty. */
+function free_sheaf(c: KmemCacheCpu, address: usize, report: usize, mode: u32): void {
+  free_objects(changetype<Sheaf>(address), report, mode);
   for (let place: u32 = 0; place < PLACES; place++) {
     if (<usize>load<u32>(place_at(c, place)) === address) clear_place(c, place);
   }
   free_object(address, mode);
+}
+
+/** Free all that a place leads to, and what it has itself last: until then the rest is known. */
+function free_stack(c: KmemCacheCpu, place: u32, report: usize, mode: u32): void {
+  const first = <usize>load<u32>(place_at(c, place));
+  if (first === 0) return;
+  const head = changetype<Sheaf>(first);
+  while (head.link !== 0) {
+    const below = <usize>head.link;
+    free_objects(changetype<Sheaf>(below), report, mode);
+    head.link = changetype<Sheaf>(below).link;
+    free_object(below, mode);
+  }
+  free_sheaf(c, first, report, mode);
+}
+
+/** Free what was in a dead CPU's hand, unless it was on its way and has a place. */
+function free_hand(
+  cache: KmemCache,
+  c: KmemCacheCpu,
+  area: CpuArea,
+  report: usize,
+  mode: u32,
+): void {
+  const hand = <usize>c.sheaf_in_hand;
+  if (hand === 0) return;
+  if (is_among(c.main, hand) || is_among(c.spare, hand)) {
+    c.sheaf_in_hand = 0;
+    return;
+  }
+  note_lost(changetype<Sheaf>(hand), report);
+  // What is out and was being filled is in both, and goes by the hand.
+  barn_take_back(get_barn(cache, area.node), c, hand, area.cpu + 1, mode);
+  free_sheaf(c, hand, report, mode);
 }
 
 /**
@@ -173,20 +201,11 @@ export function free_sheaves_of(area: CpuArea, report: usize, mode: u32): void {
     if (cache_state(cache) === CACHE_FREE) continue;
     const c = cpu_cache_of(area, cache);
     c.sheaf_lock = 0;
-    const hand = <usize>c.sheaf_in_hand;
-    if (hand !== 0) note_lost(changetype<Sheaf>(hand), report);
-    // What is out and was being filled is in both, and goes by the hand.
-    if (hand !== 0) barn_take_back(get_barn(cache, area.node), c, hand, area.cpu + 1, mode);
+    free_hand(cache, c, area, report, mode);
     if (c.main !== 0) settle_main(c);
-    drop_links(c);
-    for (let place: u32 = 0; place < PLACES; place++) {
-      const sheaf = <usize>load<u32>(place_at(c, place));
-      if (sheaf === 0) continue;
-      const link = <usize>changetype<Sheaf>(sheaf).link;
-      changetype<Sheaf>(sheaf).link = 0;
-      if (link !== 0) free_sheaf(c, link, report, mode);
-      free_sheaf(c, sheaf, report, mode);
-    }
+    free_stack(c, MAIN, report, mode);
+    free_stack(c, SPARE, report, mode);
+    free_stack(c, RCU_FREE, report, mode);
     free_prefilled(cache, c, area, report, mode);
   }
 }

@@ -50,6 +50,11 @@ export function hand_of(c: KmemCacheCpu): usize {
   return changetype<usize>(c) + offsetof<KmemCacheCpu>("sheaf_in_hand");
 }
 
+/** @returns the address of the first of the empty sheaves of `c`. */
+export function spare_of(c: KmemCacheCpu): usize {
+  return changetype<usize>(c) + offsetof<KmemCacheCpu>("spare");
+}
+
 /** @returns how many sheaves a list has: a hint without the barn's lock. */
 function count_of(list: usize): u32 {
   return read_once(list);
@@ -78,7 +83,8 @@ function push_first(list: usize, sheaf: usize): void {
  * Let a full sheaf of the barn be `main`, and give the barn what was, and is in hand: an empty one,
  * or none.
  *
- * @returns false: nothing changed. Context: the section of `c`, without a main; no lock of a barn.
+ * @returns false: nothing changed. Context: the section of `c`, with nothing below `main`; no lock
+ * of a barn.
  */
 export function barn_replace_empty_sheaf(
   cache: KmemCache,
@@ -111,9 +117,10 @@ export function barn_has_room(cache: KmemCache, barn: NodeBarn): bool {
 }
 
 /**
- * Let an empty sheaf of the barn be `main`, and give the barn what was, and is in hand: full.
+ * Give the barn the full sheaf in hand, and take an empty one for it, if this CPU has none.
  *
- * @returns false, with nothing changed: the barn has none, or no room. Context: as above.
+ * @returns false, with nothing changed: the barn has no room, or none. Context: the section of `c`;
+ * no lock of a barn.
  */
 export function barn_replace_full_sheaf(
   cache: KmemCache,
@@ -122,15 +129,17 @@ export function barn_replace_full_sheaf(
   mode: u32,
 ): bool {
   if (barn_has_room(cache, barn) && spin_lock(changetype<usize>(barn), mode)) {
-    const empty = barn.nr_full < cache.barn_full ? <usize>barn.empty : 0;
-    if (empty !== 0) {
-      set_main(c, changetype<Sheaf>(empty));
-      unlink_first(empty_list(barn));
+    const done = barn.nr_full < cache.barn_full && (c.spare | barn.empty) !== 0;
+    if (done) {
+      if (c.spare === 0) {
+        c.spare = barn.empty;
+        unlink_first(empty_list(barn));
+      }
       push_first(full_list(barn), <usize>c.sheaf_in_hand);
       c.sheaf_in_hand = 0;
     }
     spin_unlock(changetype<usize>(barn));
-    if (empty !== 0) {
+    if (done) {
       stat(cache, BARN_PUT);
       return true;
     }

@@ -56,7 +56,13 @@ import { discard_slab } from "./new_slab";
 import { free_cache_random_seq, init_cache_random_seq } from "./random_seq";
 import { rcu_barrier } from "./rcu_serve";
 import { list_lock_to_look, list_unlock } from "./section";
-import { calculate_barn_full, calculate_sheaf_capacity, forget_main, has_sheaves } from "./sheaf";
+import {
+  calculate_barn_full,
+  calculate_pcs_full,
+  calculate_sheaf_capacity,
+  forget_main,
+  has_sheaves,
+} from "./sheaf";
 import { flush_barns, flush_pcs, prefilled_of } from "./sheaf_flush";
 import { MAX_OBJECT_SIZE, calculate_alignment, calculate_sizes } from "./size";
 import { slab_word, word_inuse } from "./slab";
@@ -135,6 +141,7 @@ function init_cpu_caches(cache: KmemCache): void {
 function init_sheaves(cache: KmemCache, wish: u32): void {
   cache.sheaf_capacity = calculate_sheaf_capacity(cache, is_debug_cache(cache), wish);
   cache.barn_full = calculate_barn_full(cache);
+  cache.pcs_full = calculate_pcs_full(cache);
   const barns = changetype<usize>(get_barn(cache, 0));
   memory.fill(barns, 0, <usize>header().nr_nodes * NODE_BARN_SIZE);
 }

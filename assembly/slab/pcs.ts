@@ -16,17 +16,25 @@ import {
   barn_replace_empty_sheaf,
   barn_replace_full_sheaf,
   get_barn,
-  hand_of,
+  spare_of,
 } from "./barn";
 import {
+  below_main,
+  cover_main,
+  pop_below,
+  pop_spare,
+  push_below,
+  push_spare,
+  stack_depth,
+  uncover_main,
+} from "./pcs_stack";
+import {
   is_full_sheaf,
-  main_size,
   pcs_trylock,
   pcs_unlock,
   pop_main,
   push_main,
-  set_main,
-  take_main,
+  write_main_size,
 } from "./sheaf";
 
 /** @returns true if an object of this CPU's node will do. Kernel: ALLOC_NODE_MISMATCH otherwise. */
@@ -39,104 +47,76 @@ export function can_free_to_pcs(cache: KmemCache, slab: Slab): bool {
   return cache.sheaf_capacity !== 0 && slab.node === cpu_area().node;
 }
 
-/** Let `main`, with its size written into it, be in hand, and be no main. */
-export function take_main_in_hand(c: KmemCacheCpu): usize {
-  c.sheaf_in_hand = c.main;
-  return take_main(c);
-}
-
-/** Let `spare` be `main`, and `main`, if there is one, `spare`. Context: the section of `c`. */
-function swap_main_and_spare(c: KmemCacheCpu): void {
-  take_main_in_hand(c);
-  set_main(c, changetype<Sheaf>(<usize>c.spare));
-  c.spare = c.sheaf_in_hand;
-}
-
 /**
- * Let a sheaf that is in hand be `main`, and what was, `spare` if there is none.
+ * Make something with objects `main`, in place of what is empty: what lies below it, or a full
+ * sheaf of the barn.
  *
- * @returns what was `main` and has no place now, in hand; or 0. Context: the section of `c`.
- */
-export function replace_main(c: KmemCacheCpu, sheaf: usize): usize {
-  const main = <usize>c.main;
-  if (main !== 0) changetype<Sheaf>(main).size = main_size(c);
-  if (c.spare === 0) {
-    c.spare = <u32>main;
-    set_main(c, changetype<Sheaf>(sheaf));
-    c.sheaf_in_hand = 0;
-    return 0;
-  }
-  // All places are taken: for the stores of set_main() what leaves is known by the one that comes.
-  const next = changetype<Sheaf>(sheaf);
-  next.link = <u32>main;
-  set_main(c, next);
-  c.sheaf_in_hand = <u32>main;
-  next.link = 0;
-  return main;
-}
-
-/** The exchange with the barn came to nothing: what is in hand is `main` as before. */
-function put_main_back(c: KmemCacheCpu): void {
-  if (c.sheaf_in_hand !== 0) set_main(c, changetype<Sheaf>(<usize>c.sheaf_in_hand));
-}
-
-/** An empty sheaf of the barn as `main`; what was becomes `spare`. @returns false: it has none. */
-function take_empty(cache: KmemCache, c: KmemCacheCpu, mode: u32): bool {
-  const empty = barn_get_empty_sheaf(get_barn(cache, cpu_area().node), hand_of(c), mode);
-  if (empty === 0) return false;
-  if (c.main !== 0) {
-    changetype<Sheaf>(<usize>c.main).size = main_size(c);
-    c.spare = c.main;
-  }
-  set_main(c, changetype<Sheaf>(empty));
-  return true;
-}
-
-/**
- * Make something with objects `main`, in place of what is empty.
+ * The hand is taken already where this call came into a flush or a refill of the same cache: then
+ * nothing is exchanged, since a sheaf that no place has would be lost with the CPU.
  *
- * A sheaf is in its new place before it leaves the old one, or in `sheaf_in_hand` meanwhile: at
- * each store in between, what a CPU that dies leaves is in one of its places, or in two. The hand
- * is taken already where this call came into a flush or a refill of the same cache: then nothing
- * is exchanged, since a sheaf that no place has would be lost with the CPU.
- *
- * @returns false: neither the spare nor the barn has any. Context: the section of `c`.
+ * @returns false: neither has any. Context: the section of `c`.
  */
 export function exchange_empty_main(cache: KmemCache, c: KmemCacheCpu, mode: u32): bool {
   if (c.sheaf_in_hand !== 0) return false;
-  const spare = <usize>c.spare;
-  let done: bool = true;
-  if (spare !== 0 && changetype<Sheaf>(spare).size !== 0) {
-    swap_main_and_spare(c);
-  } else {
-    take_main_in_hand(c);
-    done = barn_replace_empty_sheaf(cache, get_barn(cache, cpu_area().node), c, mode);
-    if (!done) put_main_back(c);
+  if (below_main(c) !== 0) {
+    uncover_main(c);
+    return true;
   }
+  write_main_size(c);
+  c.sheaf_in_hand = c.main;
+  const done = barn_replace_empty_sheaf(cache, get_barn(cache, cpu_area().node), c, mode);
   c.sheaf_in_hand = 0;
   return done;
 }
 
+/** Give the barn a full sheaf, and see that there is an empty one. @returns false: not done. */
+function give_full(cache: KmemCache, c: KmemCacheCpu, mode: u32): bool {
+  const full = pop_below(c);
+  if (barn_replace_full_sheaf(cache, get_barn(cache, cpu_area().node), c, mode)) return true;
+  push_below(c, full);
+  return false;
+}
+
+/** See that there is an empty sheaf: one of the barn. @returns false: it has none. */
+function get_spare(cache: KmemCache, c: KmemCacheCpu, mode: u32): bool {
+  if (c.spare !== 0) return true;
+  return barn_get_empty_sheaf(get_barn(cache, cpu_area().node), spare_of(c), mode) !== 0;
+}
+
 /**
- * Make something with room `main`, in place of what is full; see exchange_empty_main().
+ * Make something with room `main`, above what is full; see exchange_empty_main(). Beyond
+ * KmemCache.pcs_full full ones the barn gets one.
  *
  * @returns false: it would take memory, or a flush. Context: the section of `c`.
  */
 export function exchange_full_main(cache: KmemCache, c: KmemCacheCpu, mode: u32): bool {
   if (c.sheaf_in_hand !== 0) return false;
-  const spare = <usize>c.spare;
-  let done: bool = true;
-  if (spare !== 0 && !is_full_sheaf(changetype<Sheaf>(spare))) {
-    swap_main_and_spare(c);
-  } else if (spare === 0 || c.main === 0) {
-    done = take_empty(cache, c, mode);
-  } else {
-    take_main_in_hand(c);
-    done = barn_replace_full_sheaf(cache, get_barn(cache, cpu_area().node), c, mode);
-    if (!done) put_main_back(c);
+  const below = below_main(c);
+  // Of a refill that memory ended, or returned: it fills up before it goes anywhere.
+  if (below !== 0 && !is_full_sheaf(changetype<Sheaf>(below))) {
+    cover_main(c, pop_below(c));
+    return true;
   }
-  c.sheaf_in_hand = 0;
-  return done;
+  const deep = stack_depth(c) >= cache.pcs_full;
+  if (deep ? !give_full(cache, c, mode) : !get_spare(cache, c, mode)) return false;
+  cover_main(c, pop_spare(c));
+  return true;
+}
+
+/**
+ * Let a sheaf in hand be one of this CPU's, if there is room for it.
+ *
+ * @returns false, with nothing changed: there is none. Context: the section of `c`.
+ */
+export function keep_sheaf(cache: KmemCache, c: KmemCacheCpu, sheaf: usize): bool {
+  if (changetype<Sheaf>(sheaf).size === 0) {
+    if (c.spare !== 0) return false;
+    push_spare(c, sheaf);
+    return true;
+  }
+  if (c.main !== 0 && stack_depth(c) >= cache.pcs_full) return false;
+  push_below(c, sheaf);
+  return true;
 }
 
 /** Pop without waiting. @returns an object, or 0. Context: any. Kernel: alloc_from_pcs(), 7.3. */

@@ -1,6 +1,6 @@
 /**
- * Allocation from this CPU's sheaves: from `main`; when that is empty, from what changes places
- * with it - `spare`, a full sheaf of the barn, one that is refilled from slabs.
+ * Allocation from this CPU's sheaves: from `main`; when that is empty, from what lies below it, a
+ * full sheaf of the barn, one that is refilled from slabs.
  *
  * The whole of an exchange is a section of the sheaves' local lock. A refill is not: it makes
  * slabs, which may grow the memory and call constructors. So it works on a sheaf that nobody else
@@ -14,9 +14,11 @@ import { cpu_area, this_cpu_cache } from "../sync/percpu";
 import { ALLOC_PCS, SHEAF_REFILL, stat_add, stat_fast } from "../sync/stat";
 import { barn_get_empty_sheaf, get_barn, hand_of } from "./barn";
 import { slab_alloc_many } from "./do_alloc";
-import { exchange_empty_main, replace_main } from "./pcs";
+import { asked_for_sheaves } from "./flush";
+import { exchange_empty_main, keep_sheaf } from "./pcs";
+import { below_main, pop_spare, uncover_main } from "./pcs_stack";
 import { pcs_trylock, pcs_unlock, pop_main, sheaf_objects } from "./sheaf";
-import { flush_sheaves_if_asked, put_away } from "./sheaf_flush";
+import { flush_sheaves, put_away } from "./sheaf_flush";
 import { alloc_empty_sheaf } from "./sheaf_memory";
 
 /**
@@ -41,13 +43,15 @@ export function alloc_from_pcs(cache: KmemCache, mode: u32): usize {
     pcs_unlock(c);
     return 0;
   }
-  // An empty spare is what is refilled: it would be in the way of the empty main afterwards.
-  const spare = <usize>c.spare;
-  c.sheaf_in_hand = <u32>spare;
-  c.spare = 0;
+  // Before anything is in hand: a flush takes the hand itself.
+  if (asked_for_sheaves(cache)) {
+    pcs_unlock(c);
+    flush_sheaves(cache, mode);
+    if (!pcs_trylock(c)) return 0;
+  }
+  const empty = pop_spare(c);
   pcs_unlock(c);
-  flush_sheaves_if_asked(cache, mode);
-  object = refill_main(cache, spare, mode);
+  object = refill_main(cache, empty, mode);
   if (object !== 0) stat_fast(cache, ALLOC_PCS);
   return object;
 }
@@ -87,27 +91,17 @@ function refill_main(cache: KmemCache, empty: usize, mode: u32): usize {
   const full = changetype<Sheaf>(sheaf);
   full.size = got - 1;
   const object = <usize>load<u32>(slot(sheaf_objects(full), got - 1));
-  const left = install(cache, sheaf);
-  if (left !== 0) put_away(cache, left, mode);
+  if (!install(cache, full)) put_away(cache, sheaf, mode);
   return object;
 }
 
-/**
- * Make a sheaf `main` if that is still empty, else `spare` if there is none.
- *
- * @returns what is left: the sheaf itself, or an empty one that was `main`; 0: nothing
- */
-function install(cache: KmemCache, sheaf: usize): usize {
+/** Make a sheaf in hand `main` if that is still empty, else let it lie below. @returns true: done. */
+function install(cache: KmemCache, sheaf: Sheaf): bool {
   const c = this_cpu_cache(cache);
-  if (!pcs_trylock(c)) return sheaf;
-  let left = sheaf;
-  if (load<u32>(<usize>c.top) === 0) {
-    left = replace_main(c, sheaf);
-  } else if (c.spare === 0) {
-    c.spare = <u32>sheaf;
-    left = 0;
-  }
-  c.sheaf_in_hand = <u32>left;
+  if (!pcs_trylock(c)) return false;
+  const address = changetype<usize>(sheaf);
+  const done = keep_sheaf(cache, c, address);
+  if (done && load<u32>(<usize>c.top) === 0 && below_main(c) !== 0) uncover_main(c);
   pcs_unlock(c);
-  return left;
+  return done;
 }

@@ -1,18 +1,20 @@
 /**
- * Free to this CPU's sheaves: to `main`; when that is full, to what changes places with it -
- * `spare`, an empty sheaf of the barn, one that is flushed to its slabs.
+ * Free to this CPU's sheaves: to `main`; when that is full, to an empty one that covers it - this
+ * CPU's, one of the barn, one that is flushed to its slabs.
  *
  * As with allocation, an exchange is one section, a flush is not.
  * Kernel: mm/slub.c free_to_pcs(), __pcs_replace_full_main(); 7.0.
  */
-import { KmemCache } from "../base/layout";
+import { KmemCache, KmemCacheCpu } from "../base/layout";
 import { Sheaf } from "../base/layout_sheaf";
 import { cpu_area, this_cpu_cache } from "../sync/percpu";
 import { FREE_PCS, stat_fast } from "../sync/stat";
 import { barn_has_room, get_barn } from "./barn";
-import { exchange_full_main, replace_main } from "./pcs";
+import { asked_for_sheaves } from "./flush";
+import { exchange_full_main } from "./pcs";
+import { pop_below, push_spare } from "./pcs_stack";
 import { pcs_trylock, pcs_unlock, push_main } from "./sheaf";
-import { flush_sheaves_if_asked, put_away, sheaf_flush } from "./sheaf_flush";
+import { flush_sheaves, put_away, sheaf_flush } from "./sheaf_flush";
 import { alloc_empty_sheaf } from "./sheaf_memory";
 
 /**
@@ -24,7 +26,7 @@ import { alloc_empty_sheaf } from "./sheaf_memory";
 export function free_to_pcs(cache: KmemCache, object: usize, mode: u32): bool {
   const c = this_cpu_cache(cache);
   if (!pcs_trylock(c)) return false;
-  if (push_main(c, object) || (exchange_full_main(cache, c, mode) && push_main(c, object))) {
+  if (push_or_exchange(cache, c, object, mode)) {
     pcs_unlock(c);
     stat_fast(cache, FREE_PCS);
     return true;
@@ -34,22 +36,27 @@ export function free_to_pcs(cache: KmemCache, object: usize, mode: u32): bool {
     pcs_unlock(c);
     return false;
   }
-  // The barn wants no more: a full spare is flushed, and becomes what is empty.
-  const full = c.spare !== 0 && !barn_has_room(cache, get_barn(cache, cpu_area().node));
-  const spare = full ? <usize>c.spare : 0;
-  if (full) {
-    c.sheaf_in_hand = <u32>spare;
-    c.spare = 0;
+  // Before anything is in hand: a flush takes the hand itself.
+  if (asked_for_sheaves(cache)) {
+    pcs_unlock(c);
+    flush_sheaves(cache, mode);
+    if (!pcs_trylock(c)) return false;
   }
+  // The barn wants no more: a full one is flushed, and becomes what is empty.
+  const full = barn_has_room(cache, get_barn(cache, cpu_area().node)) ? <usize>0 : pop_below(c);
   pcs_unlock(c);
-  flush_sheaves_if_asked(cache, mode);
-  return free_to_new_main(cache, object, spare, mode);
+  return free_to_new_main(cache, object, full, mode);
+}
+
+/** Push, if `main` has room, or something that has can be made `main`. Context: the section. */
+function push_or_exchange(cache: KmemCache, c: KmemCacheCpu, object: usize, mode: u32): bool {
+  return push_main(c, object) || (exchange_full_main(cache, c, mode) && push_main(c, object));
 }
 
 /**
- * Put an empty sheaf in the place of a full `main`, and the object into it.
+ * Get an empty sheaf, and put the object into it, or into what `main` has become meanwhile.
  *
- * @param full a sheaf of this CPU to flush, or 0: a new one
+ * @param full a sheaf of this CPU to flush, in hand, or 0: a new one
  * @returns false: there is no memory. Context: ordinary, no lock held.
  */
 function free_to_new_main(cache: KmemCache, object: usize, full: usize, mode: u32): bool {
@@ -58,19 +65,13 @@ function free_to_new_main(cache: KmemCache, object: usize, full: usize, mode: u3
   else sheaf = alloc_empty_sheaf(cache, cache.sheaf_capacity);
   if (sheaf === 0) return false;
   const c = this_cpu_cache(cache);
-  c.sheaf_in_hand = <u32>sheaf;
   if (!pcs_trylock(c)) {
     put_away(cache, sheaf, mode);
     return false;
   }
-  let left = sheaf;
-  if (c.top === c.end) {
-    left = replace_main(c, sheaf);
-  }
-  const done = push_main(c, object);
-  c.sheaf_in_hand = <u32>left;
+  push_spare(c, sheaf);
+  const done = push_or_exchange(cache, c, object, mode);
   pcs_unlock(c);
   if (done) stat_fast(cache, FREE_PCS);
-  if (left !== 0) put_away(cache, left, mode);
   return done;
 }

@@ -16,7 +16,7 @@
  */
 import { slot } from "../base/bits";
 import { LOCK_TRY } from "../base/config";
-import { KmemCache } from "../base/layout";
+import { KmemCache, KmemCacheCpu } from "../base/layout";
 import { MAX_SHEAF_CAPACITY, Sheaf } from "../base/layout_sheaf";
 import { lock_mode } from "../sync/context";
 import { cpu_area, this_cpu_cache } from "../sync/percpu";
@@ -44,25 +44,25 @@ import {
   hand_of,
 } from "./barn";
 import { slab_alloc_many } from "./do_alloc";
-import { has_sheaves, pcs_trylock, pcs_unlock, sheaf_objects } from "./sheaf";
+import { keep_sheaf } from "./pcs";
+import { pop_below, pop_spare } from "./pcs_stack";
 import { reclaim_sheaves } from "./reclaim";
+import { has_sheaves, pcs_trylock, pcs_unlock, sheaf_objects } from "./sheaf";
 import { drop_sheaf } from "./sheaf_flush";
 import { alloc_empty_sheaf } from "./sheaf_memory";
 
-/** @returns this CPU's spare in its hand, or 0. Kernel: the section of the prefill. */
-function take_spare(cache: KmemCache): usize {
-  const c = this_cpu_cache(cache);
+/** @returns a sheaf of this CPU in its hand, with objects if it has such, or 0. */
+function take_own(c: KmemCacheCpu): usize {
   if (!pcs_trylock(c)) return 0;
-  const spare = <usize>c.spare;
-  c.sheaf_in_hand = <u32>spare;
-  c.spare = 0;
+  let sheaf = pop_below(c);
+  if (sheaf === 0) sheaf = pop_spare(c);
   pcs_unlock(c);
-  return spare;
+  return sheaf;
 }
 
 /** @returns a sheaf of the cache's own capacity in this CPU's hand, with what it has; or 0. */
 function take_sheaf(cache: KmemCache, mode: u32): usize {
-  let sheaf = take_spare(cache);
+  let sheaf = take_own(this_cpu_cache(cache));
   stat(cache, sheaf !== 0 ? SHEAF_PREFILL_FAST : SHEAF_PREFILL_SLOW);
   if (sheaf !== 0) return sheaf;
   sheaf = barn_take_any(get_barn(cache, cpu_area().node), hand_of(this_cpu_cache(cache)), mode);
@@ -72,50 +72,61 @@ function take_sheaf(cache: KmemCache, mode: u32): usize {
 }
 
 /**
- * Fill a sheaf that is out, as far as memory goes, and leave it in hand. It says what it had until
- * the others are all there: what a CPU that dies here has taken is lost, and known to be by the
- * hand and by `bottom` (reap/sheaves.ts). Context: ordinary, no lock held.
+ * Fill a sheaf of this CPU's hand, as far as memory goes. It says what it had until the others are
+ * all there: what a CPU that dies here has taken is lost, and known to be by the hand and by
+ * `bottom` (reap/sheaves.ts). Context: ordinary, no lock held.
  */
 function fill(cache: KmemCache, sheaf: Sheaf, mode: u32): void {
-  this_cpu_cache(cache).sheaf_in_hand = <u32>changetype<usize>(sheaf);
   const before = sheaf.size;
   sheaf.size = slab_alloc_many(cache, sheaf.capacity, before, sheaf_objects(sheaf), mode);
   stat_add(cache, SHEAF_REFILL, sheaf.size - before);
-  this_cpu_cache(cache).sheaf_in_hand = <u32>changetype<usize>(sheaf);
 }
 
-/** @returns true if a sheaf in the list of those that are out now has `count` objects at least. */
-function top_up(cache: KmemCache, sheaf: Sheaf, count: u32, mode: u32): bool {
-  if (sheaf.size >= count) return true;
+/** The same with one in the list of those that are out. Context: also an empty hand. */
+function fill_listed(cache: KmemCache, sheaf: Sheaf, mode: u32): void {
+  const c = this_cpu_cache(cache);
+  c.sheaf_in_hand = <u32>changetype<usize>(sheaf);
   fill(cache, sheaf, mode);
-  this_cpu_cache(cache).sheaf_in_hand = 0;
+  c.sheaf_in_hand = 0;
+}
+
+/** @returns true if a sheaf that is out now has `count` objects at least. */
+function top_up(cache: KmemCache, sheaf: Sheaf, count: u32, mode: u32): bool {
+  if (sheaf.size < count) fill_listed(cache, sheaf, mode);
   if (sheaf.size >= count) return true;
   // What other sheaves hold is never the reason for "out of memory".
   reclaim_sheaves(mode);
-  fill(cache, sheaf, mode);
-  this_cpu_cache(cache).sheaf_in_hand = 0;
+  fill_listed(cache, sheaf, mode);
   return sheaf.size >= count;
+}
+
+/**
+ * @returns true if nobody may prefill, refill or return here: none may wait, or it is a call of a
+ * constructor's, in a refill of this cache, which has the one hand.
+ */
+function is_refused(cache: KmemCache, mode: u32): bool {
+  return !has_sheaves() || mode === LOCK_TRY || this_cpu_cache(cache).sheaf_in_hand !== 0;
 }
 
 /**
  * Get a sheaf with `count` objects at least.
  *
  * @param count 1 .. MAX_SHEAF_CAPACITY; more than the cache's capacity makes one for this alone
- * @returns its address; 0: out of memory, no such count, no heap with sheaves, or a context in
- * which nobody may wait. Context: task. Kernel: kmem_cache_prefill_sheaf(), 7.0.
+ * @returns its address; 0: out of memory, no such count, no heap with sheaves, a context in which
+ * nobody may wait, or a constructor of this cache. Context: task. Kernel:
+ * kmem_cache_prefill_sheaf(), 7.0.
  */
 export function kmem_cache_prefill_sheaf(cache: KmemCache, count: u32): usize {
   const mode = lock_mode();
-  if (!has_sheaves() || mode === LOCK_TRY || count - 1 >= MAX_SHEAF_CAPACITY) return 0;
+  if (is_refused(cache, mode) || count - 1 >= MAX_SHEAF_CAPACITY) return 0;
   const oversize = count > cache.sheaf_capacity;
   if (oversize) stat(cache, SHEAF_PREFILL_OVERSIZE);
   const address = oversize ? alloc_empty_sheaf(cache, count) : take_sheaf(cache, mode);
   if (address === 0) return 0;
   const c = this_cpu_cache(cache);
-  c.sheaf_in_hand = <u32>address;
   barn_give_out(get_barn(cache, cpu_area().node), c, changetype<Sheaf>(address), mode);
   if (top_up(cache, changetype<Sheaf>(address), count, mode)) return address;
-  if (take_back(cache, address, mode)) drop_sheaf(cache, hand_of(this_cpu_cache(cache)), address);
+  if (take_back(cache, address, mode)) drop_sheaf(cache, hand_of(c), address);
   return 0;
 }
 
@@ -160,23 +171,22 @@ export function kmem_cache_refill_sheaf(cache: KmemCache, sheaf: usize, count: u
   const mode = lock_mode();
   const s = changetype<Sheaf>(sheaf);
   if (s.size >= count) return sheaf;
-  if (mode === LOCK_TRY) return 0;
+  if (is_refused(cache, mode)) return 0;
   if (s.capacity >= count) return top_up(cache, s, count, mode) ? sheaf : 0;
   const larger = kmem_cache_prefill_sheaf(cache, count);
   if (larger !== 0) kmem_cache_return_sheaf(cache, sheaf);
   return larger;
 }
 
-/** Let a sheaf in hand be the spare if there is none. @returns true: it is. Context: ordinary. */
-function become_spare(cache: KmemCache, sheaf: Sheaf): bool {
+/** Let a sheaf in hand be one of this CPU's. @returns false: no room for it. Context: ordinary. */
+function keep_returned(cache: KmemCache, sheaf: Sheaf): bool {
   const c = this_cpu_cache(cache);
   if (!pcs_trylock(c)) return false;
-  const done = c.spare === 0;
-  if (done) {
-    sheaf.bottom = 0;
-    c.spare = <u32>changetype<usize>(sheaf);
-    c.sheaf_in_hand = 0;
-  }
+  const owner = sheaf.bottom;
+  // Before the fast paths may find it: below the first object there is a 0.
+  sheaf.bottom = 0;
+  const done = keep_sheaf(cache, c, changetype<usize>(sheaf));
+  if (!done) sheaf.bottom = owner;
   pcs_unlock(c);
   return done;
 }
@@ -193,19 +203,19 @@ function fill_barn(cache: KmemCache, sheaf: Sheaf, mode: u32): bool {
 }
 
 /**
- * Give a sheaf back with what is left in it: it becomes the spare; or is refilled and goes to the
+ * Give a sheaf back with what is left in it: it is one of this CPU's; or is refilled and goes to the
  * barn, if that has room; or is flushed, as one of another capacity always is.
  *
- * @returns false: this CPU has no such sheaf, or nobody may wait here. Context: task. Kernel:
+ * @returns false: this CPU has no such sheaf, or it is refused, as a prefill is. Context: task. Kernel:
  * kmem_cache_return_sheaf(), 7.0.
  */
 export function kmem_cache_return_sheaf(cache: KmemCache, sheaf: usize): bool {
   const mode = lock_mode();
-  if (!has_sheaves() || mode === LOCK_TRY) return false;
+  if (is_refused(cache, mode)) return false;
   if (!take_back(cache, sheaf, mode)) return false;
   const s = changetype<Sheaf>(sheaf);
   if (s.capacity === cache.sheaf_capacity) {
-    if (become_spare(cache, s)) {
+    if (keep_returned(cache, s)) {
       stat(cache, SHEAF_RETURN_FAST);
       return true;
     }

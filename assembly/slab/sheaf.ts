@@ -7,9 +7,10 @@
  *                                     ^ top of an empty one    ^ end: where the last one fits
  * ```
  * What a CPU holds of a cache is in KmemCacheCpu: `main`, which the fast paths pop and push through
- * `top`, and `spare`, which changes places with it. A CPU that has no sheaf yet, and every cache
- * that gets none, has `top` and `end` at a word of zeros in the heap's header: empty for an
- * allocation, full for a free, so that no fast path asks whether there is a sheaf.
+ * `top`, with full ones below it, and empty ones that `spare` leads to (slab/pcs_stack.ts). A CPU
+ * that has no sheaf yet, and every cache that gets none, has `top` and `end` at a word of zeros in
+ * the heap's header: empty for an allocation, full for a free, so that no fast path asks whether
+ * there is a sheaf.
  *
  * A local lock guards all of it where a handler can come in between: in the build for the machine,
  * and in those that call the host at trace points or in checks. In a build with SLUB_SHEAVES no
@@ -39,6 +40,8 @@ import { irq_work_check } from "./drain";
 export const BARN_BYTES: u32 = 512 * 1024;
 /** But as many in any case. Kernel: MAX_FULL_SHEAVES is 10. */
 export const BARN_MIN_FULL: u32 = 2;
+/** Full sheaves of a cache that a CPU keeps below `main`, as bytes of objects; but one at least. */
+export const PCS_BYTES: u32 = 64 * 1024;
 /** Empty ones that nobody exchanged for full ones. Kernel: MAX_EMPTY_SHEAVES. */
 export const MAX_EMPTY_SHEAVES: u32 = 10;
 
@@ -97,6 +100,11 @@ export function calculate_barn_full(cache: KmemCache): u32 {
   return capacity === 0 ? 0 : max(BARN_BYTES / cache.size / capacity, BARN_MIN_FULL);
 }
 
+/** @returns full sheaves of `cache` that a CPU keeps below `main`, 1 at least. */
+export function calculate_pcs_full(cache: KmemCache): u32 {
+  return max(PCS_BYTES / cache.size / max(cache.sheaf_capacity, 1), <u32>1);
+}
+
 /** @returns bytes of a sheaf of `capacity` objects. */
 export function sheaf_bytes(capacity: u32): usize {
   return SHEAF_OBJECTS + ((<usize>capacity) << 2);
@@ -145,19 +153,13 @@ export function main_size(c: KmemCacheCpu): u32 {
 export function set_main(c: KmemCacheCpu, sheaf: Sheaf): void {
   const below = <u32>sheaf_objects(sheaf) - 4;
   c.main = <u32>changetype<usize>(sheaf);
-  c.end = below + (sheaf.capacity << 2);
+  c.end = below + ((<u32>sheaf.capacity) << 2);
   c.top = below + (sheaf.size << 2);
 }
 
-/**
- * Take `main` away, with its size written into it. @returns it, or 0. Context: the section of `c`.
- */
-export function take_main(c: KmemCacheCpu): usize {
-  const main = <usize>c.main;
-  if (main === 0) return 0;
-  changetype<Sheaf>(main).size = main_size(c);
-  forget_main(c);
-  return main;
+/** Write into `main`, if there is one, how many objects it has. Context: the section of `c`. */
+export function write_main_size(c: KmemCacheCpu): void {
+  if (c.main !== 0) changetype<Sheaf>(<usize>c.main).size = main_size(c);
 }
 
 /** @returns the object that was freed last to `main`, or 0. Context: the section of `c`. */

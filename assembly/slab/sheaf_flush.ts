@@ -23,8 +23,8 @@ import {
 import { free_to_slabs } from "./bulk_free";
 import { cache_at, cache_state } from "./cache_table";
 import { do_slab_free } from "./do_free";
-import { ask_to_flush, asked_for_sheaves } from "./flush";
-import { take_main_in_hand } from "./pcs";
+import { ask_to_flush } from "./flush";
+import { pop_any } from "./pcs_stack";
 import { is_full_sheaf, note_sheaf_move, pcs_trylock, pcs_unlock, sheaf_objects } from "./sheaf";
 import { slab_mutex_address, unlock_slab_mutex } from "./slab_mutex";
 
@@ -87,15 +87,12 @@ export function drop_sheaf(cache: KmemCache, hand: usize, sheaf: usize): void {
  * Context: ordinary, no lock held; `c` is this CPU's, or that of one in no call on this cache.
  */
 export function flush_pcs(cache: KmemCache, c: KmemCacheCpu): void {
-  // Ends: each turn takes what the one before left behind, which is what a nested call freed.
+  // A constructor's call, in a refill of this cache: the one hand is taken.
+  if (c.sheaf_in_hand !== 0) return;
+  // Ends: each turn takes one, or what a nested call has freed meanwhile.
   while ((c.main | c.spare) !== 0) {
     if (!pcs_trylock(c)) return;
-    let sheaf = take_main_in_hand(c);
-    if (sheaf === 0) {
-      sheaf = <usize>c.spare;
-      c.sheaf_in_hand = <u32>sheaf;
-      c.spare = 0;
-    }
+    const sheaf = pop_any(c);
     pcs_unlock(c);
     drop_sheaf(cache, hand_of(c), sheaf);
   }
@@ -125,11 +122,12 @@ export function prefilled_of(cache: KmemCache): u32 {
 
 /** Flush the barns of all nodes. Context: ordinary, no lock held. */
 export function flush_barns(cache: KmemCache, mode: u32): void {
+  const c = this_cpu_cache(cache);
   const nodes = header().nr_nodes;
   for (let node: u32 = 0; node < nodes; node++) {
     const barn = get_barn(cache, node);
-    while (true) {
-      const hand = hand_of(this_cpu_cache(cache));
+    while (c.sheaf_in_hand === 0) {
+      const hand = hand_of(c);
       const sheaf = barn_take_any(barn, hand, mode);
       if (sheaf === 0) break;
       drop_sheaf(cache, hand, sheaf);
@@ -141,11 +139,6 @@ export function flush_barns(cache: KmemCache, mode: u32): void {
 export function flush_sheaves(cache: KmemCache, mode: u32): void {
   flush_pcs(cache, this_cpu_cache(cache));
   flush_barns(cache, mode);
-}
-
-/** The same if another CPU asked for it. Context: ordinary, no lock held. */
-export function flush_sheaves_if_asked(cache: KmemCache, mode: u32): void {
-  if (asked_for_sheaves(cache)) flush_sheaves(cache, mode);
 }
 
 /** Ask every other CPU to flush what it has of `cache` when it next comes to a slow path. */

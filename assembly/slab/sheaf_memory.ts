@@ -25,7 +25,8 @@ export function alloc_empty_sheaf(cache: KmemCache, capacity: u32): usize {
     const sheaf = changetype<Sheaf>(address);
     sheaf.link = 0;
     sheaf.size = 0;
-    sheaf.capacity = capacity;
+    sheaf.capacity = <u16>capacity;
+    sheaf.depth = 0;
     sheaf.bottom = 0;
     this_cpu_cache(cache).sheaf_in_hand = <u32>address;
     stat(cache, SHEAF_ALLOC);

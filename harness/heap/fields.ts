@@ -35,7 +35,8 @@ const STRUCTS = {
     ...["flags", "min_partial", "size", "object_size", "reciprocal_size", "offset"],
     ...["cpu_partial", "cpu_partial_slabs", "oo", "defer_free_objects", "min", "ctor", "inuse"],
     ...["align", "stat_base", "state", "index", "refcount", "name", "defer_own_line"],
-    ...["generation", "random", "random_seq", "red_left_pad", "sheaf_capacity", "barn_full"],
+    ...["generation", "random", "random_seq", "red_left_pad", "sheaf_capacity"],
+    ...["barn_full", "pcs_full"],
   ],
   kmem_cache_node: [
     ...["list_lock", "nr_partial", "partial", "partial_tail", "defer_free_objects"],
@@ -46,7 +47,7 @@ const STRUCTS = {
     ...["top", "end", "main", "spare", "rcu_free", "sheaf_lock", "sheaf_in_hand"],
   ],
   node_barn: ["lock", "nr_full", "full", "nr_empty", "empty", "nr_prefilled", "prefilled"],
-  sheaf: ["link", "size", "capacity", "bottom"],
+  sheaf: ["link", "size", "capacity", "depth", "bottom"],
   cpu_area: [
     ...["preempt_count", "cpu", "task_mode", "node", "current", "fail_seen", "fail_done"],
     ...["state", "thread", "drains", "ops", "memcg", "irq_pending", "pcp_lock", "pcp_list"],
@@ -101,6 +102,9 @@ export interface Field {
 export type Offsets = {
   readonly [S in StructName]: { readonly [F in FieldName<S>]: number };
 };
+
+/** Fields of two bytes: their structs are read with it, all others in words. */
+export const HALVES: ReadonlySet<string> = new Set<FieldName<"sheaf">>(["capacity", "depth"]);
 
 export interface FieldTable {
   /** Every field of every struct, in the order of structs and offsets. */

@@ -11,7 +11,9 @@ import { slabAt, type Walk, walk } from "./walk.js";
 
 /** Where a sheaf is. */
 export type SheafPlace = CpuPlace | RcuPlace | BarnPlace;
-type CpuPlace = "main" | "spare" | "sheaf_in_hand";
+type CpuPlace = (typeof STACK_PLACES)[number] | "sheaf_in_hand";
+/** What a CPU has to pop from and push to; those below main have objects, the spare ones none. */
+export const STACK_PLACES = ["main", "below main", "spare"] as const;
 /** Where one is whose objects wait for a grace period. */
 type RcuPlace = "rcu_free" | "sheaves" | "sheaves_wait" | "rcu hand";
 /** The lists of a barn: the last of those that a CPU has out. */
@@ -101,22 +103,32 @@ export function waitingSheaves(view: HeapView): WaitingSheaf[] {
 function cpuSheaves(view: HeapView, cache: CacheView, cpu: number): SheafView[] {
   const c = view.cpuCache(cpu, cache.index);
   const found: SheafView[] = [];
-  for (const place of ["main", "spare", "rcu_free", "sheaf_in_hand"] as const) {
-    const address = c[place];
-    if (address === 0) continue;
+  const add = (place: SheafPlace, address: number) => {
+    if (address === 0) return;
     const { size, capacity } = view.struct("sheaf", address);
     const below = address + view.table.constants.SHEAF_OBJECTS - 4;
     const inMain = (c.top - below) / 4;
-    found.push({
-      address,
-      cache,
-      place,
-      of: cpu,
-      capacity,
-      size: place === "main" ? inMain : size,
-    });
+    const shown = place === "main" ? inMain : size;
+    found.push({ address, cache, place, of: cpu, capacity, size: shown });
+  };
+  for (const place of STACK_PLACES) {
+    for (const address of walkStack(view, cache, cpu, place).items) add(place, address);
   }
+  for (const place of ["rcu_free", "sheaf_in_hand"] as const) add(place, c[place]);
   return found;
+}
+
+/** One part of what a CPU has to pop from and push to. */
+export function walkStack(
+  view: HeapView,
+  cache: CacheView,
+  cpu: number,
+  place: (typeof STACK_PLACES)[number],
+): Walk {
+  const { main, spare } = view.cpuCache(cpu, cache.index);
+  if (place === "spare") return walkLinks(view, spare);
+  if (place === "main") return { items: main === 0 ? [] : [main], fault: null, at: main };
+  return walkLinks(view, main === 0 ? 0 : view.struct("sheaf", main).link);
 }
 
 /** The barn of a cache on a node. */

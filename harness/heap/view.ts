@@ -20,6 +20,7 @@ import {
   type FieldName,
   type FieldPlaces,
   type FieldTable,
+  HALVES,
   placesOf,
   type StructName,
 } from "./fields.js";
@@ -116,6 +117,11 @@ export class HeapView {
     return this.#words[Math.floor(address / 4)] ?? 0;
   }
 
+  /** The two bytes at `address`, a multiple of 2; 0 outside the memory. */
+  u16(address: number): number {
+    return (this.u32(address) >>> ((address % 4) * 8)) & 0xffff;
+  }
+
   /** The byte at `address`; 0 outside the memory. */
   u8(address: number): number {
     return (this.u32(address) >>> ((address % 4) * 8)) & 0xff;
@@ -140,7 +146,10 @@ export class HeapView {
   /** All fields of the struct at `address`. */
   struct<S extends StructName>(struct: S, address: number): StructView<S> {
     const fields: Record<string, number> = {};
-    for (const [name, offset] of this.#places[struct]) fields[name] = this.u32(address + offset);
+    for (const [name, offset] of this.#places[struct]) {
+      const at = address + offset;
+      fields[name] = HALVES.has(name) ? this.u16(at) : this.u32(at);
+    }
     return fields as StructView<S>;
   }
 

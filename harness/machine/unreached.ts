@@ -24,7 +24,7 @@ const MANY =
   "frees more addresses at once than a scenario has slots for, or refuses one of them " +
   "(test/unit/heap-bulk.test.ts)";
 const SHEAF_STATE =
-  "needs a state of sheaves that no scenario comes to: a spare with room beside a full main, " +
+  "needs a state of sheaves that no scenario comes to: a sheaf with room below a full main, " +
   "or memory that comes back by the flush of sheaves alone (test/unit/sheaf.test.ts has both)";
 
 const PREFILLED =

@@ -8,6 +8,7 @@ import { sheavesOf } from "slablab/internal/heap/sheaves.js";
 import { expect, test } from "vitest";
 import { listLock, type TestCpu, whileHeld } from "./support/cpu.js";
 import { MIB, TestHeap, type TestHeapOptions } from "./support/heap.js";
+import { keepOne } from "./support/sheaves.js";
 
 /** kmalloc-1k: sheaves of 12. The next bucket has objects of 2048. */
 const SIZE = 1024;
@@ -16,6 +17,7 @@ const CAPACITY = 12;
 function scene(options: TestHeapOptions = {}) {
   const heap = new TestHeap({ cpus: 2, options: HEAP_SHEAVES, ...options });
   const [here, elsewhere] = heap.cpus() as [TestCpu, TestCpu];
+  keepOne(heap, heap.cache("kmalloc-1k"));
   return { heap, here, elsewhere, cache: heap.cache("kmalloc-1k"), next: heap.cache("kmalloc-2k") };
 }
 
@@ -112,7 +114,7 @@ test("the barn by one try: a lock that is held is a miss, and nothing changes", 
   for (const object of rest) here.kfree(object);
 });
 
-test("frees swap main and spare, exchange with the barn, and then defer; none is made", () => {
+test("frees cover main, exchange with the barn, and then defer; none is made", () => {
   const { heap, here, elsewhere, cache } = scene();
   const objects = here.take(SIZE, 8 * CAPACITY);
   const counts = heap.countsOf(cache, () => {

@@ -9,7 +9,7 @@ import { sheavesOf } from "slablab/internal/heap/sheaves.js";
 import { describe, expect, test } from "vitest";
 import type { TestCpu } from "./support/cpu.js";
 import { BUILDS, type Build, MIB, TestHeap, type TestHeapOptions } from "./support/heap.js";
-import { textsOf } from "./support/sheaves.js";
+import { keepOne, textsOf } from "./support/sheaves.js";
 
 /** Sheaves of 12. */
 const SIZE = 1000 + 24;
@@ -19,6 +19,7 @@ function scene(options: TestHeapOptions = {}) {
   const heap = new TestHeap({ cpus: 2, options: HEAP_SHEAVES, ...options });
   const [here, elsewhere] = heap.cpus() as [TestCpu, TestCpu];
   const cache = here.createCache("task", SIZE);
+  keepOne(heap, cache);
   const { address } = cache;
   const places = () => textsOf(sheavesOf(heap.view, cache)).sort();
   const prefill = (count: number, cpu = here) =>
@@ -31,7 +32,7 @@ function scene(options: TestHeapOptions = {}) {
   return { heap, here, elsewhere, cache, places, prefill, take, give, sizeOf };
 }
 
-test("a fresh sheaf is filled from slabs, gives its objects, and becomes the spare", () => {
+test("a fresh sheaf is filled from slabs, gives its objects, and becomes a spare one", () => {
   const { heap, cache, places, here, prefill, take, give, sizeOf } = scene();
   let sheaf = 0;
   const counts = heap.countsOf(cache, () => {
@@ -51,10 +52,10 @@ test("a fresh sheaf is filled from slabs, gives its objects, and becomes the spa
   for (const object of objects) here.cacheFree(cache, object);
 });
 
-test("the spare comes first, as it is if it has enough: SHEAF_PREFILL_FAST", () => {
+test("what lies below main comes first, as it is if it has enough: SHEAF_PREFILL_FAST", () => {
   const { heap, here, cache, prefill, give, places } = scene();
   for (const object of here.cacheTake(cache, 2 * CAPACITY)) here.cacheFree(cache, object);
-  expect(places()).toEqual([`main 0: ${CAPACITY}`, `spare 0: ${CAPACITY}`]);
+  expect(places()).toEqual([`below main 0: ${CAPACITY}`, `main 0: ${CAPACITY}`]);
   let sheaf = 0;
   expect(
     heap.countsOf(cache, () => {
@@ -71,7 +72,7 @@ test("then a full one of the barn: BARN_GET", () => {
   const [first] = objects;
   expect(first).not.toBe(0);
   for (const object of objects) elsewhere.cacheFree(cache, object);
-  // Without a spare.
+  // It has none itself.
   const own = prefill(1);
   let sheaf = 0;
   const counts = heap.countsOf(cache, () => {
@@ -99,10 +100,11 @@ test("more than the capacity: a sheaf for this alone, which is flushed when it c
   here.offline();
 });
 
-test("a return beside a spare: refilled and to the barn; flushed if that has no room", () => {
+test("a return beside main and one below it: refilled and to the barn; flushed if that has no room", () => {
   const { heap, here, cache, prefill, take, give, places } = scene();
-  const [one, other, last] = [prefill(3), prefill(3), prefill(3)];
-  const objects = [take(one), take(other), take(last)];
+  const [first, one, other, last] = [prefill(3), prefill(3), prefill(3), prefill(3)];
+  const objects = [take(first), take(one), take(other), take(last)];
+  give(first);
   give(one);
   const counts = heap.countsOf(cache, () => give(other));
   expect(counts).toMatchObject({ SHEAF_RETURN_SLOW: 1, SHEAF_REFILL: 1, BARN_PUT: 1 });
@@ -126,7 +128,7 @@ test("a refill tops up, or changes a sheaf for a larger one", () => {
   const larger = refill(sheaf, 40);
   expect(larger).not.toBe(sheaf);
   expect(sizeOf(larger)).toBe(40);
-  expect(places()).toEqual([`prefilled 0: 40`, `spare 0: ${CAPACITY}`]);
+  expect(places()).toEqual([`main 0: ${CAPACITY}`, "prefilled 0: 40"]);
   expect(refill(larger, 5000)).toBe(0);
   expect(sizeOf(larger)).toBe(40);
   give(larger);

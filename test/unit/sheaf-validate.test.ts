@@ -14,9 +14,10 @@ beforeAll(async () => {
   const heap = await createHeap({ ...sizes, percpu: "sheaf", sheafCapacity: "kernel64" });
   const [zero, one] = [heap.cpu(), heap.cpu()];
   zero.kmemCacheOpen("kmalloc-64").prefillSheaf(5);
-  const objects = Array.from({ length: 600 }, () => zero.kmalloc(64));
-  for (const object of objects.slice(0, 400)) one.kfree(object);
-  for (const object of objects.slice(400, 500)) zero.kfree(object);
+  const objects = Array.from({ length: 2500 }, () => zero.kmalloc(64));
+  // More than a CPU keeps itself, so that the barn has some.
+  for (const object of objects.slice(0, 2000)) one.kfree(object);
+  for (const object of objects.slice(2000, 2310)) zero.kfree(object);
   // Sheaves that wait for a reader, that wait for a period, and one that is not full.
   one.rcuReadLock();
   for (let i = 0; i < 140; i++) zero.kfreeRcu(zero.kmalloc(64));

@@ -51,11 +51,11 @@ test("a free to a CPU without sheaves makes it an empty one", () => {
   expect(places()).toContain("main 1: 1");
 });
 
-test("main and spare change places, both ways, without the barn", () => {
+test("a full sheaf is covered by an empty one, both ways, without the barn", () => {
   const { heap, here, cache, places } = sheafScene();
   const objects = here.take(SIZE, 2 * CAPACITY);
   for (const object of objects) here.kfree(object);
-  expect(places().sort()).toEqual([`main 0: ${CAPACITY}`, `spare 0: ${CAPACITY}`]);
+  expect(places().sort()).toEqual([`below main 0: ${CAPACITY}`, `main 0: ${CAPACITY}`]);
   const counts = heap.countsOf(cache, () => here.take(SIZE, CAPACITY + 1));
   expect(counts).toEqual({ ALLOC_PCS: CAPACITY + 1 });
   expect(places().sort()).toEqual([`main 0: ${CAPACITY - 1}`, "spare 0: 0"]);

@@ -11,16 +11,21 @@ import {
   barnOf,
   hasSheaves,
   type SheafView,
+  STACK_PLACES,
   sheafObjects,
   sheavesOf,
   waitingSheaves,
   waitsForReaders,
   walkBarn,
   walkQueue,
+  walkStack,
 } from "../sheaves.js";
 import type { CacheView, HeapView } from "../view.js";
 import { slabAt } from "../walk.js";
 import type { Inspection } from "./inspection.js";
+
+/** Places whose sheaves lead to no other. */
+const LONE: readonly SheafView["place"][] = ["rcu_free", "sheaf_in_hand", "rcu hand"];
 
 /** The largest index that the class of a page can say. */
 const CLASS_MAX = 255;
@@ -84,14 +89,15 @@ function checkSheaf(inspection: Inspection, sheaf: SheafView, where: string): vo
   if (isOut && !isCpuOf(view, bottom - 1, sheaf.of)) {
     report(`a sheaf that is out should be of a CPU of node ${sheaf.of}, is of ${bottom - 1}`);
   }
-  const isListed = isInBarn(place) || place === "sheaves" || place === "sheaves_wait";
-  if (!isListed && link !== 0) report("a sheaf on no list has a link");
+  if (LONE.includes(place) && link !== 0) report("a sheaf on no list has a link");
   if (!Number.isInteger(size) || size < 0 || size > capacity) {
     report(`the size should be 0..${capacity}, is ${size}`);
     return;
   }
   if (place === "full" && size !== capacity) report(`a full sheaf has ${size} of ${capacity}`);
-  if (place === "empty" && size !== 0) report(`an empty sheaf has ${size} objects`);
+  if ((place === "empty" || place === "spare") && size !== 0)
+    report(`an empty sheaf has ${size} objects`);
+  if (place === "below main" && size === 0) report("a sheaf below main has no objects");
   if (waitsForReaders(sheaf) && size === 0) report("a sheaf without objects waits");
   if (place === "rcu_free" && size === capacity) report("a full sheaf does not wait yet");
   if (place === "sheaf_in_hand" || place === "rcu hand")
@@ -158,6 +164,16 @@ function checkCpu(inspection: Inspection, cache: CacheView, cpu: number): void {
   if (c.rcu_free !== 0 && view.rcu(cpu).has_rcu_free === 0) {
     const message = "no barrier looks for its rcu_free: has_rcu_free is 0";
     inspection.report("O43-rcu-sheaves", where, c.address, message);
+  }
+  for (const place of STACK_PLACES) {
+    const list = walkStack(view, cache, cpu, place);
+    if (list.fault !== null) report(`${place}, at ${hex(list.at)}: ${list.fault}`);
+    if (place !== "below main" || c.main === 0) continue;
+    const { depth } = view.struct("sheaf", c.main);
+    const found = list.items.length;
+    if (depth !== found) report(`main says ${depth} sheaves lie below it, it is ${found}`);
+    if (found > cache.pcs_full)
+      report(`${found} sheaves lie below main, its bound is ${cache.pcs_full}`);
   }
   const has = c.main !== 0 || c.spare !== 0 || c.rcu_free !== 0;
   if (has && cache.sheaf_capacity === 0) report("it has sheaves of a cache that gets none");

@@ -20,6 +20,7 @@ const LIMITS = {
   min: { min: 0, max: 1000, what: "min: empty slabs that a node keeps" },
   sheaf: { min: 0, max: 60, what: "sheaf: objects in a sheaf" },
   barn: { min: 0, max: 1000, what: "barn: full sheaves" },
+  stack: { min: 1, max: 1000, what: "stack: full sheaves of a CPU" },
   part: { min: 0, max: 1000, what: "part: percpu partial slabs" },
   cpus: { min: 1, max: CPUS_MAX, what: "cpus" },
   nodes: { min: 1, max: NODES_MAX, what: "nodes" },

@@ -17,7 +17,7 @@
  * `nmi1:` is for NMIs on task 1 alone. Further words, of the heap: `rt`, `nocmpxchg`, `random`
  * (shuffled freelists), `fail3` (each CPU's third allocation fails; `fail0`: every second),
  * `sheaf2` (sheaves as the per-CPU layer, of so many objects in its cache), `barn1` (full ones that
- * a barn keeps), `cpus3`, `nodes2`, `pages2` (that many pages are free when it begins), `mib8` or
+ * a barn keeps), `stack1` (full ones that a CPU keeps below its main one), `cpus3`, `nodes2`, `pages2` (that many pages are free when it begins), `mib8` or
  * `kib448` (the memory, a multiple of 64 KiB, else 2 MiB), `start1` (the MiB it has at first: it
  * grows), `limit1` (to no more than that, although its heap may), `hole` (another module grew it
  * for itself), `cold` (there is no heap: each task makes or finds it, and becomes a CPU). Of the
@@ -76,6 +76,8 @@ export interface Scenario {
   /** Objects in a sheaf of its cache; 0: the heap has none. Full sheaves that a barn keeps. */
   readonly sheafCapacity: number;
   readonly barnFull: number;
+  /** Full sheaves that a CPU keeps below its main one. */
+  readonly pcsFull: number;
   readonly flags: ReadonlySet<ScenarioFlag>;
   /** Spin loops are run to their ends. */
   readonly sleepy: boolean;
@@ -101,7 +103,7 @@ export interface Scenario {
 export class ScenarioError extends Error {}
 
 const KIB_DEFAULT = 2048;
-const NUMBERS = /^(min|part|sheaf|barn|cpus|nodes|pages|mib|kib|start|limit|fail)(\d+)$/;
+const NUMBERS = /^(min|part|sheaf|barn|stack|cpus|nodes|pages|mib|kib|start|limit|fail)(\d+)$/;
 /** Steps whose number is that of a task. */
 const REAPS = "DEeTG";
 
@@ -151,6 +153,7 @@ export function parseScenario(text: string): Scenario {
     cpuPartial: number("part", 1),
     sheafCapacity: number("sheaf", 0),
     barnFull: number("barn", 1),
+    pcsFull: number("stack", 1),
     cpus: Math.max(least, number("cpus", least)),
     nodes: number("nodes", 1),
     pages: number("pages", -1),
@@ -207,6 +210,7 @@ export function formatScenario(scenario: Scenario): string {
     ...[build, `${bytes}`, arm, `min${minPartial}`, `part${cpuPartial}`],
     ...unless(0, scenario.sheafCapacity, "sheaf"),
     ...unless(1, scenario.barnFull, "barn"),
+    ...unless(1, scenario.pcsFull, "stack"),
     ...FLAGS.filter((flag) => flags.has(flag)),
     `cpus${cpus}`,
     ...unless(1, nodes, "nodes"),

@@ -255,6 +255,7 @@ function makeCache(
     if (scenario.sheafCapacity === 0) continue;
     machine.words[(address + offsets.sheaf_capacity) >>> 2] = scenario.sheafCapacity;
     machine.words[(address + offsets.barn_full) >>> 2] = scenario.barnFull;
+    machine.words[(address + offsets.pcs_full) >>> 2] = scenario.pcsFull;
   }
   return cache;
 }

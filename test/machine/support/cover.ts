@@ -23,6 +23,7 @@ export const COVER: readonly string[] = [
   ...["sheaf-nmi", "sheaf-nmi-exchange", "sheaf-nmi-calls", "sheaf-nmi-offline"],
   ...["sheaf-nmi-empties", "sheaf-nmi-last-page", "sheaf-nmi-nodes", "sheaf-nmi-create"],
   ...["sheaf-nmi-kmalloc", "sheaf-nmi-prefill", "sheaf-prefill", "sheaf-bulk"],
+  ...["sheaf-nmi-stack", "sheaf-stack"],
   ...["sheaf-nmi-memory", "sheaf-barn", "sheaf-handover", "sheaf-anywhere", "sheaf-shrink"],
   ...["sheaf-rcu-nmi", "sheaf-rcu-nmi-offline", "sheaf-rcu-reader", "sheaf-rcu-memory"],
   ...["rcu-synchronize-sleeps", "realloc", "runs-freed-late", "sleepers-three", "typesafe"],

@@ -39,7 +39,30 @@ export const SHEAF_DAMAGE = {
   "O40-sheaves": [
     [
       "a size that does not fit",
-      (copy) => copy.patch("sheaf", sheafAt(copy, "spare").address, "size", 61),
+      (copy) => copy.patch("sheaf", sheafAt(copy, "below main").address, "size", 61),
+    ],
+    [
+      "a depth that is not so",
+      (copy) => copy.patch("sheaf", sheafAt(copy, "main").address, "depth", (n) => n + 1),
+    ],
+    [
+      "a sheaf below main without objects",
+      (copy) => copy.patch("sheaf", sheafAt(copy, "below main").address, "size", 0),
+    ],
+    [
+      "a spare one with objects",
+      (copy) => copy.patch("sheaf", sheafAt(copy, "spare").address, "size", 1),
+    ],
+    [
+      "a stack that leads in a circle",
+      (copy) => {
+        const { address } = sheafAt(copy, "below main");
+        copy.patch("sheaf", address, "link", address);
+      },
+    ],
+    [
+      "more below main than its bound",
+      (copy) => copy.patch("kmem_cache", cacheOf(copy).address, "pcs_full", 1),
     ],
     [
       "a top beside the sheaf",

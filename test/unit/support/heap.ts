@@ -31,6 +31,7 @@ export const BUILDS: readonly Build[] = [
   ...(["release", "stats", "hardened", "debug", "trace", "model"] as const),
 ];
 
+export const KIB = 2 ** 10;
 export const MIB = 2 ** 20;
 export const PAGE = 4096;
 const WASM_PAGE = 65536;

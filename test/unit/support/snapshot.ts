@@ -5,6 +5,7 @@ import type { Heap } from "slablab";
 import {
   type FieldName,
   type FieldTable,
+  HALVES,
   readFieldTable,
   type StructName,
 } from "slablab/internal/heap/fields.js";
@@ -36,7 +37,12 @@ export class Snapshot {
   ): void {
     const offsets: Readonly<Record<string, number>> = this.view.table.offsets[struct];
     const at = address + (offsets[field] ?? 0);
-    this.set(at, typeof change === "number" ? change : change(this.view.u32(at)));
+    const isHalf = HALVES.has(field);
+    const old = isHalf ? this.view.u16(at) : this.view.u32(at);
+    const value = typeof change === "number" ? change : change(old);
+    const shift = (at % 4) * 8;
+    const rest = this.view.u32(at) & ~(0xffff << shift);
+    this.set(at - (at % 4), isHalf ? rest | (value << shift) : value);
   }
 
   /** A field of the header. */

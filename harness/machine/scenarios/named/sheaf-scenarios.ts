@@ -122,6 +122,42 @@ export const SHEAVES: readonly NamedScenario[] = [
     PAIR_ONCE,
   ),
   scenario(
+    "sheaf-nmi-stack",
+    "an NMI while full sheaves pile up below main, up to the bound, and come up again",
+    `irq-work/sheaf2/stack2/barn1/${EIGHT}/task:x0x1x2x3x4x5x6x7c0c1c2c3c4c5c6/nmi:C8X8`,
+    NMI_ONCE,
+  ),
+  scenario(
+    "sheaf-stack",
+    "two CPUs pile up full sheaves, and give the barn what is beyond their bound",
+    "irq-work/sheaf1/stack2/barn1/setup:c0c1c2c3/setup1:c4c5c6c7/task:x0x1x2x3c0/task:x4x5x6x7c4",
+    PAIR_ONCE,
+  ),
+  scenario(
+    "death-sheaf-stack",
+    "dies anywhere while full sheaves pile up below main, and come up again",
+    `irq-work/sheaf2/stack2/barn1/${EIGHT}/task:x0x1x2x3x4x5x6x7c8c9c10c11c12/task:D0`,
+    DEATH,
+  ),
+  scenario(
+    "death-sheaf-stack-reaper",
+    "a CPU dies with a stack of sheaves, and then whoever recovers it, anywhere",
+    "irq-work/sheaf1/stack2/barn1/cpus3/setup:c0c1c2c3x0x1x2/task:x3/task1:D0/task2:D0D1",
+    { bound: 0, deaths: 2 },
+  ),
+  scenario(
+    "death-sheaf-asked",
+    "dies anywhere in a free and a refill that first flush what another CPU asked for",
+    "irq-work/sheaf1/barn1/setup:c0c1c2c3c4c5c6x0x1/setup1:sx2x3x4/task:x5x6c7c8/task1:D0",
+    DEATH,
+  ),
+  scenario(
+    "death-sheaf-flushes",
+    "dies anywhere in frees that flush a full sheaf, because the barn has no room",
+    "irq-work/sheaf1/barn1/setup:c0c1c2c3c4c5x0x1x2/task:x3x4c6/task1:D0",
+    DEATH,
+  ),
+  scenario(
     "death-sheaf-frees",
     "dies anywhere in frees that exchange and flush, then in a refill",
     `irq-work/sheaf2/barn1/${EIGHT}/task:x0x1x2x3x4c8c9/task:D0`,
