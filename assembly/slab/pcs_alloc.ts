@@ -95,7 +95,7 @@ function refill_main(cache: KmemCache, empty: usize, mode: u32): usize {
   return object;
 }
 
-/** Make a sheaf in hand `main` if that is still empty, else let it lie below. @returns true: done. */
+/** Make a sheaf in hand `main` if that is still empty, else lay it below. @returns true: done. */
 function install(cache: KmemCache, sheaf: Sheaf): bool {
   const c = this_cpu_cache(cache);
   if (!pcs_trylock(c)) return false;

@@ -10,8 +10,8 @@
  * deep, meets neither the barn's lock nor another CPU's objects, as long as it holds no more than
  * KmemCache.pcs_full full ones. Kernel: 7.0 has room for one, `spare`, which is full or empty.
  *
- * A sheaf is in its new place before it leaves the old one, or in `sheaf_in_hand` meanwhile: at each
- * store, what a CPU that dies leaves is in one of its places, or in the hand and in one of them.
+ * A sheaf is in its new place before it leaves the old one, or in `sheaf_in_hand` meanwhile: at
+ * each store, what a CPU that dies leaves is in one of its places, or in the hand and in one.
  * What is in hand has no link that counts: it may lead to where it came from, or where it goes.
  */
 import { KmemCacheCpu } from "../base/layout";

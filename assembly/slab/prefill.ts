@@ -203,11 +203,11 @@ function fill_barn(cache: KmemCache, sheaf: Sheaf, mode: u32): bool {
 }
 
 /**
- * Give a sheaf back with what is left in it: it is one of this CPU's; or is refilled and goes to the
- * barn, if that has room; or is flushed, as one of another capacity always is.
+ * Give a sheaf back with what is left in it: it is one of this CPU's; or is refilled and goes to
+ * the barn, if that has room; or is flushed, as one of another capacity always is.
  *
- * @returns false: this CPU has no such sheaf, or it is refused, as a prefill is. Context: task. Kernel:
- * kmem_cache_return_sheaf(), 7.0.
+ * @returns false: this CPU has no such sheaf, or it is refused, as a prefill is. Context: task.
+ * Kernel: kmem_cache_return_sheaf(), 7.0.
  */
 export function kmem_cache_return_sheaf(cache: KmemCache, sheaf: usize): bool {
   const mode = lock_mode();

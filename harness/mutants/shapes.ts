@@ -271,6 +271,8 @@ export const SHAPES: readonly Shape[] = [
   ...["death-reaper", "death-beside-frees", "death-beside-thaw"].map(known),
   ...["death-two", "death-all", "death-all-reaper", "death-while-reaping-offline"].map(known),
   ...["death-all-reaper-anywhere", "death-sheaf-rcu", "death-sheaf-rcu-offline"].map(known),
+  ...["sheaf-shrink", "sheaf-barn", "death-sheaf-frees", "death-sheaf-flushes"].map(known),
+  ...["death-sheaf-stack"].map(known),
   {
     name: "two-dead-thaw",
     about: "a CPU dies in the thaw of a slab that another one freed to and died",

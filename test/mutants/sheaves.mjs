@@ -280,15 +280,16 @@ export const MUTANTS = [
   {
     name: "barn-count-races",
     origin: "ours",
-    what: "an empty sheaf is listed before the barn's lock is had",
+    what: "a full sheaf is listed and counted after the barn's lock is let go",
     file: "slab/barn.ts",
     find:
-      "  if (!spin_lock(changetype<usize>(barn), mode)) return false;\n" +
-      "  push_first(empty_list(barn), empty);",
+      "      push_first(full_list(barn), <usize>c.sheaf_in_hand);\n" +
+      "      c.sheaf_in_hand = 0;\n    }\n    spin_unlock(changetype<usize>(barn));\n" +
+      "    if (done) {",
     replace:
-      "  push_first(empty_list(barn), empty);\n" +
-      "  if (!spin_lock(changetype<usize>(barn), mode)) return false;",
-    shapes: ["sheaf-rcu-pair"],
+      "    }\n    spin_unlock(changetype<usize>(barn));\n    if (done) {\n" +
+      "      push_first(full_list(barn), <usize>c.sheaf_in_hand);\n      c.sheaf_in_hand = 0;",
+    shapes: ["sheaf-barn"],
   },
   {
     name: "top-before-its-object",
@@ -314,7 +315,7 @@ export const MUTANTS = [
     what: "a sheaf that was on its way between two places is freed in both",
     file: "reap/sheaves.ts",
     find: "  if (is_among(c.main, hand) || is_among(c.spare, hand)) {",
-    replace: "  if (is_among(c.main, hand)) {",
+    replace: "  if (mode > 99) {",
     shapes: ["death-sheaf-stack"],
   },
   {

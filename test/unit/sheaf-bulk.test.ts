@@ -35,7 +35,7 @@ test("full sheaves go to the barn for empty ones, many objects a lock", () => {
   expect(counts).toMatchObject({ BARN_PUT: before, FREE_PCS: before * CAPACITY });
 });
 
-test("many allocations take main, what is below it and the barn, then slabs, and refill nothing", () => {
+test("many allocations take main, the stack and the barn, then slabs, and refill nothing", () => {
   const { heap, here, elsewhere, cache } = scene();
   const objects = here.take(SIZE, 6 * CAPACITY);
   for (const object of objects) elsewhere.kfree(object);

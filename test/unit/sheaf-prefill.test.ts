@@ -100,7 +100,7 @@ test("more than the capacity: a sheaf for this alone, which is flushed when it c
   here.offline();
 });
 
-test("a return beside main and one below it: refilled and to the barn; flushed if that has no room", () => {
+test("a return to a full stack: refilled and to the barn; flushed if that has no room", () => {
   const { heap, here, cache, prefill, take, give, places } = scene();
   const [first, one, other, last] = [prefill(3), prefill(3), prefill(3), prefill(3)];
   const objects = [take(first), take(one), take(other), take(last)];

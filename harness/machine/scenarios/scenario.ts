@@ -17,8 +17,9 @@
  * `nmi1:` is for NMIs on task 1 alone. Further words, of the heap: `rt`, `nocmpxchg`, `random`
  * (shuffled freelists), `fail3` (each CPU's third allocation fails; `fail0`: every second),
  * `sheaf2` (sheaves as the per-CPU layer, of so many objects in its cache), `barn1` (full ones that
- * a barn keeps), `stack1` (full ones that a CPU keeps below its main one), `cpus3`, `nodes2`, `pages2` (that many pages are free when it begins), `mib8` or
- * `kib448` (the memory, a multiple of 64 KiB, else 2 MiB), `start1` (the MiB it has at first: it
+ * a barn keeps), `stack1` (full ones that a CPU keeps below its main one), `cpus3`, `nodes2`,
+ * `pages2` (that many pages are free when it begins), `mib8` or `kib448` (the memory, a multiple of
+ * 64 KiB, else 2 MiB), `start1` (the MiB it has at first: it
  * grows), `limit1` (to no more than that, although its heap may), `hole` (another module grew it
  * for itself), `cold` (there is no heap: each task makes or finds it, and becomes a CPU). Of the
  * CPUs: `bounded` (they may not sleep), `sleepy` (spin loops are run to their ends, so that who

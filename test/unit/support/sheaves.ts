@@ -14,7 +14,7 @@ export function textsOf(sheaves: readonly SheafView[]): string[] {
   return sheaves.map(({ place, of, size }) => `${place} ${of}: ${size}`);
 }
 
-/** Let a CPU keep one full sheaf of `cache` below its main one, as in the kernel: the barn is near. */
+/** Let a CPU keep one full sheaf of `cache` below main, as in the kernel: the barn is near. */
 export function keepOne(heap: TestHeap, cache: CacheView): void {
   heap.setU32(cache.address + heap.table.offsets.kmem_cache.pcs_full, 1);
 }
