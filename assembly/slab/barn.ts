@@ -11,12 +11,11 @@
  * it leaves the CPU, both under the lock. So whoever dies in between leaves it in two places, never
  * in none: with the lock held, by which the recovery knows, and takes it for the barn's.
  */
-import { LOCK_TRY } from "../base/config";
 import { KmemCache, KmemCacheCpu } from "../base/layout";
 import { NODE_BARN_SIZE, NodeBarn, Sheaf } from "../base/layout_sheaf";
 import { read_once, write_once } from "../sync/atomic";
 import { cpu_area, header } from "../sync/percpu";
-import { spin_lock, spin_unlock } from "../sync/spinlock";
+import { spin_lock, spin_lock_surely, spin_unlock } from "../sync/spinlock";
 import { BARN_GET, BARN_GET_FAIL, BARN_PUT, BARN_PUT_FAIL, stat } from "../sync/stat";
 import { MAX_EMPTY_SHEAVES, set_main } from "./sheaf";
 
@@ -219,18 +218,9 @@ export function barn_take_any(barn: NodeBarn, place: usize, mode: u32): usize {
   return sheaf;
 }
 
-/**
- * Take the barn's lock to change what is out: only LOCK_TRY gives up. Ends: the holder is on
- * another thread, its sections are short.
- */
-function barn_lock_to_look(barn: NodeBarn, mode: u32): bool {
-  while (!spin_lock(changetype<usize>(barn), mode)) if (mode === LOCK_TRY) return false;
-  return true;
-}
-
 /** List a sheaf in the hand of this CPU as one that it has out. Context: a caller that may wait. */
 export function barn_give_out(barn: NodeBarn, c: KmemCacheCpu, sheaf: Sheaf, mode: u32): void {
-  barn_lock_to_look(barn, mode);
+  spin_lock_surely(changetype<usize>(barn), mode);
   sheaf.bottom = cpu_area().cpu + 1;
   push_first(prefilled_list(barn), changetype<usize>(sheaf));
   c.sheaf_in_hand = 0;
@@ -250,7 +240,8 @@ export function barn_take_back(
   owner: u32,
   mode: u32,
 ): usize {
-  if (count_of(prefilled_list(barn)) === 0 || !barn_lock_to_look(barn, mode)) return 0;
+  if (count_of(prefilled_list(barn)) === 0 || !spin_lock_surely(changetype<usize>(barn), mode))
+    return 0;
   let before = prefilled_list(barn) + FIRST;
   let at = <usize>load<u32>(before);
   while (at !== 0 && ((sheaf !== 0 && at !== sheaf) || changetype<Sheaf>(at).bottom !== owner)) {

@@ -17,7 +17,7 @@ import { ALLOC_PCS, FREE_PCS, stat_fast_many } from "../sync/stat";
 import { free_bulk } from "./bulk_free";
 import { cache_at } from "./cache_table";
 import { zero_or_null } from "./check";
-import { slab_free_hook } from "./free_hooks";
+import { slab_free_hooks } from "./free_hooks";
 import { can_free_to_pcs, exchange_empty_main, exchange_full_main } from "./pcs";
 import { has_sheaves, main_size, pcs_trylock, pcs_unlock } from "./sheaf";
 
@@ -50,10 +50,7 @@ export function alloc_from_pcs_bulk(cache: KmemCache, count: u32, array: usize, 
 
 /** Push objects of `cache` that have room in `main`. Context: the section of `c`. */
 function push_block(cache: KmemCache, c: KmemCacheCpu, count: u32, array: usize): void {
-  for (let i: u32 = 0; i < count; i++) {
-    const object = <usize>load<u32>(slot(array, i));
-    slab_free_hook(cache, changetype<Slab>(page_slab(virt_to_page(object))), object);
-  }
+  slab_free_hooks(cache, count, array);
   memory.copy(<usize>c.top + 4, array, (<usize>count) << 2);
   c.top = c.top + (count << 2);
 }

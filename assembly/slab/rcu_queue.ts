@@ -20,7 +20,7 @@
  * Any CPU may move any queue, so an idle CPU's does not rot when somebody needs it (rcu_barrier()).
  * Kernel: mm/slab_common.c kvfree_call_rcu(), 6.18; slab/rcu_serve.ts moves the lists.
  */
-import { LOCK_TRY, NUMA_NO_NODE, PAGE_SIZE } from "../base/config";
+import { NUMA_NO_NODE, PAGE_SIZE } from "../base/config";
 import { HeapHeader, PG_RCU, Page, Slab } from "../base/layout";
 import { CpuArea, RcuData, RcuQueue } from "../base/layout_percpu";
 import { page_address, set_page_kind } from "../page/page";
@@ -30,7 +30,7 @@ import { lock_mode } from "../sync/context";
 import { llist_add, llist_del_all, llist_next } from "../sync/llist";
 import { cpu_area, heap_base } from "../sync/percpu";
 import { rcu_of } from "../sync/rcu";
-import { spin_lock, spin_unlock } from "../sync/spinlock";
+import { spin_lock_surely, spin_unlock } from "../sync/spinlock";
 
 /** Addresses in one page. */
 export const RCU_BATCH: u32 = <u32>(PAGE_SIZE >> 2);
@@ -61,8 +61,7 @@ export function wait_gp(queue: RcuQueue): usize {
 
 /** @returns false only for LOCK_TRY. */
 export function lock_queue(queue: RcuQueue, mode: u32): bool {
-  while (!spin_lock(changetype<usize>(queue), mode)) if (mode === LOCK_TRY) return false;
-  return true;
+  return spin_lock_surely(changetype<usize>(queue), mode);
 }
 
 export function unlock_queue(queue: RcuQueue): void {

@@ -7,10 +7,9 @@
  * that closes a circle in assembly/, and stands for an interrupt, which nobody calls either. At
  * run time the hardirq bit cuts it, which irq_work_run() holds while it works.
  */
-import { LOCK_TRY } from "../base/config";
 import { KmemCacheCpu, KmemCacheNode } from "../base/layout";
 import { cpu_cache_lock, local_lock_irqsave, local_unlock_section } from "../sync/local_lock";
-import { spin_lock, spin_unlock } from "../sync/spinlock";
+import { spin_lock, spin_lock_surely, spin_unlock } from "../sync/spinlock";
 import { irq_work_check } from "./drain";
 
 /** Enter the section of `c`; see sync/local_lock.ts. */
@@ -37,15 +36,14 @@ export function list_lock(node: KmemCacheNode, mode: u32): bool {
 export const PARTIAL_MISSED: usize = 1;
 
 /**
- * Take list_lock to look at what it guards: only LOCK_TRY gives up. A CPU that may not sleep spins
- * as long as it takes, since its answer would be a guess otherwise: an allocation that could not
- * look would make a slab beside those that are there, and take memory that nobody needs.
+ * Take list_lock to look at what it guards, surely: the answer would be a guess otherwise. An
+ * allocation that could not look would make a slab beside those that are there, and take memory
+ * that nobody needs.
  *
- * @returns true if it is held. Ends: the holder is on another thread, its sections are short.
+ * @returns true if it is held; false only for LOCK_TRY.
  */
 export function list_lock_to_look(node: KmemCacheNode, mode: u32): bool {
-  while (!list_lock(node, mode)) if (mode === LOCK_TRY) return false;
-  return true;
+  return spin_lock_surely(list_lock_address(node), mode);
 }
 
 /** Release list_lock. */

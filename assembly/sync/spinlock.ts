@@ -47,6 +47,17 @@ export function spin_lock(lock: usize, mode: u32): bool {
   return spin_lock_as(lock, mode, cpu_token());
 }
 
+/**
+ * Take the lock for what cannot do without it: only LOCK_TRY gives up, and a CPU that may not sleep
+ * tries as long as it takes. Ends: the holder is on another thread, its sections are short.
+ *
+ * @returns true if it is held now. Context: as spin_lock().
+ */
+export function spin_lock_surely(lock: usize, mode: u32): bool {
+  while (!spin_lock(lock, mode)) if (mode === LOCK_TRY) return false;
+  return true;
+}
+
 /** spin_lock() for an owner other than this CPU: a task. @param token never 0, below 2^31 */
 export function spin_lock_as(lock: usize, mode: u32, token: u32): bool {
   lockdep_acquire(lock, mode);

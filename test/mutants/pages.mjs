@@ -82,7 +82,7 @@ export const MUTANTS = [
     origin: "ours",
     what: "a CPU that may not sleep makes a new slab where it could not look for partial ones",
     file: "slab/section.ts",
-    find: "  while (!list_lock(node, mode)) if (mode === LOCK_TRY) return false;\n  return true;",
+    find: "  return spin_lock_surely(list_lock_address(node), mode);",
     replace: "  return list_lock(node, mode);",
     target: "trace",
     tests: ["may-not-wait"],

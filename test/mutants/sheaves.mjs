@@ -107,10 +107,8 @@ export const MUTANTS = [
     origin: "ours",
     what: "many frees at once push objects that are still charged",
     file: "slab/pcs_bulk.ts",
-    find: "    slab_free_hook(cache, changetype<Slab>(page_slab(virt_to_page(object))), object);",
-    replace:
-      "    if (object === 0)\n" +
-      "      slab_free_hook(cache, changetype<Slab>(page_slab(virt_to_page(object))), object);",
+    find: "  slab_free_hooks(cache, count, array);",
+    replace: "  slab_free_hooks(cache, 0, array);",
     tests: ["sheaf-charge"],
   },
   {
