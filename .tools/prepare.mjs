@@ -11,8 +11,9 @@
  * today's: the commands notice what is missing and call this for it (harness/cli/builds.ts).
  *
  * Steps: 1. `npm ci` if the lock file is newer than what is installed. 2. Every target of
- * asconfig.json into build/NAME.{wasm,wat}, two compilers at a time. 3. harness/ into dist/ by tsc,
- * and the packages that only the commands need into dist/vendor/.
+ * asconfig.json into build/NAME.{wasm,wat}, two compilers at a time. 3. One of them is tsc, once the
+ * declarations are there: harness/ into dist/, and the packages that only the commands need into
+ * dist/vendor/.
  * 4. build/*.wasm into dist/wasm/. 5. What the machine runs, instrumented, into dist/wasm/machine/;
  * not with --only. A step is stale when the hash over its inputs differs from the stamp it left in
  * build/.stamps. Two runs at once are safe: the second waits for the first.
@@ -58,10 +59,7 @@ async function main() {
     join(ROOT, ".slablab", "build.lock"),
     async () => {
       mkdirSync(STAMPS, { recursive: true });
-      // Both, even if the first fails: who works on one tree is not blocked by the other.
-      const failures = [];
-      if (options.only !== "tsc") failures.push(...(await buildTargets(options)));
-      if (options.only !== "asc") failures.push(...(await buildHarness(options)));
+      const failures = await buildBoth(options);
       copyWasm();
       if (options.hasMachine && failures.length === 0) {
         failures.push(...(await buildMachine(options)));
@@ -124,27 +122,39 @@ async function install() {
   }
 }
 
-// -------------------------------------------------------------------------------- wasm
-
-/** Compiles the stale targets; returns what failed, one text each. */
-async function buildTargets({ force, targets }) {
+/**
+ * Builds assembly/ and harness/ as far as they are stale and wanted; returns what failed, one text
+ * each. Both, even if one fails: who works on one tree is not blocked by the other. The harness
+ * waits for the declarations of the exports alone, and is one of the compilers that run at once.
+ */
+async function buildBoth(options) {
+  const { only, force, targets } = options;
   const hash = assemblyHash();
-  const queue = targets.filter((target) => force || !isTargetFresh(target, hash));
-  const didCompile = queue.length > 0;
-  if (didCompile) console.error(`prepare: compiling assembly/ (${queue.join(", ")})`);
+  const isStale = (target) => force || !isTargetFresh(target, hash);
+  const stale = only === "tsc" ? [] : targets.filter(isStale);
+  if (stale.length > 0) console.error(`prepare: compiling assembly/ (${stale.join(", ")})`);
   const failures = [];
-  const compilers = Array.from({ length: PARALLEL_COMPILERS }, async () => {
-    for (let target = queue.shift(); target !== undefined; target = queue.shift()) {
-      const failure = await buildTarget(target, hash);
-      if (failure !== null) failures.push(failure);
-    }
-  });
-  await Promise.all(compilers);
+  const compile = async (target) => failures.push(...(await buildTarget(target, hash)));
+  if (stale.includes(ALWAYS)) await compile(ALWAYS);
+  const harness =
+    only === "asc" ? [] : [async () => failures.push(...(await buildHarness(options)))];
+  const others = stale.filter((target) => target !== ALWAYS).map((target) => () => compile(target));
+  await runAll([...harness, ...others]);
   // Targets share their sources, and so most warnings.
   const warnings = targets.flatMap((target) => readStamp(`asc-${target}`)?.warnings ?? []);
-  if (didCompile) for (const warning of new Set(warnings)) console.error(`${warning}\n`);
+  if (stale.length > 0) for (const warning of new Set(warnings)) console.error(`${warning}\n`);
   return failures;
 }
+
+/** Runs compilers, PARALLEL_COMPILERS at a time. */
+async function runAll(queue) {
+  const work = async () => {
+    for (let job = queue.shift(); job !== undefined; job = queue.shift()) await job();
+  };
+  await Promise.all(Array.from({ length: PARALLEL_COMPILERS }, work));
+}
+
+// -------------------------------------------------------------------------------- wasm
 
 function assemblyHash() {
   const inputs = [
@@ -160,7 +170,7 @@ function isTargetFresh(target, hash) {
   return stamp?.hash === hash && stamp.outputs.every((path) => existsSync(join(ROOT, path)));
 }
 
-/** Compiles one target; returns null, or what failed and what to try. */
+/** Compiles one target; returns what failed and what to try, one text or none. */
 async function buildTarget(target, hash) {
   const outputs = outputsOf(target);
   rmSync(join(STAMPS, `asc-${target}.json`), { force: true });
@@ -168,11 +178,11 @@ async function buildTarget(target, hash) {
   const args = ascArguments(target);
   const { code, output } = await run(process.execPath, [compiler, ...args]);
   if (code !== 0) {
-    return `asc failed on target ${target}:\n${output}\ntry: npx asc ${args.join(" ")}`;
+    return [`asc failed on target ${target}:\n${output}\ntry: npx asc ${args.join(" ")}`];
   }
   // asc exits 0 on warnings: kept in the stamp, so that `npm run check` can refuse them.
   writeStamp(`asc-${target}`, { hash, outputs, warnings: warningsIn(output) });
-  return null;
+  return [];
 }
 
 /** The warnings in what asc printed, one text each; its other remarks are no warnings. */
