@@ -11,9 +11,9 @@
  * today's: the commands notice what is missing and call this for it (harness/cli/builds.ts).
  *
  * Steps: 1. `npm ci` if the lock file is newer than what is installed. 2. Every target of
- * asconfig.json into build/NAME.{wasm,wat}, two compilers at a time. 3. One of them is tsc, once the
- * declarations are there: harness/ into dist/, and the packages that only the commands need into
- * dist/vendor/.
+ * asconfig.json into build/NAME.{wasm,wat}, two compilers at a time. 3. One of them is tsc, once
+ * the declarations are there: harness/ into dist/, and the packages that only the commands need
+ * into dist/vendor/.
  * 4. build/*.wasm into dist/wasm/. 5. What the machine runs, instrumented, into dist/wasm/machine/;
  * not with --only. A step is stale when the hash over its inputs differs from the stamp it left in
  * build/.stamps. Two runs at once are safe: the second waits for the first.
