@@ -428,8 +428,8 @@ export const PG_RCU: u32 = 9;
 /** Slab is on its node's partial list (kernel: SL_partial). */
 export const SL_PARTIAL: u32 = 1;
 
-/** Bytes of one CPU's statistics of one cache: 64 counters of eight bytes (sync/stat.ts). */
-export const STAT_STRIDE: usize = 512;
+/** Bytes of one CPU's statistics of one cache: room for 80 counters of eight (sync/stat.ts). */
+export const STAT_STRIDE: usize = 640;
 
 /** @returns `bytes` rounded up to a multiple of `align`, a power of two. */
 export function align_up(bytes: usize, align: usize): usize {

@@ -46,7 +46,9 @@ export class CpuArea {
    * CPU.
    */
   sheaf_moves: u32;
-  line0c: u64;
+  /** Counter of the first lock that the innermost nolock allocation missed, or 0; if it counts. */
+  nolock_missed: u32;
+  line0c: u32;
   line0d: u64;
 
   // --- line 1: any CPU, atomics; `drains` and `claiming` its own, which others read.

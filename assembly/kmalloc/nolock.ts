@@ -13,11 +13,19 @@ import { KmemCache, Slab } from "../base/layout";
 import { virt_to_page } from "../page/page";
 import { zero_or_null } from "../slab/check";
 import { slab_free_hook } from "../slab/free_hooks";
-import { nolock_busy, nolock_refuses } from "../slab/nolock";
+import { nolock_busy, nolock_needs_cmpxchg, nolock_refuses } from "../slab/nolock";
 import { finish_nolock, slab_take_nolock } from "../slab/nolock_alloc";
 import { slab_free_nolock } from "../slab/nolock_free";
 import { has_sheaves } from "../slab/sheaf";
-import { NOLOCK_BUSY_FIRST, NOLOCK_BUSY_SECOND, NOLOCK_NULL, stat } from "../sync/stat";
+import {
+  NOLOCK_BUSY_FIRST,
+  NOLOCK_BUSY_SECOND,
+  NOLOCK_NULL,
+  NOLOCK_NULL_REFUSED,
+  NOLOCK_RETRY,
+  stat,
+  stat_verbose,
+} from "../sync/stat";
 import { set_request } from "./debug";
 import { kmalloc_slab } from "./size_class";
 
@@ -33,7 +41,7 @@ export function kmalloc_nolock(size: usize, gfp: u32, node: i32): usize {
   if (size === 0) return ZERO_SIZE_PTR;
   if (size > KMALLOC_MAX_CACHE_SIZE) return 0;
   let cache = kmalloc_slab(size, gfp);
-  if (nolock_refuses(cache)) return refuse(cache);
+  if (nolock_refuses(cache)) return refuse_here(cache);
   let object = slab_take_nolock(cache, node);
   if (object === 0) {
     const busy = nolock_busy(cache);
@@ -41,7 +49,10 @@ export function kmalloc_nolock(size: usize, gfp: u32, node: i32): usize {
     if (!busy && !has_sheaves()) return refuse(cache);
     const larger = <usize>cache.object_size + 1;
     if (larger > KMALLOC_MAX_CACHE_SIZE) return refuse(cache);
+    stat_verbose(cache, NOLOCK_RETRY);
     cache = kmalloc_slab(larger, gfp);
+    // Another cache, which may be one that a nolock call has to leave alone.
+    if (nolock_needs_cmpxchg(cache)) return refuse_here(cache);
     object = slab_take_nolock(cache, node);
     if (object === 0) {
       if (nolock_busy(cache)) stat(cache, NOLOCK_BUSY_SECOND);
@@ -51,6 +62,12 @@ export function kmalloc_nolock(size: usize, gfp: u32, node: i32): usize {
   object = finish_nolock(cache, object, gfp);
   if (isDefined(SLUB_DEBUG)) set_request(object, size, gfp);
   return object === 0 ? refuse(cache) : object;
+}
+
+/** What no bucket and no lock is to blame for. */
+function refuse_here(cache: KmemCache): usize {
+  stat_verbose(cache, NOLOCK_NULL_REFUSED);
+  return refuse(cache);
 }
 
 function refuse(cache: KmemCache): usize {

@@ -14,9 +14,17 @@
 import { KmemCache, KmemCacheCpu } from "../base/layout";
 import { NODE_BARN_SIZE, NodeBarn, Sheaf } from "../base/layout_sheaf";
 import { read_once, write_once } from "../sync/atomic";
+import { note_miss } from "../sync/nolock_stat";
 import { cpu_area, header } from "../sync/percpu";
 import { spin_lock, spin_lock_surely, spin_unlock } from "../sync/spinlock";
-import { BARN_GET, BARN_GET_FAIL, BARN_PUT, BARN_PUT_FAIL, stat } from "../sync/stat";
+import {
+  BARN_GET,
+  BARN_GET_FAIL,
+  BARN_PUT,
+  BARN_PUT_FAIL,
+  NOLOCK_NULL_BARN,
+  stat,
+} from "../sync/stat";
 import { MAX_EMPTY_SHEAVES, set_main } from "./sheaf";
 
 /** @returns the barn of `cache` on `node`. Context: a heap with sheaves. */
@@ -78,6 +86,13 @@ function push_first(list: usize, sheaf: usize): void {
   write_once(list, load<u32>(list) + 1);
 }
 
+/** Take the lock of a barn that has full ones. @returns false: missed. Context: no barn lock. */
+function barn_lock_for_full(barn: NodeBarn, mode: u32): bool {
+  if (spin_lock(changetype<usize>(barn), mode)) return true;
+  note_miss(NOLOCK_NULL_BARN);
+  return false;
+}
+
 /**
  * Let a full sheaf of the barn be `main`, and give the barn what was, and is in hand: an empty one,
  * or none.
@@ -92,7 +107,7 @@ export function barn_replace_empty_sheaf(
   mode: u32,
 ): bool {
   // Asked before the lock: of a barn that stays empty nobody should have to take it.
-  if (count_of(full_list(barn)) !== 0 && spin_lock(changetype<usize>(barn), mode)) {
+  if (count_of(full_list(barn)) !== 0 && barn_lock_for_full(barn, mode)) {
     const full = <usize>barn.full;
     if (full !== 0) {
       set_main(c, changetype<Sheaf>(full));

@@ -33,7 +33,7 @@ export function nolock_forbidden(): bool {
  * @returns true if a cache's slab word changes under a lock that the caller may have interrupted
  * the holder of. Debug caches never change it so. Kernel: the test of __CMPXCHG_DOUBLE.
  */
-function nolock_needs_cmpxchg(cache: KmemCache): bool {
+export function nolock_needs_cmpxchg(cache: KmemCache): bool {
   return (cache.flags & SLAB_NO_CMPXCHG) !== 0 && (cache.flags & SLAB_DEBUG_FLAGS) === 0;
 }
 

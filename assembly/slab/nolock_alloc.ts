@@ -11,14 +11,25 @@ import { KmemCache } from "../base/layout";
 import { NOLOCK, context_enter, context_exit } from "../sync/context";
 import { cpu_cache_lock, is_rt } from "../sync/local_lock";
 import { lockdep_assert_not_held } from "../sync/lockdep";
+import { begin_misses, end_misses, note_miss } from "../sync/nolock_stat";
 import { this_cpu_cache } from "../sync/percpu";
-import { NOLOCK_ALLOC_FASTPATH, NOLOCK_ALLOC_SLOWPATH, stat, stat_fast, tick } from "../sync/stat";
+import {
+  NOLOCK_ALLOC_FASTPATH,
+  NOLOCK_ALLOC_SLAB,
+  NOLOCK_ALLOC_SLOWPATH,
+  NOLOCK_NULL_CHARGE,
+  NOLOCK_NULL_LOCK,
+  stat,
+  stat_fast,
+  stat_verbose,
+  tick,
+} from "../sync/stat";
 import { has_post_alloc_hook, slab_post_alloc_hook } from "./alloc_hooks";
 import { alloc_from_cpu_freelist } from "./cpu_freelist";
 import { nolock_busy } from "./nolock";
 import { is_local, try_alloc_from_pcs } from "./pcs";
 import { slab_alloc_slow } from "./refill";
-import { has_sheaves } from "./sheaf";
+import { count_past_sheaves, has_sheaves } from "./sheaf";
 
 /**
  * Allocate one object, trying each lock once.
@@ -33,16 +44,26 @@ export function slab_alloc_nolock(cache: KmemCache, node: i32, gfp: u32): usize 
 /** What goes after slab_take_nolock(). @returns the object, or 0: free again. Context: any. */
 export function finish_nolock(cache: KmemCache, object: usize, gfp: u32): usize {
   if (!has_post_alloc_hook(cache, gfp)) return object;
-  return slab_post_alloc_hook(cache, object, gfp, true);
+  const ready = slab_post_alloc_hook(cache, object, gfp, true);
+  if (object !== 0 && ready === 0) stat_verbose(cache, NOLOCK_NULL_CHARGE);
+  return ready;
 }
 
 /** slab_alloc_nolock() without hooks. */
 export function slab_take_nolock(cache: KmemCache, node: i32): usize {
-  if (has_sheaves() && is_local(node)) {
-    const object = try_alloc_from_pcs(cache);
-    if (object !== 0) return object;
+  const before = begin_misses();
+  let object: usize = 0;
+  if (has_sheaves() && is_local(node)) object = try_alloc_from_pcs(cache);
+  if (object === 0) {
+    if (nolock_busy(cache)) {
+      note_miss(NOLOCK_NULL_LOCK);
+    } else {
+      object = slab_alloc_node_nolock(cache, node);
+      if (object !== 0) count_past_sheaves(cache, NOLOCK_ALLOC_SLAB);
+    }
   }
-  return nolock_busy(cache) ? 0 : slab_alloc_node_nolock(cache, node);
+  end_misses(cache, object, before);
+  return object;
 }
 
 /** The same past the sheaves. */

@@ -10,7 +10,20 @@ import { LOCK_TRY, NUMA_NO_NODE } from "../base/config";
 import { KmemCache, KmemCacheCpu, Slab } from "../base/layout";
 import { Sheaf } from "../base/layout_sheaf";
 import { cpu_area, header, this_cpu_cache } from "../sync/percpu";
-import { ALLOC_PCS, FREE_PCS, stat_fast } from "../sync/stat";
+import { note_miss } from "../sync/nolock_stat";
+import {
+  ALLOC_PCS,
+  FREE_PCS,
+  NOLOCK_ALLOC_BARN,
+  NOLOCK_ALLOC_MAIN,
+  NOLOCK_ALLOC_SPARE,
+  NOLOCK_FREE_BARN,
+  NOLOCK_FREE_MAIN,
+  NOLOCK_FREE_SPARE,
+  NOLOCK_NULL_LOCK,
+  stat_fast,
+  stat_verbose,
+} from "../sync/stat";
 import {
   barn_get_empty_sheaf,
   barn_replace_empty_sheaf,
@@ -119,15 +132,38 @@ export function keep_sheaf(cache: KmemCache, c: KmemCacheCpu, sheaf: usize): boo
   return true;
 }
 
+/**
+ * @param isFree whether room is looked for, or an object
+ * @returns true if an exchange will be among this CPU's own sheaves: asked for a counter alone,
+ * and only where that counts. Context: the section of `c`.
+ */
+function is_among_own(cache: KmemCache, c: KmemCacheCpu, isFree: bool): bool {
+  if (!isDefined(SLUB_STATS)) return false;
+  const below = below_main(c);
+  if (!isFree) return below !== 0;
+  if (below !== 0 && !is_full_sheaf(changetype<Sheaf>(below))) return true;
+  return c.spare !== 0 && stack_depth(c) < cache.pcs_full;
+}
+
 /** Pop without waiting. @returns an object, or 0. Context: any. Kernel: alloc_from_pcs(), 7.3. */
 export function try_alloc_from_pcs(cache: KmemCache): usize {
   if (cache.sheaf_capacity === 0) return 0;
   const c = this_cpu_cache(cache);
-  if (!pcs_trylock(c)) return 0;
+  if (!pcs_trylock(c)) {
+    note_miss(NOLOCK_NULL_LOCK);
+    return 0;
+  }
+  let from = NOLOCK_ALLOC_MAIN;
   let object = pop_main(c);
-  if (object === 0 && exchange_empty_main(cache, c, LOCK_TRY)) object = pop_main(c);
+  if (object === 0) {
+    from = is_among_own(cache, c, false) ? NOLOCK_ALLOC_SPARE : NOLOCK_ALLOC_BARN;
+    if (exchange_empty_main(cache, c, LOCK_TRY)) object = pop_main(c);
+  }
   pcs_unlock(c);
-  if (object !== 0) stat_fast(cache, ALLOC_PCS);
+  if (object !== 0) {
+    stat_fast(cache, ALLOC_PCS);
+    stat_verbose(cache, from);
+  }
   return object;
 }
 
@@ -135,9 +171,16 @@ export function try_alloc_from_pcs(cache: KmemCache): usize {
 export function try_free_to_pcs(cache: KmemCache, object: usize): bool {
   const c = this_cpu_cache(cache);
   if (!pcs_trylock(c)) return false;
+  let to = NOLOCK_FREE_MAIN;
   let done = push_main(c, object);
-  if (!done && exchange_full_main(cache, c, LOCK_TRY)) done = push_main(c, object);
+  if (!done) {
+    to = is_among_own(cache, c, true) ? NOLOCK_FREE_SPARE : NOLOCK_FREE_BARN;
+    if (exchange_full_main(cache, c, LOCK_TRY)) done = push_main(c, object);
+  }
   pcs_unlock(c);
-  if (done) stat_fast(cache, FREE_PCS);
+  if (done) {
+    stat_fast(cache, FREE_PCS);
+    stat_verbose(cache, to);
+  }
   return done;
 }

@@ -9,7 +9,9 @@
  */
 import { KmemCacheCpu, KmemCacheNode } from "../base/layout";
 import { cpu_cache_lock, local_lock_irqsave, local_unlock_section } from "../sync/local_lock";
+import { note_miss } from "../sync/nolock_stat";
 import { spin_lock, spin_lock_surely, spin_unlock } from "../sync/spinlock";
+import { NOLOCK_NULL_LIST_LOCK } from "../sync/stat";
 import { irq_work_check } from "./drain";
 
 /** Enter the section of `c`; see sync/local_lock.ts. */
@@ -43,7 +45,9 @@ export const PARTIAL_MISSED: usize = 1;
  * @returns true if it is held; false only for LOCK_TRY.
  */
 export function list_lock_to_look(node: KmemCacheNode, mode: u32): bool {
-  return spin_lock_surely(list_lock_address(node), mode);
+  if (spin_lock_surely(list_lock_address(node), mode)) return true;
+  note_miss(NOLOCK_NULL_LIST_LOCK);
+  return false;
 }
 
 /** Release list_lock. */

@@ -33,6 +33,7 @@ import { HeapHeader, KmemCache, KmemCacheCpu } from "../base/layout";
 import { MAX_SHEAF_CAPACITY, SHEAF_OBJECTS, Sheaf } from "../base/layout_sheaf";
 import { local_trylock_irqsave, local_unlock_section } from "../sync/local_lock";
 import { cpu_area, header, heap_base } from "../sync/percpu";
+import { stat_verbose } from "../sync/stat";
 import { bucket_size, size_index } from "./cache_table";
 import { irq_work_check } from "./drain";
 
@@ -50,6 +51,13 @@ export function has_sheaves(): bool {
   if (isDefined(SLUB_SHEAVES)) return true;
   if (isDefined(SLUB_PERCPU_OPTION)) return (header().options & HEAP_SHEAVES) !== 0;
   return false;
+}
+
+/** Count what went past the sheaves of a heap that has them. Context: any. */
+export function count_past_sheaves(cache: KmemCache, item: u32): void {
+  if (isDefined(SLUB_STATS)) {
+    if (has_sheaves()) stat_verbose(cache, item);
+  }
 }
 
 /** Bytes before the objects of the kernel's own sheaf on 32 bits, which HEAP_SHEAF_KERNEL32 has. */

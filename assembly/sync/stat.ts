@@ -1,9 +1,9 @@
 /**
- * Counters. One CPU's counters of one cache fill eight lines that only that CPU writes, so
+ * Counters. One CPU's counters of one cache fill ten lines that only that CPU writes, so
  * counting is a plain add. Kernel names and places for SLUB_STATS; ours start with NOLOCK_ and
  * DEFER_. Build `stats` counts everything. `release` counts what happens on slow paths only and
  * leaves out ALLOC_FASTPATH, FREE_FASTPATH, NOLOCK_ALLOC_FASTPATH, NOLOCK_FREE_FASTPATH, ages and
- * list lengths, ALLOC_PCS and FREE_PCS.
+ * list lengths, ALLOC_PCS and FREE_PCS, and what became of nolock calls (sync/nolock_stat.ts).
  */
 import { KmemCache, STAT_STRIDE } from "../base/layout";
 import { CpuArea, DEFER_LENGTH_BUCKETS } from "../base/layout_percpu";
@@ -139,8 +139,38 @@ export const SHEAF_PREFILL_OVERSIZE: u32 = 61;
 export const SHEAF_RETURN_FAST: u32 = 62;
 /** Prefilled sheaf returned and flushed. */
 export const SHEAF_RETURN_SLOW: u32 = 63;
+/** Nolock allocation from `main`; those of sheaves are part of ALLOC_PCS. */
+export const NOLOCK_ALLOC_MAIN: u32 = 64;
+/** From another sheaf of this CPU, in place of an empty `main`. */
+export const NOLOCK_ALLOC_SPARE: u32 = 65;
+/** From a full sheaf of the barn. */
+export const NOLOCK_ALLOC_BARN: u32 = 66;
+/** From a slab, past the sheaves of a heap that has them. */
+export const NOLOCK_ALLOC_SLAB: u32 = 67;
+/** Nolock free to `main`; those to sheaves are part of FREE_PCS. */
+export const NOLOCK_FREE_MAIN: u32 = 68;
+/** To another sheaf of this CPU, in place of a full `main`. */
+export const NOLOCK_FREE_SPARE: u32 = 69;
+/** To an empty sheaf of the barn. */
+export const NOLOCK_FREE_BARN: u32 = 70;
+/** To a slab, past the sheaves of a heap that has them. What is left is DEFER_ADD. */
+export const NOLOCK_FREE_SLAB: u32 = 71;
+/** A bucket had nothing for a nolock allocation: the local lock of its sheaves or slab was held. */
+export const NOLOCK_NULL_LOCK: u32 = 72;
+/** The same: its barn had full sheaves, but not the lock for them. */
+export const NOLOCK_NULL_BARN: u32 = 73;
+/** The same: a list_lock was held. */
+export const NOLOCK_NULL_LIST_LOCK: u32 = 74;
+/** The same: every lock was to be had, and no page. */
+export const NOLOCK_NULL_PAGES: u32 = 75;
+/** kmalloc_nolock() that may not be here at all: RT's contexts, a cache without cmpxchg. */
+export const NOLOCK_NULL_REFUSED: u32 = 76;
+/** Nolock allocation whose memory control group had no room: the object went back. */
+export const NOLOCK_NULL_CHARGE: u32 = 77;
+/** kmalloc_nolock() that asked the next bucket. */
+export const NOLOCK_RETRY: u32 = 78;
 /** Number of counters above. */
-export const NR_STAT_ITEMS: u32 = 64;
+export const NR_STAT_ITEMS: u32 = 79;
 
 if (<usize>NR_STAT_ITEMS * 8 > STAT_STRIDE) ERROR("STAT_STRIDE is too small");
 

@@ -69,11 +69,29 @@ export const STAT_ITEMS = [
   "SHEAF_PREFILL_OVERSIZE",
   "SHEAF_RETURN_FAST",
   "SHEAF_RETURN_SLOW",
+  "NOLOCK_ALLOC_MAIN",
+  "NOLOCK_ALLOC_SPARE",
+  "NOLOCK_ALLOC_BARN",
+  "NOLOCK_ALLOC_SLAB",
+  "NOLOCK_FREE_MAIN",
+  "NOLOCK_FREE_SPARE",
+  "NOLOCK_FREE_BARN",
+  "NOLOCK_FREE_SLAB",
+  "NOLOCK_NULL_LOCK",
+  "NOLOCK_NULL_BARN",
+  "NOLOCK_NULL_LIST_LOCK",
+  "NOLOCK_NULL_PAGES",
+  "NOLOCK_NULL_REFUSED",
+  "NOLOCK_NULL_CHARGE",
+  "NOLOCK_RETRY",
 ] as const;
 /** One of STAT_ITEMS. */
 export type StatItem = (typeof STAT_ITEMS)[number];
 
-/** Kept only by builds that count everything: the fast paths, and lengths and ages of lists. */
+/**
+ * Kept only by builds that count everything: the fast paths, lengths and ages of lists, and what
+ * became of each nolock call.
+ */
 export const VERBOSE_ITEMS: ReadonlySet<StatItem> = new Set([
   "ALLOC_FASTPATH",
   "FREE_FASTPATH",
@@ -84,4 +102,19 @@ export const VERBOSE_ITEMS: ReadonlySet<StatItem> = new Set([
   "DEFER_MAX_AGE",
   "ALLOC_PCS",
   "FREE_PCS",
+  "NOLOCK_ALLOC_MAIN",
+  "NOLOCK_ALLOC_SPARE",
+  "NOLOCK_ALLOC_BARN",
+  "NOLOCK_ALLOC_SLAB",
+  "NOLOCK_FREE_MAIN",
+  "NOLOCK_FREE_SPARE",
+  "NOLOCK_FREE_BARN",
+  "NOLOCK_FREE_SLAB",
+  "NOLOCK_NULL_LOCK",
+  "NOLOCK_NULL_BARN",
+  "NOLOCK_NULL_LIST_LOCK",
+  "NOLOCK_NULL_PAGES",
+  "NOLOCK_NULL_REFUSED",
+  "NOLOCK_NULL_CHARGE",
+  "NOLOCK_RETRY",
 ]);

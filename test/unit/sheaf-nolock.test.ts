@@ -34,7 +34,8 @@ test("a sheaf gives and takes although this CPU is in the section of its slab", 
     expect(here.ksize(object)).toBe(SIZE);
     here.interruptSection(here.localLock(cache), () => here.kfreeNolock(object));
   });
-  expect(counts).toEqual({ ALLOC_PCS: 1, FREE_PCS: 1 });
+  const ofNolock = { NOLOCK_ALLOC_MAIN: 1, NOLOCK_FREE_MAIN: 1 };
+  expect(counts).toEqual({ ALLOC_PCS: 1, FREE_PCS: 1, ...ofNolock });
   const ordinary = here.interruptSection(here.localLock(cache), () => here.kmalloc(SIZE));
   const own = here.createCache("own", SIZE);
   here.cacheFree(own, here.cacheAlloc(own));
@@ -50,7 +51,10 @@ test("an empty sheaf and a busy slab: the next bucket", () => {
   const { heap, here, cache, next } = scene();
   const object = here.interruptSection(here.localLock(cache), () => here.kmallocNolock(SIZE));
   expect(here.ksize(object)).toBe(2 * SIZE);
-  expect(heap.counts(cache)).toEqual({ BARN_GET_FAIL: 1, NOLOCK_BUSY_FIRST: 1 });
+  expect(heap.counts(cache)).toEqual({
+    ...{ BARN_GET_FAIL: 1, NOLOCK_BUSY_FIRST: 1 },
+    ...{ NOLOCK_NULL_LOCK: 1, NOLOCK_RETRY: 1 },
+  });
   expect(heap.counts(next)).toMatchObject({ NOLOCK_ALLOC_SLOWPATH: 1 });
   here.kfree(object);
 });
@@ -66,7 +70,10 @@ test("a sheaf that is being changed: its slab serves, and what is freed goes the
     expect(here.ksize(object)).toBe(SIZE);
     here.interruptSection(sheafLock(here, cache.index), () => here.kfreeNolock(object));
   });
-  expect(counts).toEqual({ NOLOCK_ALLOC_FASTPATH: 1, NOLOCK_FREE_FASTPATH: 1 });
+  expect(counts).toEqual({
+    ...{ NOLOCK_ALLOC_FASTPATH: 1, NOLOCK_FREE_FASTPATH: 1 },
+    ...{ NOLOCK_ALLOC_SLAB: 1, NOLOCK_FREE_SLAB: 1 },
+  });
   expect(sheavesOf(heap.view, cache)).toEqual(before);
 });
 
@@ -107,7 +114,7 @@ test("the barn by one try: a lock that is held is a miss, and nothing changes", 
   expect(counts).not.toHaveProperty("SHEAF_REFILL");
   const there = sheavesOf(heap.view, cache).filter(({ place }) => place === "full").length;
   const got = heap.countsOf(cache, () => rest.push(here.kmallocNolock(SIZE)));
-  expect(got).toEqual({ ALLOC_PCS: 1, BARN_GET: 1 });
+  expect(got).toEqual({ ALLOC_PCS: 1, BARN_GET: 1, NOLOCK_ALLOC_BARN: 1 });
   expect(sheavesOf(heap.view, cache).filter(({ place }) => place === "full")).toHaveLength(
     there - 1,
   );
@@ -132,7 +139,10 @@ test("frees cover main, exchange with the barn, and then defer; none is made", (
     const some = Array.from({ length: 2 * CAPACITY }, () => here.kmallocNolock(SIZE));
     for (const object of some) here.kfreeNolock(object);
   });
-  expect(swapped).toEqual({ ALLOC_PCS: 2 * CAPACITY, FREE_PCS: 2 * CAPACITY });
+  expect(swapped).toEqual({
+    ...{ ALLOC_PCS: 2 * CAPACITY, NOLOCK_ALLOC_MAIN: 2 * CAPACITY - 1, NOLOCK_ALLOC_SPARE: 1 },
+    ...{ FREE_PCS: 2 * CAPACITY, NOLOCK_FREE_MAIN: 2 * CAPACITY - 1, NOLOCK_FREE_SPARE: 1 },
+  });
 });
 
 test("a request for another node skips the sheaf", () => {
@@ -141,7 +151,8 @@ test("a request for another node skips the sheaf", () => {
   const [theirs = 0] = elsewhere.take(SIZE, 1);
   const counts = heap.countsOf(cache, () => here.kmallocNolock(SIZE, 0, 1));
   expect(counts).not.toHaveProperty("ALLOC_PCS");
-  expect(heap.countsOf(cache, () => here.kmallocNolock(SIZE, 0, 0))).toEqual({ ALLOC_PCS: 1 });
+  const local = heap.countsOf(cache, () => here.kmallocNolock(SIZE, 0, 0));
+  expect(local).toEqual({ ALLOC_PCS: 1, NOLOCK_ALLOC_MAIN: 1 });
   for (const object of [mine, theirs]) here.kfree(object);
 });
 
