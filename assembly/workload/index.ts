@@ -37,6 +37,7 @@ export {
   slow_free_slabs,
   slow_free_thin,
 } from "./slow_free_setup";
+export { surplus_bytes, surplus_fill, surplus_phase, surplus_release } from "./surplus";
 export { fast_victim } from "./victim";
 export { work_failed, work_init, work_seed } from "./work";
 export * from "./loads/fused";

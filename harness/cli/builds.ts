@@ -16,7 +16,7 @@ type Build = WasmFile | "machine";
 
 /** By command; one that is not here runs none. */
 const BUILDS: Readonly<Record<string, readonly Build[]>> = {
-  compare: ["bench", "bench-stats", "reap"],
+  compare: ["bench", "bench-stats", "bench-sheaf", "reap"],
   bench: [...MODULE_NAMES, "bench", "bench-stats", "bench-sheaf", "loads", "tlsf"],
   stress: MODULE_NAMES,
   trace: ["trace"],

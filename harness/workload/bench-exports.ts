@@ -55,6 +55,12 @@ export interface LoadExports {
   permuted_phase(block: number, bursts: number): number;
   fifo_phase(block: number, steps: number, bursts: number): number;
   random_phase(block: number, steps: number, bursts: number): number;
+
+  surplus_bytes(count: number): number;
+  /** Returns 0 when memory is out. */
+  surplus_fill(block: number, count: number): number;
+  surplus_phase(block: number, bursts: number): void;
+  surplus_release(block: number): void;
 }
 
 const NAMES = [
@@ -65,6 +71,7 @@ const NAMES = [
   ...["nolock_alloc_phase", "nolock_alloc_reset", "nolock_alloc_release", "lifetime_bytes"],
   ...["lifetime_hold", "lifetime_release", "permuted_prepare", "permuted_shuffle"],
   ...["permuted_phase", "fifo_phase", "random_prepare", "random_phase"],
+  ...["surplus_bytes", "surplus_fill", "surplus_phase", "surplus_release"],
 ];
 
 /** The loads of a CPU's instance. @throws TypeError if its module is no bench build */

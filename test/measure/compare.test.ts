@@ -37,6 +37,7 @@ const PARAMETERS: CompareParameters = {
   durationMs: 60,
   rounds: 1,
   irqCostNs: 0,
+  percpu: "slab",
   load: "slow-free",
 };
 
@@ -66,6 +67,8 @@ const RUNS: readonly Partial<CompareParameters>[] = [
   { cpus: 1 },
   { load: null },
   { load: "fifo" },
+  { percpu: "sheaf", load: null },
+  { percpu: "sheaf", load: "random", arms: DEFER_ARMS.filter((arm) => arm !== DEACTIVATE) },
 ];
 
 test.each(rows(RUNS, ({ load, ...others }) => load !== null && Object.keys(others).length === 0))(
@@ -80,6 +83,20 @@ test.each(rows(RUNS, ({ load, ...others }) => load !== null && Object.keys(other
     }
   },
 );
+
+test("with sheaves every nolock free has one outcome, at every share and burst", async () => {
+  const { sheaves, findings } = await compare({ percpu: "sheaf", load: null });
+  expect(findings).toEqual([]);
+  expect(sheaves?.byShare.map(({ share }) => share)).toEqual([0.1, 1]);
+  expect(sheaves?.byBurst.map(({ burst }) => burst)).toEqual([1, 16, 256]);
+  for (const parts of [...(sheaves?.byShare ?? []), ...(sheaves?.byBurst ?? [])]) {
+    const { main, spare, barn, slab, deferred } = parts;
+    expect(main + spare + barn + slab + deferred).toBeCloseTo(1, 9);
+    expect(main).toBeGreaterThan(0);
+  }
+  // Who does nothing but nolock frees never makes room: what the sheaves do not keep waits.
+  expect(sheaves?.byShare.at(-1)?.deferred).toBeGreaterThan(0.1);
+});
 
 test("each arm's drain is done by whom it should be", async () => {
   const arms = [FLOOR_ARM, VERSION_1_ARM, RIVAL_ARM, DEACTIVATE, MERGED_ARM] as const;

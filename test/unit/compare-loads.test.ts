@@ -26,14 +26,26 @@ interface Bench {
 const TRAFFIC: Traffic = PARAMETERS;
 const SIZES = [8, 16, 32, 64, 96, 128, 192, 256, 512, 1024, 2048, 4096, 8192];
 
+/** The layer that a load is of. */
+function layerOf(load: LoadName): "slab" | "sheaf" {
+  return load === "surplus" ? "sheaf" : "slab";
+}
+
 async function setUp(
   load: LoadName,
   defer: DeferArm,
   traffic = TRAFFIC,
-  maximumBytes = heapBytes(traffic),
+  maximumBytes = heapBytes(traffic, layerOf(load)),
 ): Promise<Bench> {
   const module = await compileBuild("bench-stats");
-  const options = { cpus: 2, module, defer, maximumBytes, initialBytes: maximumBytes };
+  const options = {
+    cpus: 2,
+    module,
+    percpu: layerOf(load),
+    defer,
+    maximumBytes,
+    initialBytes: maximumBytes,
+  };
   const heap = await createHeap({ ...options, maxCaches: 16 });
   const cpus = [heap.cpu(0), heap.cpu(1)];
   const loads = cpus.map((cpu) => createLoad(load, cpu, traffic));
@@ -52,6 +64,8 @@ function tearDown({ heap, cpus, loads }: Bench): void {
   expect(heap.validate()).toEqual([]);
   for (const cpu of cpus) cpu.offline();
   expect(heap.validate()).toEqual([]);
+  // Sheaves stay in the barns, and what they are made of is in use.
+  if (heap.options.percpu === "sheaf") return;
   expect(heap.slabinfo().map(({ active_objs }) => active_objs)).toEqual(SIZES.map(() => 0));
 }
 
@@ -120,6 +134,34 @@ describe("the core slow free", () => {
     expect(deferred.remoteAdds).toBeLessThan(1200);
     bench.cpus[1]?.exports.defer_free_barrier();
     load?.reset();
+    tearDown(bench);
+  });
+});
+
+describe("the surplus", () => {
+  test.each([32, 96, 1024, 8192])(
+    "works with objects of %d bytes, and gives all of them back",
+    async (size) => {
+      const bench = await setUp("surplus", "irq-work", { ...TRAFFIC, sizeBytes: size });
+      for (let phase = 0; phase < 3; phase++) {
+        for (const load of bench.loads) expect(load.phase(100)).toBe(true);
+        for (const cpu of bench.cpus) cpu.exports.defer_free_barrier();
+        for (const load of bench.loads) load.reset();
+      }
+      expect(readTotals(bench.heap.stats())("SHEAF_FLUSH"), "more than is kept").toBeGreaterThan(0);
+      tearDown(bench);
+    },
+  );
+
+  test.each(DEFER_ARMS)("every nolock free has one outcome under %s", async (arm) => {
+    const bench = await setUp("surplus", arm);
+    const [load] = bench.loads;
+    const before = bench.heap.stats();
+    load?.phase(400);
+    const { main, spare, barn, slab, deferred } = countBetween(before, bench.heap.stats()).outcomes;
+    expect(main + spare + barn + slab + deferred).toBe(400 * TRAFFIC.burst);
+    expect(main).toBeGreaterThan(0);
+    if (arm === "none") expect(deferred).toBe(0);
     tearDown(bench);
   });
 });

@@ -23,6 +23,7 @@ const OPTIONS: CompareOptions = {
   irqCost: 0,
   size: 64,
   load: undefined,
+  percpu: "slab",
   rounds: undefined,
   seed: 1,
   json: false,

@@ -24,6 +24,7 @@ import {
 import {
   cpusOption,
   jsonOption,
+  percpuOption,
   parseDurationMs,
   quietOption,
   seedOption,
@@ -53,6 +54,7 @@ export function register(program: Command): void {
     .addOption(migrateOption())
     .addOption(irqCostOption())
     .addOption(sizeOption())
+    .addOption(percpuOption("slab"))
     .addOption(loadOption())
     .addOption(roundsOption())
     .addOption(seedOption())

@@ -13,6 +13,7 @@ import {
   RIVAL_ARM,
   VERSION_1_ARM,
 } from "../../heap/arms.js";
+import type { PercpuLayer } from "../../heap/options.js";
 import {
   COMPARE_LOADS,
   type CompareLoad,
@@ -34,6 +35,7 @@ export interface CompareOptions {
   readonly irqCost: number;
   readonly size: number;
   readonly load: CompareLoad | undefined;
+  readonly percpu: PercpuLayer;
   readonly rounds: number | undefined;
   readonly seed: number;
   readonly json: boolean;
@@ -95,7 +97,7 @@ export function sizeOption(): Option {
 export function loadOption(): Option {
   return new Option(
     "--load <name>",
-    "one load alone; left out: slow-free, and the others shortly",
+    "one load alone; left out: the main one (slow-free, with sheaves surplus), the others shortly",
   ).choices(COMPARE_LOADS);
 }
 
@@ -152,6 +154,12 @@ function parseSize(text: string): number {
   return sizeBytes;
 }
 
+/** Loads that say nothing of the other layer. */
+const OF_ONE_LAYER = [
+  { load: "slow-free", percpu: "slab" },
+  { load: "surplus", percpu: "sheaf" },
+] as const satisfies readonly { load: CompareLoad; percpu: PercpuLayer }[];
+
 /** The parameters of the run. @throws UsageError for what cannot be together */
 export function parametersOf(options: CompareOptions): CompareParameters {
   const { cpus, arms, shares, burst, nolockCpus, migrate, irqCost, size, seed } = options;
@@ -167,9 +175,16 @@ export function parametersOf(options: CompareOptions): CompareParameters {
     );
   }
   const traffic = { sizeBytes: size, cpus, burst, nolockCpus, migrate, seed };
-  const { rounds = null, load = null } = options;
+  const { rounds = null, load = null, percpu } = options;
+  const other = OF_ONE_LAYER.find((one) => one.load === load && one.percpu !== percpu);
+  if (other !== undefined) {
+    throw new UsageError(
+      `--load ${other.load}: expected --percpu ${other.percpu} with it, got ${percpu}; ` +
+        "leave --load out for the main load of the layer",
+    );
+  }
   const durationMs = options.duration ?? null;
-  return { ...traffic, arms, shares, durationMs, rounds, irqCostNs: irqCost, load };
+  return { ...traffic, arms, shares, durationMs, rounds, irqCostNs: irqCost, percpu, load };
 }
 
 function invalid(expected: string, got: string, example: string): InvalidArgumentError {

@@ -12,7 +12,7 @@ export interface CountingPass {
   readonly parameters: CompareParameters;
   /** Whether to stop between two runs. */
   readonly isOver: () => boolean;
-  /** The conditions of each table; a table's loads are set up together. */
+  /** The conditions of each table; a table's loads are set up together, and burst alike. */
   readonly tables: readonly (readonly Condition[])[];
   step(note: string): void;
 }
@@ -28,9 +28,10 @@ export async function countArms(
   const counts = new Map(parameters.arms.map((arm) => [arm, new Map<string, ConditionCounts>()]));
   for (const conditions of pass.tables) {
     if (conditions.length === 0) continue;
-    await stage.withLoads(conditions, async () => {
+    const work = async () => {
       for (const [arm, byKey] of counts) await countArm(pass, arm, conditions, byKey);
-    });
+    };
+    await stage.withLoads(conditions, work, conditions[0]?.burst);
   }
   return counts;
 }

@@ -32,6 +32,15 @@ export interface DeferCounts {
   readonly slabs: number;
 }
 
+/** Where nolock frees went: all of them in a heap with sheaves. */
+export interface NolockOutcomes {
+  readonly main: number;
+  readonly spare: number;
+  readonly barn: number;
+  readonly slab: number;
+  readonly deferred: number;
+}
+
 export const DRAIN_TRIGGERS = {
   slowFree: "DEFER_DRAIN_SLOW_FREE",
   deactivate: "DEFER_DRAIN_DEACTIVATE",
@@ -48,6 +57,7 @@ export interface ConditionCounts {
   readonly frees: number;
   readonly nolockFrees: number;
   readonly deferred: DeferCounts;
+  readonly outcomes: NolockOutcomes;
   /** Slow frees among all frees, 0..1; a free straight to a slab is a slow one. */
   readonly slowFreeShare: number;
   /** Part of the deferred objects that waited still when the phases were over, 0..1. */
@@ -73,7 +83,7 @@ const MAXIMA: ReadonlySet<StatItem> = new Set(["DEFER_HIGH_WATER", "DEFER_MAX_AG
 export function countBetween(
   before: HeapStats,
   after: HeapStats,
-): Pick<ConditionCounts, "deferred" | "slowFreeShare" | "leftShare"> {
+): Pick<ConditionCounts, "deferred" | "outcomes" | "slowFreeShare" | "leftShare"> {
   const early = readTotals(before);
   const late = readTotals(after);
   const count = (item: StatItem) => (MAXIMA.has(item) ? late(item) : late(item) - early(item));
@@ -81,7 +91,7 @@ export function countBetween(
     ([trigger, item]) => [trigger, count(item)] as const,
   );
   const slow = count("FREE_SLOWPATH") + count("DEFER_DIRECT_FREE");
-  const fast = count("FREE_FASTPATH") + count("NOLOCK_FREE_FASTPATH");
+  const fast = count("FREE_FASTPATH") + count("NOLOCK_FREE_FASTPATH") + count("FREE_PCS");
   const adds = count("DEFER_ADD");
   const left = Math.max(0, adds - count("DEFER_DRAINED"));
   return {
@@ -97,6 +107,13 @@ export function countBetween(
       maxAgeOps: count("DEFER_MAX_AGE"),
       directFrees: count("DEFER_DIRECT_FREE"),
       slabs: count("DEFER_SLAB"),
+    },
+    outcomes: {
+      main: count("NOLOCK_FREE_MAIN"),
+      spare: count("NOLOCK_FREE_SPARE"),
+      barn: count("NOLOCK_FREE_BARN"),
+      slab: count("NOLOCK_FREE_SLAB"),
+      deferred: adds,
     },
     slowFreeShare: slow + fast === 0 ? 0 : slow / (slow + fast),
     leftShare: adds === 0 ? 0 : left / adds,

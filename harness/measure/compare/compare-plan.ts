@@ -6,6 +6,7 @@
  * only ever compared with slots of the same condition and round.
  */
 import type { DeferArm } from "../../heap/arms.js";
+import type { PercpuLayer } from "../../heap/options.js";
 import type { LoadName } from "../../workload/comparison-loads.js";
 import { LIFETIMES } from "../../workload/lifetimes.js";
 import type { Traffic } from "../../workload/traffic.js";
@@ -23,11 +24,13 @@ export interface CompareParameters extends Traffic {
   readonly rounds: number | null;
   /** Added to an arm's times for every raise of irq_work. */
   readonly irqCostNs: number;
-  /** One load alone; null: slow-free, and a short version of the others. */
+  /** What CPUs allocate from: cpu slabs, as where the question comes from, or sheaves. */
+  readonly percpu: PercpuLayer;
+  /** One load alone; null: the main load of the layer, and a short version of the others. */
   readonly load: CompareLoad | null;
 }
 
-export const COMPARE_LOADS = ["slow-free", ...LIFETIMES] as const;
+export const COMPARE_LOADS = ["slow-free", "surplus", ...LIFETIMES] as const;
 export type CompareLoad = (typeof COMPARE_LOADS)[number];
 
 /** A condition under which arms are compared. */
@@ -40,6 +43,8 @@ export interface Condition {
   readonly hasVictim: boolean;
   /** How long a slot lasts, in slots. */
   readonly weight: number;
+  /** Nolock frees in one NMI, if not what the run has. */
+  readonly burst?: number;
   /** Whether the answer is made of it: no nolock frees, and the largest share of them. */
   readonly isHeadline: boolean;
 }
@@ -73,19 +78,38 @@ export function largestShare({ shares }: Pick<CompareParameters, "shares">): num
   return shares[shares.length - 1] ?? 0;
 }
 
+/** In phases of these there are frees alone, which is what an ordinary free's price is taken of. */
+const MAIN_LOADS: Readonly<Record<PercpuLayer, CompareLoad>> = {
+  slab: "slow-free",
+  sheaf: "surplus",
+};
+
+/** The load of the main table. */
+export function mainLoad({
+  load,
+  percpu,
+}: Pick<CompareParameters, "load" | "percpu">): CompareLoad {
+  return load ?? MAIN_LOADS[percpu];
+}
+
+/** Whether a phase of it is frees alone. */
+export function isOfFrees(load: CompareLoad): boolean {
+  return Object.values(MAIN_LOADS).includes(load);
+}
+
 /**
- * The conditions of the main table. Under a load other than slow-free there is the slope alone:
- * the others need slabs that nobody else allocates from.
+ * The conditions of the main table. Under a lifetime there is the slope alone: the others need
+ * slabs that nobody else allocates from.
  */
 export function mainConditions(parameters: CompareParameters): Condition[] {
-  const load = parameters.load ?? "slow-free";
+  const load = mainLoad(parameters);
   const side = { load, hasVictim: false, weight: SIDE_WEIGHT, isHeadline: false } as const;
   const ends = [parameters.shares[0], largestShare(parameters)];
   const slope = parameters.shares.map((share) => {
     const isHeadline = ends.includes(share);
     return { key: slopeKey(share), load, share, hasVictim: false, weight: 1, isHeadline };
   });
-  if (load !== "slow-free") return slope;
+  if (!isOfFrees(load)) return slope;
   const victim = { ...side, key: VICTIM_KEY, share: largestShare(parameters), hasVictim: true };
   return [
     ...slope,
@@ -94,6 +118,26 @@ export function mainConditions(parameters: CompareParameters): Condition[] {
     // Alone, nobody is there to disturb it.
     ...(parameters.cpus > 1 ? [victim] : []),
   ];
+}
+
+/** Lengths of bursts that are counted with sheaves, beside what the run has. */
+export const SWEPT_BURSTS = [1, 16, 256] as const;
+
+export function burstKey(burst: number): string {
+  return `burst ${burst}`;
+}
+
+/**
+ * With sheaves, conditions that are counted and not timed: where nolock frees go at the largest
+ * share, by the length of a burst. The load is set up anew for each.
+ */
+export function burstConditions(parameters: CompareParameters): Condition[] {
+  const load = mainLoad(parameters);
+  if (parameters.percpu !== "sheaf" || !isOfFrees(load)) return [];
+  const common = { load, share: largestShare(parameters), hasVictim: false, weight: 0 };
+  return SWEPT_BURSTS.map((burst) => ({
+    ...{ ...common, key: burstKey(burst), burst, isHeadline: false },
+  }));
 }
 
 /** The conditions of the second table: the other loads at the largest share. */

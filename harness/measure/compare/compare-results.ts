@@ -5,6 +5,7 @@ import { type LifetimeResult, lifetimeResults } from "./compare-lifetimes.js";
 import { type CompareParameters, SLOT_MS } from "./compare-plan.js";
 import { type ArmRatio, armRatios } from "./compare-ratios.js";
 import { type CompareMeasurement, SHORT_ROUNDS } from "./compare-run.js";
+import { type SheafResults, sheafResults } from "./compare-sheaves.js";
 import { type ArmVerdict, answer, armVerdicts, breakEvenRaiseNs } from "./compare-verdicts.js";
 
 export interface CompareResults {
@@ -17,6 +18,8 @@ export interface CompareResults {
   readonly loads: readonly LifetimeResult[];
   /** The price of a raise from which on the merged arm loses to its rival, in ns. */
   readonly breakEvenRaise: number | null;
+  /** Whether the question matters with sheaves; null in a run on cpu slabs. */
+  readonly sheaves: SheafResults | null;
   /** Rounds that were finished, and measured milliseconds of one slot. */
   readonly rounds: number;
   readonly slotMs: number;
@@ -52,6 +55,7 @@ export function compareResults(
     answer: answer(verdictInputs),
     loads: measured.lifetimeRounds > 0 ? lifetimeResults(inputs) : [],
     breakEvenRaise: breakEvenRaiseNs(verdictInputs),
+    sheaves: sheafResults(verdictInputs),
     rounds: measured.rounds,
     slotMs: measured.plan.slotMs,
     headlineRounds: measured.headlineRounds,

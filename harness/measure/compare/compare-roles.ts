@@ -1,4 +1,5 @@
 /** Who is measured in a slot, and who must be running meanwhile for its numbers to count. */
+import { LIFETIMES } from "../../workload/lifetimes.js";
 import { FREES_PER_PHASE } from "../../workload/slow-free.js";
 import { isNolockCpu, type Traffic } from "../../workload/traffic.js";
 import type { Condition } from "./compare-plan.js";
@@ -23,7 +24,7 @@ export function rolesOf(
 ): SlotRoles {
   const cpus = Array.from({ length: traffic.cpus }, (_, cpu) => cpu);
   const { load, share } = condition;
-  const isLifetime = load !== "slow-free" && load !== "nolock-alloc";
+  const isLifetime = LIFETIMES.some((name) => name === load);
   // Where less than one burst falls into a phase, the rare phases with one must not be cut off;
   // and under a lifetime a rare long phase is a drain.
   const isRare = share > 0 && (share * FREES_PER_PHASE) / traffic.burst < 1;

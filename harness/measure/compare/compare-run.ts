@@ -12,6 +12,7 @@ import type { Clock } from "../common/clock.js";
 import { countArms } from "./compare-counting.js";
 import type { CompareCounts } from "./compare-counts.js";
 import {
+  burstConditions,
   type CompareParameters,
   type Condition,
   lifetimeConditions,
@@ -21,7 +22,7 @@ import {
   type Plan,
 } from "./compare-plan.js";
 import { Rounds } from "./compare-rounds.js";
-import { type ArmFinding, heapBytes, Stage } from "./compare-stage.js";
+import { type ArmFinding, COUNTING_BUILD, heapBytes, Stage } from "./compare-stage.js";
 import type { SlotTable } from "./compare-table.js";
 
 export interface CompareMeasurement {
@@ -114,7 +115,7 @@ async function measureAll(
   const isOver = () => signal.aborted || isLate();
   const step = createSteps(environment, arms.length, [plan, ...shortPlans]);
   const isKept = environment.keepHeap === true;
-  const rested = isKept ? new Rested(heapBytes(parameters)) : null;
+  const rested = isKept ? new Rested(heapBytes(parameters, parameters.percpu)) : null;
   const findings: ArmFinding[] = [];
   let counts: CompareCounts = new Map();
   const measured = (heap: RestedHeap | null): CompareMeasurement => ({
@@ -126,30 +127,31 @@ async function measureAll(
   const onFirst = () => environment.onFirst?.(measured(null));
   const { cores, phases } = environment;
   const rounds = new Rounds(parameters, { cores, phases, isOver, step, onFirst });
-  const inStage = async (build: "bench" | "bench-stats", work: (stage: Stage) => Promise<void>) => {
+  const inStage = async (isCounting: boolean, work: (stage: Stage) => Promise<void>) => {
     if (isOver()) return;
-    const kept = build === "bench-stats" ? rested : null;
-    const stage = await Stage.open(pool, build, arms, parameters, kept);
+    const kept = isCounting ? rested : null;
+    const stage = await Stage.open(pool, isCounting, arms, parameters, kept);
     await work(stage);
     findings.push(...stage.validate());
     await stage.close();
   };
-  await inStage("bench-stats", async (stage) => {
+  await inStage(true, async (stage) => {
     // Nothing but nolock frees: lists as long as they get, which stay the longest ever seen.
     const isLast = ({ key }: Condition) => key === NOLOCK_KEY;
     const first = conditions.filter((condition) => !isLast(condition));
     const single = lifetimes.map((condition) => [condition]);
-    const tables = [first, ...single, conditions.filter(isLast)];
+    const bursts = burstConditions(parameters).map((condition) => [condition]);
+    const tables = [first, ...single, ...bursts, conditions.filter(isLast)];
     counts = await countArms({ stage, parameters, isOver, step, tables });
   });
-  await inStage("bench", async (stage) => {
+  await inStage(false, async (stage) => {
     await stage.withLoads(conditions, () => rounds.measure(stage, plan));
     for (const shortPlan of shortPlans) {
       if (isOver()) return;
       await stage.withLoads(shortPlan.conditions, () => rounds.measure(stage, shortPlan));
     }
   });
-  return measured(rested?.heap(await compileBuild("bench-stats")) ?? null);
+  return measured(rested?.heap(await compileBuild(COUNTING_BUILD)) ?? null);
 }
 
 /** What the rounds came to. */

@@ -11,7 +11,7 @@ import type { DeferArm } from "../../heap/arms.js";
 import { createHeap, type Heap } from "../../heap/heap.js";
 import { compileBuild } from "../../heap/load.js";
 import type { Rested } from "../../heap/rested.js";
-import type { HeapOptions } from "../../heap/options.js";
+import type { HeapOptions, PercpuLayer } from "../../heap/options.js";
 import type { Finding } from "../../heap/validate/invariants.js";
 import { lifetimeBytes } from "../../workload/lifetimes.js";
 import type { LoadName } from "../../workload/comparison-loads.js";
@@ -25,6 +25,7 @@ import {
   TEAR_DOWN,
 } from "../../workload/slot.js";
 import { FREES_PER_PHASE } from "../../workload/slow-free.js";
+import { surplusBytes } from "../../workload/surplus.js";
 import type { Traffic } from "../../workload/traffic.js";
 
 export type SlotRequest = Omit<SlotArgs, "traffic" | "originMs" | "failed">;
@@ -32,6 +33,11 @@ export type SlotRequest = Omit<SlotArgs, "traffic" | "originMs" | "failed">;
 export interface ArmFinding extends Finding {
   readonly arm: DeferArm;
 }
+
+/** Each has one layer: none asks for the other. */
+const TIMED_BUILDS = { slab: "bench", sheaf: "bench-sheaf" } as const;
+/** It has both. */
+export const COUNTING_BUILD = "bench-stats";
 
 /** Caches a heap has room for: the kmalloc caches and a few. */
 const CACHES = 16;
@@ -41,10 +47,11 @@ const SLACK_BYTES = 16 * MIB;
 const BYTES_MAX = 2 ** 32 - MIB;
 
 /** Bytes of a heap for all loads at once, and as much again as the tables and lists take. */
-export function heapBytes({ sizeBytes, cpus }: Traffic): number {
+export function heapBytes({ sizeBytes, cpus }: Traffic, percpu: PercpuLayer): number {
   // Half of the objects of a slab are freed in a phase; buckets round a size up to the next.
   const slowFree = 2 * FREES_PER_PHASE * 2 * sizeBytes;
-  const perCpu = slowFree + nolockAllocBytes(sizeBytes) + lifetimeBytes(2 * sizeBytes) + MIB;
+  const main = percpu === "slab" ? slowFree : 2 * surplusBytes(sizeBytes);
+  const perCpu = main + nolockAllocBytes(sizeBytes) + lifetimeBytes(2 * sizeBytes) + MIB;
   const bytes = Math.min(BYTES_MAX, 1.1 * perCpu * cpus + SLACK_BYTES);
   return Math.ceil(bytes / MIB) * MIB;
 }
@@ -69,44 +76,54 @@ async function makeHeap(options: HeapOptions): Promise<Heap> {
 
 export class Stage {
   readonly #pool: Pool;
-  readonly #traffic: Traffic;
+  /** What the run is about, and what the loads that are set up do. */
+  readonly #run: Traffic;
+  #traffic: Traffic;
   readonly #heaps = new Map<DeferArm, { readonly heap: Heap; readonly id: number }>();
   readonly #rested: Rested | null;
 
   private constructor(pool: Pool, traffic: Traffic, rested: Rested | null) {
     this.#pool = pool;
+    this.#run = traffic;
     this.#traffic = traffic;
     this.#rested = rested;
   }
 
   /**
    * Make a heap of every arm from one of the bench builds, and join it with every CPU.
+   * @param counts whether of the build that counts everything, not of the one that is timed
    * @param rested where a copy of the last arm's heap goes, under load
    */
   static async open(
     pool: Pool,
-    build: "bench" | "bench-stats",
+    counts: boolean,
     arms: readonly DeferArm[],
-    traffic: Traffic,
+    { percpu, ...traffic }: Traffic & { readonly percpu: PercpuLayer },
     rested: Rested | null = null,
   ): Promise<Stage> {
     const stage = new Stage(pool, traffic, rested);
-    const module = await compileBuild(build);
-    const maximumBytes = heapBytes(traffic);
+    const module = await compileBuild(counts ? COUNTING_BUILD : TIMED_BUILDS[percpu]);
+    const maximumBytes = heapBytes(traffic, percpu);
     for (const defer of arms) {
       const size = { maximumBytes, initialBytes: maximumBytes, maxCaches: CACHES };
-      const heap = await makeHeap({ cpus: traffic.cpus, module, percpu: "slab", defer, ...size });
+      const heap = await makeHeap({ cpus: traffic.cpus, module, percpu, defer, ...size });
       stage.#heaps.set(defer, { heap, id: await pool.attach(heap) });
     }
     return stage;
   }
 
-  /** Set up the loads of `conditions` in every heap, work, and give back what they hold. */
+  /**
+   * Set up the loads of `conditions` in every heap, work, and give back what they hold.
+   *
+   * @param burst nolock frees in one NMI, for all of them
+   */
   async withLoads(
     conditions: readonly { readonly load: LoadName }[],
     work: () => Promise<void>,
+    burst = this.#run.burst,
   ): Promise<void> {
     const loads = new Set(conditions.map(({ load }) => load));
+    this.#traffic = { ...this.#run, burst };
     await this.#onEach(SET_UP, loads);
     await work();
     const last = [...this.#heaps.values()].at(-1);

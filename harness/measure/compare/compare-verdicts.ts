@@ -13,7 +13,7 @@ import {
   VERSION_1_ARM,
 } from "../../heap/arms.js";
 import { type ArmInputs, type ArmResult, raisesPerOrdinaryFree } from "./compare-arm.js";
-import { largestShare } from "./compare-plan.js";
+import { type CompareLoad, isOfFrees, largestShare } from "./compare-plan.js";
 import type { ArmRatio, RatioMetric } from "./compare-ratios.js";
 
 export interface ArmVerdict {
@@ -192,8 +192,8 @@ function findRatio(
   return { ratio, low, high };
 }
 
-function unitOf(load: string | null): string {
-  return load === null || load === "slow-free"
+function unitOf(load: CompareLoad | null): string {
+  return load === null || isOfFrees(load)
     ? "an ordinary kfree()"
     : "an ordinary kfree() with its kmalloc()";
 }

@@ -98,6 +98,17 @@ const finding = v.object({
   message: v.string(),
 });
 
+const outcomes = v.object({
+  share,
+  burst: count,
+  main: described(share, "parts of the nolock frees: to the sheaf of the fast paths"),
+  spare: described(share, "to another sheaf of its CPU, which came in its place"),
+  barn: described(share, "to a sheaf of the barn"),
+  slab: described(share, "to a slab"),
+  deferred: described(share, "to the arm's list"),
+  raises: described(positive, "irq_work raised, per nolock free"),
+});
+
 const results = v.object({
   arms: v.array(armResult),
   ratios: v.array(ratio),
@@ -107,6 +118,25 @@ const results = v.object({
   breakEvenRaise: described(
     v.nullable(v.number()),
     `price of a raise, in ns, from which on ${MERGED_ARM} loses to ${RIVAL_ARM}`,
+  ),
+  sheaves: described(
+    v.nullable(
+      v.object({
+        arm,
+        byShare: described(v.array(outcomes), "by the share of nolock frees"),
+        byBurst: described(v.array(outcomes), "at the largest share, by the length of a burst"),
+        matters: described(
+          v.nullable(v.boolean()),
+          "whether an arm costs an ordinary free 5 % at any share; null: this run cannot tell",
+        ),
+        raiseNsFor5Percent: described(
+          v.nullable(positive),
+          `price of a raise, in ns, at which ${MERGED_ARM} costs an ordinary free 5 %`,
+        ),
+        verdict: v.string(),
+      }),
+    ),
+    "whether the question matters with sheaves; null: a run on cpu slabs",
   ),
   rounds: count,
   slotMs: positive,
@@ -130,6 +160,7 @@ const parameters = v.object({
   migrate: share,
   irqCost: positive,
   size: count,
+  percpu: described(v.string(), "what CPUs allocate from: slab or sheaf"),
   load: v.nullable(v.picklist(COMPARE_LOADS)),
 });
 
@@ -143,8 +174,9 @@ export function compareParameters(
   parameters: CompareParameters,
   { durationMs }: Pick<Plan, "durationMs">,
 ): CompareReport["parameters"] {
-  const { cpus, arms, shares, rounds, burst, nolockCpus, migrate, load } = parameters;
+  const { cpus, arms, shares, rounds, burst, nolockCpus, migrate, percpu, load } = parameters;
   const { irqCostNs: irqCost, sizeBytes: size } = parameters;
   const lists = { arms: [...arms], shares: [...shares] };
-  return { cpus, ...lists, durationMs, rounds, burst, nolockCpus, migrate, irqCost, size, load };
+  const traffic = { burst, nolockCpus, migrate, irqCost, size };
+  return { cpus, ...lists, durationMs, rounds, ...traffic, percpu, load };
 }

@@ -8,7 +8,7 @@ import { FLOOR_ARM } from "../../heap/arms.js";
 import { styleText } from "node:util";
 import type { ArmResult } from "../../measure/compare/compare-arm.js";
 import type { LifetimeArm } from "../../measure/compare/compare-lifetimes.js";
-import type { CompareParameters } from "../../measure/compare/compare-plan.js";
+import { type CompareParameters, mainLoad } from "../../measure/compare/compare-plan.js";
 import { type CompareResults, isEmpty } from "../../measure/compare/compare-results.js";
 import type { Estimate } from "../../measure/common/statistics.js";
 import { EMPTY_CELL, formatCount, renderTable } from "../common/table.js";
@@ -41,6 +41,7 @@ export function compareText(
     title("verdicts"),
     results.verdicts.map(({ arm, sentence }) => wrap(sentence, arm)).join("\n"),
     ...(results.answer === "" ? [] : [title("the question"), wrap(results.answer)]),
+    ...sheafLines(results),
     ...findingLines(results),
     nextLines(parameters),
   ];
@@ -67,19 +68,23 @@ export function compareFirstText(parameters: CompareParameters, results: Compare
   return `${title(what)}\n${renderTable({ head, rows })}\n`;
 }
 
-function unitOf({ load }: CompareParameters): string {
-  if (load === null || load === "slow-free") return "ordinary kfree() on the slow path";
+function unitOf(parameters: CompareParameters): string {
+  const load = mainLoad(parameters);
+  if (load === "surplus") return "ordinary kfree() of more than sheaves keep";
+  if (load === "slow-free") return "ordinary kfree() on the slow path";
   return `ordinary kfree() and the kmalloc() that goes with it (${load})`;
 }
 
 function describeRun(parameters: CompareParameters, results: CompareResults): string {
-  const { cpus, nolockCpus, burst, sizeBytes, migrate, irqCostNs } = parameters;
+  const { cpus, nolockCpus, burst, sizeBytes, migrate, irqCostNs, percpu } = parameters;
+  const layer = percpu === "sheaf" ? " with sheaves" : "";
   const only = nolockCpus === 0 ? "" : `, ${nolockCpus} of them with nolock frees only`;
   const moved = migrate === 0 ? "" : `, ${formatShare(migrate)} of them to another CPU's list`;
   const price = irqCostNs === 0 ? "" : `, ${irqCostNs} ns added for every raise`;
   return (
-    `${cpus} CPUs${only}, objects of ${sizeBytes} bytes, nolock frees in NMIs of ${burst}${moved}` +
-    `${price}; ${results.headlineRounds} rounds, slots of ${results.slotMs.toFixed(0)} ms, ` +
+    `${cpus} CPUs${layer}${only}, objects of ${sizeBytes} bytes, ` +
+    `nolock frees in NMIs of ${burst}${moved}${price}; ${results.headlineRounds} rounds, ` +
+    `slots of ${results.slotMs.toFixed(0)} ms, ` +
     `${(results.leftOutShare * 100).toFixed(0)} % of the phases left out; ` +
     (results.headlineRounds < ROUNDS_FOR_INTERVALS
       ? "too few rounds for intervals to mean anything: try a longer --duration"
@@ -169,6 +174,23 @@ function loadCells(arm: LifetimeArm | undefined): [string, string] {
   return [formatMedian(arm.pairNs), formatTimes(arm.name === FLOOR_ARM ? null : arm.ratio)];
 }
 
+function sheafLines({ sheaves }: CompareResults): string[] {
+  if (sheaves === null) return [];
+  const { arm, byShare, byBurst, verdict } = sheaves;
+  const places = ["main", "spare", "barn", "slab", "deferred", "raises"] as const;
+  const rows = [...byShare, ...byBurst].map((row) => [
+    formatShare(row.share),
+    String(row.burst),
+    ...places.map((place) => formatNumber(row[place] * 1000)),
+  ]);
+  return [
+    title(`where 1000 nolock frees go in the arm ${arm}, by their share and burst`),
+    renderTable({ head: ["share", "burst", ...places], rows }),
+    title("the question with sheaves"),
+    wrap(verdict),
+  ];
+}
+
 function findingLines({ findings }: CompareResults): string[] {
   if (findings.length === 0) return [];
   const lines = findings.map(({ arm, invariant, where, message }) =>
@@ -177,10 +199,13 @@ function findingLines({ findings }: CompareResults): string[] {
   return [title(`findings: ${findings.length} broken invariants`), ...lines];
 }
 
-function nextLines({ load }: CompareParameters): string {
+function nextLines({ load, percpu }: CompareParameters): string {
   const next = [
     ["npx slablab compare --nolock-cpus 1", "one CPU only interrupts the other"],
     ["npx slablab compare --irq-cost 500", "what a raise costs on a real machine"],
+    ...(percpu === "slab"
+      ? ([["npx slablab compare --percpu sheaf", "whether it matters with sheaves"]] as const)
+      : []),
     load === null
       ? ["npx slablab compare --load random", "every arm under another lifetime"]
       : ["npx slablab compare", "the main load, and the others beside it"],

@@ -16,6 +16,7 @@ export const PARAMETERS: CompareParameters = {
   durationMs: null,
   rounds: null,
   irqCostNs: 0,
+  percpu: "slab",
   load: null,
 };
 
@@ -66,5 +67,6 @@ export function countsOf(changes: {
       directFrees: 0,
       slabs: 0,
     },
+    outcomes: { main: 0, spare: 0, barn: 0, slab: 0, deferred: adds },
   };
 }
