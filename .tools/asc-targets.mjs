@@ -3,7 +3,23 @@
  * the sources asks here: the build script, and the builder of mutants.
  */
 
-const LOADS = "assembly/workload/loads";
+import { readdirSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "..");
+const WORKLOAD = "assembly/workload";
+
+/** Every file of a folder of loads: each exports its own. */
+function filesOf(folder) {
+  const names = readdirSync(resolve(ROOT, WORKLOAD, folder)).filter((name) => name.endsWith(".ts"));
+  return names.sort().map((name) => `${WORKLOAD}/${folder}/${name}`);
+}
+
+/** What all loads export together, and those that any heap can run. */
+function loads() {
+  return [`${WORKLOAD}/load/abi.ts`, ...filesOf("loads")];
+}
 
 /**
  * The entry files of a target (asconfig.json cannot say so per target): the ABI, the layout, which
@@ -15,12 +31,12 @@ function entriesOf(target) {
   const abi = "assembly/index.ts";
   const layout = "assembly/inspect/constants.ts";
   if (target === "types") return [abi];
-  if (target === "loads") return ["index", "stamps"].map((name) => `${LOADS}/${name}.ts`);
+  if (target === "loads") return [...loads(), `${WORKLOAD}/load/stamps.ts`];
   if (target === "tlsf") return ["assembly/workload/tlsf.ts"];
   if (target === "reap") return ["assembly/reap/alone.ts", layout];
   if (target.startsWith("bench")) {
     const loops = target === "bench-sheaf" ? ["assembly/workload/sheaf_loops.ts"] : [];
-    return [abi, layout, "assembly/workload/index.ts", ...loops];
+    return [abi, layout, "assembly/workload/index.ts", ...filesOf("linked"), ...loads(), ...loops];
   }
   return target === "release" || target === "sheaf"
     ? [abi, layout]

@@ -40,5 +40,3 @@ export {
 export { surplus_bytes, surplus_fill, surplus_phase, surplus_release } from "./surplus";
 export { fast_victim } from "./victim";
 export { work_failed, work_init, work_seed } from "./work";
-export * from "./loads/fused";
-export * from "./loads/index";

@@ -1,6 +1,6 @@
 /**
  * The loads by themselves, with any heap bound to their malloc and free
- * (assembly/workload/loads/peer.ts).
+ * (assembly/workload/load/peer.ts).
  */
 import { instantiateSync } from "@assemblyscript/loader";
 import type { WasmMemory, WasmModule } from "./wasm-types.js";
@@ -24,7 +24,7 @@ export function instantiateLoads(
   return rawExports(module, memory, { malloc, free });
 }
 
-/** A heap with stamps around what it gives (assembly/workload/loads/stamps.ts). */
+/** A heap with stamps around what it gives (assembly/workload/load/stamps.ts). */
 export interface StampedHeap extends PeerHeap {
   /** Blocks that were not as their owner left them, or that somebody owned already. */
   broken(): number;

@@ -7,6 +7,7 @@ import { dirname, join, resolve } from "node:path";
 import { buildsOf } from "slablab/internal/cli/builds.js";
 import { ARMS } from "slablab/internal/heap/arms.js";
 import { expect, test } from "vitest";
+import { listFiles } from "../../.tools/files.mjs";
 
 const ROOT = resolve(import.meta.dirname, "../..");
 const read = (file: string) => readFileSync(join(ROOT, file), "utf8");
@@ -71,6 +72,15 @@ test.each([...PATHS.matchAll(/`([a-z]+\/[^` ]+|README\.md)`/g)].map(([, path = "
 
 test("CONTRIBUTING.md names the files that a new thing touches", () => {
   expect(PATHS.match(/`[a-z]+\/[^` ]+`/g)?.length).toBeGreaterThan(12);
+});
+
+test("a load is its loop, what it is, and its place in one list", () => {
+  const places = ["assembly", "harness", ".tools"].flatMap((folder) => listFiles(ROOT, folder));
+  expect(places.filter((path) => /\bmleak(\b|_)/.test(read(path))).sort()).toEqual([
+    "assembly/workload/loads/mleak.ts",
+    "harness/workload/loads/catalogue.ts",
+    "harness/workload/loads/mleak.ts",
+  ]);
 });
 
 test("npm start builds what compare runs, and nothing else", () => {

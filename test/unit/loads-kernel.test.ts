@@ -13,7 +13,7 @@ const MINE = /^(slab_|cache-|glibc-|malloc-large|false-sharing|core-to-core)/;
 const ALL = LOADS.filter(({ name }) => MINE.test(name));
 const ONE_SIZE = /\/(8|16|32|128|256|512|2048)$|test01\/(1|2|3|4|8|30|32|34|48|64|128|158)\//;
 const SOME = ALL.filter(({ name }) => !ONE_SIZE.test(name) || name.startsWith("core"));
-/** Where Load has what (assembly/workload/loads/load.ts): words from its start. */
+/** Where Load has what (assembly/workload/load/load.ts): words from its start. */
 const STATE0 = 8 * 4;
 const STATE1 = STATE0 + 4;
 const STATE6 = STATE0 + 6 * 4;

@@ -7,9 +7,9 @@
  * state0     sum of all that was read: nobody can leave the reading out
  * ```
  */
-import { read_content, write_content } from "./content";
-import { LoadHeap } from "./heap";
-import { Load, element, load_random } from "./load";
+import { read_content, write_content } from "../load/content";
+import { LoadHeap } from "../load/heap";
+import { Load, element, load_random } from "../load/load";
 import { scale_below } from "../random";
 
 /** Levels of the 80/20 rule. */

@@ -3,8 +3,8 @@
  * in first out. Parameters p0 objects and p1 their size, a multiple of 8. See
  * harness/workload/loads/glibc-simple.ts.
  */
-import { LoadHeap } from "./heap";
-import { Load, element } from "./load";
+import { LoadHeap } from "../load/heap";
+import { Load, element } from "../load/load";
 
 export function glibc_simple_bytes(block: usize): u32 {
   return changetype<Load>(block).p0 << 2;

@@ -9,8 +9,8 @@
  *          u32[p4]   slot numbers
  * ```
  */
-import { LoadHeap } from "./heap";
-import { Load, element, load_below, load_random } from "./load";
+import { LoadHeap } from "../load/heap";
+import { Load, element, load_below, load_random } from "../load/load";
 
 // state0: the next size. state1: the next slot number.
 

@@ -2,8 +2,8 @@
  * larson: a server whose threads die and leave their objects to others. Parameters p0 slots of a
  * CPU, p1 smallest and p2 first too large size. See harness/workload/loads/larson.ts.
  */
-import { LoadHeap } from "./heap";
-import { Load, element, load_below } from "./load";
+import { LoadHeap } from "../load/heap";
+import { Load, element, load_below } from "../load/load";
 
 function allocate(l: Load): usize {
   const p = LoadHeap.malloc(<usize>(l.p1 + load_below(l, l.p2 - l.p1)));

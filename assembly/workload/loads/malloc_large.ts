@@ -3,8 +3,8 @@
  * and p2 first too large size. Only CPU 0 does anything: more would not fit. See
  * harness/workload/loads/malloc-large.ts.
  */
-import { LoadHeap } from "./heap";
-import { Load, element, load_below } from "./load";
+import { LoadHeap } from "../load/heap";
+import { Load, element, load_below } from "../load/load";
 
 export function malloc_large_bytes(block: usize): u32 {
   return changetype<Load>(block).p0 << 2;

@@ -2,8 +2,8 @@
  * malloc-multithreading: the load of emscripten's chart. Parameters p0 slots, p1 smallest size.
  * See harness/workload/loads/malloc-multithreading.ts. state0 counts steps, state1 is the slot.
  */
-import { LoadHeap } from "./heap";
-import { Load, element } from "./load";
+import { LoadHeap } from "../load/heap";
+import { Load, element } from "../load/load";
 
 export function malloc_multithreading_bytes(block: usize): u32 {
   return changetype<Load>(block).p0 << 2;

@@ -8,9 +8,9 @@
  * ```
  */
 import { xchg } from "../../sync/atomic";
-import { write_content } from "./content";
-import { LoadHeap } from "./heap";
-import { Load, element, load_below } from "./load";
+import { write_content } from "../load/content";
+import { LoadHeap } from "../load/heap";
+import { Load, element, load_below } from "../load/load";
 
 export function mleak_bytes(_block: usize): u32 {
   return 0;

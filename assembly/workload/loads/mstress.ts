@@ -12,8 +12,8 @@
  * ```
  */
 import { fetch_add, fetch_sub, xchg } from "../../sync/atomic";
-import { LoadHeap } from "./heap";
-import { Load, element, load_below, load_random } from "./load";
+import { LoadHeap } from "../load/heap";
+import { Load, element, load_below, load_random } from "../load/load";
 
 const COOKIE: u32 = 0xbf58_476d;
 const WORDS_BITS: u32 = 20;

@@ -14,8 +14,8 @@
  */
 import { fetch_add, fetch_sub, read_once } from "../../sync/atomic";
 import { llist_add, llist_del_all, llist_next } from "../../sync/llist";
-import { LoadHeap } from "./heap";
-import { Load, element, load_below, load_random } from "./load";
+import { LoadHeap } from "../load/heap";
+import { Load, element, load_below, load_random } from "../load/load";
 
 /** Slots visited in half a round: COUNT_MIN .. COUNT_MIN + COUNT_SPAN - 1. */
 const COUNT_MIN: u32 = 30;

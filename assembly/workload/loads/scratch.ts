@@ -5,8 +5,8 @@
  *
  * Shared: u32 for each CPU, the object that is handed to it.
  */
-import { LoadHeap } from "./heap";
-import { Load, element } from "./load";
+import { LoadHeap } from "../load/heap";
+import { Load, element } from "../load/load";
 
 // state0: this CPU's object, 0: none. state1: writes left to it.
 

@@ -8,11 +8,12 @@
  * state5     addresses of the batch in hand that are freed     state6   and all of them
  * ```
  */
-import { LoadHeap } from "./heap";
-import { Load, element } from "./load";
-import { ring_bytes, ring_publish, ring_read_at, ring_ready } from "./ring";
-import { ring_room, ring_take, ring_write_at } from "./ring";
-import { FILL, sh6bench_bytes, sh6bench_release, sh_drop, sh_fill, sh_turn } from "./sh6bench";
+import { LoadHeap } from "../load/heap";
+import { Load, element } from "../load/load";
+import { ring_bytes, ring_publish, ring_read_at, ring_ready } from "../load/ring";
+import { ring_room, ring_take, ring_write_at } from "../load/ring";
+import { FILL, sh_drop, sh_fill, sh_turn } from "../load/sh";
+import { sh6bench_bytes, sh6bench_release } from "./sh6bench";
 
 const RECEIVE: u32 = 3;
 /** Addresses on their way to a CPU: a power of two. */

@@ -6,8 +6,8 @@
  * Shared: a ring between CPU 0 and each other CPU. Objects lie nowhere else between two phases,
  * so whoever consumes a ring frees what is left in it.
  */
-import { LoadHeap } from "./heap";
-import { Load } from "./load";
+import { LoadHeap } from "../load/heap";
+import { Load } from "../load/load";
 import {
   ring_bytes,
   ring_publish,
@@ -16,7 +16,7 @@ import {
   ring_room,
   ring_take,
   ring_write_at,
-} from "./ring";
+} from "../load/ring";
 
 export function slab_remote_bytes(_block: usize): u32 {
   return 0;

@@ -2,8 +2,8 @@
  * slab_test on each CPU by itself: many allocations and then as many frees, and pairs. Parameters
  * p0 objects and p1 their size. See harness/workload/loads/slab-test.ts.
  */
-import { LoadHeap } from "./heap";
-import { Load, element } from "./load";
+import { LoadHeap } from "../load/heap";
+import { Load, element } from "../load/load";
 
 // state0: the next slot. state1: nonzero while slots are being freed. Live are the slots below
 // state0 while they fill, and those from it on while they empty.

@@ -10,10 +10,10 @@
  * ```
  */
 import { fetch_add, fetch_sub } from "../../sync/atomic";
-import { write_content } from "./content";
-import { LoadHeap } from "./heap";
-import { Load, element } from "./load";
-import { stack_pop, stack_push } from "./stack";
+import { write_content } from "../load/content";
+import { LoadHeap } from "../load/heap";
+import { Load, element } from "../load/load";
+import { stack_pop, stack_push } from "../load/stack";
 
 const BATCHES: usize = 64;
 const POINTERS: usize = 8;

@@ -1,4 +1,4 @@
-/** The exports of a load, as the harness calls them (assembly/workload/loads/load.ts). */
+/** The exports of a load, as the harness calls them (assembly/workload/load/load.ts). */
 
 export interface LoadCalls {
   init(block: number, cpu: number, cpus: number, seed: number): void;

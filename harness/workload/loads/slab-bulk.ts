@@ -26,7 +26,7 @@ const BULK_MAX = 32_768;
 const BULK_WORST = 64;
 const HELD = 512;
 
-/** As in assembly/workload/loads/slab_bulk.ts. */
+/** As in assembly/workload/linked/slab_bulk.ts. */
 const WAYS = ["bulk", "loop", "reuse"] as const;
 type Way = (typeof WAYS)[number];
 

@@ -5,7 +5,7 @@
  * Shared: the words. state0 is what this CPU's must be; the others are nobody else's.
  */
 import { fetch_add, read_once } from "../../sync/atomic";
-import { Load } from "./load";
+import { Load } from "../load/load";
 
 export function false_sharing_bytes(_block: usize): u32 {
   return 0;

@@ -19,8 +19,13 @@ import {
   kmem_cache_free,
   kmem_cache_free_bulk,
 } from "../../kmalloc/caches";
-import { bulk_cache, bulk_cache_bytes, bulk_cache_create, bulk_cache_release } from "./bulk_cache";
-import { Load, element } from "./load";
+import {
+  bulk_cache,
+  bulk_cache_bytes,
+  bulk_cache_create,
+  bulk_cache_release,
+} from "../load/bulk_cache";
+import { Load, element } from "../load/load";
 
 const BULK_MAX: u32 = 64;
 const BUCKETS: u32 = 16;

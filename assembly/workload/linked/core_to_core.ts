@@ -5,7 +5,7 @@
  * Shared: lines of 128 bytes, which is what neighbouring lines are fetched in.
  */
 import { cmpxchg, fetch_add, read_once } from "../../sync/atomic";
-import { Load } from "./load";
+import { Load } from "../load/load";
 
 const LINE_SHIFT: u32 = 7;
 

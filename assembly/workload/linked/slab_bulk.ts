@@ -9,8 +9,13 @@ import {
   kmem_cache_free,
   kmem_cache_free_bulk,
 } from "../../kmalloc/caches";
-import { bulk_cache, bulk_cache_bytes, bulk_cache_create, bulk_cache_release } from "./bulk_cache";
-import { Load, element } from "./load";
+import {
+  bulk_cache,
+  bulk_cache_bytes,
+  bulk_cache_create,
+  bulk_cache_release,
+} from "../load/bulk_cache";
+import { Load, element } from "../load/load";
 
 /** kmem_cache_alloc_bulk() and kmem_cache_free_bulk(). */
 const BULK: u32 = 0;
