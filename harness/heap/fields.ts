@@ -130,21 +130,6 @@ export function readFieldTable(module: WasmModule): FieldTable {
   return known;
 }
 
-/** Name and offset of each field, to walk over: structs are read by the thousand. */
-export type FieldPlaces = Readonly<Record<StructName, readonly (readonly [string, number])[]>>;
-
-const places = new WeakMap<FieldTable, FieldPlaces>();
-
-/** `offsets` of a table, as lists. */
-export function placesOf(table: FieldTable): FieldPlaces {
-  const known = places.get(table);
-  if (known !== undefined) return known;
-  const listed = Object.entries(table.offsets).map(([struct, of]) => [struct, Object.entries(of)]);
-  const made = Object.fromEntries(listed) as FieldPlaces;
-  places.set(table, made);
-  return made;
-}
-
 function parseFieldTable(module: WasmModule): FieldTable {
   const [section] = WebAssembly.Module.customSections(module, SECTION);
   const text = section === undefined ? "" : new TextDecoder().decode(section);

@@ -16,14 +16,7 @@ import {
   PAGE_DESC_SHIFT,
   PG_SLAB,
 } from "./constants.js";
-import {
-  type FieldName,
-  type FieldPlaces,
-  type FieldTable,
-  HALVES,
-  placesOf,
-  type StructName,
-} from "./fields.js";
+import { type FieldName, type FieldTable, HALVES, type StructName } from "./fields.js";
 import type { WasmMemory } from "./wasm-types.js";
 
 /** The 32-bit fields of a struct by name. */
@@ -86,7 +79,8 @@ export class HeapView {
   /** Address of the heap's header. */
   readonly base: number;
   readonly #source: HeapSource;
-  readonly #places: FieldPlaces;
+  /** The offsets of the table as lists to walk over: structs are read by the thousand. */
+  readonly #places: Record<string, [string, number][]> = {};
   #words: Uint32Array<ArrayBufferLike> = new Uint32Array(0);
   #header!: StructView<"heap_header">;
 
@@ -94,7 +88,8 @@ export class HeapView {
   constructor(source: HeapSource, table: FieldTable, base: number) {
     this.#source = source;
     this.table = table;
-    this.#places = placesOf(table);
+    const { offsets } = table;
+    for (const [name, of] of Object.entries(offsets)) this.#places[name] = Object.entries(of);
     this.base = base;
     this.refresh();
   }
@@ -146,7 +141,7 @@ export class HeapView {
   /** All fields of the struct at `address`. */
   struct<S extends StructName>(struct: S, address: number): StructView<S> {
     const fields: Record<string, number> = {};
-    for (const [name, offset] of this.#places[struct]) {
+    for (const [name, offset] of this.#places[struct] ?? []) {
       const at = address + offset;
       fields[name] = HALVES.has(name) ? this.u16(at) : this.u32(at);
     }
