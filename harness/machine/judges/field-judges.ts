@@ -11,6 +11,7 @@ import type { Ownership } from "./ownership.js";
 import { PageJudge } from "./page-judge.js";
 import { PerCpuJudge } from "./percpu.js";
 import { RefusalJudge } from "./refusals.js";
+import { SheafJudge } from "./sheaf-judge.js";
 import { SlabWordJudge } from "./slab-words.js";
 
 /** With fewer free pages than this, a block of the wanted order may be missing. */
@@ -45,6 +46,7 @@ export function watchFields(
   const judges = [
     locks,
     new PerCpuJudge(machine, heap, locks, rt),
+    new SheafJudge(machine, heap, locks, view.base),
     new SlabWordJudge(machine, heap, ownership),
     new NodeListJudge(machine, heap, locks),
     new DeferJudge(machine, heap, locks, ownership),

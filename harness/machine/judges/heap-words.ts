@@ -4,6 +4,7 @@
  */
 import { HOOKED } from "../../heap/constants.js";
 import type { FieldTable } from "../../heap/fields.js";
+import { barnOf, hasSheaves } from "../../heap/sheaves.js";
 import type { HeapView } from "../../heap/view.js";
 import type { Machine } from "../core/machine.js";
 
@@ -12,35 +13,42 @@ import type { Machine } from "../core/machine.js";
 export const SLAB_MUTEX = 1;
 export const RCU_LOCK = 2;
 export const GROW_LOCK = 3;
-export const LIST_LOCK = 4;
-export const LOCAL_LOCK = 5;
-export const SLAB_LOCK = 6;
-export const STOCK_LOCK = 7;
-export const PCP_LOCK = 8;
-export const ZONE_LOCK = 9;
+export const SHEAF_LOCK = 4;
+export const BARN_LOCK = 5;
+export const LIST_LOCK = 6;
+export const LOCAL_LOCK = 7;
+export const SLAB_LOCK = 8;
+export const STOCK_LOCK = 9;
+export const PCP_LOCK = 10;
+export const ZONE_LOCK = 11;
 export const LOCKS: readonly number[] = Array.from({ length: ZONE_LOCK }, (_, at) => at + 1);
 /** freelist and tid of a KmemCacheCpu. */
-export const CPU_LIST = 10;
-export const CPU_SLAB = 11;
-export const CPU_PARTIAL = 12;
-export const PREEMPT_COUNT = 13;
-export const IRQ_PENDING = 14;
+export const CPU_LIST = 12;
+export const CPU_SLAB = 13;
+export const CPU_PARTIAL = 14;
+export const PREEMPT_COUNT = 15;
+export const IRQ_PENDING = 16;
 /** Heads of llists: of deferred objects, of deferred slabs, of pages. */
-export const OBJECT_LLIST = 15;
-export const SLAB_LLIST = 16;
-export const PAGE_LLIST = 17;
+export const OBJECT_LLIST = 17;
+export const SLAB_LLIST = 18;
+export const PAGE_LLIST = 19;
 /** freelist and counters of a page descriptor. */
-export const SLAB_WORD = 18;
-export const PAGE_KIND = 19;
+export const SLAB_WORD = 20;
+export const PAGE_KIND = 21;
 /** nr_partial and the ends of a node's partial list. */
-export const NODE_LIST = 20;
+export const NODE_LIST = 22;
 /** What pages hold. */
-export const CONTENT = 21;
+export const CONTENT = 23;
 /** Below and above the heap. */
-export const OUTSIDE = 22;
+export const OUTSIDE = 24;
 /** The lower half of a counter of one CPU. */
-export const STAT = 23;
-export const WORD_KINDS = 24;
+export const STAT = 25;
+/** What a CPU pops from and pushes to; what it has on its way. */
+export const CPU_SHEAVES = 26;
+export const SHEAF_HAND = 27;
+/** Lengths and first sheaves of a barn. */
+export const BARN_LIST = 28;
+export const WORD_KINDS = 29;
 
 /** What is known of a cache once it exists. */
 export interface CacheWords {
@@ -100,6 +108,7 @@ export class HeapWords {
     this.#mapHeader(view);
     this.#mapCaches(view);
     for (const area of this.areas) this.#mapArea(area, view);
+    this.#mapBarns(view);
   }
 
   #set(address: number, kind: number, base: number): void {
@@ -175,6 +184,23 @@ export class HeapWords {
       this.#set(c + each.partial, CPU_PARTIAL, c);
       this.#set(c + each.lock, LOCAL_LOCK, c);
       this.#set(c + each.defer_free_objects, OBJECT_LLIST, c);
+      for (const offset of [each.top, each.end, each.main, each.spare]) {
+        this.#set(c + offset, CPU_SHEAVES, c);
+      }
+      this.#set(c + each.sheaf_in_hand, SHEAF_HAND, c);
+      this.#set(c + each.sheaf_lock, SHEAF_LOCK, c);
+    }
+  }
+
+  #mapBarns(view: HeapView): void {
+    const { lock, ...lists } = this.table.offsets.node_barn;
+    if (!hasSheaves(view)) return;
+    for (const cache of view.caches()) {
+      for (let node = 0; node < view.nodeCount; node++) {
+        const { address } = barnOf(view, cache, node);
+        this.#set(address + lock, BARN_LOCK, address);
+        for (const offset of Object.values(lists)) this.#set(address + offset, BARN_LIST, address);
+      }
     }
   }
 

@@ -2,8 +2,8 @@
  * Locks, from what is written to their words: an owner's token where 0 was takes one, 0 where a
  * token was releases it.
  *
- * - They come in the order of assembly/slab/README.md; what a handler takes is no part of what it
- *   interrupted.
+ * - They come in the order of assembly/slab/README.md, none inside a barn's; what a handler takes
+ *   is no part of what it interrupted.
  * - The token is that of the CPU, or of its task; a local lock is its own CPU's.
  * - Who releases a lock is who took it, and at the same depth of handlers.
  * - Nobody spins on a lock that it, or what it interrupted, holds.
@@ -16,7 +16,7 @@ import type { Operation } from "../core/program.js";
 import { SITE_KINDS } from "../instrument/sites.js";
 import { FieldJudge, type Touch } from "./field-watch.js";
 import { type HeapWords, LOCKS, LOCAL_LOCK, RCU_LOCK } from "./heap-words.js";
-import { STOCK_LOCK, ZONE_LOCK } from "./heap-words.js";
+import { BARN_LOCK, SHEAF_LOCK, STOCK_LOCK, ZONE_LOCK } from "./heap-words.js";
 import { isReaping, worksOnOthers } from "./others.js";
 
 const CONTEXT_CALLS = /^(preempt|irq|nmi)_|^set_preempt_count$/;
@@ -27,8 +27,9 @@ const NOT_HELD = -1;
 const HELD_MAX = 64;
 
 const NAMES = [
-  ...["", "slab_mutex", "the lock of an RcuQueue", "grow_lock", "list_lock", "a local lock"],
-  ...["a slab's lock", "the lock of a stock", "a pcp_lock", "a zone's lock"],
+  ...["", "slab_mutex", "the lock of an RcuQueue", "grow_lock", "a local lock of sheaves"],
+  ...["a barn's lock", "list_lock", "a local lock", "a slab's lock", "the lock of a stock"],
+  ...["a pcp_lock", "a zone's lock"],
 ];
 
 /** The locks that one fibre holds, in the order in which it took them. */
@@ -115,7 +116,7 @@ export class LockJudge extends FieldJudge {
 
   #acquire(touch: Touch, token: number): void {
     const { what, cpu, address, depth } = touch;
-    const isTasks = what === LOCAL_LOCK || what === STOCK_LOCK;
+    const isTasks = what === LOCAL_LOCK || what === SHEAF_LOCK || what === STOCK_LOCK;
     const own = isTasks ? this.heap.taskToken(cpu) : cpu + 1;
     if (token !== own) {
       this.report("lock", `puts ${token} into ${nameOf(what)}, expected ${own}`, touch);
@@ -129,7 +130,7 @@ export class LockJudge extends FieldJudge {
       const other = held.kind[at] as number;
       // Zones in the order of their nodes; the heap's queue inside a CPU's.
       const isFine =
-        other < what ||
+        (other < what && other !== BARN_LOCK) ||
         (what === ZONE_LOCK && (held.address[at] as number) < address) ||
         (what === RCU_LOCK && other === what && this.heap.cpuOf(address) < 0);
       if (!isFine && !isReaping(touch.fibre))

@@ -44,11 +44,11 @@ export class RaceDetector extends Watcher {
   readonly #clock = new Int32Array(N * N);
   readonly #granules: number;
   /** Of the schedule that runs: #schedule is its number there. */
-  #shadow: RaceShadow = shadowFor(0, 0);
+  #shadow: RaceShadow;
   #release = new Int32Array(RELEASES * N);
   #releases = 0;
   readonly #slotClock: Int32Array;
-  #schedule = 0;
+  #schedule = nextSchedule();
 
   /** @param accepts whether a race is part of the design */
   constructor(machine: Machine, accepts: (race: Race) => boolean = () => false) {
@@ -59,6 +59,8 @@ export class RaceDetector extends Watcher {
     this.#accepts = accepts;
     this.#granules = machine.words.length;
     this.#slotClock = new Int32Array(machine.slots.length * N);
+    // A setup is judged, too, which comes before the first schedule.
+    this.#shadow = shadowFor(this.#granules, this.#fibres);
   }
 
   override begin(): void {
