@@ -46,7 +46,12 @@ export {
   type HeapOptions,
   type ResolvedOptions,
 } from "./heap/options.js";
-export { SHEAF_RULES, type SheafCapacity } from "./heap/sheaf-option.js";
+export {
+  SHEAF_REFILLS,
+  SHEAF_RULES,
+  type SheafCapacity,
+  type SheafRefill,
+} from "./heap/sheaf-option.js";
 export { SlabError } from "./heap/slab-error.js";
 export type { SlabInfo } from "./heap/slabinfo.js";
 export { STAT_ITEMS, type StatItem } from "./heap/stat-items.js";

@@ -127,6 +127,8 @@ export const HEAP_SHEAVES: u32 = 0x20;
 export const HEAP_SHEAF_KERNEL32: u32 = 0x40;
 /** Sheaves of small objects hold so many bytes, not so many objects: slab/sheaf.ts. */
 export const HEAP_SHEAF_BYTES: u32 = 0x80;
+/** A CPU that may not wait refills no sheaf: slab/pcs_alloc.ts. */
+export const HEAP_SHEAF_REFILL_WAITS: u32 = 0x100;
 /** From this bit on: objects that every sheaf has room for at least; 0: by the objects' size. */
 export const HEAP_SHEAF_CAPACITY_SHIFT: u32 = 16;
 

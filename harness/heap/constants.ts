@@ -83,6 +83,8 @@ export const HEAP_SHEAVES = 0x20;
 /** Capacities of sheaves as in the kernel on 32 bits. */
 export const HEAP_SHEAF_KERNEL32 = 0x40;
 export const HEAP_SHEAF_BYTES = 0x80;
+/** Only a CPU that may wait refills sheaves. */
+export const HEAP_SHEAF_REFILL_WAITS = 0x100;
 /** From this bit on: objects that each sheaf has room for at least; 0: by the objects' size. */
 export const HEAP_SHEAF_CAPACITY_SHIFT = 16;
 /** Objects that the largest sheaf has room for. */

@@ -17,6 +17,7 @@ import {
   HEAP_RT,
   HEAP_SHEAF_CAPACITY_SHIFT,
   HEAP_SHEAF_BYTES,
+  HEAP_SHEAF_REFILL_WAITS,
   HEAP_SHEAF_KERNEL32,
   HEAP_SHEAVES,
   MAX_CPUS,
@@ -42,6 +43,7 @@ const HEAP_OPTIONS =
   HEAP_SHEAVES |
   HEAP_SHEAF_KERNEL32 |
   HEAP_SHEAF_BYTES |
+  HEAP_SHEAF_REFILL_WAITS |
   (-1 << HEAP_SHEAF_CAPACITY_SHIFT);
 /** Largest size with a kmalloc cache of its own; the size table has an entry per 8 bytes. */
 const KMALLOC_MAX = 8192;

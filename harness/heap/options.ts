@@ -13,6 +13,7 @@ import {
   HEAP_NO_CMPXCHG,
   HEAP_RANDOMIZE,
   HEAP_RT,
+  HEAP_SHEAF_REFILL_WAITS,
   HEAP_SHEAVES,
   MAX_CPUS,
   MAX_NODES,
@@ -24,6 +25,9 @@ import {
   readSheafCapacity,
   resolveSheafCapacity,
   type SheafCapacity,
+  readSheafRefill,
+  resolveSheafRefill,
+  type SheafRefill,
   sheafCapacityBits,
 } from "./sheaf-option.js";
 import { parseSlabDebug } from "./slab-debug-option.js";
@@ -158,6 +162,13 @@ export interface HeapOptions {
    */
   readonly sheafCapacity?: SheafCapacity;
   /**
+   * Who refills an empty sheaf from slabs: `always` every allocation of a task, `mayWait` those of
+   * CPUs that may wait. The others take one object at a time then, as in Linux 7.0 before that was
+   * found to cost too much. Nolock calls never do. Only with sheaves.
+   * @default "always"
+   */
+  readonly sheafRefill?: SheafRefill;
+  /**
    * Local locks as on PREEMPT_RT: owned by tasks, no lockless fast path, and nolock allocations
    * fail at once in every atomic context.
    * @default false
@@ -213,6 +224,8 @@ export interface ResolvedOptions {
   readonly percpu: PercpuLayer;
   /** Objects in a sheaf; absent from a heap that has none. */
   readonly sheafCapacity?: SheafCapacity;
+  /** Who refills sheaves; absent from a heap that has none. */
+  readonly sheafRefill?: SheafRefill;
   /** Local locks as on PREEMPT_RT. */
   readonly rt: boolean;
   /** Slabs updated under a lock each. */
@@ -243,6 +256,7 @@ export const HEAP_OPTIONS = [
     "wasmUrl",
     "percpu",
     "sheafCapacity",
+    "sheafRefill",
     "rt",
     "noCmpxchg",
   ] as const),
@@ -280,6 +294,7 @@ export function resolveOptions(options: HeapOptions): ResolvedOptions {
     defer: oneOf("defer", options.defer, MERGED_ARM, DEFER_ARMS),
     percpu,
     ...resolveSheafCapacity(options.sheafCapacity, percpu === "sheaf"),
+    ...resolveSheafRefill(options.sheafRefill, percpu === "sheaf"),
     rt: flag("rt", options.rt),
     noCmpxchg: flag("noCmpxchg", options.noCmpxchg),
     randomize: flag("randomize", options.randomize),
@@ -299,11 +314,12 @@ export function resolveOptions(options: HeapOptions): ResolvedOptions {
  */
 export function withLayer(
   options: HeapOptions,
-  { sheafCapacity: _, ...resolved }: ResolvedOptions,
+  { sheafCapacity: _, sheafRefill: __, ...resolved }: ResolvedOptions,
   percpu: PercpuLayer,
 ): ResolvedOptions {
   const capacity = resolveSheafCapacity(options.sheafCapacity, percpu === "sheaf");
-  return { ...resolved, percpu, ...capacity };
+  const refill = resolveSheafRefill(options.sheafRefill, percpu === "sheaf");
+  return { ...resolved, percpu, ...capacity, ...refill };
 }
 
 /** @returns `bytes` rounded up to a whole number of wasm pages, at least one. */
@@ -401,7 +417,8 @@ export function optionBits(options: ResolvedOptions): number {
     (options.hardened ? HEAP_HARDENED : 0) |
     (options.failslab === undefined ? 0 : HEAP_FAILSLAB) |
     (options.percpu === "sheaf" ? HEAP_SHEAVES : 0) |
-    sheafCapacityBits(options.sheafCapacity)
+    sheafCapacityBits(options.sheafCapacity) |
+    (options.sheafRefill === "mayWait" ? HEAP_SHEAF_REFILL_WAITS : 0)
   );
 }
 
@@ -410,12 +427,13 @@ export function readFeatures(
   bits: number,
 ): Pick<
   ResolvedOptions,
-  "percpu" | "sheafCapacity" | "rt" | "noCmpxchg" | "randomize" | "hardened"
+  "percpu" | "sheafCapacity" | "sheafRefill" | "rt" | "noCmpxchg" | "randomize" | "hardened"
 > {
   const has = (bit: number) => (bits & bit) !== 0;
   return {
     percpu: has(HEAP_SHEAVES) ? "sheaf" : "slab",
     ...readSheafCapacity(bits),
+    ...readSheafRefill(bits),
     rt: has(HEAP_RT),
     noCmpxchg: has(HEAP_NO_CMPXCHG),
     randomize: has(HEAP_RANDOMIZE),

@@ -1,5 +1,6 @@
 /**
- * `sheafCapacity`: how many objects sheaves have room for, of a heap and of one of its caches.
+ * `sheafCapacity`: how many objects sheaves have room for, of a heap and of one of its caches; and
+ * `sheafRefill`: who refills them.
  *
  * The heap says it in the upper half of its options' word, so that every CPU reads the same.
  */
@@ -7,6 +8,7 @@ import {
   HEAP_SHEAF_BYTES,
   HEAP_SHEAF_CAPACITY_SHIFT,
   HEAP_SHEAF_KERNEL32,
+  HEAP_SHEAF_REFILL_WAITS,
   HEAP_SHEAVES,
   MAX_SHEAF_CAPACITY,
 } from "./constants.js";
@@ -65,10 +67,44 @@ export function readSheafCapacity(bits: number): { sheafCapacity?: SheafCapacity
   return { sheafCapacity: (bits & HEAP_SHEAF_KERNEL32) === 0 ? "kernel64" : "kernel32" };
 }
 
+/** Who refills an empty sheaf from slabs. */
+export const SHEAF_REFILLS = ["always", "mayWait"] as const;
+/** What `HeapOptions.sheafRefill` takes: one of SHEAF_REFILLS. */
+export type SheafRefill = (typeof SHEAF_REFILLS)[number];
+
+/** @throws TypeError, RangeError for what is none, and for any in a heap that has no sheaves */
+export function resolveSheafRefill(
+  value: SheafRefill | undefined,
+  hasSheaves: boolean,
+): { sheafRefill?: SheafRefill } {
+  if (value === undefined) return hasSheaves ? { sheafRefill: SHEAF_REFILLS[0] } : {};
+  if (!(SHEAF_REFILLS as readonly unknown[]).includes(value)) {
+    const message =
+      `options.sheafRefill: expected one of ${SHEAF_REFILLS.join(", ")}, got ${describe(value)}; ` +
+      `leave it out for ${SHEAF_REFILLS[0]}`;
+    if (typeof value === "string") throw new RangeError(message);
+    throw new TypeError(message);
+  }
+  if (hasSheaves) return { sheafRefill: value };
+  throw new RangeError(
+    'options.sheafRefill: expected percpu: "sheaf" with it, got a heap without sheaves; ' +
+      "leave one of the two out",
+  );
+}
+
+/** The same read back. */
+export function readSheafRefill(bits: number): { sheafRefill?: SheafRefill } {
+  if ((bits & HEAP_SHEAVES) === 0) return {};
+  return { sheafRefill: (bits & HEAP_SHEAF_REFILL_WAITS) === 0 ? "always" : "mayWait" };
+}
+
 /** What is wrong with these bits, or null: a capacity that no option makes. */
 export function sheafBitsFault(bits: number): string | null {
   const capacity = bits >>> HEAP_SHEAF_CAPACITY_SHIFT;
   const rule = bits & (HEAP_SHEAF_KERNEL32 | HEAP_SHEAF_BYTES);
+  if ((bits & (HEAP_SHEAVES | HEAP_SHEAF_REFILL_WAITS)) === HEAP_SHEAF_REFILL_WAITS) {
+    return "a rule for refills of sheaves in a heap without";
+  }
   if (capacity === 0 && rule === 0) return null;
   if ((bits & HEAP_SHEAVES) === 0) return "a capacity of sheaves in a heap without";
   if (capacity !== 0 && rule !== 0) return "a capacity beside a rule for it";

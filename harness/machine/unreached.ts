@@ -28,6 +28,9 @@ const SHEAF_STATE =
   "or memory that comes back by the flush of sheaves alone (test/unit/sheaf-stack.test.ts, " +
   "sheaf.test.ts)";
 
+const BOUNDED =
+  "needs a refill on a CPU that may not sleep, and only reads an option that never changes " +
+  "(test/unit/sheaf-refill.test.ts)";
 const PREFILLED =
   "needs a call that no scenario makes of prefilled sheaves: of their size, of two that are out, " +
   "or when memory is out (test/unit/sheaf-prefill.test.ts has them)";
@@ -43,6 +46,7 @@ export const REASONS: readonly Reason[] = [
   { function: "assembly/kmalloc/checked_bulk/refuse_first_bad", sites: 5, because: MANY },
   { function: "assembly/slab/kmem_cache/kmem_cache_destroy", sites: 1, because: SHEAF_STATE },
   { function: "assembly/slab/nolock_alloc/slab_take_nolock", sites: 1, because: SHEAF_STATE },
+  { function: "assembly/slab/pcs_alloc/alloc_from_pcs", sites: 1, because: BOUNDED },
   { function: "assembly/slab/pcs/exchange_full_main", sites: 2, because: SHEAF_STATE },
   { function: "assembly/slab/pcs/keep_sheaf", sites: 1, because: SHEAF_STATE },
   { function: "assembly/slab/check/check_free", sites: 3, because: WAITING },

@@ -23,6 +23,15 @@ export const MUTANTS = [
     tests: ["nolock-outcomes"],
   },
   {
+    name: "who-may-not-wait-refills-nothing",
+    origin: "fixed after the merge",
+    what: "no sheaf is refilled where blocking is not allowed (upstream: ublk, 36 to 13 M IOPS)",
+    file: "slab/pcs_alloc.ts",
+    find: "mode === LOCK_WAIT || (header().options & HEAP_SHEAF_REFILL_WAITS) === 0;",
+    replace: "mode === LOCK_WAIT;",
+    tests: ["sheaf-refill"],
+  },
+  {
     name: "last-cause-counts",
     origin: "ours",
     what: "of what a nolock allocation missed the last lock is counted, not the first",
