@@ -50,7 +50,7 @@ export const REASONS: readonly Reason[] = [
   { function: "assembly/slab/pcs/exchange_full_main", sites: 2, because: SHEAF_STATE },
   { function: "assembly/slab/pcs/keep_sheaf", sites: 1, because: SHEAF_STATE },
   { function: "assembly/slab/check/check_free", sites: 3, because: WAITING },
-  { function: "assembly/slab/rcu_serve/advance", sites: 4, because: WAITING },
+  { function: "assembly/slab/rcu_serve/advance", sites: 1, because: WAITING },
   { function: "assembly/slab/pcs_bulk/pcs_cache_of", sites: 2, because: BY_DESCRIPTOR },
   { function: "assembly/slab/prefill/kmem_cache_prefill_sheaf", sites: 1, because: PREFILLED },
   { function: "assembly/slab/prefill/kmem_cache_return_sheaf", sites: 5, because: PREFILLED },
