@@ -16,7 +16,7 @@ type Build = WasmFile | "machine";
 
 /** By command; one that is not here runs none. */
 const BUILDS: Readonly<Record<string, readonly Build[]>> = {
-  compare: ["bench", "bench-stats", "bench-sheaf", "reap"],
+  compare: ["bench", "bench-stats", "reap"],
   bench: [...MODULE_NAMES, "bench", "bench-stats", "bench-sheaf", "loads", "tlsf"],
   stress: MODULE_NAMES,
   trace: ["trace"],
@@ -28,23 +28,29 @@ const BUILDS: Readonly<Record<string, readonly Build[]>> = {
   slabtop: MODULE_NAMES,
 };
 
+/** What it needs beyond that with `--percpu sheaf`. */
+const BUILDS_OF_SHEAVES: typeof BUILDS = { compare: ["bench-sheaf"] };
+
 const PREPARE = fileURLToPath(new URL("../../.tools/prepare.mjs", import.meta.url));
 
 /** What a command runs; `npm start` names those of `compare`, and a test holds it to them. */
-export function buildsOf(command: string): readonly Build[] {
-  return BUILDS[command] ?? [];
+export function buildsOf(command: string, percpu?: unknown): readonly Build[] {
+  const more = percpu === "sheaf" ? BUILDS_OF_SHEAVES[command] : [];
+  return [...(BUILDS[command] ?? []), ...(more ?? [])];
 }
 
 /**
  * Build what `command` needs and what is not there. Does nothing outside of a clone.
  *
+ * @param percpu the option of that name
  * @throws EnvironmentError if it cannot be built
  */
-export function ensureBuilds(command: string): void {
-  const missing = buildsOf(command).filter((build) => !isThere(build));
+export function ensureBuilds(command: string, percpu?: unknown): void {
+  const builds = buildsOf(command, percpu);
+  const missing = builds.filter((build) => !isThere(build));
   if (missing.length === 0 || !existsSync(PREPARE)) return;
   console.error(`slablab ${command}: building what it needs: ${missing.join(", ")}`);
-  const needed = buildsOf(command).join(",");
+  const needed = builds.join(",");
   const { status } = spawnSync(process.execPath, [PREPARE, "--for", needed], {
     stdio: ["ignore", 2, 2],
   });

@@ -35,7 +35,9 @@ export function createProgram(): Command {
       outputError: (text, write) => write(text.replace(/^error: /, "slablab: ")),
     });
   for (const command of COMMANDS) command.register(program);
-  program.hook("preAction", (_, command) => ensureBuilds(topLevelName(command)));
+  program.hook("preAction", (_, command) =>
+    ensureBuilds(topLevelName(command), command.opts().percpu),
+  );
   return program;
 }
 

@@ -176,6 +176,15 @@ export const MUTANTS = [
     tests: ["memcg-charge"],
   },
   {
+    name: "charge-drains-anothers-stock",
+    origin: "fixed after the merge",
+    what: "what another group had in the stock is given to the one that is charged",
+    file: "slab/memcg_stock.ts",
+    find: "        to = before;\n",
+    replace: "",
+    tests: ["memcg-stock"],
+  },
+  {
     name: "stock-loses-other-group",
     origin: "ours",
     what: "what another group had in the stock is not given back to it",

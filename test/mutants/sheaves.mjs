@@ -239,7 +239,7 @@ export const MUTANTS = [
     shapes: ["death-sheaf-rcu"],
   },
   {
-    name: "full-sheaf-is-lost-when-the-barn-is-missed",
+    name: "missed-barn-loses-the-sheaf",
     origin: "fixed after the merge",
     what: "a free that misses the barn's lock forgets the full sheaf it had in hand (main = NULL)",
     file: "slab/pcs.ts",
@@ -284,7 +284,7 @@ export const MUTANTS = [
     shapes: ["sheaf-shrink"],
   },
   {
-    name: "refilled-object-is-in-its-sheaf-too",
+    name: "refilled-object-stays",
     origin: "ours",
     what: "the object that a refill was for stays in the sheaf",
     file: "slab/pcs_alloc.ts",
@@ -354,7 +354,7 @@ export const MUTANTS = [
     shapes: ["death-sheaf-stack"],
   },
   {
-    name: "request-is-answered-with-a-full-hand",
+    name: "request-comes-with-a-full-hand",
     origin: "ours",
     what: "a free flushes what another CPU asked for after it took a sheaf in hand",
     file: "slab/pcs_free.ts",

@@ -55,7 +55,7 @@ describe("nolock", () => {
       expect(cpu.kmallocNolock(SIZE)).toBe(0);
       expect(cpu.nmi(() => cpu.kmalloc(SIZE))).toBe(0);
     });
-    expect(counts).toEqual({ NOLOCK_NULL: 2 });
+    expect(counts).toEqual({ NOLOCK_NULL: 2, NOLOCK_NULL_REFUSED: 2 });
   });
 
   test("kmem_cache_alloc_nolock() too", () => {

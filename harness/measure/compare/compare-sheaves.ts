@@ -157,7 +157,7 @@ function shareSentence(byShare: readonly OutcomeShares[]): string {
   const parts = byShare.map(({ share, deferred }) => `${percent(deferred)} at ${percent(share)}`);
   return parts.length === 0
     ? ""
-    : `Of the nolock frees wait on a list, by their share of all frees: ${parts.join(", ")}.`;
+    : `Of the nolock frees these wait on a list, by their share of all frees: ${parts.join(", ")}.`;
 }
 
 function burstSentence(byBurst: readonly OutcomeShares[]): string {
