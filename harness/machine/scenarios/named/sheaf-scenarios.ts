@@ -142,7 +142,7 @@ export const SHEAVES: readonly NamedScenario[] = [
   scenario(
     "death-sheaf-stack-reaper",
     "a CPU dies with a stack of sheaves, and then whoever recovers it, anywhere",
-    "irq-work/sheaf1/stack2/barn1/cpus3/setup:c0c1c2c3x0x1x2/task:x3/task1:D0/task2:D0D1",
+    "irq-work/sheaf1/stack2/barn1/cpus3/setup:c0c1x0/task:x1/task1:D0/task2:D0D1",
     { bound: 0, deaths: 2 },
   ),
   scenario(
