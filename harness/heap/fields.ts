@@ -103,13 +103,16 @@ export type Offsets = {
   readonly [S in StructName]: { readonly [F in FieldName<S>]: number };
 };
 
-/** Fields of two bytes: their structs are read with it, all others in words. */
-export const HALVES: ReadonlySet<string> = new Set<FieldName<"sheaf">>(["capacity", "depth"]);
+/** The same as lists to walk over, since structs are read by the thousand: name, offset, bytes. */
+export type FieldPlaces = {
+  readonly [S in StructName]: readonly (readonly [FieldName<S>, number, number])[];
+};
 
 export interface FieldTable {
   /** Every field of every struct, in the order of structs and offsets. */
   readonly fields: readonly Field[];
   readonly offsets: Offsets;
+  readonly places: FieldPlaces;
   readonly constants: Readonly<Record<ConstantName, number>>;
   /** Every constant of the module, those the library does not read included. */
   readonly allConstants: Readonly<Record<string, number>>;
@@ -156,6 +159,7 @@ function parseFieldTable(module: WasmModule): FieldTable {
   return {
     fields,
     offsets,
+    places: placesOf(offsets, fields),
     constants: constants as FieldTable["constants"],
     allConstants,
     build,
@@ -201,6 +205,17 @@ function pickOffsets(fields: readonly Field[], missing: string[]): Offsets {
     offsets[struct] = picked;
   }
   return offsets as unknown as Offsets;
+}
+
+function placesOf(offsets: Offsets, fields: readonly Field[]): FieldPlaces {
+  const bytes = new Map(fields.map((field) => [`${field.struct}$${field.name}`, field.sizeBytes]));
+  const places: Record<string, [string, number, number][]> = {};
+  for (const [struct, of] of Object.entries(offsets)) {
+    places[struct] = Object.entries(of).map(([name, offset]) => {
+      return [name, offset, bytes.get(`${struct}$${name}`) ?? 4];
+    });
+  }
+  return places as unknown as FieldPlaces;
 }
 
 function describeMissing(missing: readonly string[]): string {

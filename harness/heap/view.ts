@@ -16,7 +16,7 @@ import {
   PAGE_DESC_SHIFT,
   PG_SLAB,
 } from "./constants.js";
-import { type FieldName, type FieldTable, HALVES, type StructName } from "./fields.js";
+import type { FieldName, FieldTable, StructName } from "./fields.js";
 import type { WasmMemory } from "./wasm-types.js";
 
 /** The 32-bit fields of a struct by name. */
@@ -79,8 +79,6 @@ export class HeapView {
   /** Address of the heap's header. */
   readonly base: number;
   readonly #source: HeapSource;
-  /** The offsets of the table as lists to walk over: structs are read by the thousand. */
-  readonly #places: Record<string, [string, number][]> = {};
   #words: Uint32Array<ArrayBufferLike> = new Uint32Array(0);
   #header!: StructView<"heap_header">;
 
@@ -88,8 +86,6 @@ export class HeapView {
   constructor(source: HeapSource, table: FieldTable, base: number) {
     this.#source = source;
     this.table = table;
-    const { offsets } = table;
-    for (const [name, of] of Object.entries(offsets)) this.#places[name] = Object.entries(of);
     this.base = base;
     this.refresh();
   }
@@ -141,9 +137,8 @@ export class HeapView {
   /** All fields of the struct at `address`. */
   struct<S extends StructName>(struct: S, address: number): StructView<S> {
     const fields: Record<string, number> = {};
-    for (const [name, offset] of this.#places[struct] ?? []) {
-      const at = address + offset;
-      fields[name] = HALVES.has(name) ? this.u16(at) : this.u32(at);
+    for (const [name, offset, sizeBytes] of this.table.places[struct]) {
+      fields[name] = sizeBytes === 2 ? this.u16(address + offset) : this.u32(address + offset);
     }
     return fields as StructView<S>;
   }

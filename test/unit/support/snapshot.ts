@@ -5,7 +5,6 @@ import type { Heap } from "slablab";
 import {
   type FieldName,
   type FieldTable,
-  HALVES,
   readFieldTable,
   type StructName,
 } from "slablab/internal/heap/fields.js";
@@ -37,7 +36,8 @@ export class Snapshot {
   ): void {
     const offsets: Readonly<Record<string, number>> = this.view.table.offsets[struct];
     const at = address + (offsets[field] ?? 0);
-    const isHalf = HALVES.has(field);
+    const sizes = this.view.table.places[struct];
+    const isHalf = sizes.some(([name, , sizeBytes]) => name === field && sizeBytes === 2);
     const old = isHalf ? this.view.u16(at) : this.view.u32(at);
     const value = typeof change === "number" ? change : change(old);
     const shift = (at % 4) * 8;
