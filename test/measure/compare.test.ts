@@ -21,23 +21,17 @@ import { compareReportSchema } from "slablab/internal/report/compare/compare-sch
 import * as v from "valibot";
 import { expect, test } from "vitest";
 import { rows } from "../support/tier.js";
+import { PARAMETERS as USUAL } from "../unit/support/compare.js";
 import { interruptInTime } from "../unit/support/interrupt.js";
 
 const BINARY = resolve(import.meta.dirname, "../../dist/cli/main.js");
 
 const PARAMETERS: CompareParameters = {
-  sizeBytes: 64,
-  cpus: 2,
-  burst: 4,
-  nolockCpus: 0,
-  migrate: 0,
-  seed: 1,
+  ...USUAL,
   arms: ["none", "irq-work"],
   shares: [0, 0.1],
   durationMs: 60,
   rounds: 1,
-  irqCostNs: 0,
-  percpu: "slab",
   load: "slow-free",
 };
 

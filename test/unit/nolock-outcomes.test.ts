@@ -3,22 +3,17 @@
  * or by what kept it from one. Method: each outcome is made to happen on purpose; then calls at
  * random, of which the counters have to sum up to as many as were made.
  */
-import { HEAP_NO_CMPXCHG, HEAP_SHEAVES } from "slablab/internal/heap/constants.js";
+import { HEAP_NO_CMPXCHG } from "slablab/internal/heap/constants.js";
 import { expect, test } from "vitest";
-import { listLock, type TestCpu, whileHeld } from "./support/cpu.js";
+import { listLock, whileHeld } from "./support/cpu.js";
 import type { Counts } from "./support/counters.js";
 import { MIB, TestHeap, type TestHeapOptions } from "./support/heap.js";
-import { keepOne } from "./support/sheaves.js";
+import { CAPACITY, SIZE, sheafScene } from "./support/sheaves.js";
 
-/** kmalloc-1k: sheaves of 12. The next bucket has objects of 2048. */
-const SIZE = 1024;
-const CAPACITY = 12;
-
+/** The next bucket has objects of 2048. */
 function scene(options: TestHeapOptions = {}) {
-  const heap = new TestHeap({ cpus: 2, options: HEAP_SHEAVES, ...options });
-  const [here, elsewhere] = heap.cpus() as [TestCpu, TestCpu];
-  keepOne(heap, heap.cache("kmalloc-1k"));
-  const [cache, next] = [heap.cache("kmalloc-1k"), heap.cache("kmalloc-2k")];
+  const { heap, here, elsewhere, cache } = sheafScene(options);
+  const next = heap.cache("kmalloc-2k");
   const sheafLock =
     heap.view.cpuCache(here.id, cache.index).address + heap.table.offsets.kmem_cache_cpu.sheaf_lock;
   const barnLock = heap.view.header().node_barns + cache.index * 64;

@@ -3,22 +3,16 @@
  * make, refill or flush no sheaf. Method: the locks that a call interrupts are set by hand, as in
  * nolock-alloc.test.ts, in the build that counts.
  */
-import { HEAP_SHEAVES } from "slablab/internal/heap/constants.js";
 import { sheavesOf } from "slablab/internal/heap/sheaves.js";
 import { expect, test } from "vitest";
 import { listLock, type TestCpu, whileHeld } from "./support/cpu.js";
 import { MIB, TestHeap, type TestHeapOptions } from "./support/heap.js";
-import { keepOne } from "./support/sheaves.js";
+import { CAPACITY, SIZE, sheafScene } from "./support/sheaves.js";
 
-/** kmalloc-1k: sheaves of 12. The next bucket has objects of 2048. */
-const SIZE = 1024;
-const CAPACITY = 12;
-
+/** The next bucket has objects of 2048. */
 function scene(options: TestHeapOptions = {}) {
-  const heap = new TestHeap({ cpus: 2, options: HEAP_SHEAVES, ...options });
-  const [here, elsewhere] = heap.cpus() as [TestCpu, TestCpu];
-  keepOne(heap, heap.cache("kmalloc-1k"));
-  return { heap, here, elsewhere, cache: heap.cache("kmalloc-1k"), next: heap.cache("kmalloc-2k") };
+  const found = sheafScene(options);
+  return { ...found, next: found.heap.cache("kmalloc-2k") };
 }
 
 /** Address of the local lock of a CPU's sheaves. */
