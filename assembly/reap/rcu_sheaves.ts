@@ -24,12 +24,10 @@ import { read_once, write_once } from "../sync/atomic";
 import { cpu_cache_of, header, per_cpu } from "../sync/percpu";
 import { spin_lock } from "../sync/spinlock";
 import { is_victim, note } from "./dead";
-import { free_object } from "./sheaves";
+import { count_from, free_object, is_among } from "./sheaves";
 
 function is_on(list: usize, sheaf: usize): bool {
-  let at = <usize>read_once(list);
-  while (at !== 0 && at !== sheaf) at = <usize>changetype<Sheaf>(at).link;
-  return at !== 0;
+  return is_among(<usize>read_once(list), sheaf);
 }
 
 function is_queued(queue: RcuQueue, sheaf: usize): bool {
@@ -70,9 +68,7 @@ export function repair_rcu_sheaves(queue: RcuQueue, cpu: u32): void {
 }
 
 function count_sheaves(list: usize): u32 {
-  let count: u32 = 0;
-  for (let at = <usize>read_once(list); at !== 0; at = <usize>changetype<Sheaf>(at).link) count++;
-  return count;
+  return count_from(<usize>read_once(list));
 }
 
 /**

@@ -45,10 +45,22 @@ function clear_place(c: KmemCacheCpu, place: u32): void {
   else store<u32>(place_at(c, place), 0);
 }
 
-function recount(list: usize): void {
+/** @returns true if the sheaves that start at `first` have that one among them. */
+export function is_among(first: usize, sheaf: usize): bool {
+  let at = first;
+  while (at !== 0 && at !== sheaf) at = <usize>changetype<Sheaf>(at).link;
+  return at !== 0;
+}
+
+/** @returns how many sheaves there are from `first` on. */
+export function count_from(first: usize): u32 {
   let count: u32 = 0;
-  for (let at = first_of(list); at !== 0; at = <usize>changetype<Sheaf>(at).link) count++;
-  write_once(list, count);
+  for (let at = first; at !== 0; at = <usize>changetype<Sheaf>(at).link) count++;
+  return count;
+}
+
+function recount(list: usize): void {
+  write_once(list, count_from(first_of(list)));
 }
 
 /**
@@ -67,9 +79,7 @@ function recount_barn(barn: NodeBarn): void {
 }
 
 function is_in(list: usize, sheaf: usize): bool {
-  let at = first_of(list);
-  while (at !== 0 && at !== sheaf) at = <usize>changetype<Sheaf>(at).link;
-  return at !== 0;
+  return is_among(first_of(list), sheaf);
 }
 
 /** @returns true if the barn has that sheaf. Context: its lock. */
@@ -126,13 +136,6 @@ function settle_main(c: KmemCacheCpu): void {
   hide_main(c);
 }
 
-/** @returns true if the sheaves that start at `first` have that one among them. */
-function is_among(first: u32, sheaf: usize): bool {
-  let at = <usize>first;
-  while (at !== 0 && at !== sheaf) at = <usize>changetype<Sheaf>(at).link;
-  return at !== 0;
-}
-
 /** Free the objects of a sheaf. Something leads to it until it is empty. */
 function free_objects(sheaf: Sheaf, report: usize, mode: u32): void {
   while (sheaf.size !== 0) {
@@ -177,7 +180,7 @@ function free_hand(
 ): void {
   const hand = <usize>c.sheaf_in_hand;
   if (hand === 0) return;
-  if (is_among(c.main, hand) || is_among(c.spare, hand)) {
+  if (is_among(<usize>c.main, hand) || is_among(<usize>c.spare, hand)) {
     c.sheaf_in_hand = 0;
     return;
   }

@@ -60,6 +60,14 @@ export function can_free_to_pcs(cache: KmemCache, slab: Slab): bool {
   return cache.sheaf_capacity !== 0 && slab.node === cpu_area().node;
 }
 
+// What an exchange was made with.
+/** None was made. */
+export const EXCHANGED_NONE: u32 = 0;
+/** Another sheaf of this CPU. */
+export const EXCHANGED_OWN: u32 = 1;
+/** One of the barn. */
+export const EXCHANGED_BARN: u32 = 2;
+
 /**
  * Make something with objects `main`, in place of what is empty: what lies below it, or a full
  * sheaf of the barn.
@@ -67,19 +75,19 @@ export function can_free_to_pcs(cache: KmemCache, slab: Slab): bool {
  * The hand is taken already where this call came into a flush or a refill of the same cache: then
  * nothing is exchanged, since a sheaf that no place has would be lost with the CPU.
  *
- * @returns false: neither has any. Context: the section of `c`.
+ * @returns EXCHANGED_NONE: neither has any. Context: the section of `c`.
  */
-export function exchange_empty_main(cache: KmemCache, c: KmemCacheCpu, mode: u32): bool {
-  if (c.sheaf_in_hand !== 0) return false;
+export function exchange_empty_main(cache: KmemCache, c: KmemCacheCpu, mode: u32): u32 {
+  if (c.sheaf_in_hand !== 0) return EXCHANGED_NONE;
   if (below_main(c) !== 0) {
     uncover_main(c);
-    return true;
+    return EXCHANGED_OWN;
   }
   write_main_size(c);
   c.sheaf_in_hand = c.main;
   const done = barn_replace_empty_sheaf(cache, get_barn(cache, cpu_area().node), c, mode);
   c.sheaf_in_hand = 0;
-  return done;
+  return done ? EXCHANGED_BARN : EXCHANGED_NONE;
 }
 
 /** Give the barn a full sheaf, and see that there is an empty one. @returns false: not done. */
@@ -90,9 +98,8 @@ function give_full(cache: KmemCache, c: KmemCacheCpu, mode: u32): bool {
   return false;
 }
 
-/** See that there is an empty sheaf: one of the barn. @returns false: it has none. */
+/** Get an empty sheaf of the barn. @returns false: it has none. Context: there is no spare one. */
 function get_spare(cache: KmemCache, c: KmemCacheCpu, mode: u32): bool {
-  if (c.spare !== 0) return true;
   return barn_get_empty_sheaf(get_barn(cache, cpu_area().node), spare_of(c), mode) !== 0;
 }
 
@@ -100,20 +107,26 @@ function get_spare(cache: KmemCache, c: KmemCacheCpu, mode: u32): bool {
  * Make something with room `main`, above what is full; see exchange_empty_main(). Beyond
  * KmemCache.pcs_full full ones the barn gets one.
  *
- * @returns false: it would take memory, or a flush. Context: the section of `c`.
+ * @returns EXCHANGED_NONE: it would take memory, or a flush. Context: the section of `c`.
  */
-export function exchange_full_main(cache: KmemCache, c: KmemCacheCpu, mode: u32): bool {
-  if (c.sheaf_in_hand !== 0) return false;
+export function exchange_full_main(cache: KmemCache, c: KmemCacheCpu, mode: u32): u32 {
+  if (c.sheaf_in_hand !== 0) return EXCHANGED_NONE;
   const below = below_main(c);
   // Of a refill that memory ended, or returned: it fills up before it goes anywhere.
   if (below !== 0 && !is_full_sheaf(changetype<Sheaf>(below))) {
     cover_main(c, pop_below(c));
-    return true;
+    return EXCHANGED_OWN;
   }
-  const deep = stack_depth(c) >= cache.pcs_full;
-  if (deep ? !give_full(cache, c, mode) : !get_spare(cache, c, mode)) return false;
+  let by = EXCHANGED_BARN;
+  if (stack_depth(c) >= cache.pcs_full) {
+    if (!give_full(cache, c, mode)) return EXCHANGED_NONE;
+  } else if (c.spare !== 0) {
+    by = EXCHANGED_OWN;
+  } else if (!get_spare(cache, c, mode)) {
+    return EXCHANGED_NONE;
+  }
   cover_main(c, pop_spare(c));
-  return true;
+  return by;
 }
 
 /**
@@ -132,19 +145,6 @@ export function keep_sheaf(cache: KmemCache, c: KmemCacheCpu, sheaf: usize): boo
   return true;
 }
 
-/**
- * @param isFree whether room is looked for, or an object
- * @returns true if an exchange will be among this CPU's own sheaves: asked for a counter alone,
- * and only where that counts. Context: the section of `c`.
- */
-function is_among_own(cache: KmemCache, c: KmemCacheCpu, isFree: bool): bool {
-  if (!isDefined(SLUB_STATS)) return false;
-  const below = below_main(c);
-  if (!isFree) return below !== 0;
-  if (below !== 0 && !is_full_sheaf(changetype<Sheaf>(below))) return true;
-  return c.spare !== 0 && stack_depth(c) < cache.pcs_full;
-}
-
 /** Pop without waiting. @returns an object, or 0. Context: any. Kernel: alloc_from_pcs(), 7.3. */
 export function try_alloc_from_pcs(cache: KmemCache): usize {
   if (cache.sheaf_capacity === 0) return 0;
@@ -156,8 +156,9 @@ export function try_alloc_from_pcs(cache: KmemCache): usize {
   let from = NOLOCK_ALLOC_MAIN;
   let object = pop_main(c);
   if (object === 0) {
-    from = is_among_own(cache, c, false) ? NOLOCK_ALLOC_SPARE : NOLOCK_ALLOC_BARN;
-    if (exchange_empty_main(cache, c, LOCK_TRY)) object = pop_main(c);
+    const by = exchange_empty_main(cache, c, LOCK_TRY);
+    from = by === EXCHANGED_OWN ? NOLOCK_ALLOC_SPARE : NOLOCK_ALLOC_BARN;
+    if (by !== EXCHANGED_NONE) object = pop_main(c);
   }
   pcs_unlock(c);
   if (object !== 0) {
@@ -174,8 +175,9 @@ export function try_free_to_pcs(cache: KmemCache, object: usize): bool {
   let to = NOLOCK_FREE_MAIN;
   let done = push_main(c, object);
   if (!done) {
-    to = is_among_own(cache, c, true) ? NOLOCK_FREE_SPARE : NOLOCK_FREE_BARN;
-    if (exchange_full_main(cache, c, LOCK_TRY)) done = push_main(c, object);
+    const by = exchange_full_main(cache, c, LOCK_TRY);
+    to = by === EXCHANGED_OWN ? NOLOCK_FREE_SPARE : NOLOCK_FREE_BARN;
+    if (by !== EXCHANGED_NONE) done = push_main(c, object);
   }
   pcs_unlock(c);
   if (done) {

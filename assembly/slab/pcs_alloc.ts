@@ -15,11 +15,10 @@ import { cpu_area, header, this_cpu_cache } from "../sync/percpu";
 import { ALLOC_PCS, SHEAF_REFILL, stat_add, stat_fast } from "../sync/stat";
 import { barn_get_empty_sheaf, get_barn, hand_of } from "./barn";
 import { slab_alloc_many } from "./do_alloc";
-import { asked_for_sheaves } from "./flush";
-import { exchange_empty_main, keep_sheaf } from "./pcs";
+import { EXCHANGED_NONE, exchange_empty_main, keep_sheaf } from "./pcs";
 import { below_main, pop_spare, uncover_main } from "./pcs_stack";
 import { pcs_trylock, pcs_unlock, pop_main, sheaf_objects } from "./sheaf";
-import { flush_sheaves, put_away } from "./sheaf_flush";
+import { flush_sheaves_if_asked, put_away } from "./sheaf_flush";
 import { alloc_empty_sheaf } from "./sheaf_memory";
 
 /**
@@ -33,7 +32,9 @@ export function alloc_from_pcs(cache: KmemCache, mode: u32): usize {
   const c = this_cpu_cache(cache);
   if (!pcs_trylock(c)) return 0;
   let object = pop_main(c);
-  if (object === 0 && exchange_empty_main(cache, c, mode)) object = pop_main(c);
+  if (object === 0 && exchange_empty_main(cache, c, mode) !== EXCHANGED_NONE) {
+    object = pop_main(c);
+  }
   if (object !== 0) {
     pcs_unlock(c);
     stat_fast(cache, ALLOC_PCS);
@@ -44,12 +45,7 @@ export function alloc_from_pcs(cache: KmemCache, mode: u32): usize {
     pcs_unlock(c);
     return 0;
   }
-  // Before anything is in hand: a flush takes the hand itself.
-  if (asked_for_sheaves(cache)) {
-    pcs_unlock(c);
-    flush_sheaves(cache, mode);
-    if (!pcs_trylock(c)) return 0;
-  }
+  if (!flush_sheaves_if_asked(cache, c, mode)) return 0;
   const empty = pop_spare(c);
   pcs_unlock(c);
   object = refill_main(cache, empty, mode);
@@ -91,7 +87,6 @@ function refill_main(cache: KmemCache, empty: usize, mode: u32): usize {
   }
   if (sheaf === 0) sheaf = alloc_empty_sheaf(cache, cache.sheaf_capacity);
   if (sheaf === 0) return 0;
-  this_cpu_cache(cache).sheaf_in_hand = <u32>sheaf;
   const got = refill_sheaf(cache, changetype<Sheaf>(sheaf), mode);
   if (got === 0) {
     put_away(cache, sheaf, mode);

@@ -18,7 +18,7 @@ import { free_bulk } from "./bulk_free";
 import { cache_at } from "./cache_table";
 import { zero_or_null } from "./check";
 import { slab_free_hooks } from "./free_hooks";
-import { can_free_to_pcs, exchange_empty_main, exchange_full_main } from "./pcs";
+import { EXCHANGED_NONE, can_free_to_pcs, exchange_empty_main, exchange_full_main } from "./pcs";
 import { has_sheaves, main_size, pcs_trylock, pcs_unlock } from "./sheaf";
 
 /**
@@ -39,7 +39,7 @@ export function alloc_from_pcs_bulk(cache: KmemCache, count: u32, array: usize, 
       memory.copy(slot(array, done), top + 4, (<usize>block) << 2);
       c.top = <u32>top;
       done += block;
-    } else if (!exchange_empty_main(cache, c, mode)) {
+    } else if (exchange_empty_main(cache, c, mode) === EXCHANGED_NONE) {
       break;
     }
   }
@@ -69,7 +69,7 @@ function free_to_pcs_bulk(cache: KmemCache, count: u32, array: usize, mode: u32)
     if (block !== 0) {
       push_block(cache, c, block, slot(array, done));
       done += block;
-    } else if (!exchange_full_main(cache, c, mode)) {
+    } else if (exchange_full_main(cache, c, mode) === EXCHANGED_NONE) {
       break;
     }
   }

@@ -10,11 +10,10 @@ import { Sheaf } from "../base/layout_sheaf";
 import { cpu_area, this_cpu_cache } from "../sync/percpu";
 import { FREE_PCS, stat_fast } from "../sync/stat";
 import { barn_has_room, get_barn } from "./barn";
-import { asked_for_sheaves } from "./flush";
-import { exchange_full_main } from "./pcs";
+import { EXCHANGED_NONE, exchange_full_main } from "./pcs";
 import { pop_below, push_spare } from "./pcs_stack";
 import { pcs_trylock, pcs_unlock, push_main } from "./sheaf";
-import { flush_sheaves, put_away, sheaf_flush } from "./sheaf_flush";
+import { flush_sheaves_if_asked, put_away, sheaf_flush } from "./sheaf_flush";
 import { alloc_empty_sheaf } from "./sheaf_memory";
 
 /**
@@ -36,12 +35,7 @@ export function free_to_pcs(cache: KmemCache, object: usize, mode: u32): bool {
     pcs_unlock(c);
     return false;
   }
-  // Before anything is in hand: a flush takes the hand itself.
-  if (asked_for_sheaves(cache)) {
-    pcs_unlock(c);
-    flush_sheaves(cache, mode);
-    if (!pcs_trylock(c)) return false;
-  }
+  if (!flush_sheaves_if_asked(cache, c, mode)) return false;
   // The barn wants no more: a full one is flushed, and becomes what is empty.
   const full = barn_has_room(cache, get_barn(cache, cpu_area().node)) ? <usize>0 : pop_below(c);
   pcs_unlock(c);
@@ -50,7 +44,8 @@ export function free_to_pcs(cache: KmemCache, object: usize, mode: u32): bool {
 
 /** Push, if `main` has room, or something that has can be made `main`. Context: the section. */
 function push_or_exchange(cache: KmemCache, c: KmemCacheCpu, object: usize, mode: u32): bool {
-  return push_main(c, object) || (exchange_full_main(cache, c, mode) && push_main(c, object));
+  if (push_main(c, object)) return true;
+  return exchange_full_main(cache, c, mode) !== EXCHANGED_NONE && push_main(c, object);
 }
 
 /**

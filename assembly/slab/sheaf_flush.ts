@@ -23,7 +23,7 @@ import {
 import { free_to_slabs } from "./bulk_free";
 import { cache_at, cache_state } from "./cache_table";
 import { do_slab_free } from "./do_free";
-import { ask_to_flush } from "./flush";
+import { ask_to_flush, asked_for_sheaves } from "./flush";
 import { pop_any } from "./pcs_stack";
 import { is_full_sheaf, note_sheaf_move, pcs_trylock, pcs_unlock, sheaf_objects } from "./sheaf";
 import { slab_mutex_address, unlock_slab_mutex } from "./slab_mutex";
@@ -139,6 +139,20 @@ export function flush_barns(cache: KmemCache, mode: u32): void {
 export function flush_sheaves(cache: KmemCache, mode: u32): void {
   flush_pcs(cache, this_cpu_cache(cache));
   flush_barns(cache, mode);
+}
+
+/**
+ * Flush first if another CPU asked for it: before anything is in hand, since a flush takes the hand
+ * itself.
+ *
+ * @returns false: the section is left, somebody here is in it. Context: the section of `c`, which
+ * is this CPU's; ordinary otherwise, no other lock held, nothing in hand.
+ */
+export function flush_sheaves_if_asked(cache: KmemCache, c: KmemCacheCpu, mode: u32): bool {
+  if (!asked_for_sheaves(cache)) return true;
+  pcs_unlock(c);
+  flush_sheaves(cache, mode);
+  return pcs_trylock(c);
 }
 
 /** Ask every other CPU to flush what it has of `cache` when it next comes to a slow path. */

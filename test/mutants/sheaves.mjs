@@ -340,7 +340,7 @@ export const MUTANTS = [
     origin: "ours",
     what: "a sheaf that was on its way between two places is freed in both",
     file: "reap/sheaves.ts",
-    find: "  if (is_among(c.main, hand) || is_among(c.spare, hand)) {",
+    find: "  if (is_among(<usize>c.main, hand) || is_among(<usize>c.spare, hand)) {",
     replace: "  if (mode > 99) {",
     shapes: ["death-sheaf-stack"],
   },
